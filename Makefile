@@ -1,0 +1,84 @@
+# Everything a developer or a curious user runs; `make help` lists it.
+#
+# Without ROS 2 (no ROS_DISTRO): `.venv` holds ROS 2 from PyPI, all versions as in constraints.txt.
+# With ROS 2 sourced: `.venv-$(ROS_DISTRO)` sees that ROS 2, its NumPy and OpenCV, and adds the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+OUT ?= out
+PROJECT := setup.py setup.cfg constraints.txt pyproject.toml
+
+ifdef ROS_DISTRO
+VENV := .venv-$(ROS_DISTRO)
+else
+VENV := .venv
+endif
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+.PHONY: help demo test lint test-launch clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+demo: $(VENV)/.demo  ## play a clip through the running node: IMAGES=dir or VIDEO=file, OUT=dir
+	@$(BIN)/msdepth demo --out "$(OUT)" $(if $(IMAGES),--images "$(IMAGES)") $(if $(VIDEO),--video "$(VIDEO)")
+
+test: $(VENV)/.test  ## run the tests
+	@$(BIN)/python -m pytest --ignore=test/launch $(ARGS)
+
+lint: $(VENV)/.test  ## check style and types
+	@echo '== ruff' && $(BIN)/ruff check . && $(BIN)/ruff format --check .
+	echo '== mypy' && $(BIN)/mypy
+
+test-launch: $(VENV)/.test $(VENV)/.launch  ## build with colcon, then run the launch files
+	@source $(VENV)/.launch
+	$(BIN)/python -m pytest test/launch $(ARGS)
+
+clean:  ## remove what was built, environments included
+	rm -rf .venv .venv-* build install log *.egg-info .pytest_cache .ruff_cache .mypy_cache
+
+# --- environments; each stamp is renewed when the project's requirements change ---------------
+
+$(BIN)/python:
+	@echo "== creating $(VENV)"
+	$(PYTHON) -m venv $(if $(ROS_DISTRO),--system-site-packages) $(VENV) || {
+	  echo "cannot create a virtual environment: apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+
+ifdef ROS_DISTRO
+$(VENV)/.demo: $(PROJECT) | $(BIN)/python
+	@echo "== adding msdepth_ros to ROS 2 $(ROS_DISTRO) in $(VENV)"
+	numpy=$$($(BIN)/python -c 'import numpy; print(numpy.__version__.split(".")[0])')
+	$(PIP) install "numpy<$$((numpy + 1))" onnxruntime pyyaml tqdm
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	@echo "== adding test tools and torch (a few minutes the first time)"
+	numpy=$$($(BIN)/python -c 'import numpy; print(numpy.__version__.split(".")[0])')
+	$(PIP) install "numpy<$$((numpy + 1))" hypothesis mypy onnx onnxscript pytest ruff torch types-PyYAML
+	touch $@
+
+$(VENV)/.launch: $(VENV)/.demo
+	@echo "# launch and launch_ros come with ROS 2 $(ROS_DISTRO)" > $@
+else
+$(VENV)/.demo: $(PROJECT) | $(BIN)/python
+	@echo "== installing ROS 2 and msdepth_ros from PyPI into $(VENV) (about a minute)"
+	$(PIP) install --constraint constraints.txt setuptools wheel
+	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[ros]'
+	touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	@echo "== adding test tools and torch (a few minutes the first time)"
+	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[ros,train,test]'
+	touch $@
+
+$(VENV)/.launch: test/launch/fetch_launch.py | $(VENV)/.test
+	@$(BIN)/python test/launch/fetch_launch.py $(VENV)/launch > $@.new
+	mv $@.new $@
+endif

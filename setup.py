@@ -1,0 +1,84 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Build script of msdepth_ros, for colcon (ament_python) and for pip alike."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = 'msdepth_ros'
+SHARE = f'share/{NAME}'
+
+
+def share_files(*folders: str) -> list[tuple[str, list[str]]]:
+    """List the files below `folders` as data_files that keep their place under the share folder."""
+    found: dict[str, list[str]] = {}
+    for folder in folders:
+        for path in sorted(Path(folder).rglob('*')):
+            hidden = any(part.startswith(('.', '__')) for part in path.parts)
+            if path.is_file() and not hidden:
+                found.setdefault(f'{SHARE}/{path.parent.as_posix()}', []).append(path.as_posix())
+    return sorted(found.items())
+
+
+setup(
+    name=NAME,
+    version='0.1.0',
+    description='Metric depth images and point clouds from one camera, for ROS 2',
+    long_description='Metric depth images and point clouds from one camera, for ROS 2.',
+    author='The msdepth_ros authors',
+    maintainer='msdepth_ros maintainers',
+    maintainer_email='maintainers@msdepth-ros.dev',
+    license='Apache-2.0',
+    python_requires='>=3.10',
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    package_data={NAME: ['py.typed', 'clips/*']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (SHARE, ['package.xml']),
+        *share_files('launch', 'config', 'engines'),
+    ],
+    zip_safe=False,
+    install_requires=[
+        'numpy',
+        'onnxruntime',
+        'opencv-python-headless',
+        'pyyaml',
+        'tqdm',
+    ],
+    extras_require={
+        # ROS 2 itself, for machines without a ROS 2 installation.
+        'ros': [
+            'ros-rclpy[fastrtps]',
+            'ros-diagnostic-msgs',
+            'ros-geometry-msgs',
+            'ros-lifecycle-msgs',
+            'ros-rcl-interfaces',
+            'ros-rosgraph-msgs',
+            'ros-sensor-msgs',
+            'ros-std-msgs',
+            'ros-std-srvs',
+        ],
+        # `msdepth train`, `export` and `render`; never needed on a robot.
+        'train': [
+            'onnx',
+            'onnxscript',
+            'torch',
+        ],
+        'test': [
+            'colcon-common-extensions',
+            'hypothesis',
+            'mypy',
+            'pytest',
+            'ruff',
+            'types-PyYAML',
+        ],
+    },
+    entry_points={
+        'console_scripts': [
+            f'camera_player = {NAME}.camera_player:main',
+            f'depth_node = {NAME}.depth_node:main',
+            f'msdepth = {NAME}.cli:main',
+        ],
+    },
+)
