@@ -19,7 +19,7 @@ else
 VENV := .venv
 endif
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
 .PHONY: help demo test lint test-launch clean
 
