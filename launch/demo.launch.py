@@ -1,0 +1,106 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""See depth without a camera: a clip, your own video or your own images through the node.
+
+ros2 launch msdepth_ros demo.launch.py rviz:=true
+ros2 launch msdepth_ros demo.launch.py video:=walk.mp4 camera_info_url:=camera.yaml
+"""
+
+import os
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription
+from launch.action import Action
+from launch.actions import (
+    DeclareLaunchArgument,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+    Shutdown,
+)
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.resources import share_directory
+from msdepth_ros.transport import transport_environment
+
+FRAME = 'camera_optical_frame'
+
+ARGUMENTS = {
+    'video': ('', 'A video file to play; default: the clip of this package.'),
+    'images': ('', 'A folder of images, or a dataset folder, to play instead.'),
+    'camera_info_url': ('', 'Calibration YAML of the camera that took them.'),
+    'rate': ('', "Frames a second; default: the video's own, or the player's."),
+    'loop': ('true', 'Play for ever; false ends the launch after one pass.'),
+    'model': ('', 'A model of the engines/ folder by name, or the path of a model YAML.'),
+    'backend': ('', 'auto, tensorrt or onnxruntime.'),
+    'rviz': ('false', 'Start RViz.'),
+    'log_level': ('info', 'debug, info, warn, error or fatal.'),
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Start the depth node as depth.launch.py does, then a player in place of a camera."""
+    product = str(share_directory() / 'launch' / 'depth.launch.py')
+    passed = ('model', 'backend', 'rviz', 'log_level')
+    return LaunchDescription(
+        [
+            *(
+                DeclareLaunchArgument(name, default_value=default, description=text)
+                for name, (default, text) in ARGUMENTS.items()
+            ),
+            *(
+                SetEnvironmentVariable(name, value)
+                for name, value in transport_environment(os.environ).items()
+            ),
+            OpaqueFunction(function=_player),
+            IncludeLaunchDescription(
+                PythonLaunchDescriptionSource(product),
+                launch_arguments=[
+                    ('image', '/camera/image_raw'),
+                    ('camera_info_url', ''),
+                    ('camera_frame', FRAME),
+                    *((name, LaunchConfiguration(name)) for name in passed),
+                ],
+            ),
+        ]
+    )
+
+
+def _player(context: LaunchContext) -> list[Action]:
+    given = {name: LaunchConfiguration(name).perform(context).strip() for name in ARGUMENTS}
+    if given['video'] and given['images']:
+        raise MsdepthError('give either video or images, not both')
+    source = given['video'] or given['images']
+    parameters: dict[str, ParameterValue] = {
+        'path': ParameterValue(source and str(_existing(source)), value_type=str),
+        'frame_id': ParameterValue(FRAME, value_type=str),
+        'loop': ParameterValue(given['loop'], value_type=bool),
+    }
+    if given['rate']:
+        parameters['rate'] = ParameterValue(given['rate'], value_type=float)
+    if given['camera_info_url']:
+        url = given['camera_info_url']
+        url = url if '://' in url else _existing(url).as_uri()
+        parameters['camera_info_url'] = ParameterValue(url, value_type=str)
+    return [
+        Node(
+            package='msdepth_ros',
+            executable='camera_player',
+            name='camera_player',
+            namespace='camera',
+            parameters=[parameters],
+            output='screen',
+            on_exit=Shutdown(reason='the player has ended'),
+        )
+    ]
+
+
+def _existing(text: str) -> Path:
+    path = Path(text).expanduser().absolute()
+    if not path.exists():
+        raise MsdepthError(f'there is no file or folder {path}')
+    return path

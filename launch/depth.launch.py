@@ -1,0 +1,185 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Turn one camera into a depth sensor.
+
+ros2 launch msdepth_ros depth.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info
+"""
+
+import math
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from launch import LaunchContext, LaunchDescription
+from launch.action import Action
+from launch.actions import (
+    DeclareLaunchArgument,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+)
+from launch.event_handlers import OnShutdown
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode, Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+from msdepth_ros.camera import Camera
+from msdepth_ros.camera_pose import CameraPose
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.resources import share_directory
+from msdepth_ros.transport import transport_environment
+
+CONFIG = share_directory() / 'config'
+INTRINSICS = ('fx', 'fy', 'cx', 'cy', 'width', 'height')
+
+# An empty value leaves the choice to params_file.
+ARGUMENTS = {
+    'image': ('/camera/image_raw', "The camera's image topic."),
+    'camera_info': ('', "The camera's calibration topic; default: camera_info beside the image."),
+    'namespace': ('', 'Namespace of the node and of what it publishes.'),
+    'params_file': (str(CONFIG / 'depth.yaml'), 'Parameters of the node.'),
+    'model': ('', 'A model of the engines/ folder by name, or the path of a model YAML.'),
+    'backend': ('', 'auto, tensorrt or onnxruntime.'),
+    'camera_info_url': ('', 'Calibration YAML, for a camera that publishes no camera_info.'),
+    'fx': ('', 'Calibration by hand, with fy, cx, cy, width and height: focal length in pixels.'),
+    'fy': ('', 'Focal length in pixels, vertical.'),
+    'cx': ('', 'Principal point in pixels from the left.'),
+    'cy': ('', 'Principal point in pixels from the top.'),
+    'width': ('', 'Image width in pixels that the calibration is for.'),
+    'height': ('', 'Image height in pixels that the calibration is for.'),
+    'camera_frame': ('camera_optical_frame', "The images' frame_id, for camera_pose and RViz."),
+    'base_frame': ('base_link', "The robot's frame, for camera_pose."),
+    'camera_pose': ('', "'x y z roll pitch yaw' of the camera's body (x forward) in base_frame."),
+    'rviz': ('false', 'Start RViz with config/depth.rviz.'),
+    'use_sim_time': ('', 'Take the time from /clock.'),
+    'autostart': ('', 'Configure and activate the node at once.'),
+    'log_level': ('info', 'debug, info, warn, error or fatal.'),
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Declare the arguments; what they mean is decided when the launch starts."""
+    return LaunchDescription(
+        [
+            *(
+                DeclareLaunchArgument(name, default_value=default, description=text)
+                for name, (default, text) in ARGUMENTS.items()
+            ),
+            *(
+                SetEnvironmentVariable(name, value)
+                for name, value in transport_environment(os.environ).items()
+            ),
+            OpaqueFunction(function=_start),
+        ]
+    )
+
+
+def _start(context: LaunchContext) -> list[Action]:
+    given = {name: LaunchConfiguration(name).perform(context).strip() for name in ARGUMENTS}
+    remappings = [
+        ('image', given['image']),
+        ('camera_info', given['camera_info'] or _beside(given['image'], 'camera_info')),
+    ]
+    clock = {key: _flag(key, given[key]) for key in ('use_sim_time',) if given[key]}
+    overrides: dict[str, ParameterValue | bool] = dict(clock)
+    if given['autostart']:
+        overrides['autostart'] = _flag('autostart', given['autostart'])
+    actions: list[Action] = []
+    url, cleanup = _calibration(given)
+    actions.extend(cleanup)
+    for name, value in (*((n, given[n]) for n in ('model', 'backend')), ('camera_info_url', url)):
+        if value:
+            overrides[name] = ParameterValue(value, value_type=str)
+    logger = '.'.join([*filter(None, given['namespace'].split('/')), 'msdepth'])
+    actions.append(
+        LifecycleNode(
+            package='msdepth_ros',
+            executable='depth_node',
+            name='msdepth',
+            namespace=given['namespace'],
+            parameters=[given['params_file'], overrides],
+            remappings=remappings,
+            ros_arguments=['--log-level', f'{logger}:={given["log_level"]}'],
+            output='screen',
+        )
+    )
+    if given['camera_pose']:
+        actions.append(_camera_pose(given))
+    if _flag('rviz', given['rviz']):
+        actions.append(
+            Node(
+                package='rviz2',
+                executable='rviz2',
+                namespace=given['namespace'],
+                arguments=['-d', str(CONFIG / 'depth.rviz'), '-f', given['camera_frame']],
+                parameters=[clock],
+                remappings=remappings,
+                output='screen',
+            )
+        )
+    return actions
+
+
+def _beside(topic: str, name: str) -> str:
+    """Return the topic `name` in the namespace of `topic`."""
+    return f'{topic.rpartition("/")[0]}/{name}' if '/' in topic else name
+
+
+def _flag(name: str, text: str) -> bool:
+    if text.lower() not in ('true', 'false'):
+        raise MsdepthError(f"{name} is 'true' or 'false', not '{text}'")
+    return text.lower() == 'true'
+
+
+def _calibration(given: dict[str, str]) -> tuple[str, list[Action]]:
+    """Return the camera_info_url for the node, and what removes a file written for it."""
+    typed = [name for name in INTRINSICS if given[name]]
+    url = given['camera_info_url']
+    if not typed:
+        path = Path(url).expanduser().absolute()
+        return (path.as_uri() if url and '://' not in url else url), []
+    if url:
+        raise MsdepthError(f'give either camera_info_url or {", ".join(INTRINSICS)}, not both')
+    if len(typed) < len(INTRINSICS):
+        missing = ', '.join(name for name in INTRINSICS if name not in typed)
+        raise MsdepthError(f'a calibration by hand needs {missing} as well as {", ".join(typed)}')
+    camera = Camera.pinhole(
+        *(int(_positive(name, given[name])) for name in ('width', 'height')),
+        *(_positive(name, given[name]) for name in ('fx', 'fy', 'cx', 'cy')),
+    )
+    folder = tempfile.mkdtemp(prefix='msdepth_ros_')
+    file = Path(folder) / 'camera.yaml'
+    file.write_text(camera.to_yaml(), encoding='utf-8')
+    remove = OnShutdown(on_shutdown=lambda *_: shutil.rmtree(folder, ignore_errors=True))
+    return file.as_uri(), [RegisterEventHandler(remove)]
+
+
+def _positive(name: str, text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise MsdepthError(f"{name} is a positive number of pixels, not '{text}'")
+    return number
+
+
+def _camera_pose(given: dict[str, str]) -> Node:
+    pose = CameraPose.parse(given['camera_pose'])
+    names = ('--x', '--y', '--z', '--qx', '--qy', '--qz', '--qw')
+    numbers = (pose.x, pose.y, pose.z, *pose.optical_rotation())
+    values = [word for name, number in zip(names, numbers) for word in (name, f'{number:.9f}')]
+    return Node(
+        package='tf2_ros',
+        executable='static_transform_publisher',
+        name='msdepth_camera_pose',
+        arguments=[
+            *values,
+            '--frame-id',
+            given['base_frame'],
+            '--child-frame-id',
+            given['camera_frame'],
+        ],
+        output='screen',
+    )
