@@ -1,0 +1,120 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`msdepth infer`: depth of images, folders and videos, without ROS."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from msdepth_ros.camera import Camera
+from msdepth_ros.cloud import dense_points, point_cloud
+from msdepth_ros.colormap import colorize
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.estimator import DepthFrame
+
+HELP = 'write the depth of images, folders of images or videos'
+
+_MILLIMETRES = 1000.0
+_MAX_UINT16 = 65535
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommand's arguments."""
+    parser.add_argument('inputs', nargs='+', metavar='IMAGE|DIR|VIDEO')
+    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder to write to')
+    parser.add_argument(
+        '--camera-info',
+        type=Path,
+        metavar='FILE',
+        help='camera_calibration YAML; default: camera.yaml in the folder, else no metric scale',
+    )
+    parser.add_argument('--model', default='eigen2014', help='shipped model, or path of its YAML')
+    parser.add_argument('--backend', default='auto', help='auto, tensorrt or onnxruntime')
+    parser.add_argument(
+        '--format',
+        default='npy,color',
+        help='of npy (float32 metres, NaN invalid), png (16-bit mm, 0 invalid), color, ply '
+        '(default: %(default)s)',
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write <stem>.npy, <stem>.png, <stem>_color.png, <stem>.ply as asked for."""
+    from tqdm import tqdm
+
+    from msdepth_ros.backends import create_backend
+    from msdepth_ros.estimator import DepthEstimator
+    from msdepth_ros.model import load_model
+    from msdepth_ros.sources import ImageSource
+
+    writers = _writers(arguments.format)
+    given = Camera.from_yaml(arguments.camera_info) if arguments.camera_info else None
+    sources = [ImageSource(path) for path in arguments.inputs]
+    model = load_model(arguments.model)
+    estimator = DepthEstimator(model, create_backend(model, arguments.backend))
+    try:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MsdepthError(f'cannot write to {arguments.out}: {error.strerror}') from error
+    if given is None and any(source.camera is None for source in sources):
+        tqdm.write(
+            'no calibration: depth has the scale of the camera that the model was trained for; '
+            'give --camera-info for metres, and for ply'
+        )
+    total = sum(len(source) for source in sources)
+    with tqdm(total=total or None, unit='image', disable=None) as progress:
+        for source in sources:
+            for name, image in source:
+                frame = estimator.estimate(image, 'bgr8', given or source.camera)
+                for write in writers:
+                    write(arguments.out / name, frame)
+                progress.update()
+    return 0
+
+
+def _writers(formats: str) -> list[Callable[[Path, DepthFrame], None]]:
+    known = {'npy': _write_npy, 'png': _write_png, 'color': _write_color, 'ply': _write_ply}
+    names = [name for name in formats.split(',') if name]
+    unknown = sorted(set(names) - set(known))
+    if unknown or not names:
+        raise MsdepthError(
+            f"--format '{formats}' must be some of {','.join(known)}, separated by commas"
+        )
+    return [known[name] for name in names]
+
+
+def _write_npy(stem: Path, frame: DepthFrame) -> None:
+    np.save(stem.with_name(f'{stem.name}.npy'), frame.full_depth())
+
+
+def _write_png(stem: Path, frame: DepthFrame) -> None:
+    millimetres = np.nan_to_num(frame.full_depth() * _MILLIMETRES).round()
+    _save(stem.with_name(f'{stem.name}.png'), millimetres.clip(0, _MAX_UINT16).astype(np.uint16))
+
+
+def _write_color(stem: Path, frame: DepthFrame) -> None:
+    _save(stem.with_name(f'{stem.name}_color.png'), colorize(frame.full_depth()))
+
+
+def _write_ply(stem: Path, frame: DepthFrame) -> None:
+    if frame.intrinsics is None:
+        raise MsdepthError('a point cloud needs a calibration: give --camera-info')
+    points = dense_points(point_cloud(frame.depth, frame.intrinsics, frame.colors()))
+    vertex = np.dtype([('xyz', '<f4', 3), ('rgb', 'u1', 3)])
+    vertices = np.empty(len(points), vertex)
+    vertices['xyz'] = points[:, :3]
+    packed = np.ascontiguousarray(points[:, 3]).view(np.uint32)
+    vertices['rgb'] = np.stack([packed >> shift & 255 for shift in (16, 8, 0)], axis=-1)
+    properties = [f'property float {axis}' for axis in 'xyz']
+    properties += [f'property uchar {color}' for color in ('red', 'green', 'blue')]
+    header = ['ply', 'format binary_little_endian 1.0', f'element vertex {len(vertices)}']
+    header += [*properties, 'end_header\n']
+    stem.with_name(f'{stem.name}.ply').write_bytes('\n'.join(header).encode() + vertices.tobytes())
+
+
+def _save(path: Path, image: np.ndarray) -> None:
+    if not cv2.imwrite(str(path), image):
+        raise MsdepthError(f'cannot write {path}: is the disk full?')

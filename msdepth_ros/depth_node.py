@@ -1,0 +1,296 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The lifecycle node: images of one camera in, metric depth and points out."""
+
+import sys
+import time
+from typing import Any
+
+import cv2
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import ExternalShutdownException
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.time import Time
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from msdepth_ros.backends import Backend, create_backend
+from msdepth_ros.calibration import CalibrationSource
+from msdepth_ros.diagnostics import diagnostic_array
+from msdepth_ros.errors import BackendError, CalibrationError, ImageError, MsdepthError
+from msdepth_ros.estimator import DepthEstimator
+from msdepth_ros.messages import image_from_compressed_msg, image_from_msg
+from msdepth_ros.model import load_model
+from msdepth_ros.outputs import DepthOutputs
+from msdepth_ros.parameters import Parameters
+from msdepth_ros.statistics import Statistics
+from msdepth_ros.stream_monitor import GapMonitor, StampMonitor, describe_publishers
+from msdepth_ros.worker import NewestWorker
+
+PATIENCE = 5.0  # seconds without a camera_info or an image before the log says so
+_WARM_UP_RUNS = 3
+_THROTTLE = {'throttle_duration_sec': 5.0}
+_Arrival = tuple[Image | CompressedImage, float]
+_SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+class DepthNode(LifecycleNode):
+    """Turns a calibrated camera into a depth sensor.
+
+    Subscribes `image` and `camera_info`; publishes `depth/image_rect` (32FC1, metres along Z, NaN
+    invalid), `depth/camera_info`, `depth/image_color` and `points`, with the image's own header.
+    The executor's thread only stores the newest image; a worker thread does the rest, and only
+    what somebody subscribes to.
+    """
+
+    def __init__(self, **node_options: Any) -> None:
+        super().__init__('msdepth', **node_options)
+        self._options = Parameters(self)
+        self._statistics = Statistics()
+        self._worker: NewestWorker[_Arrival] = NewestWorker(self._process_safely)
+        self._estimator: DepthEstimator | None = None
+        self._outputs: DepthOutputs | None = None
+        self._last_error = ''
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._diagnostics_timer = self.create_timer(1.0, self._publish_diagnostics)
+
+    # Lifecycle transitions, on the executor's thread.
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the model, warm it up and advertise the topics."""
+        values = self._options.values
+        try:
+            self._calibration = CalibrationSource(values['camera_info_url'])
+            self._estimator = self._worker.call(self._load)
+        except MsdepthError as error:
+            self._last_error = str(error)
+            self.get_logger().error(str(error))
+            return _FAILURE
+        self._last_error = ''
+        self._options.unconfigured = False
+        self._outputs = DepthOutputs(self)
+        backend = self._estimator.backend
+        self.get_logger().info(
+            f'model {self._estimator.model.name} on {backend.name} ({backend.device}, '
+            f'{backend.precision}), input {"x".join(map(str, self._estimator.model.input_size))}'
+        )
+        return _SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe to the camera."""
+        compressed = self._options.values['image_transport'] == 'compressed'
+        overrides = QoSOverridingOptions.with_default_policies()
+        newest = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+        self._stamps = StampMonitor()
+        self._gaps = GapMonitor()
+        self._active_since = time.monotonic()
+        self._info_subscription = self.create_subscription(
+            CameraInfo, 'camera_info', self._on_camera_info,
+            QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT),
+            qos_overriding_options=overrides,
+        )  # fmt: skip
+        self._image_subscription = self.create_subscription(
+            CompressedImage if compressed else Image, 'image', self._on_image, newest,
+            qos_overriding_options=overrides,
+        )  # fmt: skip
+        self._patience_timer = self.create_timer(PATIENCE, self._check_inputs)
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe and finish the frame at work."""
+        self._unsubscribe()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the model and take the topics back."""
+        self._free()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything, from whatever state."""
+        if state.label == 'active':
+            self._unsubscribe()
+        self._free()
+        return super().on_shutdown(state)
+
+    def destroy_node(self) -> None:
+        """Free everything and end the worker thread."""
+        self._worker.clear()
+        self._worker.call(self._unload)
+        self._worker.stop()
+        super().destroy_node()
+
+    def _unsubscribe(self) -> None:
+        self.destroy_timer(self._patience_timer)
+        self.destroy_subscription(self._image_subscription)
+        self.destroy_subscription(self._info_subscription)
+        self._worker.clear()
+
+    def _free(self) -> None:
+        self._worker.call(self._unload)
+        self._options.unconfigured = True
+        if self._outputs is not None:
+            self._outputs.close()
+            self._outputs = None
+
+    # The model, on the worker's thread.
+
+    def _load(self) -> DepthEstimator:
+        values = self._options.values
+        if values['threads']:
+            cv2.setNumThreads(values['threads'])
+        model = load_model(values['model'])
+        backend: Backend = create_backend(model, values['backend'], values['threads'])
+        for _ in range(_WARM_UP_RUNS):
+            backend.run()
+        return DepthEstimator(model, backend)
+
+    def _unload(self) -> None:
+        if self._estimator is not None:
+            self._estimator.backend.close()
+            self._estimator = None
+
+    # Input, on the executor's thread.
+
+    def _on_camera_info(self, message: CameraInfo) -> None:
+        self._gaps.camera_info(message.header.stamp)
+        problem = self._calibration.update(message)
+        if problem:
+            self.get_logger().warning(
+                f'{self._info_subscription.topic_name}: {problem}; there is no cloud and no metric '
+                'scale until this is right: calibrate the camera, or set camera_info_url',
+                **_THROTTLE,
+            )
+
+    def _on_image(self, message: Image | CompressedImage) -> None:
+        now = time.monotonic()
+        self._statistics.received(now)
+        stamp = message.header.stamp
+        lost = self._gaps.image(stamp)
+        if lost:
+            self.get_logger().warning(
+                f'{self._image_subscription.topic_name}: {lost:.0%} of the images are lost between '
+                'the camera and this node, by their camera_info. If both use Fast DDS, start the '
+                "camera's driver with FASTRTPS_DEFAULT_PROFILES_FILE set to "
+                'share/msdepth_ros/config/fastdds.xml too'
+            )
+        fate = self._stamps.fate(
+            Time.from_msg(stamp).nanoseconds,
+            self.get_clock().now().nanoseconds,
+            self._options.values['max_image_age'],
+            self.get_parameter('use_sim_time').value,
+        )
+        wanted = self._outputs is not None and self._outputs.wanted()
+        if fate is None and wanted and self._worker.put((message, now)):
+            fate = 'replaced by a newer image'
+        if fate:
+            self._statistics.count(fate)
+
+    def _check_inputs(self) -> None:
+        """Warn, PATIENCE seconds after activation, about topics on which nothing came."""
+        self._patience_timer.cancel()
+        missing = []
+        if not self._calibration.announced:
+            missing.append(self._info_subscription)
+        if not self._statistics.snapshot().counts.get('received'):
+            missing.append(self._image_subscription)
+        for subscription in missing:
+            publishers = describe_publishers(self, subscription)
+            self.get_logger().warning(
+                f'nothing came on {subscription.topic_name} in {PATIENCE:.0f} s: {publishers}'
+            )
+
+    # Work, on the worker's thread.
+
+    def _process_safely(self, arrival: _Arrival) -> None:
+        """Process a frame; whatever goes wrong with it, the next one is answered."""
+        try:
+            self._process(*arrival)
+        except ImageError as error:
+            self._drop('malformed', error)
+        except BackendError as error:
+            self._drop('failed', error)
+        except Exception as error:
+            if self.context.ok():  # else the node was shut down under this frame
+                self._drop('failed', error)
+
+    def _drop(self, fate: str, error: Exception) -> None:
+        self._statistics.count(fate)
+        self._last_error = str(error)
+        topic = self._image_subscription.topic_name
+        text = str(error) if isinstance(error, MsdepthError) else repr(error)
+        self.get_logger().warning(f'{topic}: frame dropped: {text}', **_THROTTLE)
+
+    def _process(self, message: Image | CompressedImage, arrived: float) -> None:
+        started = time.monotonic()
+        estimator, outputs = self._estimator, self._outputs
+        if estimator is None or outputs is None:
+            return
+        compressed = isinstance(message, CompressedImage)
+        decode = image_from_compressed_msg if compressed else image_from_msg
+        image, encoding = decode(message)
+        if not self._calibration.announced and started - self._active_since < PATIENCE:
+            self._statistics.count('without camera_info')
+            return
+        estimator.settings = self._options.settings(self._image_subscription.topic_name)
+        try:
+            frame = estimator.estimate(image, encoding, self._calibration.camera)
+        except CalibrationError as error:
+            self.get_logger().warning(
+                f'{self._info_subscription.topic_name}: {error}; until then there is no cloud and '
+                'no metric scale',
+                **_THROTTLE,
+            )
+            frame = estimator.estimate(image, encoding)
+        estimated = time.monotonic()
+        outputs.publish(frame, message.header, self._options.values)
+        now = time.monotonic()
+        age = self.get_clock().now().nanoseconds - Time.from_msg(message.header.stamp).nanoseconds
+        self._statistics.published(
+            now,
+            {
+                'wait': started - arrived,
+                'prepare': estimated - started - frame.infer_time,
+                'infer': frame.infer_time,
+                'publish': now - estimated,
+                'age': age * 1e-9,
+            },
+        )
+
+    # Diagnostics, on the executor's thread.
+
+    def _publish_diagnostics(self) -> None:
+        estimator = self._estimator
+        self._diagnostics.publish(
+            diagnostic_array(
+                self.get_fully_qualified_name(),
+                self.get_clock().now().to_msg(),
+                self._statistics.snapshot(),
+                None if estimator is None else estimator.backend,
+                self._last_error,
+            )
+        )
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until SIGINT or SIGTERM."""
+    try:
+        rclpy.init(args=args)
+        try:
+            node = DepthNode()
+        except ValueError as error:
+            print(f'msdepth: {error}', file=sys.stderr)
+            return 2
+        try:
+            if node.get_parameter('autostart').value and node.trigger_configure() == _SUCCESS:
+                node.trigger_activate()
+            rclpy.spin(node)
+        finally:
+            node.destroy_node()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        rclpy.try_shutdown()
+    return 0

@@ -1,0 +1,193 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""sensor_msgs to NumPy and back: the only module that knows how messages are laid out."""
+
+import array
+import functools
+import sys
+from typing import Any
+
+import numpy as np
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
+from std_msgs.msg import Header
+
+from msdepth_ros.camera import Camera, Intrinsics
+from msdepth_ros.decoding import decode_compressed, decode_raw
+from msdepth_ros.errors import ImageError
+from msdepth_ros.input_map import ENCODINGS
+
+_BYTES_PER_PIXEL = {
+    'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1, '8UC1': 1, '8UC3': 3, '8UC4': 4,
+    'mono16': 2, '16UC1': 2, 'rgb16': 6, 'bgr16': 6, 'rgba16': 8, 'bgra16': 8,
+    'bayer_rggb8': 1, 'bayer_bggr8': 1, 'bayer_gbrg8': 1, 'bayer_grbg8': 1,
+    'bayer_rggb16': 2, 'bayer_bggr16': 2, 'bayer_gbrg16': 2, 'bayer_grbg16': 2,
+    'yuv422': 2, 'uyvy': 2, 'yuv422_yuy2': 2, 'yuyv': 2, 'nv12': 1, 'nv21': 1, 'nv24': 1,
+}  # fmt: skip
+_ROWS_PER_ROW = {'nv12': 1.5, 'nv21': 1.5, 'nv24': 3}
+_SIXTEEN_BIT = ('mono16', '16UC1', 'rgb16', 'bgr16', 'rgba16', 'bgra16')
+
+
+def image_from_msg(message: Image) -> tuple[np.ndarray, str]:
+    """Return an image's pixels and their encoding, one of input_map.ENCODINGS.
+
+    rgb8, bgr8, rgba8, bgra8 and mono8 are views of the message's data, without a copy: uint8
+    [height, width, channels], or [height, width] for mono8. Other encodings are converted, by
+    cv_bridge where it is installed and by OpenCV otherwise.
+
+    Raises
+    ------
+    ImageError
+        If size, step, data and encoding do not fit together, or the encoding is not known.
+    """
+    encoding = message.encoding
+    pixel = _BYTES_PER_PIXEL.get(encoding)
+    if pixel is None:
+        raise ImageError(
+            f"encoding '{encoding}' is not supported: use one of {', '.join(_BYTES_PER_PIXEL)}"
+        )
+    width, height, step = message.width, message.height, message.step
+    rows = int(height * _ROWS_PER_ROW.get(encoding, 1))
+    if not width or not height:
+        raise ImageError(f'the image is {width}x{height}')
+    if step < width * pixel:
+        raise ImageError(f'step is {step} but {width} pixels of {encoding} are {width * pixel}')
+    if len(message.data) < rows * step:
+        raise ImageError(
+            f'data has {len(message.data)} bytes but {rows} rows of step {step} are {rows * step}'
+        )
+    data = np.frombuffer(message.data, np.uint8)
+    if encoding in ENCODINGS:
+        view = np.ndarray((height, width, pixel), np.uint8, data, strides=(step, pixel, 1))
+        return (view[..., 0] if pixel == 1 else view), encoding
+    bridged = _through_cv_bridge(message)
+    if bridged is not None:
+        return bridged, 'bgr8'
+    packed = np.ndarray((rows, width * pixel), np.uint8, data, strides=(step, 1))
+    if encoding.endswith('16') or encoding in _SIXTEEN_BIT:
+        order = '>' if message.is_bigendian else '<'
+        packed = np.ascontiguousarray(packed).view(f'{order}u2').astype(np.uint16, copy=False)
+    return decode_raw(packed, width, height, encoding)
+
+
+def _through_cv_bridge(message: Image) -> np.ndarray | None:
+    """Return a Bayer or YUV image as bgr8 by cv_bridge, None where it cannot do it."""
+    bridge = _cv_bridge() if message.encoding.startswith(('bayer', 'yuv', 'nv')) else None
+    if bridge is None:
+        return None
+    try:
+        return bridge.imgmsg_to_cv2(message, 'bgr8')
+    except Exception:  # CvBridgeError, or an encoding that this version does not know
+        return None
+
+
+@functools.cache
+def _cv_bridge() -> Any:
+    """Return a CvBridge, None where it is not installed or does not fit the NumPy installed."""
+    try:
+        import cv_bridge
+    except Exception:  # a NumPy of another ABI raises more than ImportError
+        return None
+    return cv_bridge.CvBridge()
+
+
+def image_from_compressed_msg(message: CompressedImage) -> tuple[np.ndarray, str]:
+    """Return a compressed image's pixels and their encoding ('bgr8' or 'mono8').
+
+    Raises
+    ------
+    ImageError
+        If the data is not an image that OpenCV can decode, or is larger than 8192x8192.
+    """
+    if 'compressedDepth' in message.format:
+        raise ImageError('the topic carries compressedDepth, not a colour image')
+    return decode_compressed(message.data)
+
+
+def camera_from_msg(message: CameraInfo) -> Camera:
+    """Return a CameraInfo as a Camera, unchecked (see Camera.check)."""
+    roi = message.roi
+    return Camera(
+        width=message.width,
+        height=message.height,
+        k=tuple(float(number) for number in message.k),
+        d=tuple(float(number) for number in message.d),
+        distortion_model=message.distortion_model,
+        r=tuple(float(number) for number in message.r),
+        p=tuple(float(number) for number in message.p),
+        roi=(roi.x_offset, roi.y_offset, roi.width, roi.height),
+        binning=(message.binning_x, message.binning_y),
+    )
+
+
+def camera_info_msg(camera: Camera, header: Header) -> CameraInfo:
+    """Return a Camera as a CameraInfo."""
+    message = CameraInfo(header=header, width=camera.width, height=camera.height)
+    message.k, message.r = list(camera.k), list(camera.r)
+    message.p = list(camera.p or (*camera.k[:3], 0.0, *camera.k[3:6], 0.0, *camera.k[6:], 0.0))
+    message.d, message.distortion_model = list(camera.d), camera.distortion_model
+    return message
+
+
+def intrinsics_msg(intrinsics: Intrinsics, header: Header) -> CameraInfo:
+    """Return the CameraInfo of a rectified image: D empty, R identity, K equal to P."""
+    i = intrinsics
+    camera = Camera.pinhole(i.width, i.height, i.fx, i.fy, i.cx, i.cy)
+    message = camera_info_msg(camera, header)
+    message.d = []
+    return message
+
+
+def image_msg(pixels: np.ndarray, encoding: str, header: Header) -> Image:
+    """Return an image message of uint8 [height, width(, channels)] pixels, copied."""
+    message = Image(header=header, encoding=encoding, is_bigendian=sys.byteorder == 'big')
+    message.height, message.width = pixels.shape[:2]
+    message.step = pixels.nbytes // len(pixels)
+    _append(message.data, pixels)
+    return message
+
+
+class DepthImage:
+    """A 32FC1 Image whose pixels are written in place, frame after frame.
+
+    `pixels` is float32 [height, width] in the message's own data.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self.message = Image(
+            width=width,
+            height=height,
+            encoding='32FC1',
+            step=4 * width,
+            is_bigendian=sys.byteorder == 'big',
+        )
+        self.message.data = bytes(4 * width * height)
+        self.pixels = np.frombuffer(self.message.data, np.float32).reshape(height, width)
+
+
+def cloud_msg(points: np.ndarray, header: Header) -> PointCloud2:
+    """Return a PointCloud2 of float32 points, xyz or xyz + packed rgb in the last axis.
+
+    [height, width, fields] is an organised cloud, its invalid points NaN; [count, fields] an
+    unordered one, whose points must all be valid.
+    """
+    names = ('x', 'y', 'z', 'rgb')[: points.shape[-1]]
+    organised = points.ndim == 3
+    message = PointCloud2(header=header, is_bigendian=sys.byteorder == 'big')
+    message.height, message.width = points.shape[:2] if organised else (1, len(points))
+    message.fields = [
+        PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1)
+        for index, name in enumerate(names)
+    ]
+    message.point_step = 4 * len(names)
+    message.row_step = message.point_step * message.width
+    message.is_dense = not organised or bool(np.isfinite(points[..., 2]).all())
+    _append(message.data, points)
+    return message
+
+
+def _append(data: array.array, values: np.ndarray) -> None:
+    """Copy an array's bytes into the empty data of a message.
+
+    The one way without a second copy or a check a byte: assigning to `data` copies once more.
+    """
+    data.frombytes(np.ascontiguousarray(values).data.cast('B'))

@@ -1,0 +1,204 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A depth model: an ONNX file and the YAML beside it that says how to use it."""
+
+import hashlib
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from msdepth_ros.errors import ModelError
+from msdepth_ros.resources import share_directory
+
+QUANTITIES = ('depth', 'log_depth', 'inverse_depth')
+CHANNELS = ('rgb', 'bgr')
+
+
+@dataclass(frozen=True)
+class Model:
+    """What the YAML of a model says; see engines/ for examples.
+
+    Attributes
+    ----------
+    onnx : path of the ONNX file.
+    sha256 : expected SHA-256 of that file in hex, or None.
+    input_name, input_size : name and (width, height) of the uint8 [1, height, width, 3] input.
+    channels : 'rgb' or 'bgr', the order of the input's last axis.
+    output_name, output_size : name and (width, height) of the float32 [1, 1, height, width] output.
+    quantity : 'depth' (metres), 'log_depth' (ln metres) or 'inverse_depth' (1/metres).
+    grid_origin, grid_step : network pixel (x, y) at the centre of output cell (0, 0), and the
+        step from one cell to the next. Pixel centres lie on integers.
+    focal : f0, the focal length in network pixels that the output is metric for; 0 = any.
+    depth_range : (nearest, farthest) depth in metres that the model can be trusted with.
+    document : the whole YAML, for what is known of the model beyond its use.
+    """
+
+    name: str
+    onnx: Path
+    sha256: str | None
+    input_name: str
+    input_size: tuple[int, int]
+    channels: str
+    output_name: str
+    output_size: tuple[int, int]
+    quantity: str
+    grid_origin: tuple[float, float]
+    grid_step: tuple[float, float]
+    focal: float
+    depth_range: tuple[float, float]
+    document: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def read_onnx(self) -> bytes:
+        """Return the ONNX file's bytes.
+
+        Raises
+        ------
+        ModelError
+            If the file cannot be read or its SHA-256 is not the YAML's.
+        """
+        try:
+            data = self.onnx.read_bytes()
+        except OSError as error:
+            raise ModelError(
+                f'model {self.name}: cannot read {self.onnx}: {error.strerror}. Put the ONNX file '
+                'beside its YAML, or correct the key `onnx` there'
+            ) from error
+        digest = hashlib.sha256(data).hexdigest()
+        if self.sha256 is not None and digest != self.sha256:
+            raise ModelError(
+                f'model {self.name}: {self.onnx.name} has SHA-256 {digest}, its YAML says '
+                f'{self.sha256}: the file is damaged or was replaced. Fetch it again, or correct '
+                'the key `sha256` if the new file is wanted'
+            )
+        return data
+
+
+def model_names() -> list[str]:
+    """Return the names of the models that the package ships."""
+    return sorted(path.stem for path in (share_directory() / 'engines').glob('*.yaml'))
+
+
+def load_model(model: str | Path) -> Model:
+    """Read a model's YAML.
+
+    Parameters
+    ----------
+    model : a shipped model's name, or the path of a YAML file (or of the ONNX file beside it).
+
+    Raises
+    ------
+    ModelError
+        If there is no such model or its YAML is not valid; the message names the key.
+    """
+    path = _yaml_path(str(model))
+    try:
+        document = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = ' '.join(str(error).split())
+        raise ModelError(f'cannot read the model description {path}: {reason}') from error
+    if not isinstance(document, dict):
+        raise ModelError(
+            f'{path}: a model description is a YAML mapping with name, onnx, input, ...'
+        )
+    return _Reader(path, document).model()
+
+
+def _yaml_path(model: str) -> Path:
+    shipped = share_directory() / 'engines' / f'{model}.yaml'
+    if model and Path(model).name == model and shipped.is_file():
+        return shipped
+    path = Path(model).expanduser()
+    if path.suffix == '.onnx':
+        path = path.with_suffix('.yaml')
+    if path.suffix in ('.yaml', '.yml') and path.is_file():
+        return path
+    if path.suffix in ('.yaml', '.yml'):
+        raise ModelError(f'no model description at {path}: each ONNX file needs a YAML beside it')
+    raise ModelError(
+        f"no model named '{model}': shipped are {', '.join(model_names()) or 'none'}; or give the "
+        'path of a model YAML'
+    )
+
+
+class _Reader:
+    """Checks a model YAML key by key."""
+
+    def __init__(self, path: Path, document: dict[str, Any]) -> None:
+        self._path = path
+        self._document = document
+
+    def model(self) -> Model:
+        sha256 = self._document.get('sha256')
+        if sha256 is not None and (not isinstance(sha256, str) or len(sha256) != 64):
+            raise self._error('sha256', 'must be 64 hex digits')
+        low, high = self._numbers('depth_range', 2)
+        if not 0 < low < high:
+            raise self._error(
+                'depth_range', 'must be [nearest, farthest] with 0 < nearest < farthest'
+            )
+        origin, step = self._numbers('grid.origin', 2), self._numbers('grid.step', 2)
+        if min(step) <= 0:
+            raise self._error('grid.step', 'must be positive')
+        (focal,) = self._numbers('focal', 1)
+        if focal < 0:
+            raise self._error('focal', 'must be 0 or positive, in network pixels')
+        return Model(
+            name=self._text('name'),
+            onnx=self._path.parent / self._text('onnx'),
+            sha256=sha256.lower() if sha256 else None,
+            input_name=self._text('input.name'),
+            input_size=(self._size('input.width'), self._size('input.height')),
+            channels=self._choice('input.channels', CHANNELS),
+            output_name=self._text('output.name'),
+            output_size=(self._size('output.width'), self._size('output.height')),
+            quantity=self._choice('output.quantity', QUANTITIES),
+            grid_origin=(origin[0], origin[1]),
+            grid_step=(step[0], step[1]),
+            focal=focal,
+            depth_range=(low, high),
+            document=self._document,
+        )
+
+    def _error(self, key: str, problem: str) -> ModelError:
+        return ModelError(f'{self._path}: key `{key}` {problem}')
+
+    def _get(self, key: str) -> Any:
+        value: Any = self._document
+        for part in key.split('.'):
+            if not isinstance(value, dict) or part not in value:
+                raise self._error(key, 'is missing')
+            value = value[part]
+        return value
+
+    def _text(self, key: str) -> str:
+        value = self._get(key)
+        if not isinstance(value, str) or not value:
+            raise self._error(key, 'must be a text')
+        return value
+
+    def _choice(self, key: str, choices: tuple[str, ...]) -> str:
+        value = self._text(key)
+        if value not in choices:
+            raise self._error(key, f"is '{value}' but must be one of {', '.join(choices)}")
+        return value
+
+    def _size(self, key: str) -> int:
+        value = self._get(key)
+        if isinstance(value, bool) or not isinstance(value, int) or not 2 <= value <= 8192:
+            raise self._error(key, 'must be a whole number of pixels from 2 to 8192')
+        return value
+
+    def _numbers(self, key: str, count: int) -> list[float]:
+        value = self._get(key)
+        values = value if isinstance(value, list) else [value]
+        numbers = [
+            float(item)
+            for item in values
+            if isinstance(item, (int, float)) and not isinstance(item, bool) and math.isfinite(item)
+        ]
+        if len(values) != count or len(numbers) != count:
+            raise self._error(key, 'must be a number' if count == 1 else f'must be {count} numbers')
+        return numbers

@@ -1,0 +1,190 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The node's parameters: names, defaults, ranges, and when each may change."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from msdepth_ros.backends import BACKENDS
+from msdepth_ros.estimator import RECTIFY, Settings
+from msdepth_ros.fit import FITS
+
+ALWAYS, UNCONFIGURED, AT_START = 'always', 'while unconfigured', 'at start only'
+
+
+@dataclass(frozen=True)
+class _Parameter:
+    """One parameter: `limits` is (lowest, highest) of a number or the choices of a text."""
+
+    name: str
+    default: bool | int | float | str
+    description: str
+    limits: tuple[Any, ...] = ()
+    changes: str = ALWAYS
+
+    def descriptor(self) -> ParameterDescriptor:
+        text = self.description
+        if isinstance(self.default, str) and self.limits:
+            text = f'{text} One of: {", ".join(self.limits)}.'
+        descriptor = ParameterDescriptor(description=text, read_only=self.changes == AT_START)
+        descriptor.additional_constraints = f'Can change {self.changes}.'
+        if self.limits and isinstance(self.default, float):
+            low, high = self.limits
+            descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
+        elif self.limits and isinstance(self.default, int):
+            low, high = self.limits
+            descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
+        return descriptor
+
+    def refusal(self, value: Any) -> str | None:
+        """Return why a value of the right type cannot be taken, None if it can."""
+        if isinstance(self.default, str):
+            if self.limits and value not in self.limits:
+                return f"{self.name} is '{value}' but must be one of {', '.join(self.limits)}"
+        elif self.limits and not self.limits[0] <= value <= self.limits[1]:
+            return f'{self.name} is {value} but must lie in {self.limits[0]} to {self.limits[1]}'
+        elif isinstance(value, float) and not math.isfinite(value):
+            return f'{self.name} must be a finite number'
+        return None
+
+
+PARAMETERS = (
+    _Parameter(
+        'model', 'eigen2014', 'Name of a shipped model, or path of a model YAML.', (), UNCONFIGURED
+    ),
+    _Parameter('backend', 'auto', 'Runtime of the network.', BACKENDS, UNCONFIGURED),
+    _Parameter(
+        'precision', 'fp16', 'Arithmetic of a TensorRT engine.', ('fp16', 'fp32'), UNCONFIGURED
+    ),
+    _Parameter(
+        'engine_cache_dir',
+        '',
+        'Folder of built TensorRT engines; empty: the XDG cache.',
+        (),
+        UNCONFIGURED,
+    ),
+    _Parameter(
+        'force_engine_update',
+        False,
+        'Build the TensorRT engine anew at configure.',
+        (),
+        UNCONFIGURED,
+    ),
+    _Parameter(
+        'threads', 0, 'CPU threads of the network; 0: one per core.', (0, 1024), UNCONFIGURED
+    ),
+    _Parameter(
+        'image_transport', 'raw', 'Type of the topic image.', ('raw', 'compressed'), UNCONFIGURED
+    ),
+    _Parameter(
+        'camera_info_url',
+        '',
+        'file:// URL of a camera_calibration YAML, used while the camera publishes no calibration.',
+        (),
+        UNCONFIGURED,
+    ),
+    _Parameter(
+        'rectify',
+        'auto',
+        'Undistort the image; auto: unless D is zero or the topic is called image_rect...',
+        RECTIFY,
+    ),
+    _Parameter('fit', 'crop', "How the image is fitted to the network's aspect.", FITS),
+    _Parameter(
+        'depth.min', 0.0, 'Metres; nearer is NaN. 0: the limit of the model.', (0.0, 1000.0)
+    ),
+    _Parameter(
+        'depth.max', 0.0, 'Metres; farther is NaN. 0: the limit of the model.', (0.0, 1000.0)
+    ),
+    _Parameter('depth.scale', 1.0, 'Factor on the depth.', (0.01, 100.0)),
+    _Parameter(
+        'depth.edge_threshold',
+        0.15,
+        'Relative depth jump behind which points count as flying pixels; 0: keep all.',
+        (0.0, 100.0),
+    ),
+    _Parameter('depth.resolution', 'camera', 'Size of depth/image_rect.', ('camera', 'network')),
+    _Parameter('points.enabled', True, 'Publish points.'),
+    _Parameter('points.stride', 1, "Publish every n-th point of the network's grid.", (1, 64)),
+    _Parameter('points.color', True, 'Colour the points.'),
+    _Parameter(
+        'points.organized', True, 'Publish the cloud as an image of points, invalid ones NaN.'
+    ),
+    _Parameter(
+        'max_image_age',
+        0.0,
+        'Seconds between stamp and arrival after which an image is dropped; 0: never.',
+        (0.0, 3600.0),
+    ),
+    _Parameter('autostart', True, 'Configure and activate at start.', (), AT_START),
+)
+
+
+class Parameters:
+    """Declares the parameters on a node, guards them, and keeps their values at hand.
+
+    `values` maps each name to its current value; it is replaced as a whole at a change.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._by_name = {parameter.name: parameter for parameter in PARAMETERS}
+        self.unconfigured = True
+        for parameter in PARAMETERS:
+            node.declare_parameter(parameter.name, parameter.default, parameter.descriptor())
+        self.values: dict[str, Any] = {
+            name: node.get_parameter(name).value for name in self._by_name
+        }
+        self._refuse_start_values()
+        node.add_on_set_parameters_callback(self._on_set)
+
+    def settings(self, image_topic: str) -> Settings:
+        """Return the estimator's settings for images of a topic."""
+        values = self.values
+        rectify = values['rectify']
+        if rectify == 'auto' and 'rect' in image_topic.rsplit('/', 1)[-1]:
+            rectify = 'off'
+        return Settings(
+            rectify=rectify,
+            fit=values['fit'],
+            min_depth=values['depth.min'],
+            max_depth=values['depth.max'],
+            scale=values['depth.scale'],
+            edge_threshold=values['depth.edge_threshold'],
+        )
+
+    def _refuse_start_values(self) -> None:
+        for name, value in self.values.items():
+            reason = self._by_name[name].refusal(value)
+            if reason:
+                raise ValueError(f'parameter {reason}')
+
+    def _on_set(self, changes: list[Parameter]) -> SetParametersResult:
+        values = dict(self.values)
+        for change in changes:
+            parameter = self._by_name.get(change.name)
+            if parameter is None:  # use_sim_time, qos_overrides
+                continue
+            reason = parameter.refusal(change.value)
+            if reason is None and parameter.changes == UNCONFIGURED and not self.unconfigured:
+                reason = (
+                    f'{change.name} can change only while the node is unconfigured: deactivate and '
+                    'clean it up first (ros2 lifecycle set NODE cleanup)'
+                )
+            if reason is not None:
+                return SetParametersResult(successful=False, reason=reason)
+            values[change.name] = change.value
+        if 0 < values['depth.max'] <= values['depth.min']:
+            reason = f'depth.max {values["depth.max"]} must exceed depth.min {values["depth.min"]}'
+            return SetParametersResult(successful=False, reason=reason)
+        self.values = values
+        return SetParametersResult(successful=True)

@@ -1,0 +1,37 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where the package's share files (launch/, config/, engines/) are."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from msdepth_ros.errors import MsdepthError
+
+
+def share_directory() -> Path:
+    """Return the folder that holds launch/, config/ and engines/.
+
+    It is found from this file's own place, so that code and files always belong together:
+    the source tree (also behind an editable or symlink install), else `share/msdepth_ros` of the
+    prefix that the package is installed in (a colcon install space, /opt/ros, a virtual
+    environment).
+
+    Raises
+    ------
+    MsdepthError
+        If neither exists: the installation is incomplete.
+    """
+    for folder in _candidates():
+        if (folder / 'package.xml').is_file():
+            return folder
+    raise MsdepthError(
+        f'the share files of msdepth_ros are missing beside {Path(__file__).parent}: install the '
+        'package again with `pip install .` or `colcon build`'
+    )
+
+
+def _candidates() -> Iterator[Path]:
+    source = Path(__file__).resolve().parents[1]
+    yield source
+    for prefix in Path(__file__).absolute().parents[1:]:
+        yield prefix / 'share' / 'msdepth_ros'

@@ -1,0 +1,82 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A thread that works on the newest item only."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Generic, TypeVar
+
+Item = TypeVar('Item')
+Result = TypeVar('Result')
+
+
+class NewestWorker(Generic[Item]):
+    """Runs `process` on the newest item put, on a thread of its own.
+
+    An item that is put while another waits replaces it: the thread never works on old items and
+    nothing queues. Whatever must live on this thread (a CUDA context, say) is made and freed
+    there by `call`.
+    """
+
+    def __init__(self, process: Callable[[Item], None]) -> None:
+        self._process = process
+        self._condition = threading.Condition()
+        self._item: Item | None = None
+        self._calls: list[tuple[Callable[[], Any], Future[Any]]] = []
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name='msdepth worker', daemon=True)
+        self._thread.start()
+
+    def put(self, item: Item) -> bool:
+        """Hand over an item; return whether it replaced one that was still waiting."""
+        with self._condition:
+            replaced = self._item is not None
+            self._item = item
+            self._condition.notify()
+        return replaced
+
+    def clear(self) -> None:
+        """Forget the waiting item and wait until the one at work is done."""
+        with self._condition:
+            self._item = None
+        self.call(lambda: None)
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """Run a function on the thread, between items, and return or raise what it does."""
+        if threading.current_thread() is self._thread:
+            return function()
+        future: Future[Result] = Future()
+        with self._condition:
+            if self._stopping:
+                raise RuntimeError('the worker was stopped')
+            self._calls.append((function, future))
+            self._condition.notify()
+        return future.result()
+
+    def stop(self) -> None:
+        """End the thread after the item at work."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(
+                    lambda: self._calls or self._item is not None or self._stopping
+                )
+                if self._stopping and not self._calls:
+                    return
+                calls, self._calls = self._calls, []
+                item = None
+                if not calls:
+                    item, self._item = self._item, None
+            for function, future in calls:
+                try:
+                    future.set_result(function())
+                except BaseException as error:
+                    future.set_exception(error)
+            if item is not None:
+                self._process(item)
