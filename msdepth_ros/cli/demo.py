@@ -1,0 +1,215 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`msdepth demo`: the real ROS 2 graph, end to end, on recorded or rendered images."""
+
+import argparse
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msdepth_ros.errors import MsdepthError
+
+if TYPE_CHECKING:
+    from msdepth_ros.recorder import Recording
+
+HELP = 'run camera player, depth node and recorder on real ROS 2 topics, and show the result'
+
+_NAMESPACE = '/msdepth_demo'
+_START_LIMIT = 60.0  # seconds until the first depth image
+_LAST_ANSWER = 2.0  # seconds after the last image
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommand's arguments."""
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument('--images', type=Path, metavar='DIR', help='play a folder of images')
+    source.add_argument('--video', type=Path, metavar='FILE', help='play a video')
+    source.add_argument(
+        '--synthetic', action='store_true', help='play the rendered clip of the package (default)'
+    )
+    parser.add_argument('--out', type=Path, default=Path('out'), metavar='DIR')
+    parser.add_argument('--rate', type=float, default=0.0, help="Hz (default: the video's, or 30)")
+    parser.add_argument('--model', default='', help='shipped model, or path of its YAML')
+    parser.add_argument('--camera-info', type=Path, metavar='FILE', help='camera_calibration YAML')
+    parser.add_argument('--headless', action='store_true', help='do not open RViz')
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Play, record, print the figures and write the pictures."""
+    from msdepth_ros.sources import DEFAULT_CLIP, ImageSource
+    from msdepth_ros.transport import transport_environment
+
+    path = (arguments.images or arguments.video or DEFAULT_CLIP).absolute()
+    source = ImageSource(path)
+    total = len(source)
+    if source.camera is None and not arguments.camera_info:
+        print(
+            f'  no calibration beside {path.name}: 60 degrees across are assumed; for metric depth'
+        )
+        print('  give --camera-info FILE')
+    out = arguments.out
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for old in out.glob('demo_*.png'):
+            old.unlink()
+    except OSError as error:
+        raise MsdepthError(f'cannot write to {out}: {error.strerror}') from error
+    # Fast DDS reads these when the first node of a process is made, here and in the children.
+    os.environ.update(transport_environment(os.environ))
+    os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+    player = {
+        'path': str(path),
+        'rate': arguments.rate,
+        'loop': False,
+        'wait_for_subscribers': 2,
+    }
+    if arguments.camera_info:
+        player['camera_info_url'] = arguments.camera_info.absolute().as_uri()
+    node = {'model': arguments.model} if arguments.model else {}
+    with contextlib.ExitStack() as children:
+        if not arguments.headless and shutil.which('rviz2') and os.environ.get('DISPLAY'):
+            children.enter_context(_rviz(out))
+        started = time.time()
+        depth_node = children.enter_context(
+            _node('depth_node', node, out, ['-r', 'image:=image_raw'])
+        )
+        camera = children.enter_context(_node('camera_player', player, out, []))
+        recording = _record(depth_node, camera, out, total)
+    if not recording.answered:
+        raise MsdepthError(f'no depth image came: see {out}/depth_node.log')
+    pictures = _draw(recording, out)
+    _report(recording, started, pictures, out)
+    return 0
+
+
+@contextlib.contextmanager
+def _node(
+    executable: str, parameters: dict[str, object], out: Path, extra: list[str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a node of this package in a process of its own until the block ends."""
+    command = [sys.executable, '-m', f'msdepth_ros.{executable}', '--ros-args']
+    command += ['-r', f'__ns:={_NAMESPACE}', *extra]
+    for name, value in parameters.items():
+        text = str(value).lower() if isinstance(value, bool) else value
+        command += ['-p', f'{name}:={text}']
+    with (out / f'{executable}.log').open('wb') as log:
+        yield from _running(command, log)
+
+
+@contextlib.contextmanager
+def _rviz(out: Path) -> Iterator[subprocess.Popen[bytes]]:
+    from msdepth_ros.resources import share_directory
+
+    remaps = [f'{topic}:={_NAMESPACE}{topic}' for topic in ('/points', '/depth/image_rect')]
+    remaps.append(f'/camera/image_raw:={_NAMESPACE}/image_raw')
+    command = ['rviz2', '-d', str(share_directory() / 'config' / 'depth.rviz'), '--ros-args']
+    command += [word for remap in remaps for word in ('-r', remap)]
+    with (out / 'rviz.log').open('wb') as log:
+        yield from _running(command, log)
+
+
+def _running(command: list[str], log: object) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)  # type: ignore[call-overload]
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _record(
+    depth_node: subprocess.Popen[bytes],
+    camera: subprocess.Popen[bytes],
+    out: Path,
+    total: int,
+) -> 'Recording':
+    """Record until the camera player ends."""
+    import rclpy
+    from tqdm import tqdm
+
+    from msdepth_ros.recorder import Recorder
+
+    rclpy.init()
+    recorder = Recorder(_NAMESPACE, sample_period=1.0)
+    recording = recorder.recording
+    deadline = time.monotonic() + _START_LIMIT
+    ended = None
+    try:
+        with tqdm(total=total or None, unit='image', disable=None) as progress:
+            while ended is None or time.monotonic() < ended + _LAST_ANSWER:
+                rclpy.spin_once(recorder, timeout_sec=0.1)
+                recorder.watch_images()
+                progress.update(len(recording.answered) - progress.n)
+                if depth_node.poll() is not None:
+                    raise MsdepthError(f'the depth node ended: {_last_line(out, "depth_node")}')
+                if not recording.answered and time.monotonic() > deadline:
+                    raise MsdepthError(
+                        f'no depth image in {_START_LIMIT:.0f} s: {_last_line(out, "depth_node")}'
+                    )
+                if ended is None and camera.poll() is not None:
+                    if camera.returncode:
+                        raise MsdepthError(_last_line(out, 'camera_player'))
+                    ended = time.monotonic()
+                if ended and len(recording.answered) == len(recording.played):
+                    break
+    finally:
+        recorder.destroy_node()
+        rclpy.try_shutdown()
+    return recording
+
+
+def _last_line(out: Path, executable: str) -> str:
+    lines = (out / f'{executable}.log').read_text(errors='replace').strip().splitlines()
+    return lines[-1] if lines else f'see {out}/{executable}.log'
+
+
+def _draw(recording: 'Recording', out: Path) -> list[Path]:
+    import cv2
+
+    from msdepth_ros.pictures import side_by_side
+
+    paths: list[Path] = []
+    for sample in recording.samples.values():
+        arrays = sample.arrays()
+        if arrays is None:
+            continue
+        path = out / f'demo_{len(paths):03d}.png'
+        if not cv2.imwrite(str(path), side_by_side(*arrays)):
+            raise MsdepthError(f'cannot write {path}: is the disk full?')
+        paths.append(path)
+    return paths
+
+
+def _report(recording: 'Recording', started: float, pictures: list[Path], out: Path) -> None:
+    import numpy as np
+
+    p50, p95, p99 = 1e3 * np.percentile(recording.latencies(), (50, 95, 99))
+    first = min(recording.answered.values()) - started
+    stages = recording.diagnostics
+    network = stages.get('infer (ms)', '').split(' / ')[0]
+    beyond = f'{p50 - float(network):.1f} ms beyond the network' if network else ''
+    unanswered = len(recording.played - recording.answered.keys())
+    rows = {
+        'model': f'{stages.get("model", "?")} on {stages.get("backend", "?")}',
+        'images in': f'{len(recording.played)}',
+        'depth images out': f'{len(recording.answered)}',
+        'clouds out': f'{len(recording.clouds)}',
+        'dropped': f'{unanswered}',
+        'rate': f'{recording.rate():.1f} Hz',
+        'latency p50 / p95 / p99': f'{p50:.1f} / {p95:.1f} / {p99:.1f} ms, publish to received',
+        'of it, network p50': f'{network} ms; {beyond}',
+        'first depth image': f'{first:.1f} s after the node was started',
+        'pictures': f'{len(pictures)} in {out}/demo_*.png: image, depth, cloud from above',
+    }
+    for name, value in rows.items():
+        print(f'  {name:24s} {value}')
