@@ -7,7 +7,6 @@ ros2 launch msdepth_ros demo.launch.py video:=walk.mp4 camera_info_url:=camera.y
 """
 
 import os
-from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
 from launch.action import Action
@@ -24,6 +23,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.launch_arguments import existing, file_url, flag, positive
 from msdepth_ros.resources import share_directory
 from msdepth_ros.transport import transport_environment
 
@@ -74,17 +74,17 @@ def _player(context: LaunchContext) -> list[Action]:
     given = {name: LaunchConfiguration(name).perform(context).strip() for name in ARGUMENTS}
     if given['video'] and given['images']:
         raise MsdepthError('give either video or images, not both')
-    source = given['video'] or given['images']
-    parameters: dict[str, ParameterValue] = {
-        'path': ParameterValue(source and str(_existing(source)), value_type=str),
-        'frame_id': ParameterValue(FRAME, value_type=str),
-        'loop': ParameterValue(given['loop'], value_type=bool),
+    kind = 'video' if given['video'] else 'images'
+    path = str(existing(kind, given[kind])) if given[kind] else ''
+    parameters: dict[str, ParameterValue | bool | float] = {
+        'path': ParameterValue(path, value_type=str),
+        'frame_id': FRAME,
+        'loop': flag('loop', given['loop']),
     }
     if given['rate']:
-        parameters['rate'] = ParameterValue(given['rate'], value_type=float)
+        parameters['rate'] = positive('rate', given['rate'], 'frames a second')
     if given['camera_info_url']:
-        url = given['camera_info_url']
-        url = url if '://' in url else _existing(url).as_uri()
+        url = file_url('camera_info_url', given['camera_info_url'])
         parameters['camera_info_url'] = ParameterValue(url, value_type=str)
     return [
         Node(
@@ -97,10 +97,3 @@ def _player(context: LaunchContext) -> list[Action]:
             on_exit=Shutdown(reason='the player has ended'),
         )
     ]
-
-
-def _existing(text: str) -> Path:
-    path = Path(text).expanduser().absolute()
-    if not path.exists():
-        raise MsdepthError(f'there is no file or folder {path}')
-    return path

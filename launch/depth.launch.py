@@ -5,7 +5,6 @@
 ros2 launch msdepth_ros depth.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info
 """
 
-import math
 import os
 import shutil
 import tempfile
@@ -27,6 +26,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 from msdepth_ros.camera import Camera
 from msdepth_ros.camera_pose import CameraPose
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.launch_arguments import file_url, flag, positive
 from msdepth_ros.resources import share_directory
 from msdepth_ros.transport import transport_environment
 
@@ -81,16 +81,11 @@ def _start(context: LaunchContext) -> list[Action]:
         ('image', given['image']),
         ('camera_info', given['camera_info'] or _beside(given['image'], 'camera_info')),
     ]
-    clock = {key: _flag(key, given[key]) for key in ('use_sim_time',) if given[key]}
-    overrides: dict[str, ParameterValue | bool] = dict(clock)
-    if given['autostart']:
-        overrides['autostart'] = _flag('autostart', given['autostart'])
-    actions: list[Action] = []
-    url, cleanup = _calibration(given)
-    actions.extend(cleanup)
-    for name, value in (*((n, given[n]) for n in ('model', 'backend')), ('camera_info_url', url)):
-        if value:
-            overrides[name] = ParameterValue(value, value_type=str)
+    flags = {name: flag(name, given[name]) for name in ('use_sim_time', 'autostart') if given[name]}
+    clock = {name: value for name, value in flags.items() if name == 'use_sim_time'}
+    url, actions = _calibration(given)
+    chosen = {'model': given['model'], 'backend': given['backend'], 'camera_info_url': url}
+    texts = {name: ParameterValue(text, value_type=str) for name, text in chosen.items() if text}
     logger = '.'.join([*filter(None, given['namespace'].split('/')), 'msdepth'])
     actions.append(
         LifecycleNode(
@@ -98,7 +93,7 @@ def _start(context: LaunchContext) -> list[Action]:
             executable='depth_node',
             name='msdepth',
             namespace=given['namespace'],
-            parameters=[given['params_file'], overrides],
+            parameters=[given['params_file'], {**flags, **texts}],
             remappings=remappings,
             ros_arguments=['--log-level', f'{logger}:={given["log_level"]}'],
             output='screen',
@@ -106,7 +101,7 @@ def _start(context: LaunchContext) -> list[Action]:
     )
     if given['camera_pose']:
         actions.append(_camera_pose(given))
-    if _flag('rviz', given['rviz']):
+    if flag('rviz', given['rviz']):
         actions.append(
             Node(
                 package='rviz2',
@@ -126,43 +121,26 @@ def _beside(topic: str, name: str) -> str:
     return f'{topic.rpartition("/")[0]}/{name}' if '/' in topic else name
 
 
-def _flag(name: str, text: str) -> bool:
-    if text.lower() not in ('true', 'false'):
-        raise MsdepthError(f"{name} is 'true' or 'false', not '{text}'")
-    return text.lower() == 'true'
-
-
 def _calibration(given: dict[str, str]) -> tuple[str, list[Action]]:
-    """Return the camera_info_url for the node, and what removes a file written for it."""
+    """Return the node's camera_info_url, and the action that removes a file written for it."""
     typed = [name for name in INTRINSICS if given[name]]
     url = given['camera_info_url']
     if not typed:
-        path = Path(url).expanduser().absolute()
-        return (path.as_uri() if url and '://' not in url else url), []
+        return (file_url('camera_info_url', url) if url else ''), []
     if url:
         raise MsdepthError(f'give either camera_info_url or {", ".join(INTRINSICS)}, not both')
     if len(typed) < len(INTRINSICS):
         missing = ', '.join(name for name in INTRINSICS if name not in typed)
         raise MsdepthError(f'a calibration by hand needs {missing} as well as {", ".join(typed)}')
     camera = Camera.pinhole(
-        *(int(_positive(name, given[name])) for name in ('width', 'height')),
-        *(_positive(name, given[name]) for name in ('fx', 'fy', 'cx', 'cy')),
+        *(int(positive(name, given[name], 'pixels')) for name in ('width', 'height')),
+        *(positive(name, given[name], 'pixels') for name in ('fx', 'fy', 'cx', 'cy')),
     )
     folder = tempfile.mkdtemp(prefix='msdepth_ros_')
     file = Path(folder) / 'camera.yaml'
     file.write_text(camera.to_yaml(), encoding='utf-8')
     remove = OnShutdown(on_shutdown=lambda *_: shutil.rmtree(folder, ignore_errors=True))
     return file.as_uri(), [RegisterEventHandler(remove)]
-
-
-def _positive(name: str, text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and number > 0):
-        raise MsdepthError(f"{name} is a positive number of pixels, not '{text}'")
-    return number
 
 
 def _camera_pose(given: dict[str, str]) -> Node:

@@ -35,7 +35,11 @@ def test_depth_yaml_holds_every_parameter_with_its_default():
 
 def test_depth_yaml_notes_when_a_parameter_may_change():
     module = pytest.importorskip('msdepth_ros.parameters')
-    notes = {module.ALWAYS: '', module.UNCONFIGURED: 'unconfigured', module.AT_START: 'only at start'}
+    notes = {
+        module.ALWAYS: '',
+        module.UNCONFIGURED: 'unconfigured',
+        module.AT_START: 'only at start',
+    }
     comments, name = {}, ''
     for line in (CONFIG / 'depth.yaml').read_text().split('ros__parameters:')[1].splitlines():
         code, _, comment = line.partition('#')
@@ -95,7 +99,7 @@ def _imported_packages():
 
 
 def test_every_import_on_the_robot_is_declared():
-    """package.xml names the ROS packages and the rosdep keys of what code and launch files import."""
+    """package.xml names every ROS package and rosdep key behind an import."""
     manifest = ElementTree.parse(ROOT / 'package.xml').getroot()
     declared = {element.text for element in manifest.findall('exec_depend')}
     keys = {

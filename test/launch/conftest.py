@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,6 @@ class Workspace:
     """A colcon workspace in a temporary folder that the package has been built in."""
 
     folder: Path
-    build_log: str
 
     @property
     def install(self) -> Path:
@@ -79,7 +78,6 @@ class Launched:
 
     process: subprocess.Popen[str]
     log: Path
-    lines: list[str] = field(default_factory=list)
 
     def output(self) -> str:
         return self.log.read_text(errors='replace')
@@ -124,7 +122,7 @@ def workspace(colcon: str, tmp_path_factory: pytest.TempPathFactory) -> Workspac
     command += ['--build-base', str(folder / 'build'), '--install-base', str(folder / 'install')]
     built = subprocess.run(command, cwd=folder, text=True, capture_output=True, timeout=300)
     assert built.returncode == 0, built.stdout + built.stderr
-    return Workspace(folder, built.stdout + built.stderr)
+    return Workspace(folder)
 
 
 @pytest.fixture
@@ -147,7 +145,12 @@ def launch(workspace: Workspace, tmp_path: Path) -> Iterator[Launch]:
                 text=True,
                 start_new_session=True,
                 cwd=tmp_path,
-                env={**os.environ, 'PYTHONUNBUFFERED': '1', **environment},
+                env={
+                    **os.environ,
+                    'PYTHONUNBUFFERED': '1',
+                    'ROS_LOG_DIR': str(tmp_path / 'ros_log'),
+                    **environment,
+                },
             )
         running.append(Launched(process, log))
         return running[-1]

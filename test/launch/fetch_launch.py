@@ -16,7 +16,7 @@ from pathlib import Path
 
 WHEEL = 'isaacsim-ros2'
 INSIDE = 'isaacsim/exts/isaacsim.ros2.core/jazzy/rclpy/'
-PACKAGES = ('launch', 'launch_ros', 'launch_testing', 'launch_xml', 'launch_yaml', 'osrf_pycommon')
+PACKAGES = ('launch', 'launch_ros', 'launch_xml', 'launch_yaml', 'osrf_pycommon')
 # launch_ros names this service for composable nodes and never calls it for other nodes.
 COMPOSITION_STUB = '''\
 """Stands in for composition_interfaces, which PyPI does not have."""
@@ -66,7 +66,9 @@ def unpack(wheel: Path, folder: Path) -> int:
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
             top, _, rest = name.removeprefix(INSIDE).partition('/')
-            wanted = top in PACKAGES or top.split('-')[0] in PACKAGES and top.endswith('.egg-info')
+            wanted = top in PACKAGES or (
+                top.split('-')[0] in PACKAGES and top.endswith('.egg-info')
+            )
             if name.startswith(INSIDE) and wanted and rest and not rest.endswith('/'):
                 path = folder / top / rest
                 path.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,9 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 def main(file: str, *words: str) -> int:
     """Run the launch file, or list its arguments; return the exit code."""
     if '--show-args' in words:
-        description = PythonLaunchDescriptionSource(file).try_get_launch_description_without_context()
+        description = PythonLaunchDescriptionSource(
+            file
+        ).try_get_launch_description_without_context()
         for argument in description.get_launch_arguments():
             default = ''.join(part.describe() for part in argument.default_value or ())
             print(f"'{argument.name}':\n    {argument.description}\n    (default: {default})")

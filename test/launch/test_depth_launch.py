@@ -11,10 +11,28 @@ import rclpy
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
 
-ARGUMENTS = (
-    'image camera_info namespace params_file model backend camera_info_url fx fy cx cy width '
-    'height camera_frame base_frame camera_pose rviz use_sim_time autostart log_level'
-).split()
+ARGUMENTS = [
+    'image',
+    'camera_info',
+    'namespace',
+    'params_file',
+    'model',
+    'backend',
+    'camera_info_url',
+    'fx',
+    'fy',
+    'cx',
+    'cy',
+    'width',
+    'height',
+    'camera_frame',
+    'base_frame',
+    'camera_pose',
+    'rviz',
+    'use_sim_time',
+    'autostart',
+    'log_level',
+]
 INTRINSICS = ('fx:=250.5', 'fy:=251.5', 'cx:=161.25', 'cy:=118.75', 'width:=320', 'height:=240')
 
 
@@ -75,7 +93,7 @@ def test_camera_pose_becomes_a_transform_to_the_optical_frame(launch, workspace)
     arguments = workspace.add_recorder('tf2_ros', 'static_transform_publisher')
     launched = launch(
         'depth.launch.py',
-        "camera_pose:=0.2 -0.1 0.5 0 0 0",
+        'camera_pose:=0.2 -0.1 0.5 0 0 0',
         'camera_frame:=front_optical',
         'autostart:=false',
     )
@@ -111,7 +129,8 @@ def test_rviz_gets_the_config_the_frame_and_the_topics(launch, workspace):
     [
         (['fx:=500', 'fy:=500'], 'needs cx, cy, width, height as well as fx, fy'),
         ([*INTRINSICS[1:], 'fx:=wide'], "fx is a positive number of pixels, not 'wide'"),
-        ([*INTRINSICS, 'camera_info_url:=/cal.yaml'], 'not both'),
+        ([*INTRINSICS, 'camera_info_url:=/cal.yaml'], 'either camera_info_url or fx'),
+        (['camera_info_url:=no_such.yaml'], 'there is no file or folder'),
         (['camera_pose:=0 0 1 0 0'], 'give six numbers'),
         (['rviz:=perhaps'], "rviz is 'true' or 'false', not 'perhaps'"),
         (['autostart:=2'], "autostart is 'true' or 'false', not '2'"),

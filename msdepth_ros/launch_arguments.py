@@ -1,0 +1,57 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What people type behind `ros2 launch ... name:=value`, checked and turned into values."""
+
+import math
+from pathlib import Path
+
+from msdepth_ros.errors import MsdepthError
+
+
+def flag(name: str, text: str) -> bool:
+    """Return the value of a true-or-false argument.
+
+    Raises
+    ------
+    MsdepthError
+        If it is something else.
+    """
+    if text.lower() not in ('true', 'false'):
+        raise MsdepthError(f"{name} is 'true' or 'false', not '{text}'")
+    return text.lower() == 'true'
+
+
+def positive(name: str, text: str, unit: str) -> float:
+    """Return the value of an argument that is a positive finite number of `unit`.
+
+    Raises
+    ------
+    MsdepthError
+        If it is something else.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise MsdepthError(f"{name} is a positive number of {unit}, not '{text}'")
+    return number
+
+
+def existing(name: str, text: str) -> Path:
+    """Return the absolute path of a file or folder that is there.
+
+    Raises
+    ------
+    MsdepthError
+        If it is not there.
+    """
+    path = Path(text).expanduser().absolute()
+    if not path.exists():
+        raise MsdepthError(f'{name}: there is no file or folder {path}')
+    return path
+
+
+def file_url(name: str, text: str) -> str:
+    """Return a URL as it is, and the path of an existing file as a file:// URL."""
+    return text if '://' in text else existing(name, text).as_uri()
