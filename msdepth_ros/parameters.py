@@ -151,7 +151,7 @@ class Parameters:
         """Return the estimator's settings for images of a topic."""
         values = self.values
         rectify = values['rectify']
-        if rectify == 'auto' and 'rect' in image_topic.rsplit('/', 1)[-1]:
+        if rectify == 'auto' and names_rectified_images(image_topic):
             rectify = 'off'
         return Settings(
             rectify=rectify,
@@ -188,3 +188,12 @@ class Parameters:
             return SetParametersResult(successful=False, reason=reason)
         self.values = values
         return SetParametersResult(successful=True)
+
+
+def names_rectified_images(topic: str) -> bool:
+    """Return whether a topic is called as image_pipeline calls rectified images.
+
+    As image_rect, image_rect_color, image_rect_raw, rectified/image, not as image_direct.
+    """
+    words = {word for level in topic.split('/')[-2:] for word in level.split('_')}
+    return bool(words & {'rect', 'rectified'})
