@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -17,6 +16,7 @@ from std_msgs.msg import Header
 from msdepth_ros.calibration import camera_from_url
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.messages import camera_info_msg, image_msg
+from msdepth_ros.process import run_node
 from msdepth_ros.sources import DEFAULT_CLIP, ImageSource, guessed_camera
 
 DEFAULT_RATE = 30.0  # Hz, of images without a rate of their own
@@ -96,23 +96,13 @@ class CameraPlayer(Node):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until its last image, SIGINT or SIGTERM."""
-    node: CameraPlayer | None = None
-    try:
-        rclpy.init(args=args)
-        node = CameraPlayer()
+
+    def run(node: CameraPlayer) -> None:
         while not node.done:
             rclpy.spin_once(node)
         node.get_logger().info(f'{node.played} images played')
-    except MsdepthError as error:
-        print(f'camera_player: {error}', file=sys.stderr)
-        return 2
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        if node is not None:
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+
+    return run_node(CameraPlayer, run, args)
 
 
 if __name__ == '__main__':

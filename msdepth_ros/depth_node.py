@@ -9,7 +9,6 @@ from typing import Any
 import cv2
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -25,6 +24,7 @@ from msdepth_ros.messages import image_from_compressed_msg, image_from_msg
 from msdepth_ros.model import load_model
 from msdepth_ros.outputs import DepthOutputs
 from msdepth_ros.parameters import Parameters
+from msdepth_ros.process import run_node
 from msdepth_ros.statistics import Statistics
 from msdepth_ros.stream_monitor import GapMonitor, StampMonitor, describe_publishers
 from msdepth_ros.worker import NewestWorker
@@ -276,24 +276,13 @@ class DepthNode(LifecycleNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM."""
-    try:
-        rclpy.init(args=args)
-        try:
-            node = DepthNode()
-        except ValueError as error:
-            print(f'msdepth: {error}', file=sys.stderr)
-            return 2
-        try:
-            if node.get_parameter('autostart').value and node.trigger_configure() == _SUCCESS:
-                node.trigger_activate()
-            rclpy.spin(node)
-        finally:
-            node.destroy_node()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    finally:
-        rclpy.try_shutdown()
-    return 0
+
+    def run(node: DepthNode) -> None:
+        if node.get_parameter('autostart').value and node.trigger_configure() == _SUCCESS:
+            node.trigger_activate()
+        rclpy.spin(node)
+
+    return run_node(DepthNode, run, args)
 
 
 if __name__ == '__main__':

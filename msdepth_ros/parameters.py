@@ -16,6 +16,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from msdepth_ros.backends import BACKENDS
+from msdepth_ros.errors import MsdepthError
 from msdepth_ros.estimator import RECTIFY, Settings
 from msdepth_ros.fit import FITS
 
@@ -166,7 +167,7 @@ class Parameters:
         for name, value in self.values.items():
             reason = self._by_name[name].refusal(value)
             if reason:
-                raise ValueError(f'parameter {reason}')
+                raise MsdepthError(f'parameter {reason}')
 
     def _on_set(self, changes: list[Parameter]) -> SetParametersResult:
         values = dict(self.values)

@@ -1,0 +1,41 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The life of a node's process: a clean end on SIGINT and SIGTERM, errors in one line."""
+
+import sys
+from collections.abc import Callable
+from typing import TypeVar
+
+import rclpy
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+
+from msdepth_ros.errors import MsdepthError
+
+AnyNode = TypeVar('AnyNode', bound=Node)
+
+
+def run_node(
+    make: Callable[[], AnyNode], run: Callable[[AnyNode], None], args: list[str] | None
+) -> int:
+    """Make a node, run it, destroy it, and return the exit code.
+
+    0 when `run` returns or a signal ends it; 2, with one line on stderr, when the node refuses its
+    parameters.
+    """
+    node: AnyNode | None = None
+    try:
+        rclpy.init(args=args)
+        node = make()
+        run(node)
+    except (MsdepthError, ParameterException) as error:
+        print(' '.join(str(error).split()), file=sys.stderr)
+        return 2
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
