@@ -74,6 +74,37 @@ def write_color_model(folder: Path, **options: Any) -> Path:
     return _write(folder, nodes, constants, grid, options)
 
 
+def write_slow_model(folder: Path, layers: int, depth: float = 2.0, **options: Any) -> Path:
+    """Write a model that answers one depth after `layers` convolutions of 0.9 G multiply-adds."""
+    random = np.random.default_rng(1)
+    widen = random.normal(size=(32, 3, 3, 3)).astype(np.float32)
+    convolve = random.normal(size=(32, 32, 5, 5)).astype(np.float32) / 32
+    pads = {'pads': [2, 2, 2, 2]}
+    nodes = [
+        helper.make_node('Cast', ['image'], ['colors'], to=TensorProto.FLOAT),
+        helper.make_node('Transpose', ['colors'], ['planes'], perm=[0, 3, 1, 2]),
+        helper.make_node('Conv', ['planes', 'widen'], ['map_0'], strides=[2, 1], pads=[1] * 4),
+        *(
+            helper.make_node('Conv', [f'map_{n}', 'convolve'], [f'map_{n + 1}'], **pads)
+            for n in range(layers)
+        ),
+        helper.make_node('Sigmoid', [f'map_{layers}'], ['bounded']),
+        helper.make_node('ReduceMean', ['bounded'], ['mean'], axes=[1, 2, 3]),
+        helper.make_node('Mul', ['mean', 'zero'], ['nothing']),
+        helper.make_node('Reshape', ['nothing', 'one'], ['still_nothing']),
+        helper.make_node('Add', ['table', 'still_nothing'], ['depth']),
+    ]
+    width, height = EIGEN_GRID['output_size']
+    constants = {
+        'widen': widen,
+        'convolve': convolve,
+        'zero': np.zeros(1, np.float32),
+        'one': np.ones(1, np.int64),
+        'table': np.full((1, 1, height, width), depth, np.float32),
+    }
+    return _write(folder, nodes, constants, EIGEN_GRID, options)
+
+
 def _write(
     folder: Path,
     nodes: list[onnx.NodeProto],
