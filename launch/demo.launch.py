@@ -17,6 +17,7 @@ from launch.actions import (
     SetEnvironmentVariable,
     Shutdown,
 )
+from launch.events.process import ProcessExited
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -94,6 +95,11 @@ def _player(context: LaunchContext) -> list[Action]:
             namespace='camera',
             parameters=[parameters],
             output='screen',
-            on_exit=Shutdown(reason='the player has ended'),
+            on_exit=_end,
         )
     ]
+
+
+def _end(event: ProcessExited, context: LaunchContext) -> Shutdown | None:
+    """End the launch with the player, unless that is why the player has ended."""
+    return None if context.is_shutdown else Shutdown(reason='the player has ended')

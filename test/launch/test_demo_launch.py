@@ -4,6 +4,7 @@
 
 import time
 
+import cv2
 import numpy as np
 import pytest
 import rclpy
@@ -65,3 +66,16 @@ def test_wrong_arguments_end_with_one_clear_error(launch, arguments, message):
     errors = [line for line in launched.output().splitlines() if 'ERROR' in line]
     assert len(errors) == 1
     assert message in errors[0]
+
+
+def test_the_launch_ends_with_a_recording_that_does_not_loop(launch, tmp_path):
+    """Own images, a rate, one pass: the player ends, and the node with it, without an error."""
+    for number in range(5):
+        image = np.full((120, 160, 3), 40 * number, np.uint8)
+        cv2.imwrite(str(tmp_path / f'{number}.png'), image)
+    launched = launch('demo.launch.py', f'images:={tmp_path}', 'loop:=false', 'rate:=50')
+    assert launched.process.wait(60) == 0, launched.output()
+    output = launched.output()
+    assert '5 images played' in output
+    assert 'ERROR' not in output
+    assert 'Traceback' not in output
