@@ -157,7 +157,7 @@ class Camera:
         """
         try:
             document = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        except (OSError, ValueError, yaml.YAMLError) as error:
             reason = ' '.join(str(error).split())
             raise CalibrationError(
                 f'cannot read the camera calibration {path}: {reason}'
@@ -172,12 +172,14 @@ class Camera:
                 r=_numbers(document.get('rectification_matrix', {'data': _IDENTITY})),
                 p=_numbers(document.get('projection_matrix', {'data': []})),
             )
-        except (KeyError, TypeError, ValueError) as error:
+            camera.check()
+        except CalibrationError as error:
+            raise CalibrationError(f'{path}: {error}') from error
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise CalibrationError(
                 f'{path} is not a calibration of camera_calibration (image_width, image_height, '
                 f'camera_matrix: {{data: [9 numbers]}}, ...): {error!r}'
             ) from error
-        camera.check()
         return camera
 
     def to_yaml(self, name: str = 'camera') -> str:
@@ -203,12 +205,14 @@ class Camera:
         numbers = (*self.k, *self.d, *self.r, *self.p)
         if not all(math.isfinite(number) for number in numbers):
             raise CalibrationError('the calibration holds NaN or infinite numbers')
-        if self.width <= 0 or self.height <= 0:
-            raise CalibrationError(f'the calibration is of an image of {self.width}x{self.height}')
+        width, height = self.delivered_size
+        if width <= 0 or height <= 0:
+            raise CalibrationError(f'the calibration is of an image of {width}x{height}')
         if self.k[0] == 0.0:
             raise CalibrationError('K[0] is 0, which means that the camera is not calibrated')
-        if self.k[0] < 0 or self.k[4] <= 0:
-            raise CalibrationError(f'focal lengths {self.k[0]:g}, {self.k[4]:g} are not positive')
+        for image in (self.raw_intrinsics(), self.rectified_intrinsics()):
+            if image.fx < 0 or image.fy <= 0:
+                raise CalibrationError(f'focal lengths {image.fx:g}, {image.fy:g} are not positive')
         if any(self.d):
             counts = _COEFFICIENTS.get(self.distortion_model)
             if counts is None:
