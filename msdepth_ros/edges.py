@@ -47,16 +47,21 @@ class Upsampler:
     def __init__(self, cells: Grid, image_size: tuple[int, int]) -> None:
         width, height = image_size
         self.shape = (height, width)
-        self._columns, self._u, self._segment_u, self._offset_u = _segments(
+        self._columns, self._column, self._offset_u = _nearest_cells(
             cells.width, cells.origin[0], cells.step[0], width
         )
-        self._rows, cell, segment, self._offset_v = _segments(
+        self._side = 2 * self._column + (self._offset_u > 0)
+        self._rows, row, offset_v = _nearest_cells(
             cells.height, cells.origin[1], cells.step[1], height
         )
-        starts = np.flatnonzero(np.diff(segment, prepend=-1)).tolist()
+        # A pixel is 1 * the line of its cells + its offset * the slope on its side of the line.
+        before, after = np.minimum(offset_v, 0), np.maximum(offset_v, 0)
+        self._weights = np.stack([np.ones_like(offset_v), before, after], axis=1)
+        self._terms = np.full((cells.height, 3, width), np.nan, np.float32)
+        starts = np.flatnonzero(np.diff(row, prepend=-1)).tolist()
         self._blocks = [
-            (slice(start, stop), int(cell[start]), int(segment[start]))
-            for start, stop in zip(starts, [*starts[1:], len(segment)], strict=True)
+            (slice(start, stop), int(row[start]))
+            for start, stop in zip(starts, [*starts[1:], len(row)], strict=True)
         ]
 
     def __call__(
@@ -67,63 +72,60 @@ class Upsampler:
         `out` is written and returned if it is given.
         """
         image = np.empty(self.shape, np.float32) if out is None else out
+        seen = image[self._rows]
         with np.errstate(divide='ignore', invalid='ignore'):
             inverse = np.reciprocal(depth)
             known = inverse[np.isfinite(inverse)]
-            low, high = (known.min(), known.max()) if known.size else (0.0, 0.0)
-            across = _slopes(inverse.T, threshold).T
-            lines = np.take(across, self._segment_u, axis=1)
-            lines *= self._offset_u
-            lines += np.take(inverse, self._u, axis=1)
-            np.clip(lines, low, high, out=lines)  # extrapolated half cells
-            self._fill(image[self._rows, self._columns], lines, _slopes(lines, threshold))
-            for edge in (self._rows.start, self._rows.stop - 1):
-                np.clip(image[edge], 1 / high, 1 / low, out=image[edge])
+            limits = (known.min(), known.max()) if known.size else (0.0, 0.0)
+            lines = self._lines(inverse, threshold)
+            np.clip(lines, *limits, out=lines)  # extrapolated half cells
+            self._terms[:, 0, self._columns] = lines
+            self._terms[:, 1:, self._columns] = _slopes(lines, threshold)
+            for rows, cell in self._blocks:
+                np.matmul(self._weights[rows], self._terms[cell], out=seen[rows])
+            for rows, _ in (*self._blocks[:1], *self._blocks[-1:]):  # extrapolated half cells
+                np.clip(seen[rows], *limits, out=seen[rows])
+            np.reciprocal(seen, out=seen)
         image[: self._rows.start] = image[self._rows.stop :] = np.nan
-        image[:, : self._columns.start] = image[:, self._columns.stop :] = np.nan
         return image
 
-    def _fill(self, image: np.ndarray, lines: np.ndarray, slopes: np.ndarray) -> None:
-        """Write 1 / (line + offset * slope), half a cell's rows at a time."""
-        for rows, cell, segment in self._blocks:
-            block = image[rows]
-            np.multiply(self._offset_v[rows, None], slopes[segment], out=block)
-            block += lines[cell]
-            np.reciprocal(block, out=block)
+    def _lines(self, inverse: np.ndarray, threshold: float) -> np.ndarray:
+        """Interpolate along each row of cells: [cells high, pixels that have a cell]."""
+        slopes = _slopes(inverse.T, threshold).reshape(-1, len(inverse)).T
+        lines = np.take(slopes, self._side, axis=1)
+        lines *= self._offset_u
+        lines += np.take(inverse, self._column, axis=1)
+        return lines
 
 
-def _segments(
+def _nearest_cells(
     cells: int, origin: float, step: float, pixels: int
-) -> tuple[slice, np.ndarray, np.ndarray, np.ndarray]:
-    """Find, along one axis, which cell answers for each pixel, and on which side of it.
+) -> tuple[slice, np.ndarray, np.ndarray]:
+    """Find, along one axis, which cell answers for each pixel.
 
-    Returns the slice of pixels that have a cell; and for each of them: its cell, its half
-    segment (2 * cell before the centre, 2 * cell + 1 after it) and its offset from the centre in
-    steps, float32 in [-0.5, 0.5].
+    Returns the slice of pixels that have a cell; and for each of them its cell and its offset
+    from that cell's centre in steps, float32 in [-0.5, 0.5].
     """
     position = (np.arange(pixels) - origin) / step
     cell = np.floor(position + 0.5).astype(np.intp)
     # A pixel on the very border of the outermost cell belongs to it.
     cell[np.isclose(position, cells - 0.5)] = cells - 1
     inside = np.flatnonzero((cell >= 0) & (cell < cells))
-    columns = slice(int(inside[0]), int(inside[-1]) + 1) if inside.size else slice(0, 0)
-    cell, position = cell[columns], position[columns]
-    offset = (position - cell).astype(np.float32)
-    return columns, cell, 2 * cell + (offset > 0), offset
+    span = slice(int(inside[0]), int(inside[-1]) + 1) if inside.size else slice(0, 0)
+    return span, cell[span], (position[span] - cell[span]).astype(np.float32)
 
 
 def _slopes(values: np.ndarray, threshold: float) -> np.ndarray:
-    """Return the change per cell before and after each row's centre, [2 * rows, columns].
+    """Return the change per cell before and after each row's centre, [rows, 2, columns].
 
     0 where the neighbour is NaN or the relative jump to it exceeds the threshold (0 = none does).
     The outermost half cells continue the slope inside.
     """
     change = np.diff(values, axis=0)
     limit = np.inf if threshold <= 0 else np.float32(threshold)
-    smooth = np.abs(change) <= limit * np.minimum(values[1:], values[:-1])
-    change = np.where(smooth, change, np.float32(0))
-    slopes = np.empty((2 * values.shape[0], values.shape[1]), np.float32)
-    slopes[1:-1:2] = change
-    slopes[2::2] = change
-    slopes[0], slopes[-1] = change[0], change[-1]
+    jump = ~(np.abs(change) <= limit * np.minimum(values[1:], values[:-1]))
+    change[jump] = 0
+    slopes = np.empty((len(values), 2, values.shape[1]), np.float32)
+    slopes[1:, 0] = slopes[:-1, 1] = change
+    slopes[0, 0], slopes[-1, 1] = change[0], change[-1]
     return slopes
