@@ -3,6 +3,7 @@
 """The one precomputed way from camera pixels to the network's input and back to the camera."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -16,6 +17,10 @@ from msdepth_ros.model import Model
 # Channel order of the encodings that are read without a copy, as OpenCV's conversions name it.
 _ORDERS = {'rgb8': 'RGB', 'bgr8': 'BGR', 'rgba8': 'RGBA', 'bgra8': 'BGRA', 'mono8': 'GRAY'}
 ENCODINGS = tuple(_ORDERS)
+
+_NOWHERE = -1e4  # pixel coordinate outside of any image
+_STEEPEST = 100.0  # tangent of the largest angle off the optical axis that a pinhole image shows
+_SAMPLES = 4096
 
 
 class InputMap:
@@ -72,14 +77,17 @@ class InputMap:
         self.seen = _within(*self.cells.pixels(), image_size)
         if camera is not None and self.intrinsics is not None and rectify:
             x, y = _raw_pixels(camera, self.intrinsics.sampled(target))
-            raw = _raw_pixels(camera, self.intrinsics.sampled(self.cells))
-            self.seen &= _within(*raw, image_size) & _unfolded(*raw)
+            self.seen &= _within(
+                *_raw_pixels(camera, self.intrinsics.sampled(self.cells)), image_size
+            )
         self._sizes = _halved_sizes(image_size, min(target.step))
         self._halved: list[np.ndarray] = []
+        inside = _within(x, y, image_size)
         shrink = 2 ** len(self._sizes)
+        width, height = (self._sizes or [image_size])[-1]
         self._maps = cv2.convertMaps(
-            ((x + 0.5) / shrink - 0.5).astype(np.float32),
-            ((y + 0.5) / shrink - 0.5).astype(np.float32),
+            _halved_position(x, inside, shrink, width),
+            _halved_position(y, inside, shrink, height),
             cv2.CV_16SC2,
         )
 
@@ -148,28 +156,60 @@ def _halved_sizes(image_size: tuple[int, int], step: float) -> list[tuple[int, i
     return sizes
 
 
+def _halved_position(
+    position: np.ndarray, inside: np.ndarray, shrink: int, length: int
+) -> np.ndarray:
+    """Return where pixel positions lie along an axis halved to `length` pixels, float32.
+
+    Inside the image they are kept on its pixels, so that no black is blended in at its border.
+    """
+    halved = (position + 0.5) / shrink - 0.5
+    return np.where(inside, halved.clip(0, length - 1), halved).astype(np.float32)
+
+
 def _within(u: np.ndarray, v: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
     """Return which pixels lie in an image, its border pixels' outer halves included."""
     width, height = image_size
     return (u >= -0.5) & (u <= width - 0.5) & (v >= -0.5) & (v <= height - 0.5)
 
 
-def _unfolded(u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Return where a map keeps its orientation.
-
-    Past the field of view that was calibrated, a lens polynomial folds the image back.
-    """
-    (u_y, u_x), (v_y, v_x) = np.gradient(u), np.gradient(v)
-    return u_x * v_y > u_y * v_x
-
-
 def _raw_pixels(camera: Camera, ideal: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
-    """Return the raw image's pixel (u, v) for each pixel of an ideal image, float32 each."""
-    k = np.array(camera.k).reshape(3, 3)
+    """Return the raw image's pixel (u, v) for each pixel of an ideal image, float32 each.
+
+    Rays that the lens cannot see get a pixel far outside of any image.
+    """
     r = np.array(camera.r).reshape(3, 3)
     r = r if np.any(r) else np.eye(3)
+    u, v = _lens_map(camera, r, ideal)
+    u[~_in_view(camera, r, ideal)] = _NOWHERE
+    return u, v
+
+
+def _lens_map(camera: Camera, r: np.ndarray, ideal: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
+    k = np.array(camera.k).reshape(3, 3)
     size = (ideal.width, ideal.height)
     d = np.array(camera.d if camera.distorted else (0.0,) * 4)
     fisheye = camera.distorted and camera.distortion_model in ('equidistant', 'fisheye')
     lens: Any = cv2.fisheye if fisheye else cv2
     return lens.initUndistortRectifyMap(k, d, r, ideal.matrix(), size, cv2.CV_32FC1)
+
+
+def _in_view(camera: Camera, r: np.ndarray, ideal: Intrinsics) -> np.ndarray:
+    """Return for which pixels of an ideal image the lens model can be believed.
+
+    Past some angle, farther than was calibrated, a lens polynomial turns back and shows the image
+    a second time; and it knows no rays from behind.
+    """
+    x, y = np.meshgrid(*ideal.ray_slopes())
+    across, down, ahead = np.moveaxis(np.stack([x, y, np.ones_like(x)], axis=-1) @ r, -1, 0)
+    slope = np.full_like(ahead, np.inf)
+    np.divide(np.hypot(across, down), ahead, out=slope, where=ahead > 0)
+    steepest = slope[slope < _STEEPEST].max(initial=0.0)
+    if not steepest or not camera.distorted:
+        return slope < np.inf
+    # The lens as a function of the slope alone, as one row of an image with the lens's own axes.
+    axis = Intrinsics(_SAMPLES, 1, (_SAMPLES - 1) / steepest, 1.0, 0.0, 0.0)
+    lens = replace(camera, k=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
+    falling = np.diff(_lens_map(lens, np.eye(3), axis)[0][0]) <= 0
+    turn = np.argmax(falling) if falling.any() else _SAMPLES
+    return slope <= turn / axis.fx
