@@ -4,11 +4,11 @@
 
 >>> rng = random.Random(7)
 >>> scene = random_scene(rng, 'room')
->>> camera = Intrinsics.from_fov(640, 480, 65)
+>>> camera = from_fov(640, 480, 65)
 >>> frame = render(scene, random_pose(scene, rng, camera), camera, lighting=illuminate(scene))
 """
 
-from msdepth_ros.training.rooms.camera import Film, Intrinsics, Pose
+from msdepth_ros.training.rooms.camera import Film, Pose, from_fov
 from msdepth_ros.training.rooms.layout import STYLES, random_scene
 from msdepth_ros.training.rooms.light import Lighting, illuminate
 from msdepth_ros.training.rooms.render import Frame, render
@@ -19,10 +19,10 @@ __all__ = [
     'STYLES',
     'Film',
     'Frame',
-    'Intrinsics',
     'Lighting',
     'Pose',
     'Scene',
+    'from_fov',
     'illuminate',
     'random_pose',
     'random_scene',

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Camera of the renderer: intrinsics, pose, and the film that turns radiance into bytes."""
+"""Camera of the renderer: field of view, pose, and the film that turns radiance into bytes."""
 
 from __future__ import annotations
 
@@ -12,25 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from msdepth_ros.camera import Intrinsics
 from msdepth_ros.training.rooms.solids import Vector
 
 
-@dataclass(frozen=True)
-class Intrinsics:
-    """Pinhole camera in pixels; pixel centres lie on integers."""
-
-    width: int
-    height: int
-    fx: float
-    fy: float
-    cx: float
-    cy: float
-
-    @classmethod
-    def from_fov(cls, width: int, height: int, degrees: float) -> Intrinsics:
-        """Centred camera with square pixels and this horizontal field of view."""
-        focal = width / 2 / math.tan(math.radians(degrees) / 2)
-        return cls(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
+def from_fov(width: int, height: int, degrees: float) -> Intrinsics:
+    """Centred pinhole camera with square pixels and this horizontal field of view."""
+    focal = width / 2 / math.tan(math.radians(degrees) / 2)
+    return Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
 
 
 @dataclass(frozen=True)

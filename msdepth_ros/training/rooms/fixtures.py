@@ -41,7 +41,7 @@ def window(
     white = m.Material('plaster', (0.8, 0.8, 0.78), (0.7, 0.7, 0.68), gloss=0.1)
     frame = white if rng.random() < 0.75 else m.wood(rng)
     middle, tall = (low + high) / 2, (high - low) / 2
-    solids = [box((0, 0.004, middle), (half - 0.03, 0.004, tall - 0.03), m.outdoors(rng, brightness))]
+    solids = [box((0, 0.001, middle), (half - 0.03, 0.001, tall - 0.03), m.outdoors(rng, brightness))]
     for side in (-1, 1):
         solids.append(box((side * (half - 0.025), 0.02, middle), (0.03, 0.022, tall), frame))
         solids.append(box((0, 0.02, middle + side * (tall - 0.025)), (half, 0.022, 0.03), frame))

@@ -17,6 +17,9 @@ from msdepth_ros.training.rooms.solids import BOX, CYLINDER, ELLIPSOID, SHELL
 
 MISS = 1e9
 _TINY = 1e-20
+"""Added to divisors: it changes nothing but an exact zero."""
+_END = 1 - 1e-4
+"""Unit height from which a point of a cylinder lies on its end."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class Hits:
 
 
 def _enter_box(o: Tensor, d: Tensor, taper: Tensor) -> Tensor:
-    inverse = torch.where(d.abs() < _TINY, torch.full_like(d, _TINY), d).reciprocal_()
+    inverse = (d + _TINY).reciprocal_()
     middle, reach = -o * inverse, inverse.abs()
     near, far = (middle - reach).amax(1), (middle + reach).amin(1)
     return torch.where((near < far) & (near > 0), near, MISS)
@@ -63,7 +66,7 @@ def _enter_cylinder(o: Tensor, d: Tensor, taper: Tensor) -> Tensor:
     rim = 1 + slope + slope * o[:, 2]
     grow = slope * d[:, 2]
     a = d[:, 0] ** 2 + d[:, 1] ** 2 - grow**2
-    a = torch.where(a.abs() < _TINY, torch.full_like(a, _TINY), a)
+    a = a + _TINY
     b = o[:, 0] * d[:, 0] + o[:, 1] * d[:, 1] - grow * rim
     c = o[:, 0] ** 2 + o[:, 1] ** 2 - rim**2
     discriminant = b * b - a * c
@@ -73,7 +76,7 @@ def _enter_cylinder(o: Tensor, d: Tensor, taper: Tensor) -> Tensor:
         height = o[:, 2] + t * d[:, 2]
         valid = (discriminant > 0) & (t > 0) & (height.abs() <= 1) & (rim + t * grow >= 0)
         entry = torch.where(valid & (t < entry), t, entry)
-    drop = torch.where(d[:, 2].abs() < _TINY, torch.full_like(d[:, 2], _TINY), d[:, 2])
+    drop = d[:, 2] + _TINY
     for end in (-1.0, 1.0):
         t = (end - o[:, 2]) / drop
         radius = 1 + slope + slope * end
@@ -90,7 +93,7 @@ def _enter_ellipsoid(o: Tensor, d: Tensor, taper: Tensor) -> Tensor:
 
 
 def _leave_shell(o: Tensor, d: Tensor, taper: Tensor) -> Tensor:
-    inverse = torch.where(d.abs() < _TINY, torch.full_like(d, _TINY), d).reciprocal_()
+    inverse = (d + _TINY).reciprocal_()
     return (inverse.abs() - o * inverse).amin(1)
 
 
@@ -118,7 +121,7 @@ def trace(
     best = directions.new_full((n,), MISS)
     which = torch.zeros(n, dtype=torch.int64, device=directions.device)
     shapes = primitives.shape[subset]
-    budget = 1 << 17 if directions.device.type == 'cpu' else 1 << 25
+    budget = 1 << 15 if directions.device.type == 'cpu' else 1 << 25
     for shape, meet in _MEET.items():
         group = subset[shapes == shape]
         if len(group) == 0:
@@ -159,31 +162,41 @@ def normals(primitives: Primitives, unit: Tensor, primitive: Tensor) -> Tensor:
     radius = unit[:, :2].norm(dim=1)
     side = torch.stack([unit[:, 0], unit[:, 1], radius * taper / 2], 1)
     cap = torch.stack([unit[:, 0] * 0, unit[:, 0] * 0, unit[:, 2].sign()], 1)
-    tube = torch.where((unit[:, 2].abs() > 1 - 1e-4)[:, None], cap, side)
+    tube = torch.where((unit[:, 2].abs() > _END)[:, None], cap, side)
     local = torch.where((shape == CYLINDER)[:, None], tube, face)
     local = torch.where((shape == ELLIPSOID)[:, None], unit, local)
     world = (primitives.world_to_unit[primitive] * local[:, :, None]).sum(1)
     return world / world.norm(dim=1, keepdim=True).clamp(min=1e-12)
 
 
-def cube_face(unit: Tensor) -> tuple[Tensor, Tensor]:
-    """Face 0..5 (-x +x -y +y -z +z) and its coordinates [N, 2] in [-1, 1] of points seen from the centre."""
-    size, axis = unit.abs().max(1)
-    positive = unit.gather(1, axis[:, None])[:, 0] > 0
+def face_of(unit: Tensor, tube: Tensor) -> tuple[Tensor, Tensor]:
+    """Face 0..5 (-x +x -y +y -z +z) of surface points [N, 3] in unit coordinates, and place [N, 2] in [-1, 1] on it.
+
+    Seen from the centre, each point lies on a face of the surrounding cube. Where `tube` [N] is true, the
+    side of a cylinder takes four faces and each end one.
+    """
+    weight = unit.abs()
+    end = torch.where(weight[:, 2] > _END, 2.0, 0.0)
+    weight = torch.cat([weight[:, :2], torch.where(tube, end, weight[:, 2])[:, None]], 1)
+    axis = weight.argmax(1)
+    size = unit.gather(1, axis[:, None])
     others = torch.tensor([[1, 2], [0, 2], [0, 1]], device=unit.device)[axis]
-    return axis * 2 + positive, unit.gather(1, others) / size[:, None].clamp(min=1e-12)
+    place = unit.gather(1, others) / size.abs().clamp(min=1e-12)
+    height = torch.where(tube & (axis != 2), unit[:, 2], place[:, 1])
+    place = torch.stack([place[:, 0], height], 1)
+    return axis * 2 + (size[:, 0] > 0), place
 
 
-def on_surface(face: Tensor, coordinates: Tensor, shape: Tensor, taper: Tensor) -> Tensor:
-    """Inverse of `cube_face`: the unit surface point [N, 3] of a shape at a face's coordinates."""
+def on_surface(face: Tensor, place: Tensor, shape: Tensor, taper: Tensor) -> Tensor:
+    """Inverse of `face_of`: the surface point [N, 3] of the unit shape at a place of a face."""
     axis, sign = face // 2, (face % 2) * 2.0 - 1
     others = torch.tensor([[1, 2], [0, 2], [0, 1]], device=face.device)[axis]
-    cube = torch.zeros(len(face), 3, device=face.device).scatter_(1, others, coordinates)
+    cube = torch.zeros(len(face), 3, device=face.device).scatter_(1, others, place)
     cube.scatter_(1, axis[:, None], sign[:, None])
-    slope = -taper / 2
-    radius = cube[:, :2].norm(dim=1)
-    side = (1 + slope) / (radius - slope * cube[:, 2]).clamp(min=1e-6)
-    tube = torch.minimum(side, 1 / cube[:, 2].abs().clamp(min=1e-6))
-    scale = torch.where(shape == CYLINDER, tube, torch.ones_like(tube))
-    scale = torch.where(shape == ELLIPSOID, 1 / cube.norm(dim=1), scale)
-    return cube * scale[:, None]
+    ball = cube / cube.norm(dim=1, keepdim=True)
+    flat = cube[:, :2].norm(dim=1)
+    radius = 1 - taper / 2 * (1 + cube[:, 2])
+    shrink = torch.where(axis == 2, (radius / flat.clamp(min=1e-6)).clamp(max=1), radius / flat.clamp(min=1e-6))
+    tube = torch.cat([cube[:, :2] * shrink[:, None], cube[:, 2:]], 1)
+    point = torch.where((shape == CYLINDER)[:, None], tube, cube)
+    return torch.where((shape == ELLIPSOID)[:, None], ball, point)

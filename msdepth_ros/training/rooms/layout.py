@@ -80,7 +80,7 @@ def _openings(plan: Plan, rng: Random) -> dict[int, list[tuple[float, float]]]:
     """Windows and a door; returns for each wall the stretches to keep free of tall furniture."""
     busy: dict[int, list[tuple[float, float]]] = {0: [], 1: [], 2: [], 3: []}
     walls = rng.sample(range(4), 4)
-    brightness = rng.choice([0.05, rng.uniform(0.8, 2), rng.uniform(2, 6)])
+    brightness = rng.choice([0.05, rng.uniform(0.8, 2), rng.uniform(2, 6), rng.uniform(2, 6)])
     for wall in walls[: rng.choices([0, 1, 2], [1.5, 5, 2])[0]]:
         room = plan.wall_length(wall) / 2
         half = min(rng.uniform(0.4, 1.1), room - 0.3)
@@ -188,7 +188,8 @@ def _clutter(plan: Plan, rng: Random, style: str) -> None:
 
 def _ceiling_lamps(plan: Plan, rng: Random) -> None:
     length, width, height = plan.size
-    lit = rng.uniform(2, 12) if rng.random() < 0.75 else 0.3
+    daylight = any(s.material.pattern == 'outdoors' and s.material.emission > 0.5 for s in plan.solids)
+    lit = rng.uniform(2, 12) if rng.random() < 0.6 or not daylight else 0.2
     along, across = max(1, round(length / 3.5)), max(1, round(width / 3.5))
     panels = rng.random() < 0.5
     for i in range(along):

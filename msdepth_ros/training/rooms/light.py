@@ -9,92 +9,109 @@ divided by pi, so that a matt surface's radiance is its reflectance times the te
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from msdepth_ros.training.rooms.geometry import (
-    MISS,
     Primitives,
-    cube_face,
+    face_of,
     locate,
     normals,
     on_surface,
     trace,
 )
 from msdepth_ros.training.rooms.scene import Scene
+from msdepth_ros.training.rooms.solids import CYLINDER, ELLIPSOID
 
 _LIFT = 2e-3
 """Metres by which rays start above the surface they leave."""
+_SHADOW = 0.03
+_BOUNCE = 0.12
+"""Half size in metres from which a solid throws shadows, and from which it reflects light."""
 
 
 @dataclass(frozen=True)
 class Lighting:
-    """Texels of all primitives in one row: side int64 [P] texels along a face's edge, start int64 [P]."""
+    """Texels [T, 3] of all faces in one row.
 
-    side: Tensor
+    Face f of primitive p is number 6 p + f. For each: size int64 [6 P, 2], its columns and rows; start
+    int64 [6 P], its first texel. tube [P] is true for cylinders. round [P] is true for curved shapes:
+    their outermost texels lie on the edge of the face, so that faces join without a seam.
+    """
+
+    size: Tensor
     start: Tensor
+    tube: Tensor
+    round: Tensor
     texels: Tensor
+
+    def _place(self, primitive: Tensor, unit: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        face, place = face_of(unit, self.tube[primitive])
+        number = primitive * 6 + face
+        size = self.size[number]
+        scaled = (place + 1) / 2 * size
+        joined = (place + 1) / 2 * (size - 1) + 0.5
+        return self.start[number], size, torch.where(self.round[primitive, None], joined, scaled)
 
     def at(self, primitive: Tensor, unit: Tensor) -> Tensor:
         """Irradiance / pi, linear RGB [N, 3], at surface points in unit coordinates [N, 3]."""
-        face, place = cube_face(unit)
-        side = self.side[primitive]
-        grid = ((place + 1) / 2 * side[:, None] - 0.5).clamp(min=0)
-        grid = torch.minimum(grid, (side[:, None] - 1).float())
-        low = torch.minimum(grid.long(), (side[:, None] - 2).clamp(min=0))
-        x, y = (grid - low).unbind(1)
-        base = self.start[primitive] + face * side * side + low[:, 1] * side + low[:, 0]
-        right, down = (side > 1).long(), side * (side > 1)
-        top = torch.lerp(self.texels[base], self.texels[base + right], x[:, None])
-        bottom = torch.lerp(self.texels[base + down], self.texels[base + down + right], x[:, None])
-        return torch.lerp(top, bottom, y[:, None])
+        start, size, place = self._place(primitive, unit)
+        place = torch.minimum((place - 0.5).clamp(min=0), (size - 1).float())
+        low = torch.minimum(place.long(), size - 2)
+        x, y = (place - low).unsqueeze(2).unbind(1)
+        first = start + low[:, 1] * size[:, 0] + low[:, 0]
+        below = first + size[:, 0]
+        top = torch.lerp(self.texels[first], self.texels[first + 1], x)
+        bottom = torch.lerp(self.texels[below], self.texels[below + 1], x)
+        return torch.lerp(top, bottom, y)
 
     def nearest(self, primitive: Tensor, unit: Tensor) -> Tensor:
         """Number [N] of the texel that holds a surface point."""
-        face, place = cube_face(unit)
-        side = self.side[primitive]
-        column = torch.minimum(((place + 1) / 2 * side[:, None]).long(), side[:, None] - 1)
-        return self.start[primitive] + face * side * side + column[:, 1] * side + column[:, 0]
+        start, size, place = self._place(primitive, unit)
+        own = torch.minimum(place.long(), size - 1)
+        return start + own[:, 1] * size[:, 0] + own[:, 0]
 
 
 @dataclass(frozen=True)
 class _Texels:
-    """Where the texels are: primitive [T], point, normal [T, 3], whether the point lies in the room."""
+    """Where texels are: primitive [T], point, normal [T, 3], whether the point is in the room's free space."""
 
     primitive: Tensor
     point: Tensor
     normal: Tensor
-    unit: Tensor
     inside: Tensor
 
 
-def _sides(primitives: Primitives, per_metre: float) -> Tensor:
-    side = (primitives.half.amax(1) * 2 * per_metre).ceil().long().clamp(3, 40)
-    side[0] = int(min(max(float(primitives.half[0].amax()) * 3 * per_metre, 12), 200))
-    return side
+def _face_sizes(primitives: Primitives, per_metre: float) -> Tensor:
+    """Columns and rows [6 P, 2] of every face: at least 2, on the shell three times as dense."""
+    others = torch.tensor([[1, 2], [1, 2], [0, 2], [0, 2], [0, 1], [0, 1]], device=primitives.half.device)
+    density = torch.full((len(primitives), 1, 1), per_metre, device=primitives.half.device)
+    density[0] *= 3
+    size = (primitives.half[:, others] * 2 * density).ceil().long().clamp(2, 200)
+    least = torch.where(primitives.shape == ELLIPSOID, 4, 2)[:, None, None]
+    return torch.maximum(size, least).view(-1, 2)
 
 
-def _layout(scene: Scene, side: Tensor) -> _Texels:
+def _layout(scene: Scene, lighting: Lighting) -> _Texels:
     device, primitives = scene.device, scene.primitives
-    count = side * side * 6
-    primitive = torch.repeat_interleave(torch.arange(len(side), device=device), count)
-    start = (count.cumsum(0) - count)[primitive]
-    number = torch.arange(len(primitive), device=device) - start
-    own = side[primitive]
-    face = number // (own * own)
-    row, column = (number // own) % own, number % own
-    place = (torch.stack([column, row], 1) + 0.5) / own[:, None] * 2 - 1
-    unit = on_surface(face, place, primitives.shape[primitive], primitives.taper[primitive])
+    size, start = lighting.size, lighting.start
+    face = torch.repeat_interleave(torch.arange(len(size), device=device), size.prod(1))
+    number = torch.arange(len(face), device=device) - start[face]
+    own = size[face]
+    grid = torch.stack([number % own[:, 0], number // own[:, 0]], 1)
+    primitive = face // 6
+    place = torch.where(lighting.round[primitive, None], grid / (own - 1), (grid + 0.5) / own) * 2 - 1
+    unit = on_surface(face % 6, place, primitives.shape[primitive], primitives.taper[primitive])
     normal = normals(primitives, unit, primitive)
     local = unit * primitives.half[primitive]
     point = (primitives.rotation[primitive] * local[:, None, :]).sum(2) + primitives.center[primitive]
     point = point + normal * _LIFT
-    size = torch.tensor(scene.size, device=device)
-    inside = ((point > 0) & (point < size)).all(1)
-    return _Texels(primitive, point, normal, unit, inside)
+    inside = ((point > -_LIFT / 2) & (point < _LIFT / 2 + torch.tensor(scene.size, device=device))).all(1)
+    return _Texels(primitive, point, normal, inside)
 
 
 def _lamp_samples(scene: Scene, count: int, rng: Random) -> tuple[Tensor, Tensor, Tensor]:
@@ -115,7 +132,7 @@ def _lamp_samples(scene: Scene, count: int, rng: Random) -> tuple[Tensor, Tensor
         middle = torch.tensor(scene.size) / 2
         normal = turn[:, axis]
         normal = normal * torch.sign(((middle - center) * normal).sum()) if flat else normal * 0
-        grid = max(1, round(math.sqrt(count)))
+        grid = max(1, round(math.sqrt(count / math.sqrt(len(scene.lights)))))
         spots = [((i + rng.random()) / grid * 2 - 1, (j + rng.random()) / grid * 2 - 1)
                  for i in range(grid) for j in range(grid)]
         for p, q in spots:
@@ -137,10 +154,9 @@ def _direct(scene: Scene, texels: _Texels, count: int, rng: Random) -> Tensor:
     """Light that comes straight from lamps, windows and the sun."""
     device = scene.device
     light = torch.zeros(len(texels.point), 3, device=device)
-    casters = torch.ones(len(scene.primitives), dtype=torch.bool, device=device)
-    casters[list(scene.lights)] = False
-    casters[0] = False
-    casters = casters.nonzero()[:, 0]
+    opaque = scene.primitives.half.amax(1) > _SHADOW
+    opaque[[0, *scene.lights]] = False
+    casters = opaque.nonzero()[:, 0]
     for point, facing, flux in zip(*_lamp_samples(scene, count, rng), strict=True):
         ray = point - texels.point
         square = (ray * ray).sum(1)
@@ -187,20 +203,40 @@ def _gather(scene: Scene, lighting: Lighting, texels: _Texels, count: int) -> tu
     x = torch.linalg.cross(helper, normal)
     x = x / x.norm(dim=1, keepdim=True)
     y = torch.linalg.cross(normal, x)
+    generator = torch.Generator().manual_seed(count)
+    turn = torch.rand(len(normal), 1, generator=generator).to(device) * 2 * math.pi
+    x, y = turn.cos() * x + turn.sin() * y, turn.cos() * y - turn.sin() * x
+    large = (scene.primitives.half.amax(1) > _BOUNCE).nonzero()[:, 0]
     met = torch.zeros(len(normal), count, dtype=torch.int64, device=device)
     material = torch.zeros_like(met)
     for k, (a, b, c) in enumerate(_hemisphere(count, device).tolist()):
         way = a * x + b * y + c * normal
-        t, primitive = trace(scene.primitives, texels.point, way)
-        hits = locate(scene.primitives, texels.point + way * t.clamp(max=MISS)[:, None], primitive)
+        t, primitive = trace(scene.primitives, texels.point, way, large)
+        hits = locate(scene.primitives, texels.point + way * t[:, None], primitive)
         met[:, k] = lighting.nearest(primitive, hits.unit)
         material[:, k] = material_of(scene, primitive, hits.unit)
     return met, material
 
 
+def _smooth(light: Tensor, inside: Tensor, size: Tensor, start: Tensor) -> Tensor:
+    """Mean over the 3 x 3 neighbours on a face, 5 x 5 on large ones; texels outside the room do not count."""
+    result = light.clone()
+    weight = inside.float()[:, None]
+    weighted = torch.cat([light * weight, weight], 1)
+    for columns, rows in size.unique(dim=0).tolist():
+        own = ((size[:, 0] == columns) & (size[:, 1] == rows)).nonzero()[:, 0]
+        texels = start[own, None] + torch.arange(columns * rows, device=light.device)
+        planes = weighted[texels].view(-1, rows, columns, 4).permute(0, 3, 1, 2)
+        reach = 2 if min(columns, rows) >= 12 else 1
+        mean = F.avg_pool2d(planes, 2 * reach + 1, 1, reach, count_include_pad=False)
+        mean = mean.permute(0, 2, 3, 1).reshape(-1, 4)
+        result[texels.flatten()] = mean[:, :3] / mean[:, 3:].clamp(min=1e-6)
+    return result
+
+
 def material_of(scene: Scene, primitive: Tensor, unit: Tensor) -> Tensor:
     """Row [N] of `scene.materials` at surface points: the shell has one for each face."""
-    face, _ = cube_face(unit)
+    face, _ = face_of(unit, torch.zeros_like(primitive, dtype=torch.bool))
     return scene.material[primitive] + torch.where(primitive == 0, face, torch.zeros_like(face))
 
 
@@ -209,16 +245,19 @@ def illuminate(
     scene: Scene,
     *,
     texels_per_metre: float = 4.0,
-    lamp_samples: int = 4,
+    lamp_samples: int = 5,
     gather_rays: int = 12,
     bounces: int = 3,
     seed: int = 0,
 ) -> Lighting:
     """Light a scene. The defaults suit training images; a film wants 15, 25, 96."""
-    side = _sides(scene.primitives, texels_per_metre)
-    texels = _layout(scene, side)
-    count = side * side * 6
-    lighting = Lighting(side, count.cumsum(0) - count, torch.zeros(len(texels.point), 3, device=scene.device))
+    size = _face_sizes(scene.primitives, texels_per_metre)
+    count = size.prod(1)
+    start = count.cumsum(0) - count
+    tube = scene.primitives.shape == CYLINDER
+    curved = tube | (scene.primitives.shape == ELLIPSOID)
+    lighting = Lighting(size, start, tube, curved, torch.zeros(0, 3, device=scene.device))
+    texels = _layout(scene, lighting)
     direct = _direct(scene, texels, lamp_samples, Random(seed))
     met, material = _gather(scene, lighting, texels, gather_rays)
     color, emission = _mean_color(scene)
@@ -228,5 +267,6 @@ def illuminate(
     light = direct
     for _ in range(bounces):
         arriving = (color[material] * light[met] + emission[material]).mean(1)
+        arriving = _smooth(arriving, texels.inside, size, start)
         light = direct + arriving * texels.inside[:, None]
-    return Lighting(lighting.side, lighting.start, light)
+    return replace(lighting, texels=light)

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from random import Random
 
 from msdepth_ros.training.rooms import materials as m
@@ -79,7 +80,9 @@ def bowl(rng: Random) -> list[Solid]:
     solids = [cylinder((0, 0, r * 0.3), r * 0.5, r * 0.3, m.plain(rng, 0.5), taper=-1.0)]
     for k in range(rng.randint(2, 6)):
         s, a = rng.uniform(0.03, 0.042), k * 1.7
-        solids.append(ellipsoid((r * 0.5 * math.cos(a), r * 0.5 * math.sin(a), r * 0.6 + 0.01), (s, s, s), m.plain(rng, 1.2)))
+        hue = rng.choice([0.0, 0.03, 0.07, 0.12, 0.25])
+        fruit = m.Material('plaster', m.hsv(hue, 0.8, rng.uniform(0.5, 0.9)), contrast=0.0, gloss=0.1)
+        solids.append(ellipsoid((r * 0.5 * math.cos(a), r * 0.5 * math.sin(a), r * 0.6 + 0.01), (s, s, s), fruit))
     return solids
 
 
@@ -209,7 +212,8 @@ def floor_lamp(rng: Random, brightness: float | None = None) -> list[Solid]:
 def person(rng: Random) -> list[Solid]:
     """Standing person, clothed, arms hanging or bent."""
     s = rng.uniform(0.85, 1.05)
-    trousers, shirt, flesh, hair = m.fabric(rng), m.fabric(rng), m.skin(rng), m.plain(rng, 0.4)
+    trousers, shirt, flesh, hair = m.fabric(rng), m.fabric(rng), m.skin(rng), m.wood(rng)
+    hair = replace(hair, pattern='fabric', gloss=0.0)
     solids = []
     stride = rng.uniform(-0.25, 0.25)
     for side in (-1, 1):

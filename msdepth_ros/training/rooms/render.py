@@ -10,23 +10,24 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from msdepth_ros.training.rooms.camera import Film, Intrinsics, Pose
+from msdepth_ros.camera import Intrinsics
+from msdepth_ros.training.rooms.camera import Film, Pose
 from msdepth_ros.training.rooms.geometry import (
     MISS,
     Hits,
     Primitives,
-    cube_face,
+    face_of,
     locate,
     trace,
 )
 from msdepth_ros.training.rooms.light import Lighting, illuminate, material_of
 from msdepth_ros.training.rooms.scene import Scene
 from msdepth_ros.training.rooms.solids import CYLINDER, SHELL
-from msdepth_ros.training.rooms.texture import reflectance
+from msdepth_ros.training.rooms.texture import PATTERNS, reflectance
 
 _TILE = 48
-_LARGE = 0.2
-"""Half size in metres from which a solid is seen in mirrors."""
+_LARGE = 0.05
+"""Half size in metres, in each direction, from which a solid is seen in mirrors."""
 
 
 @dataclass(frozen=True)
@@ -69,43 +70,44 @@ def _bounds(primitives: Primitives, pose: Pose, intrinsics: Intrinsics) -> Tenso
     return torch.where((z.amax(1) <= 0)[:, None], -everywhere, box)
 
 
-def _trace_image(
-    scene: Scene, pose: Pose, intrinsics: Intrinsics, directions: Tensor
+def _trace_pixels(
+    scene: Scene, pose: Pose, intrinsics: Intrinsics, u: Tensor, v: Tensor, directions: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """As `trace` for a whole image's rays [H * W, 3]; on a CPU tile by tile, with what each tile may see."""
+    """As `trace` for the rays [N, 3] of pixels; on a CPU tile by tile, with what each tile may see."""
     primitives, origin = scene.primitives, pose.position[None]
     if scene.device.type != 'cpu':
         return trace(primitives, origin, directions)
-    height, width = intrinsics.height, intrinsics.width
     bounds = _bounds(primitives, pose, intrinsics)
-    rays = directions.view(height, width, 3)
-    depth = torch.empty(height, width)
-    which = torch.empty(height, width, dtype=torch.int64)
-    for top in range(0, height, _TILE):
-        for left in range(0, width, _TILE):
-            tile = (slice(top, top + _TILE), slice(left, left + _TILE))
-            near = (bounds[:, 0] < left + _TILE + 1) & (bounds[:, 2] > left - 1)
-            near &= (bounds[:, 1] < top + _TILE + 1) & (bounds[:, 3] > top - 1)
-            part = rays[tile]
-            t, met = trace(primitives, origin, part.reshape(-1, 3), near.nonzero()[:, 0])
-            depth[tile], which[tile] = t.view(part.shape[:2]), met.view(part.shape[:2])
-    return depth.flatten(), which.flatten()
+    column, row = ((p.round() / _TILE).long() for p in (u, v))
+    tiles_across = intrinsics.width // _TILE + 1
+    tile = row * tiles_across + column
+    order = tile.argsort(stable=True)
+    depth = torch.empty_like(u)
+    which = torch.empty(len(u), dtype=torch.int64)
+    numbers, counts = torch.unique_consecutive(tile[order], return_counts=True)
+    for number, rays in zip(numbers.tolist(), order.split(counts.tolist()), strict=True):
+        top, left = number // tiles_across * _TILE, number % tiles_across * _TILE
+        near = (bounds[:, 0] < left + _TILE + 1) & (bounds[:, 2] > left - 1)
+        near &= (bounds[:, 1] < top + _TILE + 1) & (bounds[:, 3] > top - 1)
+        depth[rays], which[rays] = trace(primitives, origin, directions[rays], near.nonzero()[:, 0])
+    return depth, which
 
 
 def _albedo(scene: Scene, hits: Hits, footprint: Tensor) -> tuple[Tensor, Tensor]:
     """Reflectance [N, 3] with pattern, and material rows [N, 12]."""
     primitives = scene.primitives
     half = primitives.half[hits.primitive]
-    face, _ = cube_face(hits.unit)
+    tube = primitives.shape[hits.primitive] == CYLINDER
+    face, _ = face_of(hits.unit, tube)
     others = torch.tensor([[1, 2], [0, 2], [0, 1]], device=half.device)[face // 2]
     local = hits.unit * half
     place, extent = local.gather(1, others), half.gather(1, others)
     # Around a cylinder the pattern runs along the circumference and the axis.
-    tube = (primitives.shape[hits.primitive] == CYLINDER) & (hits.unit[:, 2].abs() < 1 - 1e-4)
+    side = (tube & (face < 4))[:, None]
     turn = torch.atan2(hits.unit[:, 1], hits.unit[:, 0])
     around = torch.stack([turn * half[:, 0], local[:, 2]], 1)
-    place = torch.where(tube[:, None], around, place)
-    extent = torch.where(tube[:, None], torch.stack([math.pi * half[:, 0], half[:, 2]], 1), extent)
+    place = torch.where(side, around, place)
+    extent = torch.where(side, torch.stack([math.pi * half[:, 0], half[:, 2]], 1), extent)
     rows = scene.materials[material_of(scene, hits.primitive, hits.unit)]
     return reflectance(place, extent, footprint, rows), rows
 
@@ -115,19 +117,22 @@ def _mirror(
 ) -> Tensor:
     """Radiance [N, 3] that arrives at points from directions, of the room and its larger solids."""
     primitives = scene.primitives
-    large = primitives.half.median(1).values > _LARGE
+    large = primitives.half.amin(1) > _LARGE
     large[0] = True
     large[list(scene.windows)] = True
     t, which = trace(primitives, points, ways, large.nonzero()[:, 0])
     hits = locate(primitives, points + ways * t[:, None], which)
     color, rows = _albedo(scene, hits, footprint * 4)
+    # No mirror in a room is sharp enough to show what is outside the window.
+    plain = (rows[:, 1:4] + rows[:, 4:7]) / 2
+    color = torch.where(rows[:, :1] == PATTERNS.index('outdoors'), plain, color)
     return color * (lighting.at(which, hits.unit) + rows[:, 10:11])
 
 
 def _radiance(
     scene: Scene, lighting: Lighting, pose: Pose, directions: Tensor, t: Tensor, which: Tensor, pixel: float
 ) -> Tensor:
-    """Linear RGB [N, 3] that the camera receives along its rays."""
+    """Linear RGB [N, 3] that the camera receives along its rays; `pixel` is a sample's width at depth 1."""
     points = pose.position + directions * t[:, None]
     hits = locate(scene.primitives, points, which)
     length = directions.norm(dim=1)
@@ -145,42 +150,55 @@ def _radiance(
         way = way - 2 * (way * normal).sum(1, keepdim=True) * normal
         seen = _mirror(scene, lighting, points[mirrored] + normal * 2e-3, way, footprint[mirrored])
         light[mirrored] = light[mirrored] + share[:, None] * (seen - light[mirrored] * 0.5)
-    return light
+    # Bright spots are clipped before averaging, so that their edges stay smooth.
+    return light.clamp(max=4)
+
+
+def _uneven(light: Tensor, which: Tensor) -> Tensor:
+    """Pixels [H, W] where the primitive or the brightness changes to a neighbour."""
+    tone = light.mean(2).clamp(min=0.02).log()
+    edge = torch.zeros_like(which, dtype=torch.bool)
+    for axis in (0, 1):
+        size = which.shape[axis] - 1
+        step = which.narrow(axis, 0, size) != which.narrow(axis, 1, size)
+        step |= (tone.narrow(axis, 0, size) - tone.narrow(axis, 1, size)).abs() > 0.12
+        edge.narrow(axis, 0, size).logical_or_(step)
+        edge.narrow(axis, 1, size).logical_or_(step)
+    return edge
 
 
 @torch.no_grad()
 def render_radiance(
     scene: Scene, pose: Pose, intrinsics: Intrinsics, lighting: Lighting, samples: int = 1
 ) -> tuple[Tensor, Tensor]:
-    """Linear RGB [H, W, 3], averaged over `samples` x `samples` rays a pixel, and depth [H, W] at its centre."""
+    """Linear RGB [H, W, 3] and depth [H, W] at pixel centres.
+
+    Pixels at edges take the mean of `samples` x `samples` rays.
+    """
     device = scene.device
     pose = Pose(pose.position.to(device), pose.rotation.to(device))
     height, width = intrinsics.height, intrinsics.width
-    fine = Intrinsics(
-        width * samples,
-        height * samples,
-        intrinsics.fx * samples,
-        intrinsics.fy * samples,
-        (intrinsics.cx + 0.5) * samples - 0.5,
-        (intrinsics.cy + 0.5) * samples - 0.5,
+
+    def shoot(u: Tensor, v: Tensor, pixel: float) -> tuple[Tensor, Tensor, Tensor]:
+        rays = pixel_rays(pose, u, v, intrinsics)
+        t, which = _trace_pixels(scene, pose, intrinsics, u, v, rays)
+        return t, which, _radiance(scene, lighting, pose, rays, t, which, pixel / intrinsics.fx)
+
+    v, u = torch.meshgrid(
+        torch.arange(height, device=device, dtype=torch.float32),
+        torch.arange(width, device=device, dtype=torch.float32),
+        indexing='ij',
     )
-    grid = [(intrinsics, True)] if samples == 1 else [(intrinsics, False), (fine, True)]
-    depth = light = torch.empty(0)
-    for camera, shaded in grid:
-        v, u = torch.meshgrid(
-            torch.arange(camera.height, device=device, dtype=torch.float32),
-            torch.arange(camera.width, device=device, dtype=torch.float32),
-            indexing='ij',
-        )
-        directions = pixel_rays(pose, u.flatten(), v.flatten(), camera)
-        t, which = _trace_image(scene, pose, camera, directions)
-        if camera is intrinsics:
-            depth = t.view(height, width)
-        if shaded:
-            light = _radiance(scene, lighting, pose, directions, t, which, 1 / camera.fx)
-    light = light.view(height, samples, width, samples, 3)
-    # Bright spots are clipped before averaging, as the eye of an edge is.
-    return light.clamp(max=8).mean((1, 3)), depth
+    depth, which, light = shoot(u.flatten(), v.flatten(), 1.0)
+    light = light.view(height, width, 3)
+    edge = _uneven(light, which.view(height, width))
+    if samples > 1 and edge.any():
+        offset = (torch.arange(samples, device=device) + 0.5) / samples - 0.5
+        fine_u = (u[edge][:, None, None] + offset).expand(-1, samples, -1)
+        fine_v = (v[edge][:, None, None] + offset[:, None]).expand(-1, -1, samples)
+        _, _, fine = shoot(fine_u.flatten(), fine_v.flatten(), 1 / samples)
+        light[edge] = fine.view(-1, samples * samples, 3).mean(1)
+    return light, depth.view(height, width)
 
 
 def render(
@@ -197,7 +215,7 @@ def render(
     """Render one frame on the scene's device.
 
     `lighting` comes from `illuminate` and serves all frames of a scene; without it the scene is lit
-    here. `samples` squared rays make a pixel. `gain` and `seed` go to `Film.develop`.
+    here. `samples` squared rays make a pixel at edges. `gain` and `seed` go to `Film.develop`.
     """
     lighting = lighting or illuminate(scene, seed=seed)
     radiance, depth = render_radiance(scene, pose, intrinsics, lighting, samples)

@@ -9,7 +9,8 @@ from random import Random
 
 import torch
 
-from msdepth_ros.training.rooms.camera import Intrinsics, Pose
+from msdepth_ros.camera import Intrinsics
+from msdepth_ros.training.rooms.camera import Pose
 from msdepth_ros.training.rooms.render import pixel_rays
 from msdepth_ros.training.rooms.geometry import trace
 from msdepth_ros.training.rooms.scene import Scene

@@ -1,0 +1,81 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`msdepth render`: synthetic furnished rooms as a dataset folder, or as the clip of the demo."""
+
+import argparse
+import importlib.util
+from pathlib import Path
+
+from msdepth_ros.errors import MsdepthError
+
+HELP = 'render furnished rooms with exact depth: a dataset folder, or a clip'
+
+_CLIP_FRAMES = 240
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommand's arguments."""
+    target = parser.add_mutually_exclusive_group(required=True)
+    target.add_argument('--out', type=Path, metavar='DIR', help='dataset folder to write')
+    target.add_argument('--clip', type=Path, metavar='FILE.mp4', help='video of a walk to write')
+    parser.add_argument('--count', type=int, help='frames (default: 100; 240 for a clip)')
+    parser.add_argument('--seed', type=int, default=0, help='same seed, same rooms')
+    parser.add_argument(
+        '--style',
+        default='mixed',
+        choices=('mixed', 'room', 'desk', 'robot'),
+        help='hand-held views of rooms, views of desks from 0.3 m on, or a floor robot\'s',
+    )
+    parser.add_argument('--width', type=int, default=640)
+    parser.add_argument('--height', type=int, default=480)
+    parser.add_argument('--fov', type=float, default=65.0, help='horizontal, degrees (%(default)s)')
+    parser.add_argument('--views', type=int, default=4, help='frames of each room (%(default)s)')
+    parser.add_argument(
+        '--samples', type=int, default=2, help='this number squared is the rays of an edge pixel'
+    )
+    parser.add_argument('--device', default='cpu', help='cpu or cuda')
+    parser.add_argument('--threads', type=int, default=0, help='of the CPU (default: all)')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Render; raise MsdepthError for arguments that make no sense."""
+    for name in ('width', 'height', 'views', 'samples'):
+        if getattr(args, name) < 1:
+            raise MsdepthError(f'--{name} is {getattr(args, name)}: it must be at least 1')
+    if args.count is not None and args.count < 1:
+        raise MsdepthError(f'--count is {args.count}: it must be at least 1')
+    if not 5 <= args.fov <= 150:
+        raise MsdepthError(f'--fov is {args.fov:g}: it must be from 5 to 150 degrees')
+    if importlib.util.find_spec('torch') is None:
+        raise MsdepthError("rendering needs PyTorch: pip install 'msdepth_ros[train]'")
+    import torch
+    from tqdm import tqdm
+
+    from msdepth_ros.training.rooms import from_fov, output
+
+    if args.device != 'cpu' and not torch.cuda.is_available():
+        raise MsdepthError(f"--device {args.device}: PyTorch sees no GPU here; use --device cpu")
+    if args.threads > 0:
+        torch.set_num_threads(args.threads)
+    camera = from_fov(args.width, args.height, args.fov)
+    if args.clip:
+        if args.width % 2 or args.height % 2:
+            raise MsdepthError('a clip needs an even --width and --height')
+        count = args.count or _CLIP_FRAMES
+        frames = output.walk_frames(camera, count, samples=args.samples, device=args.device)
+        output.write_clip(args.clip, tqdm(frames, total=count, unit='frame'), camera)
+        print(f'{args.clip}: {count} frames, {args.clip.stat().st_size / 1e3:.0f} kB')
+        return 0
+    count = args.count or 100
+    images = output.random_frames(
+        camera,
+        count,
+        args.seed,
+        style=args.style,
+        views=args.views,
+        samples=args.samples,
+        device=args.device,
+    )
+    written = output.write_dataset(args.out, tqdm(images, total=count, unit='frame'))
+    print(f'{args.out}: {written} frames of {args.width}x{args.height}, {args.fov:g} degrees')
+    return 0
