@@ -5,22 +5,37 @@
 import logging
 
 from msdepth_ros.backends.base import Backend
-from msdepth_ros.errors import BackendError
+from msdepth_ros.backends.cuda_errors import TensorRtMissingError
+from msdepth_ros.backends.engine_options import PRECISIONS, EngineOptions, Progress
+from msdepth_ros.errors import BackendError, ModelError
 from msdepth_ros.model import Model
 
 BACKENDS = ('auto', 'tensorrt', 'onnxruntime')
 
 _logger = logging.getLogger(__name__)
+_said: set[str] = set()
 
 
-def create_backend(model: Model, backend: str = 'auto', threads: int = 0) -> Backend:
+def create_backend(
+    model: Model,
+    backend: str = 'auto',
+    threads: int = 0,
+    precision: str = 'fp16',
+    engine_options: EngineOptions | None = None,
+    progress: Progress | None = None,
+) -> Backend:
     """Load a model on a runtime.
 
     Parameters
     ----------
     model : the model to load.
-    backend : 'tensorrt', 'onnxruntime', or 'auto': the first that works, in this order.
+    backend : 'tensorrt', 'onnxruntime', or 'auto': the first that works, in this order. Why
+        'auto' took the second is logged once.
     threads : CPU threads that the network may use; 0 = one per core.
+    precision : 'fp16' or 'fp32', what TensorRT computes in; the CPU computes in FP32.
+    engine_options : where TensorRT engines are kept and how they are built.
+    progress : called as progress(stage, fraction) while an engine is built, which can take
+        minutes; an exception that it raises stops the build and comes out here.
 
     Raises
     ------
@@ -31,13 +46,27 @@ def create_backend(model: Model, backend: str = 'auto', threads: int = 0) -> Bac
     """
     if backend not in BACKENDS:
         raise BackendError(f"no backend named '{backend}': choose one of {', '.join(BACKENDS)}")
-    if backend == 'tensorrt':
-        raise BackendError(
-            'this version has no TensorRT backend yet: set the parameter `backend` to onnxruntime'
-        )
+    if backend != 'onnxruntime':
+        try:
+            from msdepth_ros.backends.tensorrt import TensorRtBackend
+
+            return TensorRtBackend(model, precision, engine_options, progress)
+        except (BackendError, ModelError) as error:
+            if backend == 'tensorrt':
+                raise
+            _say_once(error)
     from msdepth_ros.backends.onnxruntime import OnnxRuntimeBackend
 
     return OnnxRuntimeBackend(model, threads)
 
 
-__all__ = ['BACKENDS', 'Backend', 'create_backend']
+def _say_once(error: Exception) -> None:
+    """Log why the CPU is used; a machine without TensorRT is nothing to warn of."""
+    text = f'running on the CPU with ONNX Runtime, not with TensorRT: {error}'
+    if text not in _said:
+        _said.add(text)
+        missing = isinstance(error, TensorRtMissingError)
+        _logger.log(logging.INFO if missing else logging.WARNING, '%s', text)
+
+
+__all__ = ['BACKENDS', 'PRECISIONS', 'Backend', 'EngineOptions', 'Progress', 'create_backend']

@@ -1,0 +1,45 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What to do about the errors that CUDA and TensorRT report."""
+
+import re
+
+from msdepth_ros.errors import BackendError
+
+# Words of CUDA's own messages, and what to do about each.
+REMEDIES = (
+    (
+        'out of memory|memory allocation|cudaError 2\\b',
+        'free GPU memory (`nvidia-smi` or `tegrastats` shows who has it) or choose a smaller model',
+    ),
+    (
+        'no CUDA-capable device|cudaError 100\\b',
+        'no NVIDIA GPU is visible; a container needs `--gpus all` (on a Jetson `--runtime nvidia`)',
+    ),
+    (
+        'driver version is insufficient|cudaError 35\\b|unsupported display driver|system not yet',
+        'the NVIDIA driver is missing, or too old for this CUDA: install the driver that it needs',
+    ),
+    (
+        'no kernel image|cudaError 209\\b|'
+        'unsupported.{0,40}(?:architecture|capability|GPU|SM)|not support.{0,40}(?:GPU|SM ?[0-9])',
+        'this TensorRT does not know this GPU: install the one made for it',
+    ),
+    (
+        'unspecified launch failure|illegal (?:memory access|address)|launch failed|device lost|'
+        'ECC|fallen off|cudaError 7[0-9][0-9]\\b',
+        'the GPU failed or was lost: the process needs to be started again',
+    ),
+)
+
+
+class TensorRtMissingError(BackendError):
+    """TensorRT or pycuda is not installed on this machine."""
+
+
+def cuda_remedy(words: str) -> str:
+    """Return '. Remedy' for an error text of CUDA or TensorRT; '' if none is known."""
+    for pattern, remedy in REMEDIES:
+        if re.search(pattern, words, re.IGNORECASE):
+            return f'. {remedy[0].upper()}{remedy[1:]}'
+    return ''

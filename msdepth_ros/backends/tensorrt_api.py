@@ -1,0 +1,190 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""TensorRT 8.5 to 11 and TensorRT for RTX behind one face: all that differs between them.
+
+From TensorRT 10 on, and in TensorRT for RTX, networks are strongly typed: the graph's own types
+are the engine's. Before, types are a wish: FP16 must be allowed by a flag, and operations that
+shall stay FP32 are named one by one. TensorRT 11 has the old way no more.
+"""
+
+import functools
+import importlib
+import logging
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+from msdepth_ros.backends.cuda_errors import TensorRtMissingError, cuda_remedy
+from msdepth_ros.errors import BackendError
+
+MODULES = ('tensorrt', 'tensorrt_rtx', 'tensorrt_rtx_bindings')
+OLDEST = (8, 5)
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TensorRt:
+    """An imported TensorRT.
+
+    Attributes
+    ----------
+    module : the Python module.
+    flavour : 'tensorrt' or 'tensorrt_rtx'; their plans are not each other's.
+    version : as the module tells it, for example '10.3.0'.
+    log : receives TensorRT's messages and remembers the last error.
+    """
+
+    module: Any
+    flavour: str
+    version: str
+    log: 'MessageLog'
+
+    @property
+    def is_rtx(self) -> bool:
+        """Whether this is TensorRT for RTX, which compiles for a GPU without having one."""
+        return self.flavour == 'tensorrt_rtx'
+
+    @property
+    def title(self) -> str:
+        """The product's name and version, for people."""
+        return f'TensorRT{" for RTX" if self.is_rtx else ""} {self.version}'
+
+    @property
+    def strongly_typed(self) -> bool:
+        """Whether the graph's own types are the engine's."""
+        return self.is_rtx or _numbers(self.version) >= (10,)
+
+    def create_network(self, builder: Any) -> Any:
+        """Return an empty network definition with an explicit batch axis."""
+        trt = self.module
+        if self.strongly_typed:
+            flag = trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED
+        else:
+            flag = trt.NetworkDefinitionCreationFlag.EXPLICIT_BATCH
+        return builder.create_network(1 << int(flag))
+
+    def set_precision(self, config: Any, network: Any, precision: str) -> None:
+        """Let the engine compute in the network's types, and FP32 be FP32 (not TF32)."""
+        trt = self.module
+        if precision == 'fp32':
+            config.clear_flag(trt.BuilderFlag.TF32)
+        if self.strongly_typed or precision == 'fp32':
+            return
+        config.set_flag(trt.BuilderFlag.FP16)
+        config.set_flag(trt.BuilderFlag.PREFER_PRECISION_CONSTRAINTS)
+        for layer in network_layers(network):
+            kept = layer.type in (trt.LayerType.UNARY, trt.LayerType.ELEMENTWISE)
+            if kept and all(tensor.dtype == trt.DataType.FLOAT for tensor in layer_tensors(layer)):
+                layer.precision = trt.DataType.FLOAT
+
+    def set_target(self, config: Any, capability: str) -> None:
+        """Compile for a compute capability such as 'sm89' instead of this machine's GPU.
+
+        Raises
+        ------
+        BackendError
+            If this TensorRT cannot, or not for this one.
+        """
+        if not self.is_rtx:
+            raise BackendError(
+                'TensorRT compiles for the GPU of this machine only: build on the robot itself, or '
+                'with TensorRT for RTX for its GPUs (pip install tensorrt-rtx-cu13)'
+            )
+        known = self.module.ComputeCapability.__members__
+        if capability.upper() not in known or not capability.startswith('sm'):
+            names = ', '.join(name.lower() for name in known if name.startswith('SM'))
+            raise BackendError(f'{self.title} does not compile for {capability}, only for {names}')
+        config.num_compute_capabilities = 1
+        config.set_compute_capability(known[capability.upper()], 0)
+
+    def can_capture(self, context: Any, stream: int) -> bool:
+        """Whether the context's work on a stream can become a CUDA graph."""
+        return not self.is_rtx or bool(context.is_stream_capturable(stream))
+
+    def error(self, what: str) -> BackendError:
+        """Return an error that says what failed and TensorRT's own last words on it."""
+        words = self.log.last_error or 'it gave no reason'
+        return BackendError(f'{what}: {self.title} says: {words}{cuda_remedy(words)}')
+
+
+class MessageLog:
+    """Hands TensorRT's messages to Python's logging and keeps the first error of each step."""
+
+    def __init__(self, trt: Any) -> None:
+        self.last_error = ''
+        levels = {
+            trt.ILogger.INTERNAL_ERROR: logging.WARNING,
+            trt.ILogger.ERROR: logging.WARNING,
+            trt.ILogger.WARNING: logging.INFO,
+        }
+        outer = self
+
+        class Bridge(trt.ILogger):  # type: ignore[name-defined, misc]
+            def __init__(self) -> None:
+                trt.ILogger.__init__(self)
+
+            def log(self, severity: Any, message: str) -> None:
+                level = levels.get(severity, logging.DEBUG)
+                text = ' '.join(message.split())
+                if level == logging.WARNING and not outer.last_error:
+                    outer.last_error = text
+                _logger.log(min(level, logging.INFO), 'TensorRT: %s', text)
+
+        self.bridge = Bridge()
+
+    def clear(self) -> None:
+        """Forget the last error, before a new step."""
+        self.last_error = ''
+
+
+@functools.cache
+def import_tensorrt() -> TensorRt:
+    """Return TensorRT, else TensorRT for RTX.
+
+    Raises
+    ------
+    TensorRtMissingError
+        If neither is installed.
+    BackendError
+        If the one that is installed is too old or does not load.
+    """
+    for name in MODULES:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter('ignore', DeprecationWarning)
+                module = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name == name:
+                continue
+            raise BackendError(f'the Python module {name} does not load: {error}') from error
+        except (ImportError, OSError) as error:
+            raise BackendError(
+                f'the Python module {name} does not load: {" ".join(str(error).split())}. Its '
+                'libraries and its version must fit each other'
+            ) from error
+        version = str(module.__version__)
+        flavour = 'tensorrt_rtx' if name.startswith('tensorrt_rtx') else 'tensorrt'
+        if flavour == 'tensorrt' and _numbers(version) < OLDEST:
+            raise BackendError(f'TensorRT {version} is too old: 8.5 or later is needed')
+        return TensorRt(module, flavour, version, MessageLog(module))
+    raise TensorRtMissingError(
+        'TensorRT is not installed for this Python: see docs/jetson.md, or set the parameter '
+        '`backend` to onnxruntime'
+    )
+
+
+def network_layers(network: Any) -> list[Any]:
+    """Return a network's layers."""
+    return [network.get_layer(index) for index in range(network.num_layers)]
+
+
+def layer_tensors(layer: Any) -> list[Any]:
+    """Return a layer's input and output tensors, without the optional ones that are not there."""
+    tensors = [layer.get_input(index) for index in range(layer.num_inputs)]
+    tensors += [layer.get_output(index) for index in range(layer.num_outputs)]
+    return [tensor for tensor in tensors if tensor is not None]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split('.')[:2] if part.isdigit())
