@@ -123,10 +123,10 @@ class DepthNode(LifecycleNode):
         super().destroy_node()
 
     def _unsubscribe(self) -> None:
+        self._worker.clear()  # first: the frame at work still asks the subscriptions for names
         self.destroy_timer(self._patience_timer)
         self.destroy_subscription(self._image_subscription)
         self.destroy_subscription(self._info_subscription)
-        self._worker.clear()
 
     def _free(self) -> None:
         self._worker.call(self._unload)

@@ -164,10 +164,9 @@ class Parameters:
         )
 
     def _refuse_start_values(self) -> None:
-        for name, value in self.values.items():
-            reason = self._by_name[name].refusal(value)
-            if reason:
-                raise MsdepthError(f'parameter {reason}')
+        reasons = [self._by_name[name].refusal(value) for name, value in self.values.items()]
+        for reason in filter(None, (*reasons, _conflict(self.values))):
+            raise MsdepthError(f'parameter {reason}')
 
     def _on_set(self, changes: list[Parameter]) -> SetParametersResult:
         values = dict(self.values)
@@ -184,11 +183,18 @@ class Parameters:
             if reason is not None:
                 return SetParametersResult(successful=False, reason=reason)
             values[change.name] = change.value
-        if 0 < values['depth.max'] <= values['depth.min']:
-            reason = f'depth.max {values["depth.max"]} must exceed depth.min {values["depth.min"]}'
+        reason = _conflict(values)
+        if reason is not None:
             return SetParametersResult(successful=False, reason=reason)
         self.values = values
         return SetParametersResult(successful=True)
+
+
+def _conflict(values: dict[str, Any]) -> str | None:
+    """Return why values that are right one by one cannot be taken together, None if they can."""
+    if 0 < values['depth.max'] <= values['depth.min']:
+        return f'depth.max {values["depth.max"]} must exceed depth.min {values["depth.min"]}'
+    return None
 
 
 def names_rectified_images(topic: str) -> bool:

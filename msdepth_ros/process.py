@@ -25,8 +25,10 @@ def run_node(
     parameters.
     """
     node: AnyNode | None = None
+    initialized = False
     try:
         rclpy.init(args=args)
+        initialized = True
         node = make()
         run(node)
     except (MsdepthError, ParameterException) as error:
@@ -34,6 +36,10 @@ def run_node(
         return 2
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except Exception:
+        if rclpy.ok() or not initialized:
+            raise
+        # else a signal shut the context down under a call that needed it
     finally:
         if node is not None:
             node.destroy_node()

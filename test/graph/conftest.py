@@ -1,0 +1,113 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes in processes of their own and clients in this one, joined by DDS as on a robot."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rclpy
+from client import Client
+from oracle import write_color_model
+from ros_process import RosProcess
+
+from msdepth_ros.transport import transport_environment
+
+
+class Graph:
+    """Starts processes and clients, each pair in a namespace of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._numbers = itertools.count(1)
+
+    @contextmanager
+    def process(
+        self, module: str, parameters: dict[str, Any], remappings: tuple[str, ...] = ()
+    ) -> Iterator[RosProcess]:
+        """Run an executable; whatever happens, it has ended at the end of the block."""
+        name = f'{module}_{next(self._numbers)}'
+        process = RosProcess(module, f'/{name}', self.folder / name, parameters, remappings)
+        try:
+            yield process
+        finally:
+            process.kill()
+
+    @contextmanager
+    def client(self, process: RosProcess, **options: Any) -> Iterator[Client]:
+        """Join the graph in the namespace of a process."""
+        client = Client(process.namespace, **options)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    @contextmanager
+    def depth_node(
+        self,
+        parameters: dict[str, Any],
+        state: str = 'active',
+        remappings: tuple[str, ...] = (),
+        joined: bool = True,
+        **client_options: Any,
+    ) -> Iterator[tuple[RosProcess, Client]]:
+        """Run the depth node and a client; wait for a lifecycle state, and for joined topics.
+
+        A test that passes has also shown that the node ends cleanly on SIGINT.
+        """
+        with (
+            self.process('depth_node', parameters, remappings) as process,
+            self.client(process, **client_options) as client,
+        ):
+            client.wait_until(
+                lambda: not process.running or client.state() == state, f'the node is {state}'
+            )
+            assert process.running, process.output
+            if joined and state == 'active':
+                client.wait_until(
+                    lambda: (
+                        client.images.get_subscription_count()
+                        and client.infos.get_subscription_count()
+                    ),
+                    'the node subscribes',
+                )
+            yield process, client
+            if process.running:
+                process.end_cleanly()
+
+
+QUICK_DISCOVERY = """</useBuiltinTransports>
+      <builtin><discovery_config>
+        <leaseAnnouncement><sec>0</sec><nanosec>200000000</nanosec></leaseAnnouncement>
+      </discovery_config></builtin>"""
+
+
+@pytest.fixture(scope='session')
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
+    """Return the graph; both ends run under config/fastdds.xml.
+
+    This end announces itself more often than the default of 3 s, so that tests start sooner.
+    """
+    folder = tmp_path_factory.mktemp('graph')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('ROS_LOG_DIR', str(folder / 'ros'))
+        for name, value in transport_environment(os.environ).items():
+            profile = folder / 'fastdds.xml'
+            text = Path(value).read_text()
+            profile.write_text(text.replace('</useBuiltinTransports>', QUICK_DISCOVERY))
+            patch.setenv(name, str(profile))
+        rclpy.init()
+        anchor = rclpy.create_node('graph_tests')  # keeps this process in the graph
+        yield Graph(folder)
+        anchor.destroy_node()
+        rclpy.shutdown()
+
+
+@pytest.fixture(scope='session')
+def color_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the path of a model whose depth is 0.5 + 0.001 R + 0.003 G + 0.01 B metres."""
+    return str(write_color_model(tmp_path_factory.mktemp('color_model')))

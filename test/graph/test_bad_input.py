@@ -1,0 +1,237 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Bad images, calibrations and stamps through the running node: the next good frame is answered."""
+
+import math
+
+import numpy as np
+import pytest
+from camera_messages import HEIGHT, WIDTH, camera_info, depth_of, points_of, uniform
+from oracle import COLOR_OFFSET, write_depth_model
+
+GREY = COLOR_OFFSET + 100 * 0.014  # metres that the colour model answers for grey 100
+
+
+@pytest.fixture(scope='module')
+def node(graph, color_model):
+    with graph.depth_node({'model': color_model}) as (process, client):
+        client.collect('depth/image_rect', 'depth/camera_info', 'points')
+        client.ask(uniform(), camera_info())
+        yield process, client
+
+
+def _changed(**fields):
+    message = uniform()
+    for name, value in fields.items():
+        setattr(message, name, value)
+    return message
+
+
+def _short(message, bytes_less):
+    del message.data[len(message.data) - bytes_less :]
+    return message
+
+
+BAD_IMAGES = {
+    'data one byte short': lambda: _short(uniform(), 1),
+    'no data': lambda: _short(uniform(), len(uniform().data)),
+    'step too small': lambda: _changed(step=3 * WIDTH - 1),
+    'step 0': lambda: _changed(step=0),
+    'step larger than the data': lambda: _changed(step=2**32 - 1),
+    'width 0': lambda: _changed(width=0),
+    'height 0': lambda: _changed(height=0),
+    'huge size': lambda: _changed(width=2**32 - 1, height=2**32 - 1, step=2**32 - 1),
+    'unknown encoding': lambda: _changed(encoding='rgb9'),
+    'no encoding': lambda: _changed(encoding=''),
+    'depth image': lambda: _changed(encoding='32FC1', step=4 * WIDTH),
+}
+
+
+def _count(values, fate):
+    return int(values.get(f'frames {fate}', 0))
+
+
+def _assert_answered(client):
+    answer = client.ask(uniform(), camera_info())
+    assert float(depth_of(answer.depth)[240, 320]) == pytest.approx(GREY, abs=1e-4)
+    assert np.nanmean(points_of(answer.points)['z']) == pytest.approx(GREY, abs=1e-4)
+
+
+def test_malformed_images_are_dropped_counted_and_reported(node):
+    process, client = node
+    before = _count(client.diagnostics(), 'malformed')
+    for message in (make() for make in BAD_IMAGES.values()):
+        published = client.received['depth/image_rect']
+        stamp = client.publish(message, camera_info())
+        _assert_answered(client)
+        assert stamp not in published
+
+    # Each was dropped, but for those that a good frame replaced before its turn.
+    def malformed(values):
+        if _count(values, 'malformed') > before:
+            return True
+        client.publish(BAD_IMAGES['no data'](), camera_info())
+        return False
+
+    values = client.diagnostics(malformed)
+    assert values['level'] == 'WARN'
+    assert 'not usable' in values['message']
+    line = process.wait_for_output('frame dropped')
+    assert f'{client.namespace}/image' in line
+
+
+@pytest.mark.parametrize('name', BAD_IMAGES)
+def test_a_malformed_image_gets_a_reason(node, name):
+    """Alone until it is counted, so that no good frame can replace it."""
+    process, client = node
+    before = _count(client.diagnostics(), 'malformed')
+    message = BAD_IMAGES[name]()
+
+    def counted(values):
+        client.publish(message, camera_info())
+        return _count(values, 'malformed') > before
+
+    values = client.diagnostics(counted)
+    assert values['last error']
+    assert process.running
+    _assert_answered(client)
+
+
+def _bad_calibration(name):
+    info = camera_info()
+    if name == 'K zero':
+        info.k = [0.0] * 9
+    elif name == 'K NaN':
+        info.k[0] = math.nan
+    elif name == 'D NaN':
+        info.d = [math.nan] * 5
+    elif name == 'negative focal length':
+        info.k[0] = -600.0
+    elif name == 'size 0':
+        info.width = info.height = 0
+    elif name == 'unknown distortion model':
+        info.distortion_model, info.d = 'mei', [0.1] * 5
+    elif name == 'another aspect':
+        info = camera_info(1280, 720)
+    return info
+
+
+BAD_CALIBRATIONS = (
+    'K zero',
+    'K NaN',
+    'D NaN',
+    'negative focal length',
+    'size 0',
+    'unknown distortion model',
+    'another aspect',
+)
+
+
+@pytest.mark.parametrize('name', BAD_CALIBRATIONS)
+def test_no_cloud_and_no_camera_info_from_a_bad_calibration(node, name):
+    process, client = node
+    info = _bad_calibration(name)
+
+    def without_cloud(answer):
+        return answer.stamp not in client.received['points']
+
+    answer = client.ask(uniform(), info, until=without_cloud, topics=('depth/image_rect',))
+    # One more frame, so that the cloud of the first would have come by now.
+    client.ask(uniform(), info, topics=('depth/image_rect',))
+    assert answer.stamp not in client.received['points']
+    assert answer.stamp not in client.received['depth/camera_info']
+    assert np.isfinite(depth_of(answer.depth)[240, 320])
+    line = process.wait_for_output(f'{client.namespace}/camera_info: ')
+    assert 'no cloud' in line
+    _assert_answered(client)
+
+
+def test_the_warning_about_a_bad_calibration_names_the_remedy(graph, color_model):
+    with graph.depth_node({'model': color_model}) as (process, client):
+        client.collect('depth/image_rect')
+        client.ask(uniform(), _bad_calibration('K zero'))
+        line = process.wait_for_output('/camera_info: ')
+        assert 'not calibrated' in line
+        assert 'camera_info_url' in line
+
+
+def test_a_calibration_of_another_size_and_the_same_aspect_is_rescaled(node):
+    _, client = node
+    info = camera_info(2 * WIDTH, 2 * HEIGHT, focal=1200.0, center=(640.5, 500.5))
+    answer = client.ask(uniform(), info, until=lambda a: abs(a.info.k[2] - 320) < 1)
+    assert (answer.info.width, answer.info.height) == (WIDTH, HEIGHT)
+    # Half-pixel centres: (640.5 + 0.5) / 2 - 0.5.
+    expected = [600, 0, 320.0, 0, 600, 250.0, 0, 0, 1]
+    assert list(answer.info.k) == pytest.approx(expected, abs=1e-6)
+
+
+def test_size_and_calibration_change_in_mid_run(node):
+    _, client = node
+    for width, height in ((640, 480), (320, 240), (1280, 720), (480, 640), (641, 479)):
+        for focal in (500.0, 700.0):
+            answer = client.ask(
+                uniform(width=width, height=height),
+                camera_info(width, height, focal),
+                until=lambda a, f=focal, w=width: a.info.k[0] == f and a.info.width == w,
+            )
+            assert depth_of(answer.depth).shape == (height, width)
+            assert (answer.info.width, answer.info.height) == (width, height)
+            z = points_of(answer.points)['z']
+            np.testing.assert_allclose(z, GREY, atol=1e-4)
+    _assert_answered(client)
+
+
+def test_a_stamp_that_goes_backwards_is_dropped_and_counted(node):
+    _, client = node
+    _assert_answered(client)
+    before = _count(client.diagnostics(), 'stamp went backwards')
+    newest = max(client.received['depth/image_rect'])
+    old = [newest - second * 10**9 for second in (5, 10, 15)]
+    for stamp in old:
+
+        def counted(values, stamp=stamp, more=before):
+            return _count(values, 'stamp went backwards') > more
+
+        client.publish(uniform(), camera_info(), stamp)
+        client.diagnostics(counted)
+        before += 1
+    assert not set(old) & set(client.received['depth/image_rect'])
+    _assert_answered(client)
+
+
+def test_a_stale_image_is_dropped_and_counted(node):
+    _, client = node
+    with client.parameters({'max_image_age': 5.0}):
+        now = client.node.get_clock().now().nanoseconds
+        stale = now - 20 * 10**9
+
+        def counted(values):
+            client.publish(uniform(), camera_info(), stale)
+            return _count(values, 'stale') > 0
+
+        client.diagnostics(counted)
+        assert stale not in client.received['depth/image_rect']
+        _assert_answered(client)
+
+
+def test_simulated_time_may_be_reset(graph, tmp_path):
+    """Backwards in simulated time is a new run of the simulation: nothing is dropped."""
+    from rclpy.time import Time
+    from rosgraph_msgs.msg import Clock
+
+    model = write_depth_model(tmp_path, lambda x, y: 2.0 + 0 * x)
+    parameters = {'model': str(model), 'use_sim_time': True, 'max_image_age': 5.0}
+    with graph.depth_node(parameters, remappings=('/clock:=clock',)) as (_, client):
+        clock = client.node.create_publisher(Clock, 'clock', 1)
+        client.wait_until(clock.get_subscription_count, 'the node listens to the clock')
+        client.collect('depth/image_rect')
+        for start in (1000, 50):
+            sent = []
+
+            def answered(start=start, sent=sent):
+                stamp = start * 10**9 + len(sent) * 10**8
+                clock.publish(Clock(clock=Time(nanoseconds=stamp).to_msg()))
+                sent.append(client.publish(uniform(), camera_info(), stamp))
+                return set(sent) & set(client.received['depth/image_rect'])
+
+            client.wait_until(answered, f'images are answered from {start} s on')

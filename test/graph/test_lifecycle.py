@@ -1,0 +1,213 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The depth node's life: states, start-up errors, and how it ends."""
+
+import signal
+import threading
+
+import pytest
+from camera_messages import camera_info, depth_of, uniform
+from oracle import write_color_model, write_slow_model
+
+GREY = 0.5 + 100 * (0.001 + 0.003 + 0.01)  # metres that the colour model answers for grey 100
+
+
+def _center(answer):
+    return float(depth_of(answer.depth)[240, 320])
+
+
+def test_all_transitions_and_back(graph, color_model):
+    parameters = {'model': color_model, 'autostart': False}
+    with graph.depth_node(parameters, state='unconfigured') as (_, client):
+        assert client.diagnostics()['message'] == 'not configured'
+        for _ in range(2):
+            assert client.node.count_publishers(f'{client.namespace}/points') == 0
+            assert client.change_state('configure')
+            assert client.state() == 'inactive'
+            client.collect('depth/image_rect')
+            assert client.change_state('activate')
+            answer = client.ask(uniform(), camera_info())
+            assert _center(answer) == pytest.approx(GREY, abs=1e-4)
+            assert client.change_state('deactivate')
+            assert client.state() == 'inactive'
+            assert client.change_state('cleanup')
+            assert client.state() == 'unconfigured'
+            client.wait_until(
+                lambda: not client.node.count_publishers(f'{client.namespace}/points'),
+                'cleanup takes the topics back',
+            )
+
+
+def test_no_work_while_inactive_and_work_again_when_active(graph, color_model):
+    with graph.depth_node({'model': color_model}) as (_, client):
+        client.collect('depth/image_rect')
+        client.ask(uniform(), camera_info())
+        assert client.change_state('deactivate')
+        client.wait_until(lambda: not client.images.get_subscription_count(), 'unsubscribed')
+        before = client.diagnostics()
+        for _ in range(10):
+            client.publish(uniform(), camera_info())
+        after = client.diagnostics()
+        assert after['frames received'] == before['frames received']
+        assert after['frames published'] == before['frames published']
+        assert client.change_state('activate')
+        client.ask(uniform(), camera_info())
+
+
+def test_deactivate_under_load_again_and_again(graph, tmp_path):
+    """The frame at work while the subscriptions go must not take the worker with it."""
+    model = write_slow_model(tmp_path, layers=1)
+    with graph.depth_node({'model': str(model), 'threads': 1}) as (process, client):
+        client.collect('depth/image_rect')
+        client.ask(uniform(), camera_info())
+        with _camera(client):
+            for _ in range(8):
+                assert client.change_state('deactivate')
+                assert client.change_state('activate')
+        client.ask(uniform(), camera_info())
+        assert 'frame dropped' not in process.output
+
+
+class _camera:  # noqa: N801 (reads as a function: `with _camera(client):`)
+    """Publishes a grey image 60 times a second from a thread of its own."""
+
+    def __init__(self, client):
+        self._client = client
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self):
+        self._thread.start()
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self):
+        image, info = uniform(), camera_info()
+        while not self._stop.wait(1 / 60):
+            self._client.publish(image, info)
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
+class TestEndsWithExitCode0:
+    def test_idle(self, graph, color_model, number):
+        with graph.depth_node({'model': color_model}) as (process, _):
+            process.end_cleanly(number)
+
+    def test_under_load(self, graph, tmp_path, number):
+        model = write_slow_model(tmp_path, layers=1)
+        with graph.depth_node({'model': str(model), 'threads': 1}) as (process, client):
+            client.collect('depth/image_rect', 'points')
+            client.ask(uniform(), camera_info())
+            with _camera(client):
+                process.end_cleanly(number)
+
+    def test_while_the_model_loads(self, graph, tmp_path, number):
+        model = write_slow_model(tmp_path, layers=40)
+        parameters = {'model': str(model), 'threads': 1}
+        with (
+            graph.process('depth_node', parameters) as process,
+            graph.client(process) as client,
+        ):
+            client.wait_until(
+                lambda: 'msdepth' in client.node.get_node_names(), 'the node is in the graph'
+            )
+            assert 'on onnxruntime' not in process.output, 'the model loads too fast for this test'
+            process.end_cleanly(number)
+
+    def test_unconfigured(self, graph, number):
+        with graph.depth_node({'autostart': False}, state='unconfigured') as (process, _):
+            process.end_cleanly(number)
+
+
+def _one_line(process):
+    lines = [line for line in process.output.splitlines() if line.strip()]
+    assert len(lines) == 1, process.output
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'reason'),
+    [
+        ({'points.stride': 0}, 'points.stride'),
+        ({'depth.scale': -1.0}, 'depth.scale'),
+        ({'backend': 'cuda'}, 'backend'),
+        ({'points.stride': 'many'}, 'points.stride'),
+        ({'depth.min': 3.0, 'depth.max': 2.0}, 'depth.max'),
+    ],
+    ids=['below the range', 'negative', 'not a choice', 'wrong type', 'min above max'],
+)
+def test_refuses_to_start_with_a_wrong_parameter(graph, parameters, reason):
+    with graph.process('depth_node', parameters) as process:
+        assert process.wait() == 2, process.output
+        line = _one_line(process)
+        assert reason in line
+
+
+def _missing(folder):
+    return 'no_such_model'
+
+
+def _without_onnx(folder):
+    path = write_color_model(folder)
+    (folder / 'oracle.onnx').unlink()
+    return path
+
+
+def _damaged_onnx(folder):
+    path = write_color_model(folder)
+    (folder / 'oracle.onnx').write_bytes(b'not a network')
+    return path
+
+
+def _wrong_sha(folder):
+    path = write_color_model(folder)
+    path.write_text(path.read_text() + f'sha256: {"a" * 64}\n')
+    return path
+
+
+def _wrong_tensor(folder):
+    path = write_color_model(folder)
+    path.write_text(path.read_text().replace('name: depth', 'name: disparity'))
+    return path
+
+
+def _not_yaml(folder):
+    path = write_color_model(folder)
+    path.write_text('{')
+    return path
+
+
+def test_configure_fails_on_wrong_models_and_succeeds_after_them(graph, color_model, tmp_path):
+    """One process meets one wrong model after the other, then a good one."""
+    wrong = {
+        'no_such_model': _missing,
+        'cannot read': _without_onnx,
+        'ONNX Runtime cannot load': _damaged_onnx,
+        'SHA-256': _wrong_sha,
+        'disparity': _wrong_tensor,
+        'model description': _not_yaml,
+    }
+    models = {
+        words: make(tmp_path / str(number)) for number, (words, make) in enumerate(wrong.items())
+    }
+    first = next(iter(models.values()))
+    with graph.depth_node({'model': str(first)}, state='unconfigured') as (process, client):
+        process.wait_for_output('no_such_model')
+        status = client.diagnostics()
+        assert status['level'] == 'ERROR'
+        assert 'no_such_model' in status['message']
+        for words, model in models.items():
+            assert client.set('model', str(model)).successful
+            lines = process.output.count('\n')
+            assert not client.change_state('configure')
+            assert client.state() == 'unconfigured'
+            process.wait_for_output(words)
+            assert process.output.count('\n') == lines + 1, process.output
+        assert client.set('model', color_model).successful
+        assert client.change_state('configure')
+        assert client.change_state('activate')
+        client.collect('depth/image_rect')
+        answer = client.ask(uniform(), camera_info())
+        assert _center(answer) == pytest.approx(GREY, abs=1e-4)
