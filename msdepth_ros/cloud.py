@@ -36,6 +36,53 @@ def point_cloud(
     return points
 
 
+def limit_range(points: np.ndarray, nearest: float, farthest: float) -> np.ndarray:
+    """Set points to NaN, in place, whose distance from the camera is out of the limits.
+
+    Points are float32 [height, width, fields] or [count, fields], metres; a limit of 0 is none.
+    """
+    if nearest <= 0 and farthest <= 0:
+        return points
+    x, y, z = (points[..., axis] for axis in range(3))
+    squared = x * x + y * y + z * z
+    outside = squared < nearest * nearest
+    if farthest > 0:
+        outside |= squared > farthest * farthest
+    points[outside, :3] = np.nan
+    return points
+
+
+def voxel_downsample(points: np.ndarray, size: float) -> np.ndarray:
+    """Return one point for each cube of space that holds any: their mean, as PCL's VoxelGrid.
+
+    Parameters
+    ----------
+    points : float32 [count, 3 or 4], valid points as `dense_points` returns them.
+    size : edge of a cube in metres; the cubes are aligned with the origin.
+    """
+    if len(points) == 0:
+        return points
+    cube = np.floor(points[:, :3] / np.float32(size)).astype(np.int64)
+    cube -= cube.min(axis=0)
+    _, ny, nz = cube.max(axis=0) + 1
+    key = (cube[:, 0] * ny + cube[:, 1]) * nz + cube[:, 2]
+    _, voxel, counts = np.unique(key, return_inverse=True, return_counts=True)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.bincount(voxel, weights=values) / counts
+
+    means = np.empty((len(counts), points.shape[1]), np.float32)
+    for axis in range(3):
+        means[:, axis] = mean(points[:, axis])
+    if points.shape[1] == 4:
+        packed = np.ascontiguousarray(points[:, 3]).view(np.uint32)
+        mixed = np.zeros(len(counts), np.uint32)
+        for shift in (16, 8, 0):
+            mixed |= np.rint(mean(packed >> shift & 255)).astype(np.uint32) << shift
+        means.view(np.uint32)[:, 3] = mixed
+    return means
+
+
 def dense_points(points: np.ndarray) -> np.ndarray:
     """Return the valid points of an organised cloud as float32 [count, fields]."""
     return points[np.isfinite(points[..., 2])]

@@ -13,6 +13,7 @@ from msdepth_ros.edges import Upsampler, remove_flying_pixels
 from msdepth_ros.errors import CalibrationError
 from msdepth_ros.input_map import InputMap
 from msdepth_ros.model import Model
+from msdepth_ros.rectifier import Rectifier
 
 RECTIFY = ('auto', 'on', 'off')
 
@@ -57,10 +58,14 @@ class DepthFrame:
     camera_intrinsics: Intrinsics | None
     prepare_time: float
     infer_time: float
+    _image: np.ndarray = field(repr=False)
+    _encoding: str = field(repr=False)
+    _rectifier: Rectifier | None = field(repr=False)
     _upsampler: Upsampler = field(repr=False)
     _network_input: np.ndarray = field(repr=False)
     _model: Model = field(repr=False)
     _edge_threshold: float = field(repr=False)
+    _depth_range: tuple[float, float] = field(repr=False)
 
     @property
     def intrinsics(self) -> Intrinsics | None:
@@ -77,7 +82,15 @@ class DepthFrame:
 
         Pixel for pixel that of the rectified camera image. Written into `out` if it is given.
         """
-        return self._upsampler(self.depth, self._edge_threshold, out)
+        return self._upsampler(self.depth, self._edge_threshold, self._depth_range, out)
+
+    def rectified_image(self) -> tuple[np.ndarray, str]:
+        """Return the camera image that `full_depth` lies on pixel for pixel, and its encoding.
+
+        It is the image that was estimated, rectified where that was needed.
+        """
+        image = self._image if self._rectifier is None else self._rectifier(self._image)
+        return image, self._encoding
 
     def colors(self) -> np.ndarray:
         """Return each cell's colour, uint8 [height, width, 3] RGB.
@@ -108,6 +121,7 @@ class DepthEstimator:
         self._key: object = None
         self._map: InputMap
         self._upsampler: Upsampler
+        self._rectifier: Rectifier | None = None
 
     def estimate(
         self, image: np.ndarray, encoding: str, camera: Camera | None = None
@@ -141,10 +155,14 @@ class DepthEstimator:
             self._map.intrinsics,
             prepared - start,
             inferred - prepared,
+            image,
+            encoding,
+            self._rectifier,
             self._upsampler,
             self.backend.input,
             self.model,
             self.settings.edge_threshold,
+            self._depth_range(),
         )
 
     def _update_map(self, image_size: tuple[int, int], camera: Camera | None) -> None:
@@ -158,7 +176,15 @@ class DepthEstimator:
         rectify, rectified = _rectification(self.settings.rectify, sized)
         self._map = InputMap(self.model, image_size, sized, rectify, rectified, self.settings.fit)
         self._upsampler = Upsampler(self._map.cells, image_size)
+        self._rectifier = None
+        if rectify and sized is not None and self._map.intrinsics is not None:
+            self._rectifier = Rectifier(sized, self._map.intrinsics)
         self._key = key
+
+    def _depth_range(self) -> tuple[float, float]:
+        """Return the (nearest, farthest) depth in metres that is not NaN."""
+        low, high = self.model.depth_range
+        return self.settings.min_depth or low, self.settings.max_depth or high
 
     def _metric(self, answer: np.ndarray) -> np.ndarray:
         """Return the network's answer as a new array of metres, NaN where invalid.
@@ -177,8 +203,7 @@ class DepthEstimator:
                 depth = np.float32(scale) / answer
             else:
                 depth = answer * np.float32(scale)
-            low = settings.min_depth or model.depth_range[0]
-            high = settings.max_depth or model.depth_range[1]
+            low, high = self._depth_range()
             depth[~((depth >= low) & (depth <= high) & self._map.seen)] = np.nan
             return remove_flying_pixels(depth, settings.edge_threshold)
 

@@ -76,9 +76,9 @@ class InputMap:
         x, y = target.pixels()
         self.seen = _within(*self.cells.pixels(), image_size)
         if camera is not None and self.intrinsics is not None and rectify:
-            x, y = _raw_pixels(camera, self.intrinsics.sampled(target))
+            x, y = raw_pixels(camera, self.intrinsics.sampled(target))
             self.seen &= _within(
-                *_raw_pixels(camera, self.intrinsics.sampled(self.cells)), image_size
+                *raw_pixels(camera, self.intrinsics.sampled(self.cells)), image_size
             )
         self._sizes = _halved_sizes(image_size, min(target.step))
         self._halved: list[np.ndarray] = []
@@ -173,7 +173,7 @@ def _within(u: np.ndarray, v: np.ndarray, image_size: tuple[int, int]) -> np.nda
     return (u >= -0.5) & (u <= width - 0.5) & (v >= -0.5) & (v <= height - 0.5)
 
 
-def _raw_pixels(camera: Camera, ideal: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
+def raw_pixels(camera: Camera, ideal: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
     """Return the raw image's pixel (u, v) for each pixel of an ideal image, float32 each.
 
     Rays that the lens cannot see get a pixel far outside of any image.
