@@ -61,22 +61,26 @@ class Upsampler:
         starts = np.flatnonzero(np.diff(row, prepend=-1)).tolist()
         self._blocks = [
             (slice(start, stop), int(row[start]))
-            for start, stop in zip(starts, [*starts[1:], len(row)], strict=True)
+            for start, stop in zip(starts, [*starts[1:], len(row)], strict=False)
         ]
 
     def __call__(
-        self, depth: np.ndarray, threshold: float, out: np.ndarray | None = None
+        self,
+        depth: np.ndarray,
+        threshold: float,
+        depth_range: tuple[float, float],
+        out: np.ndarray | None = None,
     ) -> np.ndarray:
         """Upsample float32 [cells high, cells wide] to float32 [image height, image width].
 
-        `out` is written and returned if it is given.
+        The outermost half cells are extrapolated, but not out of `depth_range` (nearest, farthest;
+        metres). `out` is written and returned if it is given.
         """
         image = np.empty(self.shape, np.float32) if out is None else out
+        limits = (1 / depth_range[1], 1 / depth_range[0])
         seen = image[self._rows]
         with np.errstate(divide='ignore', invalid='ignore'):
             inverse = np.reciprocal(depth)
-            known = inverse[np.isfinite(inverse)]
-            limits = (known.min(), known.max()) if known.size else (0.0, 0.0)
             lines = self._lines(inverse, threshold)
             np.clip(lines, *limits, out=lines)  # extrapolated half cells
             self._terms[:, 0, self._columns] = lines

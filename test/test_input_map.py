@@ -142,7 +142,7 @@ def test_rectification_honours_r(lens, model):
 def test_without_rectification_the_image_is_taken_as_it_is(rectified, name, model):
     camera = make_camera((640, 480), 'plumb_bob')
     input_map = InputMap(model, (640, 480), camera, rectified=rectified)
-    target, (u, v) = rectified_pixels('crop', (640, 480))
+    target, (u, _) = rectified_pixels('crop', (640, 480))
     seen = seen_coordinate(input_map, (640, 480), 0, 17.0, target)
     inside = (u > 4) & (u < 635)
     assert np.abs((seen - u + 8.5) % 17 - 8.5)[inside].max() < 0.05 * 640 / 304
