@@ -1,0 +1,32 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`msdepth export`: a trained network to engines/<name>.onnx and .yaml."""
+
+import argparse
+from pathlib import Path
+
+HELP = 'write a trained network as a model file, with its measured errors (needs torch)'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument('folder', type=Path, help='the folder that `msdepth train` wrote')
+    parser.add_argument(
+        '--data', type=Path, required=True, help='the dataset folder that it was trained on'
+    )
+    parser.add_argument('--out', type=Path, default=Path('engines'), help='default: engines')
+    parser.add_argument('--name', help="the model's name (default: the configuration's)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export, measure on the held-out blocks, and print the table; return the exit code."""
+    from msdepth_ros.training import require
+
+    require('torch', 'onnx')
+    from msdepth_ros.training.evaluation import table
+    from msdepth_ros.training.release import release
+
+    path, evaluation = release(args.folder, args.data, args.out, args.name)
+    print(table(evaluation))
+    print(f'wrote {path} and the ONNX file beside it')
+    return 0

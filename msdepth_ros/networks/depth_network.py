@@ -1,0 +1,95 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the training loop and the export ask of a network."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from msdepth_ros.camera import Grid
+
+_MEAN, _DEVIATION = 0.45, 0.25  # of [0, 1] RGB, near the mean of photographs of rooms
+
+
+@dataclass(frozen=True)
+class Supervised:
+    """What a network answers in training.
+
+    Attributes
+    ----------
+    maps : log depth, float [N, 1, h, w] each, finest first; cells of a coarser map cover the same
+        field as the grid.
+    features : feature maps of the global network, float [N, C, h, w] each, deepest last.
+
+    """
+
+    maps: tuple[Tensor, ...]
+    features: tuple[Tensor, ...]
+
+
+class DepthNetwork(nn.Module, ABC):
+    """An image in, maps of log depth out, trained in one or more stages.
+
+    Attributes
+    ----------
+    image_size : (width, height) of the input, pixels.
+    focal : focal length in input pixels at which the output is metric. The network predicts
+        ``log(z * focal / f)`` for an image of focal length f.
+    grid : the cells of the finest output, in input pixels.
+    stages : names of the training stages, in order.
+
+    """
+
+    image_size: tuple[int, int]
+    focal: float
+    grid: Grid
+    stages: tuple[str, ...]
+
+    @abstractmethod
+    def begin_stage(self, stage: str) -> None:
+        """Let exactly the weights that `stage` trains require gradients."""
+
+    @abstractmethod
+    def supervised(self, image: Tensor) -> Supervised:
+        """Return what the present stage learns from.
+
+        Parameters
+        ----------
+        image : float32 [N, 3, height, width], from `normalise`.
+
+        """
+
+    @property
+    @abstractmethod
+    def feature_channels(self) -> tuple[int, ...]:
+        """Return the number of channels of each feature map that `supervised` returns."""
+
+    @abstractmethod
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the finest log depth, float32 [N, 1, grid.height, grid.width]."""
+
+    @abstractmethod
+    def plain_layers(self) -> list[nn.Conv2d | nn.Linear]:
+        """Return the layers that no normalisation follows, in the order in which they run."""
+
+    @abstractmethod
+    def set_mean_log_depth(self, mean: Tensor) -> None:
+        """Start from a mean map: float32 [grid.height, grid.width], log metres at `focal`."""
+
+
+def normalise(image: Tensor) -> Tensor:
+    """Return the network's view of an image.
+
+    Parameters
+    ----------
+    image : uint8 [N, H, W, 3], RGB.
+
+    Returns
+    -------
+    float32 [N, 3, H, W], about zero mean and unit deviation.
+
+    """
+    planes = image.permute(0, 3, 1, 2).to(torch.float32)
+    return (planes - 255 * _MEAN) * (1 / (255 * _DEVIATION))

@@ -1,0 +1,155 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The coarse-to-fine network of Eigen, Puhrsch and Fergus (NIPS 2014), NYU Depth geometry.
+
+A global network sees the whole image and ends in two fully connected layers that draw a coarse
+map; a local network refines that map beside the edges it finds. Both answer in log depth.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from msdepth_ros.camera import Grid
+from msdepth_ros.networks.depth_network import DepthNetwork, Supervised
+
+_COARSE_SHIFT = 3.0  # log depths are above -3 (5 cm): shifted by it they pass a ReLU unharmed
+
+
+class Coarse(nn.Module):
+    """The global network: 3x228x304 to a 1x55x74 map of log depth."""
+
+    def __init__(self, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            nn.Conv2d(3, 96, 11, stride=4),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),
+            nn.Conv2d(96, 256, 5, padding=2),
+            nn.ReLU(inplace=True),
+            nn.MaxPool2d(2),
+            nn.Conv2d(256, 384, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(384, 384, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(384, 256, 3, stride=2),
+            nn.ReLU(inplace=True),
+        )
+        self.full = nn.Linear(256 * 6 * 8, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.map = nn.Linear(hidden, 55 * 74)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return log depth, float [N, 1, 55, 74], for float [N, 3, 228, 304]."""
+        return self.draw(self.convolutions(image))
+
+    def draw(self, features: Tensor) -> Tensor:
+        """Return log depth, float [N, 1, 55, 74], for the convolutions' [N, 256, 6, 8]."""
+        hidden = self.dropout(functional.relu(self.full(features.flatten(1))))
+        return self.map(hidden).view(-1, 1, 55, 74)
+
+
+class Fine(nn.Module):
+    """The local network: the image and a coarse map to a refined map, zero padded."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.edges = nn.Conv2d(3, 63, 9, stride=2)
+        self.mix = nn.Conv2d(64, 64, 5, padding=2)
+        self.map = nn.Conv2d(64, 1, 5, padding=2)
+
+    def forward(self, image: Tensor, coarse: Tensor) -> Tensor:
+        """Return log depth, float [N, 1, 55, 74], refined from `coarse` of that shape."""
+        edges = functional.max_pool2d(functional.relu(self.edges(image)), 2)
+        mixed = functional.relu(self.mix(torch.cat([edges, coarse], dim=1)))
+        return self.map(mixed)
+
+    @torch.no_grad()
+    def start_as_identity(self) -> None:
+        """Set weights that hand the coarse map through, so that training starts from it."""
+        assert self.mix.bias is not None
+        assert self.map.bias is not None
+        self.mix.weight[63] = 0
+        self.mix.weight[63, 63, 2, 2] = 1
+        self.mix.bias[63] = _COARSE_SHIFT
+        self.mix.weight[:63, 63] *= 0.1  # the coarse map's values are larger than the edges'
+        nn.init.normal_(self.map.weight, std=1e-4)
+        self.map.weight[0, 63] = 0
+        self.map.weight[0, 63, 2, 2] = 1
+        self.map.bias[0] = -_COARSE_SHIFT
+
+
+class Eigen2014(DepthNetwork):
+    """Coarse and fine network, 70.9 M weights at the paper's hidden width.
+
+    Parameters
+    ----------
+    hidden : width of the fully connected layer; the paper's is 4096.
+    dropout : share of its units dropped in training.
+
+    """
+
+    image_size = (304, 228)
+    focal = 259.4  # the paper's centre crop of half-size Kinect images: 518.9 / 2
+    grid = Grid(width=74, height=55, origin=(5.0, 5.0), step=(4.0, 4.0))
+    stages = ('coarse', 'fine')
+
+    def __init__(self, hidden: int = 4096, dropout: float = 0.5) -> None:
+        super().__init__()
+        self.coarse = Coarse(hidden, dropout)
+        self.fine = Fine()
+        self.stage = 'coarse'
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity='relu')
+                assert layer.bias is not None
+                nn.init.zeros_(layer.bias)
+        nn.init.normal_(self.coarse.map.weight, std=1e-3)
+        self.fine.start_as_identity()
+
+    def begin_stage(self, stage: str) -> None:
+        """Train the coarse network alone, or the fine one on a frozen coarse one."""
+        if stage not in self.stages:
+            raise ValueError(f"stage '{stage}' is none of {self.stages}")
+        self.stage = stage
+        self.coarse.requires_grad_(stage == 'coarse')
+        self.fine.requires_grad_(stage == 'fine')
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> 'Eigen2014':
+        """Switch dropout on or off; a frozen coarse network never drops."""
+        super().train(mode)
+        if self.stage == 'fine':
+            self.coarse.eval()
+        return self
+
+    def supervised(self, image: Tensor) -> Supervised:
+        """Return the one map of the present stage, and the last two convolutions' outputs."""
+        middle = self.coarse.convolutions[:-2](image)
+        deepest = self.coarse.convolutions[-2:](middle)
+        log_depth = self.coarse.draw(deepest)
+        if self.stage == 'fine':
+            log_depth = self.fine(image, log_depth)
+        return Supervised((log_depth,), (middle, deepest))
+
+    @property
+    def feature_channels(self) -> tuple[int, ...]:
+        """Return the number of channels of each feature map that `supervised` returns."""
+        return 384, 256
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the refined log depth, float [N, 1, 55, 74]."""
+        return self.fine(image, self.coarse(image))
+
+    def plain_layers(self) -> list[nn.Conv2d | nn.Linear]:
+        """Return every layer that a ReLU follows, but for the fine network's mixing one."""
+        layers = [layer for layer in self.coarse.convolutions if isinstance(layer, nn.Conv2d)]
+        return [*layers, self.coarse.full, self.fine.edges]
+
+    @torch.no_grad()
+    def set_mean_log_depth(self, mean: Tensor) -> None:
+        """Let the coarse network answer the mean map before it has learned anything."""
+        self.coarse.map.bias.copy_(mean.flatten())

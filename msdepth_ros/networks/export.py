@@ -1,0 +1,128 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From a trained network to the ONNX file that every backend runs.
+
+Everything a backend might do differently is inside the file: a uint8 image goes in, metres come
+out. Weights are stored in half the bytes and computed with in FP32.
+"""
+
+import hashlib
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+import yaml
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.networks.depth_network import DepthNetwork, normalise
+
+OPSET = 17  # the newest that TensorRT 8.5 reads
+IR_VERSION = 8  # the newest that ONNX Runtime 1.12 reads
+_SMALLEST = 256  # elements of a tensor that is worth a Cast
+
+
+class Deployed(nn.Module):
+    """A network as it is exported: uint8 [1, H, W, 3] RGB in, metres [1, 1, h, w] out."""
+
+    def __init__(self, network: DepthNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return depth along Z in metres at the network's focal length."""
+        return torch.exp(self.network(normalise(image)))
+
+
+def to_onnx(network: DepthNetwork) -> onnx.ModelProto:
+    """Return a network as a checked ONNX model with weights stored as FP16."""
+    width, height = network.image_size
+    deployed = Deployed(network).cpu().eval()
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter('ignore')  # it warns of its own deprecation only
+        torch.onnx.export(
+            deployed,
+            (torch.zeros(1, height, width, 3, dtype=torch.uint8),),
+            str(Path(folder) / 'model.onnx'),
+            input_names=['image'],
+            output_names=['depth'],
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        model = onnx.load(Path(folder) / 'model.onnx')
+    store_as_half(model)
+    model.ir_version = IR_VERSION
+    model.producer_name, model.producer_version = 'msdepth_ros', ''
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+def store_as_half(model: onnx.ModelProto) -> None:
+    """Store the model's FP32 weights as FP16, each cast back to FP32 before it is used.
+
+    Raises
+    ------
+    MsdepthError : a weight is beyond FP16's range (65504).
+
+    """
+    casts = []
+    for weight in model.graph.initializer:
+        values = numpy_helper.to_array(weight)
+        if weight.data_type != TensorProto.FLOAT or values.size < _SMALLEST:
+            continue
+        if not np.all(np.abs(values) <= np.finfo(np.float16).max):
+            raise MsdepthError(f'weight {weight.name} does not fit FP16: train with weight decay')
+        full = weight.name
+        half = f'{full}_half'
+        weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), half))
+        casts.append(helper.make_node('Cast', [half], [full], f'{full}_cast', to=TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.node[:]
+    model.graph.node.extend(nodes)
+
+
+def write_model(
+    network: DepthNetwork,
+    name: str,
+    folder: Path,
+    depth_range: tuple[float, float],
+    knowledge: dict[str, Any],
+) -> Path:
+    """Write `<name>.onnx` and `<name>.yaml`; return the YAML's path.
+
+    Parameters
+    ----------
+    depth_range : nearest and farthest depth, metres.
+    knowledge : what is known of the weights, appended to the YAML as it is.
+
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    data = to_onnx(network).SerializeToString(deterministic=True)
+    (folder / f'{name}.onnx').write_bytes(data)
+    grid = network.grid
+    width, height = network.image_size
+    document = {
+        'name': name,
+        'onnx': f'{name}.onnx',
+        'sha256': hashlib.sha256(data).hexdigest(),
+        'input': {'name': 'image', 'width': width, 'height': height, 'channels': 'rgb'},
+        'output': {
+            'name': 'depth',
+            'width': grid.width,
+            'height': grid.height,
+            'quantity': 'depth',
+        },
+        'grid': {'origin': list(grid.origin), 'step': list(grid.step)},
+        'focal': network.focal,
+        'depth_range': list(depth_range),
+        **knowledge,
+    }
+    path = folder / f'{name}.yaml'
+    text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=100)
+    path.write_text(f'# Written by `msdepth export`.\n{text}', encoding='utf-8')
+    return path

@@ -1,0 +1,108 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The scale-invariant log depth loss and its extensions, in torch.
+
+`msdepth_ros.training.metrics` holds the same error in NumPy.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def scale_invariant_loss(
+    log_depth: Tensor, log_truth: Tensor, valid: Tensor, scale_weight: float = 0.5
+) -> Tensor:
+    """Return the training loss of Eigen et al. 2014, equation 4, averaged over images.
+
+    ``L = mean(d^2) - scale_weight * mean(d)^2`` with ``d = log_depth - log_truth`` over an image's
+    valid cells. At 0 it is the squared error, at 1 it forgives any error of scale; the paper
+    trains at 0.5.
+
+    Parameters
+    ----------
+    log_depth, log_truth : float [N, 1, h, w]; truth may hold anything, NaN too, where not valid.
+    valid : bool [N, 1, h, w].
+    scale_weight : the paper's lambda.
+
+    Returns
+    -------
+    Scalar; images without a valid cell count for nothing, and a batch of them gives 0.
+
+    """
+    difference = _difference(log_depth, log_truth, valid)
+    count = valid.sum(dim=(1, 2, 3))
+    safe = count.clamp(min=1)
+    mean = difference.sum(dim=(1, 2, 3)) / safe
+    mean_square = difference.square().sum(dim=(1, 2, 3)) / safe
+    return _mean_over_seen(mean_square - scale_weight * mean.square(), count)
+
+
+def gradient_loss(log_depth: Tensor, log_truth: Tensor, valid: Tensor) -> Tensor:
+    """Return the mean squared gradient of the error: the term of Eigen and Fergus 2015.
+
+    Compares depth steps rather than depths: neighbouring cells that are both valid, along rows and
+    along columns. Parameters and units as `scale_invariant_loss`.
+    """
+    difference = _difference(log_depth, log_truth, valid)
+    total = difference.new_zeros(len(difference))
+    count = total.clone()
+    for axis in (2, 3):
+        size = difference.shape[axis] - 1
+        both = valid.narrow(axis, 0, size) & valid.narrow(axis, 1, size)
+        step = difference.diff(dim=axis) * both
+        total = total + step.square().sum(dim=(1, 2, 3))
+        count = count + both.sum(dim=(1, 2, 3)) / 2  # each cell has a step along either axis
+    return _mean_over_seen(total / count.clamp(min=1), count)
+
+
+def multi_scale_loss(
+    maps: Sequence[Tensor],
+    log_truth: Tensor,
+    valid: Tensor,
+    scale_weight: float = 0.5,
+    gradient_weight: float = 0.0,
+    map_weights: Sequence[float] = (1.0, 0.6, 0.4, 0.3, 0.3),
+) -> Tensor:
+    """Return the weighted sum of the losses of one network's maps, finest first.
+
+    A coarser map is compared with the truth averaged over the valid cells under each of its own.
+
+    Parameters
+    ----------
+    maps : log depth, float [N, 1, h, w] each.
+    log_truth, valid : at the finest map's size, as in `scale_invariant_loss`.
+    gradient_weight : weight of `gradient_loss` beside each scale-invariant loss.
+    map_weights : weight of each map.
+
+    """
+    if len(maps) > len(map_weights):
+        raise ValueError(f'{len(maps)} maps but only {len(map_weights)} map_weights')
+    total = maps[0].new_zeros(())
+    for log_depth, weight in zip(maps, map_weights, strict=False):
+        truth, seen = _shrink(log_truth, valid, log_depth.shape[-2:])
+        loss = scale_invariant_loss(log_depth, truth, seen, scale_weight)
+        if gradient_weight:
+            loss = loss + gradient_weight * gradient_loss(log_depth, truth, seen)
+        total = total + weight * loss
+    return total
+
+
+def _difference(log_depth: Tensor, log_truth: Tensor, valid: Tensor) -> Tensor:
+    return torch.where(valid, log_depth - torch.where(valid, log_truth, 0.0), 0.0)
+
+
+def _mean_over_seen(losses: Tensor, count: Tensor) -> Tensor:
+    seen = count > 0
+    return torch.where(seen, losses, 0.0).sum() / seen.sum().clamp(min=1)
+
+
+def _shrink(log_truth: Tensor, valid: Tensor, size: torch.Size) -> tuple[Tensor, Tensor]:
+    if log_truth.shape[-2:] == size:
+        return log_truth, valid
+    cells = (size[0], size[1])
+    share = functional.adaptive_avg_pool2d(valid.to(log_truth.dtype), cells)
+    total = functional.adaptive_avg_pool2d(torch.where(valid, log_truth, 0.0), cells)
+    return total / share.clamp(min=1e-6), share > 0

@@ -1,0 +1,60 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoints that are either the old one or the new one, never half of either."""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from msdepth_ros.errors import MsdepthError
+
+
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write a checkpoint under a temporary name, then rename it.
+
+    Parameters
+    ----------
+    content : tensors, numbers, texts, and dicts and lists of them.
+
+    Raises
+    ------
+    MsdepthError : the disk is full or not writable; a checkpoint already there survives.
+
+    """
+    temporary = path.with_name(path.name + '.partial')
+    try:
+        with temporary.open('wb') as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, RuntimeError) as error:
+        temporary.unlink(missing_ok=True)
+        kept = 'the one before it is unharmed' if path.exists() else 'there is none before it'
+        raise MsdepthError(
+            f'cannot write the checkpoint {path}: {error}; {kept}. Free some space, then continue '
+            'with --resume'
+        ) from error
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint; no code in it is run.
+
+    Raises
+    ------
+    MsdepthError : it is missing or damaged, or holds more than plain values.
+
+    """
+    if not path.is_file():
+        raise MsdepthError(f'there is no checkpoint {path}: train first')
+    try:
+        content = torch.load(path, map_location='cpu', weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise MsdepthError(f'{path} is not a readable checkpoint: {reason}') from error
+    if not isinstance(content, dict) or 'weights' not in content:
+        raise MsdepthError(f'{path} is no checkpoint of msdepth train')
+    return content

@@ -1,0 +1,167 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A training's configuration: one YAML says everything, and a misspelt key is an error."""
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.training.augmentation import Augmentation
+
+
+@dataclass(frozen=True)
+class Data:
+    """What is trained on.
+
+    Attributes
+    ----------
+    description : what the data is, for the model's YAML.
+    licence : under what terms it was published, for the model's YAML.
+    intrinsics : (fx, fy, cx, cy), pixels, for a folder without camera.yaml.
+    cached_width : frames are shrunk to this width and kept in memory.
+    border : pixels of the shrunk frame along its edge that hold no scene.
+    blocks, validation_share : as `split_in_blocks`.
+
+    """
+
+    description: str
+    licence: str
+    intrinsics: tuple[float, float, float, float] | None = None
+    cached_width: int = 320
+    border: int = 0
+    blocks: int = 12
+    validation_share: float = 0.1
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Weights of `multi_scale_loss`."""
+
+    scale_weight: float = 0.5
+    gradient_weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of the training.
+
+    Attributes
+    ----------
+    trains : the network's stage: which of its weights learn.
+    images : how many views it sees.
+    rate : largest learning rate, reached after `warm_up` images, then falling as a cosine to 0.
+    optimiser : 'adamw' or 'sgd' (Nesterov momentum 0.9).
+    depth_weight, features_weight : weights of the depth loss and of the encoder's features
+        (see `FeatureTeacher`).
+
+    """
+
+    trains: str
+    images: int
+    rate: float
+    batch: int = 16
+    warm_up: int = 2000
+    weight_decay: float = 0.0
+    optimiser: str = 'adamw'
+    depth_weight: float = 1.0
+    features_weight: float = 0.0
+
+
+@dataclass(frozen=True)
+class Config:
+    """A training, whole.
+
+    Attributes
+    ----------
+    network : keyword `name` and the network's own options.
+    averaging : decay per step of the running mean of the weights, which is what is kept; 0: none.
+    validate_every : images between validations and checkpoints.
+    depth_range : nearest and farthest depth, metres, that the model is trusted with.
+
+    """
+
+    name: str
+    network: Mapping[str, Any]
+    data: Data
+    stages: tuple[Stage, ...]
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    loss: Loss = field(default_factory=Loss)
+    averaging: float = 0.998
+    clip_gradient: float = 5.0
+    bfloat16: bool = True
+    seed: int = 0
+    validate_every: int = 4000
+    depth_range: tuple[float, float] = (0.3, 10.0)
+
+
+def read_config(path: str | Path) -> Config:
+    """Read a training configuration.
+
+    Raises
+    ------
+    MsdepthError : the file is missing, is no YAML, or has a wrong key or value; the message names
+        the key.
+
+    """
+    try:
+        document = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise MsdepthError(f'cannot read the training configuration {path}: {error}') from error
+    return from_document(document, str(path))
+
+
+def from_document(document: Any, where: str) -> Config:
+    """Return a configuration from the plain values of its YAML; `where` names it in errors."""
+    config = _build(Config, document, where)
+    assert isinstance(config, Config)
+    return config
+
+
+def _build(kind: Any, value: Any, where: str) -> Any:
+    """Return `value`, plain YAML, as the annotated type `kind`."""
+    arguments = typing.get_args(kind)
+    origin = typing.get_origin(kind)
+    if origin in (types.UnionType, typing.Union):
+        return None if value is None else _build(arguments[0], value, where)
+    if dataclasses.is_dataclass(kind):
+        return _build_dataclass(kind, value, where)
+    if origin is tuple:
+        many = arguments[-1] is Ellipsis
+        if not isinstance(value, list) or (not many and len(value) != len(arguments)):
+            count = 'a list' if many else f'a list of {len(arguments)}'
+            raise MsdepthError(f'{where} must be {count}')
+        kinds = [arguments[0]] * len(value) if many else arguments
+        items = enumerate(zip(kinds, value, strict=True))
+        return tuple(_build(kind, item, f'{where}[{i}]') for i, (kind, item) in items)
+    accepted = {float: (int, float)}.get(kind, origin or kind)
+    if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
+        name = getattr(origin or kind, '__name__', str(kind))
+        raise MsdepthError(f'{where} is {value!r} but must be of type {name}')
+    return float(value) if kind is float else value
+
+
+def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise MsdepthError(f'{where} must be a mapping')
+    fields = {entry.name: entry for entry in dataclasses.fields(kind)}
+    hints = typing.get_type_hints(kind)
+    unknown = sorted(set(value) - set(fields))
+    if unknown:
+        raise MsdepthError(f"{where} has no key '{unknown[0]}': known are {', '.join(fields)}")
+    missing = [
+        name
+        for name, entry in fields.items()
+        if name not in value
+        and entry.default is dataclasses.MISSING
+        and entry.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise MsdepthError(f"{where} lacks the key '{missing[0]}'")
+    return kind(**{key: _build(hints[key], item, f'{where}: {key}') for key, item in value.items()})

@@ -1,0 +1,143 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The error table of Eigen et al. 2014, in NumPy.
+
+Every error is a mean over pixels, so that sums of any number of images pool into the table that
+the paper prints; the mean over images of each image's own errors is what others print.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from msdepth_ros.errors import MsdepthError
+
+EIGEN_CROP = (slice(45, 471), slice(41, 601))  # rows, columns of a 640x480 image
+_THRESHOLD = 1.25
+
+
+@dataclass(frozen=True)
+class Errors:
+    """One line of the table; depths in metres.
+
+    Attributes
+    ----------
+    abs_rel : mean |z - z*| / z*.
+    sq_rel : mean (z - z*)^2 / z*, metres.
+    rmse : root of the mean (z - z*)^2, metres.
+    rmse_log : root of the mean (ln z - ln z*)^2.
+    scale_invariant : root of the scale-invariant error, averaged over images: the standard
+        deviation of ln z - ln z* within an image.
+    delta1, delta2, delta3 : share of pixels with max(z / z*, z* / z) < 1.25, 1.25^2, 1.25^3.
+
+    """
+
+    abs_rel: float
+    sq_rel: float
+    rmse: float
+    rmse_log: float
+    scale_invariant: float
+    delta1: float
+    delta2: float
+    delta3: float
+
+
+@dataclass
+class ErrorSums:
+    """Collects images, and gives the table pooled over pixels or averaged over images."""
+
+    images: list[np.ndarray] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+
+    def add(self, depth: np.ndarray, truth: np.ndarray, median_scaling: bool = False) -> None:
+        """Add one image.
+
+        Only pixels where both depths are finite and positive count; an image without any is
+        passed over.
+
+        Parameters
+        ----------
+        depth, truth : float [H, W], metres.
+        median_scaling : multiply depth by median(truth) / median(depth) first.
+
+        """
+        valid = np.isfinite(depth) & np.isfinite(truth)
+        valid &= np.where(valid, depth, 0) > 0
+        valid &= np.where(valid, truth, 0) > 0
+        if not valid.any():
+            return
+        z, z_true = depth[valid].astype(np.float64), truth[valid].astype(np.float64)
+        if median_scaling:
+            z = z * (np.median(z_true) / np.median(z))
+        difference = z - z_true
+        log_difference = np.log(z) - np.log(z_true)
+        ratio = np.exp(np.abs(log_difference))
+        means = [
+            np.mean(np.abs(difference) / z_true),
+            np.mean(difference**2 / z_true),
+            np.mean(difference**2),
+            np.mean(log_difference**2),
+            np.var(log_difference),
+            *(np.mean(ratio < _THRESHOLD**power) for power in (1, 2, 3)),
+        ]
+        self.images.append(np.array(means))
+        self.counts.append(len(z))
+
+    def pooled(self) -> Errors:
+        """Return the table pooled over all pixels, as the paper prints it.
+
+        The scale-invariant error is an image's own by definition, so it is averaged over images.
+        """
+        means = np.average(self._rows(), axis=0, weights=self.counts)
+        return _errors(means, np.sqrt(np.mean(self._rows()[:, 4])))
+
+    def per_image(self) -> Errors:
+        """Return the mean over images of each image's errors."""
+        rows = self._rows().copy()
+        rows[:, 2:5] = np.sqrt(rows[:, 2:5])
+        means = rows.mean(axis=0)
+        means[2:4] **= 2  # _errors takes their roots
+        return _errors(means, means[4])
+
+    def _rows(self) -> np.ndarray:
+        if not self.images:
+            raise MsdepthError('no pixel has both a depth and a true depth: there is no error')
+        return np.stack(self.images)
+
+
+def _errors(means: np.ndarray, scale_invariant: float) -> Errors:
+    abs_rel, sq_rel, square, square_log, _, *deltas = (float(mean) for mean in means)
+    return Errors(abs_rel, sq_rel, square**0.5, square_log**0.5, float(scale_invariant), *deltas)
+
+
+def scale_invariant_error(depth: np.ndarray, truth: np.ndarray, scale_weight: float = 1.0) -> float:
+    """Return ``mean(d^2) - scale_weight * mean(d)^2``, d = ln depth - ln truth.
+
+    Equation 3 of Eigen et al. 2014 at `scale_weight` 1, equation 4 (its lambda) otherwise; over
+    the pixels where both depths are finite and positive, 0 where there are none.
+
+    Parameters
+    ----------
+    depth, truth : float, any shape, metres.
+
+    """
+    valid = np.isfinite(depth) & np.isfinite(truth) & (depth > 0) & (truth > 0)
+    if not valid.any():
+        return 0.0
+    difference = np.log(depth[valid].astype(np.float64)) - np.log(truth[valid].astype(np.float64))
+    return float(np.mean(difference**2) - scale_weight * np.mean(difference) ** 2)
+
+
+def mean_log_depth(maps: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Return the mean of (log depth, valid) maps, float32 [h, w]; cells never seen get the mean."""
+    total: np.ndarray | float = 0.0
+    count: np.ndarray | float = 0.0
+    for log_depth, valid in maps:
+        total = total + np.where(valid, log_depth, 0)
+        count = count + valid
+    seen = np.asarray(count) > 0
+    if not seen.any():
+        raise MsdepthError('no cell of any map is valid: check the depths and their unit')
+    overall = np.sum(total) / np.sum(count)
+    return np.where(seen, total / np.maximum(count, 1), overall).astype(np.float32)

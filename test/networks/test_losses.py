@@ -1,0 +1,131 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The scale-invariant loss: its three forms, what it forgives, masks."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch', reason='training needs torch')
+
+from msdepth_ros.networks.losses import (  # noqa: E402
+    gradient_loss,
+    multi_scale_loss,
+    scale_invariant_loss,
+)
+from msdepth_ros.training.metrics import scale_invariant_error  # noqa: E402
+
+
+@pytest.fixture
+def maps():
+    """Log depth, its truth and validity: float64, 3 images, a third of the cells invalid."""
+    generator = torch.Generator().manual_seed(1)
+    log_depth, truth = torch.randn(2, 3, 1, 7, 9, generator=generator, dtype=torch.float64)
+    valid = torch.rand(3, 1, 7, 9, generator=generator) > 1 / 3
+    return log_depth, truth, valid
+
+
+def aligned_form(d):
+    """Equation 1 of the paper: the error after the best common shift alpha, by the mean of d."""
+    alpha = -d.mean()
+    return ((d + alpha) ** 2).mean()
+
+
+def pairwise_form(d):
+    """Equation 2: every pair of pixels is compared, prediction's difference with truth's."""
+    return ((d[:, None] - d[None, :]) ** 2).sum() / (2 * len(d) ** 2)
+
+
+def test_three_forms_are_one(maps):
+    log_depth, truth, valid = maps
+    for index in range(3):
+        d = (log_depth[index] - truth[index])[valid[index]].numpy()
+        one = slice(index, index + 1)
+        linear = scale_invariant_loss(log_depth[one], truth[one], valid[one], 1.0).item()
+        numpy = scale_invariant_error(
+            np.exp(log_depth[index].numpy()),
+            np.where(valid[index], np.exp(truth[index].numpy()), np.nan),
+        )
+        assert linear == pytest.approx(aligned_form(d), rel=1e-12)
+        assert linear == pytest.approx(pairwise_form(d), rel=1e-12)
+        assert linear == pytest.approx(numpy, rel=1e-12)
+
+
+def test_scale_is_forgiven_in_full_at_one_and_not_at_zero(maps):
+    log_depth, truth, valid = maps
+    shifted = log_depth + np.log(3.0)
+    assert scale_invariant_loss(shifted, truth, valid, 1.0).item() == pytest.approx(
+        scale_invariant_loss(log_depth, truth, valid, 1.0).item(), rel=1e-12
+    )
+    only_scale = truth + np.log(3.0)
+    for weight in (0.0, 0.5, 1.0):
+        loss = scale_invariant_loss(only_scale, truth, valid, weight).item()
+        assert loss == pytest.approx((1 - weight) * np.log(3.0) ** 2, abs=1e-12)
+
+
+def test_numpy_twin_agrees_at_any_weight(maps):
+    log_depth, truth, valid = maps
+    true_depth = np.where(valid, np.exp(truth.numpy()), np.nan)
+    for weight in (0.0, 0.3, 0.5, 1.0):
+        each = [
+            scale_invariant_error(np.exp(log_depth[i].numpy()), true_depth[i], weight)
+            for i in range(3)
+        ]
+        loss = scale_invariant_loss(log_depth, truth, valid, weight).item()
+        assert loss == pytest.approx(np.mean(each), rel=1e-12)
+
+
+@pytest.mark.parametrize('loss', [scale_invariant_loss, gradient_loss])
+def test_masked_cells_count_for_nothing(maps, loss):
+    log_depth, truth, valid = maps
+    poisoned = torch.where(valid, truth, float('nan'))
+    log_depth.requires_grad_()
+    value = loss(log_depth, poisoned, valid)
+    value.backward()
+    assert value.item() == pytest.approx(loss(log_depth, truth, valid).item(), rel=1e-12)
+    assert torch.isfinite(log_depth.grad).all()
+    assert (log_depth.grad[~valid] == 0).all()
+    assert (log_depth.grad[valid] != 0).any()
+
+
+@pytest.mark.parametrize('loss', [scale_invariant_loss, gradient_loss])
+def test_empty_images_are_passed_over(maps, loss):
+    log_depth, truth, valid = maps
+    rest = loss(log_depth[1:], truth[1:], valid[1:]).item()
+    valid[0] = False
+    assert loss(log_depth, truth, valid).item() == pytest.approx(rest, rel=1e-12)
+    nothing = loss(log_depth.requires_grad_(), truth, torch.zeros_like(valid))
+    nothing.backward()
+    assert nothing.item() == 0
+    assert (log_depth.grad == 0).all()
+
+
+def test_gradient_loss_sees_steps_and_not_offsets():
+    truth = torch.zeros(1, 1, 4, 5, dtype=torch.float64)
+    valid = torch.ones_like(truth, dtype=torch.bool)
+    assert gradient_loss(truth + 2, truth, valid).item() == 0
+    ramp = truth + 0.1 * torch.arange(5)
+    # 16 steps of 0.1 along rows, 15 steps of 0 along columns, two steps to a cell
+    assert gradient_loss(ramp, truth, valid).item() == pytest.approx(16 * 0.01 / 15.5)
+
+
+def test_multi_scale_loss_adds_weighted_scales(maps):
+    log_depth, truth, _ = maps
+    valid = torch.ones_like(truth, dtype=torch.bool)
+    truth = truth[..., :6, :8]
+    log_depth, valid = log_depth[..., :6, :8], valid[..., :6, :8]
+    half = torch.nn.functional.avg_pool2d(log_depth, 2)
+    half_truth = torch.nn.functional.avg_pool2d(truth, 2)
+    expected = scale_invariant_loss(log_depth, truth, valid) + 0.25 * scale_invariant_loss(
+        half, half_truth, torch.ones_like(half, dtype=torch.bool)
+    )
+    loss = multi_scale_loss([log_depth, half], truth, valid, map_weights=(1.0, 0.25))
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+def test_coarse_truth_is_the_mean_of_the_valid_cells():
+    truth = torch.tensor([[1.0, float('nan')], [3.0, float('nan')]])[None, None]
+    valid = torch.isfinite(truth)
+    coarse = torch.full((1, 1, 1, 1), 2.5)
+    fine = torch.where(valid, truth, 0.0)
+    loss = multi_scale_loss([fine, coarse], truth, valid, 0.0, map_weights=(1.0, 1.0))
+    assert loss.item() == pytest.approx(0.5**2)

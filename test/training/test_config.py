@@ -1,0 +1,68 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Training configurations: those that ship are valid, and mistakes are named."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.training.config import Stage, from_document, read_config
+
+SHIPPED = sorted(Path(__file__).parents[2].glob('config/training/*.yaml'))
+SMALL = {
+    'name': 'small',
+    'network': {'hidden': 8},
+    'data': {'description': 'none', 'licence': 'none'},
+    'stages': [{'trains': 'coarse', 'images': 10, 'rate': 1}],
+}
+
+
+@pytest.mark.parametrize('path', SHIPPED, ids=lambda path: path.stem)
+def test_shipped_configurations_are_valid(path):
+    config = read_config(path)
+    assert config.name == path.stem
+    assert config.stages
+
+
+def test_values_and_defaults():
+    config = from_document(SMALL, 'small.yaml')
+    assert config.stages == (Stage('coarse', 10, 1.0),)
+    assert isinstance(config.stages[0].rate, float)
+    assert config.data.intrinsics is None
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'sedd': 1}, "has no key 'sedd'"),
+        ({'seed': 'one'}, 'seed is .* must be of type int'),
+        ({'seed': True}, 'seed is True'),
+        ({'bfloat16': 1}, 'bfloat16 is 1 but must be of type bool'),
+        ({'stages': {}}, 'stages must be a list'),
+        ({'stages': [{'trains': 'coarse'}]}, r"stages\[0\] lacks the key 'images'"),
+        ({'depth_range': [1]}, 'depth_range must be a list of 2'),
+        ({'data': None}, 'data must be a mapping'),
+        ({'augmentation': {'zoom': ['a', 2]}}, r'zoom\[0\] is'),
+    ],
+)
+def test_mistakes_are_named(change, message):
+    with pytest.raises(MsdepthError, match=message):
+        from_document({**SMALL, **change}, 'small.yaml')
+
+
+@pytest.mark.parametrize('text', ['', '- 1', 'a: [', None])
+def test_unreadable_files(tmp_path, text):
+    path = tmp_path / 'bad.yaml'
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(MsdepthError, match=r'bad\.yaml'):
+        read_config(path)
+
+
+def test_missing_key_is_named():
+    lacking = yaml.safe_load(yaml.safe_dump(SMALL))
+    del lacking['data']['licence']
+    with pytest.raises(MsdepthError, match="data lacks the key 'licence'"):
+        from_document(lacking, 'small.yaml')

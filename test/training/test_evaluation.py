@@ -1,0 +1,130 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`msdepth evaluate`: known depths through the real estimator give known errors."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from folders import HEIGHT, WIDTH, write_folder
+
+from msdepth_ros.cli import main
+
+onnx = pytest.importorskip('onnx', reason='the test makes its own model with onnx')
+
+ARGUMENTS = ['evaluate', '--threads', '1']
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A model that answers 2 m everywhere at a focal length of 130 px of 160, grid 16x12."""
+    helper, proto = onnx.helper, onnx.TensorProto
+    depth = helper.make_tensor('two', proto.FLOAT, [1, 1, 12, 16], [2.0] * 192)
+    nodes = [
+        helper.make_node('Cast', ['image'], ['real'], to=proto.FLOAT),
+        helper.make_node('ReduceMax', ['real'], ['top'], keepdims=1),
+        helper.make_node('Mul', ['top', 'zero'], ['none']),
+        helper.make_node('Add', ['two', 'none'], ['depth']),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        'constant',
+        [helper.make_tensor_value_info('image', proto.UINT8, [1, 120, 160, 3])],
+        [helper.make_tensor_value_info('depth', proto.FLOAT, [1, 1, 12, 16])],
+        [depth, helper.make_tensor('zero', proto.FLOAT, [1], [0.0])],
+    )
+    opset = [helper.make_opsetid('', 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / 'two.onnx')
+    path = tmp_path / 'two.yaml'
+    path.write_text(
+        'name: two\nonnx: two.onnx\n'
+        'input: {name: image, width: 160, height: 120, channels: rgb}\n'
+        'output: {name: depth, width: 16, height: 12, quantity: depth}\n'
+        'grid: {origin: [4.5, 4.5], step: [10, 10]}\nfocal: 130\ndepth_range: [0.3, 10]\n'
+    )
+    return path
+
+
+def evaluate(capsys, *arguments):
+    code = main([*ARGUMENTS, *map(str, arguments)])
+    return code, capsys.readouterr()
+
+
+def test_known_depths_give_known_errors(tmp_path, model, capsys):
+    folder = write_folder(tmp_path / 'set', 2)  # depths of 1 m and 2 m
+    code, output = evaluate(capsys, folder, '--model', model, '--json')
+    result = json.loads(output.out)
+    assert code == 0
+    assert (result['frames'], result['coverage']) == (2, 1.0)
+    assert result['pooled']['abs_rel'] == pytest.approx(0.5)
+    assert result['pooled']['rmse'] == pytest.approx(np.sqrt(0.5), abs=1e-4)
+    assert result['per_image']['rmse'] == pytest.approx(0.5)
+    assert result['pooled']['delta1'] == 0.5
+    assert result['pooled']['scale_invariant'] == 0
+
+
+def test_median_scaling_and_focal_length(tmp_path, model, capsys):
+    folder = write_folder(tmp_path / 'set', 2)
+    code, output = evaluate(capsys, folder, '--model', model, '--json', '--median-scaling')
+    assert code == 0
+    assert json.loads(output.out)['pooled']['rmse'] == 0
+    code, output = evaluate(
+        capsys, folder, '--model', model, '--json', '--intrinsics', '65,65,79.5,59.5'
+    )
+    assert code == 0
+    assert json.loads(output.out)['pooled']['abs_rel'] == pytest.approx(0.25)  # 1 m for 1 m, 2 m
+
+
+def test_table_for_people(tmp_path, model, capsys):
+    code, output = evaluate(capsys, write_folder(tmp_path / 'set', 1), '--model', model)
+    assert code == 0
+    assert 'abs_rel' in output.out
+    assert '1.0000' in output.out
+    assert '1 frames' in output.out
+
+
+def test_eigen_crop_leaves_the_margin_out(tmp_path, model, capsys):
+    folder = write_folder(tmp_path / 'set', 1)
+    depth = np.full((480, 640), 9000, np.uint16)
+    depth[45:471, 41:601] = 2000
+    cv2.imwrite(str(folder / 'rgb/0000.png'), np.zeros((480, 640, 3), np.uint8))
+    cv2.imwrite(str(folder / 'depth/0000.png'), depth)
+    common = (folder, '--model', model, '--json', '--intrinsics', '520,520,319.5,239.5')
+    _, output = evaluate(capsys, *common, '--crop', 'eigen')
+    assert json.loads(output.out)['pooled']['rmse'] == pytest.approx(0, abs=1e-4)
+    _, output = evaluate(capsys, *common)
+    assert json.loads(output.out)['pooled']['rmse'] > 1
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--crop', 'eigen'], f'these are {WIDTH}x{HEIGHT}: use --crop none'),
+        (['--intrinsics', '1,2,3'], 'must be fx,fy,cx,cy'),
+        (['--model', 'no_such'], "no model named 'no_such'"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path, model, capsys, arguments, message):
+    folder = write_folder(tmp_path / 'set', 1)
+    code, output = evaluate(capsys, folder, '--model', model, *arguments)
+    assert code == 2
+    assert message in output.err
+    assert len(output.err.splitlines()) == 1
+
+
+def test_shipped_model_beats_nothing_known_on_real_rooms(shared_data, capsys, tmp_path):
+    """A few real frames: metric, and better than twice the error of the mean depth."""
+    names = ['0110', '0232', '0105', '0023']
+    for part, suffix in (('rgb', 'jpg'), ('depth', 'png')):
+        (tmp_path / part).mkdir()
+        for name in names:
+            source = shared_data / 'nyuv2_train' / part / f'{name}.{suffix}'
+            (tmp_path / part / source.name).symlink_to(source)
+    code, output = evaluate(
+        capsys, tmp_path, '--json', '--crop', 'eigen', '--intrinsics', '518.86,519.47,325.58,253.74'
+    )
+    result = json.loads(output.out)
+    assert code == 0
+    assert result['coverage'] > 0.95
+    assert result['pooled']['abs_rel'] < 0.36  # the mean of the training depths

@@ -1,0 +1,184 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The training loop: it learns, resumes exactly, and stops with a clear error."""
+
+import dataclasses
+import errno
+import json
+
+import numpy as np
+import pytest
+from folders import write_folder
+
+torch = pytest.importorskip('torch', reason='training needs torch')
+
+from msdepth_ros.errors import MsdepthError  # noqa: E402
+from msdepth_ros.training.augmentation import Augmentation  # noqa: E402
+from msdepth_ros.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
+from msdepth_ros.training.config import Config, Data, Stage  # noqa: E402
+from msdepth_ros.training.datasets import DatasetFolder  # noqa: E402
+from msdepth_ros.training.trainer import Trainer  # noqa: E402
+
+COARSE = Stage('coarse', images=16, rate=1e-3, batch=4, warm_up=4)
+FINE = Stage('fine', images=8, rate=1e-3, batch=4, warm_up=0)
+CONFIG = Config(
+    name='small',
+    network={'name': 'eigen2014', 'hidden': 8},
+    data=Data('ramps', 'none', cached_width=80, blocks=2, validation_share=0.25),
+    stages=(COARSE, FINE),
+    augmentation=Augmentation(zoom=(1.0, 1.2), flip=True, noise=3.0),
+    averaging=0.5,
+    bfloat16=False,
+    validate_every=8,
+)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope='module')
+def dataset(tmp_path_factory):
+    return DatasetFolder(write_folder(tmp_path_factory.mktemp('data') / 'set', 10))
+
+
+def log_of(out):
+    return [json.loads(line) for line in (out / 'log.jsonl').read_text().splitlines()]
+
+
+@pytest.fixture(scope='module')
+def whole(dataset, tmp_path_factory):
+    """A training that was never interrupted."""
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp('whole')
+    network = Trainer(CONFIG, dataset, out).run(resume=False)
+    return out, network
+
+
+def test_loop_logs_validates_and_checkpoints(whole):
+    out, network = whole
+    lines = log_of(out)
+    assert [(line['stage'], line['images']) for line in lines] == [
+        ('coarse', 8),
+        ('coarse', 16),
+        ('fine', 8),
+    ]
+    assert all(0 < line['validation']['rmse'] < 10 for line in lines)
+    weights = load_checkpoint(out / 'checkpoint.pt')['weights']
+    assert all(torch.equal(weights[name], value) for name, value in network.state_dict().items())
+    assert not list(out.glob('*.partial'))
+
+
+def test_it_learns(dataset, tmp_path):
+    stage = dataclasses.replace(COARSE, images=96, batch=8)
+    plain = dataclasses.replace(
+        CONFIG, stages=(stage,), augmentation=Augmentation(), averaging=0.8, validate_every=48
+    )
+    Trainer(plain, dataset, tmp_path / 'run').run(resume=False)
+    first, last = (line['loss']['depth'] for line in log_of(tmp_path / 'run'))
+    assert last < 0.6 * first
+
+
+@pytest.mark.parametrize('stop', [2, 4, 6])
+def test_resumed_training_is_the_uninterrupted_one(dataset, whole, tmp_path, monkeypatch, stop):
+    from msdepth_ros.training import trainer
+
+    saves = []
+
+    def save_and_stop(path, content):
+        save_checkpoint(path, content)
+        saves.append(content['step'])
+        if len(saves) == stop // 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(trainer, 'save_checkpoint', save_and_stop)
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(CONFIG, dataset, tmp_path).run(resume=False)
+    monkeypatch.undo()
+    network = Trainer(CONFIG, dataset, tmp_path).run(resume=True)
+    out, expected = whole
+    assert log_of(tmp_path)[-1] == log_of(out)[-1]
+    for name, value in expected.state_dict().items():
+        assert torch.equal(network.state_dict()[name], value), name
+
+
+def test_coarse_weights_stay_in_the_fine_stage(whole):
+    saved = load_checkpoint(whole[0] / 'checkpoint.pt')
+    for name, value in saved['weights'].items():
+        moved = not torch.equal(value, saved['start'][name])
+        assert moved == name.startswith('fine'), name
+
+
+def test_stages_may_be_added_but_not_changed(dataset, tmp_path):
+    first = dataclasses.replace(CONFIG, stages=(COARSE,))
+    Trainer(first, dataset, tmp_path).run(resume=False)
+    changed = dataclasses.replace(CONFIG, stages=(dataclasses.replace(COARSE, rate=0.5), FINE))
+    with pytest.raises(MsdepthError, match='belongs to another configuration'):
+        Trainer(changed, dataset, tmp_path).run(resume=True)
+    Trainer(CONFIG, dataset, tmp_path).run(resume=True)
+    assert [line['stage'] for line in log_of(tmp_path)] == ['coarse', 'coarse', 'fine']
+
+
+def test_a_checkpoint_is_not_overwritten_unasked(dataset, whole):
+    with pytest.raises(MsdepthError, match='continue it with --resume'):
+        Trainer(CONFIG, dataset, whole[0]).run(resume=False)
+
+
+def test_nothing_to_resume(dataset, tmp_path):
+    with pytest.raises(MsdepthError, match='there is no checkpoint'):
+        Trainer(CONFIG, dataset, tmp_path).run(resume=True)
+
+
+def test_loss_that_is_not_a_number_stops_with_the_batch_saved(dataset, tmp_path):
+    wild = dataclasses.replace(CONFIG, stages=(dataclasses.replace(COARSE, rate=1e30),))
+    with pytest.raises(MsdepthError, match='lower its rate, or look at the batch'):
+        Trainer(wild, dataset, tmp_path).run(resume=False)
+    batch = load_checkpoint(tmp_path / 'failed_batch.pt')
+    assert batch['image'].shape == (4, 228, 304, 3)
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'network': {'name': 'vgg'}}, 'no network is called'),
+        ({'stages': (dataclasses.replace(COARSE, trains='joint'),)}, 'one of coarse, fine'),
+        ({'stages': (dataclasses.replace(COARSE, optimiser='adam'),)}, 'must be adamw or sgd'),
+    ],
+)
+def test_wrong_configuration(dataset, tmp_path, change, message):
+    with pytest.raises(MsdepthError, match=message):
+        Trainer(dataclasses.replace(CONFIG, **change), dataset, tmp_path).run(resume=False)
+
+
+def test_full_disk_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
+    path = tmp_path / 'checkpoint.pt'
+    save_checkpoint(path, {'weights': {'a': torch.ones(2)}})
+
+    def full(content, file):
+        file.write(b'half of it')
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(torch, 'save', full)
+    with pytest.raises(MsdepthError, match=r'No space left.*unharmed'):
+        save_checkpoint(path, {'weights': {}})
+    assert load_checkpoint(path)['weights']['a'].tolist() == [1, 1]
+    assert [file.name for file in tmp_path.iterdir()] == ['checkpoint.pt']
+
+
+@pytest.mark.parametrize('content', [b'', b'text', b'\x80\x04K\x01.'])
+def test_damaged_checkpoint(tmp_path, content):
+    path = tmp_path / 'checkpoint.pt'
+    path.write_bytes(content)
+    with pytest.raises(MsdepthError, match='checkpoint'):
+        load_checkpoint(path)
+
+
+def test_checkpoint_with_code_is_refused(tmp_path):
+    path = tmp_path / 'checkpoint.pt'
+    torch.save({'weights': np.random.default_rng}, path)
+    with pytest.raises(MsdepthError, match='not a readable checkpoint'):
+        load_checkpoint(path)
