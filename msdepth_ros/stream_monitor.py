@@ -78,7 +78,7 @@ def describe_publishers(node: Node, subscription: Subscription) -> str:
     endpoints = node.get_publishers_info_by_topic(topic)
     wanted = message_type_name(subscription.msg_type)
     if not endpoints:
-        others = sorted(name for name, types in node.get_topic_names_and_types() if wanted in types)
+        others = _published_by_others(node, wanted)
         found = f'topics of that type: {", ".join(others)}' if others else 'no topic of that type'
         return f'nobody publishes it ({wanted}; {found}): remap it to the topic of the camera'
     reports = []
@@ -93,6 +93,20 @@ def describe_publishers(node: Node, subscription: Subscription) -> str:
         else:
             reports.append(f'QoS of {who} does not match: {reason}')
     return '; '.join(reports)
+
+
+def _published_by_others(node: Node, type_name: str) -> list[str]:
+    """Return the topics of a type that another node publishes."""
+    own = (node.get_name(), node.get_namespace())
+    return sorted(
+        topic
+        for topic, types in node.get_topic_names_and_types()
+        if type_name in types
+        and any(
+            (endpoint.node_name, endpoint.node_namespace) != own
+            for endpoint in node.get_publishers_info_by_topic(topic)
+        )
+    )
 
 
 def message_type_name(message_type: Any) -> str:
