@@ -24,6 +24,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from msdepth_ros.errors import BackendError
+
 FORMAT = 1  # raise it when engines are built in another way, so that none of before is used
 OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
@@ -113,8 +115,14 @@ class EngineCache:
             return None
         return CachedEngine(plan, facts)
 
-    def store(self, key: EngineKey, plan: bytes, facts: dict[str, Any]) -> bool:
-        """Keep an engine; return False, and say why in the log, if the folder does not take it."""
+    def store(self, key: EngineKey, plan: bytes, facts: dict[str, Any]) -> None:
+        """Keep an engine.
+
+        Raises
+        ------
+        BackendError
+            If the folder does not take it: no right to write, no room, or not this user's alone.
+        """
         known = {
             **facts,
             'key': key.fields(),
@@ -128,16 +136,10 @@ class EngineCache:
             write_atomically(_sidecar(path), (json.dumps(known, indent=2) + '\n').encode())
         except (OSError, _RefusedError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            _logger.warning(
-                'the engine of %s cannot be kept in %s (%s): it runs from memory now and is built '
-                'again at the next start. Make room there, or name another folder with the '
-                'parameter `engine_cache_dir`',
-                key.model,
-                self.folder,
-                reason,
-            )
-            return False
-        return True
+            raise BackendError(
+                f'the engine of {key.model} cannot be kept in {self.folder} ({reason}): make room '
+                'there, or name another folder (parameter `engine_cache_dir`)'
+            ) from error
 
     def load_timings(self, key: EngineKey) -> bytes:
         """Return the timing cache that builds for this hardware share; b'' if there is none."""

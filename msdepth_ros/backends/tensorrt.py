@@ -134,7 +134,7 @@ class TensorRtBackend(Backend):
             )
             session = self._open(built.plan)
             facts = self._examine(session, built.facts)
-            cache.store(key, built.plan, facts)
+            self._store(cache, key, built.plan, facts)
             cache.store_timings(key, built.timing_cache)
         return session, {**facts, 'origin': 'built now'}
 
@@ -152,8 +152,16 @@ class TensorRtBackend(Backend):
         facts = cached.facts
         if 'self_check' not in facts:  # built ahead of time, where there was no GPU to run it
             facts = self._examine(session, facts)
-            cache.store(key, cached.plan, facts)
+            self._store(cache, key, cached.plan, facts)
         return session, {**facts, 'origin': f'cache: {cache.path(key)}'}
+
+    def _store(
+        self, cache: EngineCache, key: EngineKey, plan: bytes, facts: dict[str, Any]
+    ) -> None:
+        try:
+            cache.store(key, plan, facts)
+        except BackendError as error:
+            _logger.error('%s. It runs from memory; the next start builds it again', error)
 
     def _open(self, plan: bytes) -> TensorRtSession:
         options = self._options

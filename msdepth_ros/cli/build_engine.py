@@ -1,0 +1,111 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`msdepth build-engine`: TensorRT engines before the first start, or for other GPUs."""
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from msdepth_ros.backends.engine_options import PRECISIONS, EngineOptions, Progress
+from msdepth_ros.errors import BackendError
+from msdepth_ros.model import Model
+
+HELP = 'build the TensorRT engine of a model, for this GPU or (TensorRT for RTX) for others'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument('--model', default='eigen2014', help='name, or path of a model YAML')
+    parser.add_argument('--precision', choices=PRECISIONS, default='fp16')
+    parser.add_argument(
+        '--target',
+        nargs='+',
+        metavar='SM',
+        default=[],
+        help='compute capabilities such as sm86 sm89 to build for, one engine each; needs '
+        "TensorRT for RTX and no GPU (default: this machine's GPU)",
+    )
+    parser.add_argument(
+        '--cache-dir',
+        type=Path,
+        help="folder for engines, as the parameter engine_cache_dir (default: the node's own)",
+    )
+    parser.add_argument(
+        '--out', type=Path, help='write the plan to this file instead, for other programs'
+    )
+    parser.add_argument(
+        '--workspace', type=int, default=1024, metavar='MB', help='scratch memory of a layer'
+    )
+    parser.add_argument('--force', action='store_true', help='build again what is in the cache')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build, say what was built, and return the exit code."""
+    from msdepth_ros.backends.build_progress import run_interruptibly
+    from msdepth_ros.model import load_model
+
+    if args.workspace < 1:
+        raise BackendError(f'--workspace is {args.workspace} MB: give at least 1')
+    if args.out is not None and len(args.target) > 1:
+        raise BackendError('--out takes one plan: give one --target with it')
+    model = load_model(args.model)
+    for target in args.target or [None]:
+        what = f'{model.name} {args.precision}' + (f' {target}' if target else '')
+        with _bar(what) as report:
+            facts, place = run_interruptibly(partial(_build, args, model, target), report)
+        print(f'{what}: {_describe(facts)}; {place}')
+    return 0
+
+
+def _build(
+    args: argparse.Namespace, model: Model, target: str | None, progress: Progress
+) -> tuple[dict[str, Any], str]:
+    """Return what is known of the engine and where it is."""
+    from msdepth_ros.backends.engine_ahead import build_into_cache, build_into_file
+    from msdepth_ros.backends.tensorrt import TensorRtBackend
+
+    options = _options(args)
+    if args.out is not None:
+        facts = build_into_file(args.out, model, args.precision, target, options, progress)
+        return facts, str(args.out)
+    if target is not None:
+        return build_into_cache(model, args.precision, target, options, progress)
+    backend = TensorRtBackend(model, args.precision, options, progress)
+    try:
+        return backend.details, backend.details['origin']
+    finally:
+        backend.close()
+
+
+def _describe(facts: dict[str, Any]) -> str:
+    text = f'{facts["plan_bytes"] / 1e6:.1f} MB in {facts["seconds"]:.1f} s'
+    text += f', {facts["fp16_products"]} of {facts["products"]} products in FP16'
+    check = facts.get('self_check')
+    if check is not None:
+        text += f', {check["mean_error"]:.3%} mean error against FP32'
+    return text
+
+
+def _options(args: argparse.Namespace) -> EngineOptions:
+    options: dict[str, Any] = {'force_update': args.force, 'workspace': args.workspace << 20}
+    if args.cache_dir is not None:
+        options['cache_dir'] = args.cache_dir.expanduser()
+    return EngineOptions(**options)
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Progress]:
+    """Show a progress bar; gives the function that moves it."""
+    from tqdm import tqdm
+
+    form = '{desc}: {percentage:3.0f}%|{bar:30}|{postfix}'
+    with tqdm(total=100, desc=what, bar_format=form, delay=0.3, leave=False) as bar:
+
+        def report(stage: str, fraction: float) -> None:
+            bar.set_postfix_str(stage, refresh=False)
+            bar.update(100 * fraction - bar.n)
+
+        yield report
