@@ -66,7 +66,6 @@ class DepthFrame:
     _model: Model = field(repr=False)
     _edge_threshold: float = field(repr=False)
     _depth_range: tuple[float, float] = field(repr=False)
-    _depth_range: tuple[float, float] = field(repr=False)
 
     @property
     def intrinsics(self) -> Intrinsics | None:
@@ -181,11 +180,6 @@ class DepthEstimator:
         if rectify and sized is not None and self._map.intrinsics is not None:
             self._rectifier = Rectifier(sized, self._map.intrinsics)
         self._key = key
-
-    def _depth_range(self) -> tuple[float, float]:
-        """Return the (nearest, farthest) depth in metres that is not NaN."""
-        low, high = self.model.depth_range
-        return self.settings.min_depth or low, self.settings.max_depth or high
 
     def _depth_range(self) -> tuple[float, float]:
         """Return the (nearest, farthest) depth in metres that is not NaN."""

@@ -8,13 +8,21 @@ import sys
 from typing import Any
 
 import numpy as np
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
+from sensor_msgs.msg import (
+    CameraInfo,
+    CompressedImage,
+    Image,
+    LaserScan,
+    PointCloud2,
+    PointField,
+)
 from std_msgs.msg import Header
 
 from msdepth_ros.camera import Camera, Intrinsics
 from msdepth_ros.decoding import decode_compressed, decode_raw
 from msdepth_ros.errors import ImageError
 from msdepth_ros.input_map import ENCODINGS
+from msdepth_ros.scan import Scan
 
 _BYTES_PER_PIXEL = {
     'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1, '8UC1': 1, '8UC3': 3, '8UC4': 4,
@@ -182,6 +190,18 @@ def cloud_msg(points: np.ndarray, header: Header) -> PointCloud2:
     message.row_step = message.point_step * message.width
     message.is_dense = not organised or bool(np.isfinite(points[..., 2]).all())
     _append(message.data, points)
+    return message
+
+
+def scan_msg(
+    scan: Scan, header: Header, scan_time: float, range_min: float, range_max: float
+) -> LaserScan:
+    """Return a LaserScan; its beams are of one moment, and come every `scan_time` seconds."""
+    message = LaserScan(header=header, scan_time=scan_time, time_increment=0.0)
+    message.angle_min, message.angle_max = scan.angle_min, scan.angle_max
+    message.angle_increment = scan.angle_increment
+    message.range_min, message.range_max = range_min, range_max
+    _append(message.ranges, scan.ranges)
     return message
 
 

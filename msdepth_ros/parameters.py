@@ -122,6 +122,35 @@ PARAMETERS = (
         'points.organized', True, 'Publish the cloud as an image of points, invalid ones NaN.'
     ),
     _Parameter(
+        'points.min_range',
+        0.0,
+        'Metres from the camera; nearer points are left out. 0: none are.',
+        (0.0, 1000.0),
+    ),
+    _Parameter(
+        'points.max_range',
+        0.0,
+        'Metres from the camera; farther points are left out. 0: none are.',
+        (0.0, 1000.0),
+    ),
+    _Parameter(
+        'points.voxel_size',
+        0.0,
+        'Metres; publish one point (the mean) for each cube of this size. 0: all points.',
+        (0.0, 10.0),
+    ),
+    _Parameter(
+        'scan.scan_height', 1, 'Rows of depth/image_rect that the scan is made of.', (1, 4320)
+    ),
+    _Parameter('scan.scan_time', 0.033, 'Seconds between scans, as they say.', (0.0, 3600.0)),
+    _Parameter('scan.range_min', 0.45, 'Metres; nearer is left out.', (0.0, 1000.0)),
+    _Parameter('scan.range_max', 10.0, 'Metres; farther is left out.', (0.0, 1000.0)),
+    _Parameter(
+        'scan.output_frame',
+        '',
+        "Frame of the scan, x forward; empty: the image's without _optical.",
+    ),
+    _Parameter(
         'max_image_age',
         0.0,
         'Seconds between stamp and arrival after which an image is dropped; 0: never.',

@@ -21,7 +21,7 @@ class Rectifier:
         self._maps: tuple[np.ndarray, np.ndarray] | None = None
 
     def __call__(self, image: np.ndarray) -> np.ndarray:
-        """Return uint8 [height, width(, channels)] rectified; black where the camera saw nothing."""
+        """Return uint8 [height, width(, channels)], rectified; black where nothing was seen."""
         if self._maps is None:
             u, v = raw_pixels(self._camera, self._ideal)
             self._maps = cv2.convertMaps(u, v, cv2.CV_16SC2)
