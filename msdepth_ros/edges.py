@@ -39,9 +39,10 @@ class Upsampler:
     """Interpolates a grid of depths over the camera image that the grid lies in.
 
     The inverse of depth is interpolated linearly: it is linear in the pixel on every plane, so
-    planes stay planes. Across a relative jump larger than `threshold`, and beside a NaN, the
-    nearest cell is taken instead, so that no point is invented between foreground and background.
-    A cell answers for the pixels up to half a step around it; what no cell answers for is NaN.
+    planes stay planes. Across a relative jump larger than `threshold` the nearest cell is taken
+    instead, so that no point is invented between foreground and background. Beside a NaN and at
+    the grid's border the slope on the cell's other side continues. A cell answers for the pixels
+    up to half a step around it; what no cell answers for is NaN.
     """
 
     def __init__(self, cells: Grid, image_size: tuple[int, int]) -> None:
@@ -73,29 +74,28 @@ class Upsampler:
     ) -> np.ndarray:
         """Upsample float32 [cells high, cells wide] to float32 [image height, image width].
 
-        The outermost half cells are extrapolated, but not out of `depth_range` (nearest, farthest;
-        metres). `out` is written and returned if it is given.
+        Nothing is extrapolated out of `depth_range` (nearest, farthest; metres). `out` is written
+        and returned if it is given.
         """
         image = np.empty(self.shape, np.float32) if out is None else out
         limits = (1 / depth_range[1], 1 / depth_range[0])
         seen = image[self._rows]
         with np.errstate(divide='ignore', invalid='ignore'):
             inverse = np.reciprocal(depth)
-            lines = self._lines(inverse, threshold)
-            np.clip(lines, *limits, out=lines)  # extrapolated half cells
+            lines = self._lines(inverse, threshold, limits)
             self._terms[:, 0, self._columns] = lines
-            self._terms[:, 1:, self._columns] = _slopes(lines, threshold)
+            self._terms[:, 1:, self._columns] = _slopes(lines, threshold, limits)
             for rows, cell in self._blocks:
                 np.matmul(self._weights[rows], self._terms[cell], out=seen[rows])
-            for rows, _ in (*self._blocks[:1], *self._blocks[-1:]):  # extrapolated half cells
-                np.clip(seen[rows], *limits, out=seen[rows])
             np.reciprocal(seen, out=seen)
         image[: self._rows.start] = image[self._rows.stop :] = np.nan
         return image
 
-    def _lines(self, inverse: np.ndarray, threshold: float) -> np.ndarray:
+    def _lines(
+        self, inverse: np.ndarray, threshold: float, limits: tuple[float, float]
+    ) -> np.ndarray:
         """Interpolate along each row of cells: [cells high, pixels that have a cell]."""
-        slopes = _slopes(inverse.T, threshold).reshape(-1, len(inverse)).T
+        slopes = _slopes(inverse.T, threshold, limits).reshape(-1, len(inverse)).T
         lines = np.take(slopes, self._side, axis=1)
         lines *= self._offset_u
         lines += np.take(inverse, self._column, axis=1)
@@ -119,17 +119,24 @@ def _nearest_cells(
     return span, cell[span], (position[span] - cell[span]).astype(np.float32)
 
 
-def _slopes(values: np.ndarray, threshold: float) -> np.ndarray:
+def _slopes(values: np.ndarray, threshold: float, limits: tuple[float, float]) -> np.ndarray:
     """Return the change per cell before and after each row's centre, [rows, 2, columns].
 
-    0 where the neighbour is NaN or the relative jump to it exceeds the threshold (0 = none does).
-    The outermost half cells continue the slope inside.
+    0 where the relative jump to the neighbour exceeds the threshold (0 = none does). Where there
+    is no neighbour, or it is NaN, the slope on the other side continues; no slope leaves the
+    limits within its half cell.
     """
+    low, high = limits
     change = np.diff(values, axis=0)
+    unknown = np.isnan(change)
     limit = np.inf if threshold <= 0 else np.float32(threshold)
-    jump = ~(np.abs(change) <= limit * np.minimum(values[1:], values[:-1]))
-    change[jump] = 0
+    change[~(np.abs(change) <= limit * np.minimum(values[1:], values[:-1]))] = 0
     slopes = np.empty((len(values), 2, values.shape[1]), np.float32)
-    slopes[1:, 0] = slopes[:-1, 1] = change
-    slopes[0, 0], slopes[-1, 1] = change[0], change[-1]
+    before, after = slopes[:, 0], slopes[:, 1]
+    before[1:] = after[:-1] = change
+    before[0], after[-1] = change[0], change[-1]
+    np.copyto(before[1:], after[1:], where=unknown)
+    np.copyto(after[:-1], before[:-1], where=unknown)
+    np.clip(before, 2 * (values - high), 2 * (values - low), out=before)
+    np.clip(after, 2 * (low - values), 2 * (high - values), out=after)
     return slopes

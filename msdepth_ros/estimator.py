@@ -10,7 +10,7 @@ import numpy as np
 from msdepth_ros.backends.base import Backend
 from msdepth_ros.camera import Camera, Grid, Intrinsics
 from msdepth_ros.edges import Upsampler, remove_flying_pixels
-from msdepth_ros.errors import CalibrationError
+from msdepth_ros.errors import CalibrationError, ImageError
 from msdepth_ros.input_map import InputMap
 from msdepth_ros.model import Model
 from msdepth_ros.rectifier import Rectifier
@@ -144,6 +144,8 @@ class DepthEstimator:
             If the network fails.
         """
         start = time.perf_counter()
+        if image.ndim < 2 or not image.size:
+            raise ImageError(f'an array of shape {image.shape} is no image')
         self._update_map((image.shape[1], image.shape[0]), camera)
         self._map.apply(image, encoding, self.backend.input)
         prepared = time.perf_counter()
