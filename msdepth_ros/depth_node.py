@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -54,7 +55,11 @@ class DepthNode(LifecycleNode):
         self._outputs: DepthOutputs | None = None
         self._last_error = ''
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self._diagnostics_timer = self.create_timer(1.0, self._publish_diagnostics)
+        # Simulated time may stand still; what watches over the node must not.
+        self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
+        self._diagnostics_timer = self.create_timer(
+            1.0, self._publish_diagnostics, clock=self._steady_clock
+        )
 
     # Lifecycle transitions, on the executor's thread.
 
@@ -95,7 +100,9 @@ class DepthNode(LifecycleNode):
             CompressedImage if compressed else Image, 'image', self._on_image, newest,
             qos_overriding_options=overrides,
         )  # fmt: skip
-        self._patience_timer = self.create_timer(PATIENCE, self._check_inputs)
+        self._patience_timer = self.create_timer(
+            PATIENCE, self._check_inputs, clock=self._steady_clock
+        )
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:

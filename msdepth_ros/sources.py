@@ -3,6 +3,7 @@
 """Recorded images as a camera would deliver them: a video, an image folder, a dataset folder."""
 
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,6 +86,7 @@ class ImageSource:
     def _open(self) -> cv2.VideoCapture:
         if not self._path.exists():
             raise MsdepthError(f'{self._path} does not exist: give an image, a folder or a video')
+        os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')  # quiet: the error here says it
         video = cv2.VideoCapture(str(self._path))
         if not video.isOpened():
             raise MsdepthError(f'{self._path} is neither an image nor a video that OpenCV can read')

@@ -59,42 +59,25 @@ def _assert_answered(client):
 
 def test_malformed_images_are_dropped_counted_and_reported(node):
     process, client = node
-    before = _count(client.diagnostics(), 'malformed')
-    for message in (make() for make in BAD_IMAGES.values()):
-        published = client.received['depth/image_rect']
-        stamp = client.publish(message, camera_info())
+    before = client.diagnostics()
+    bad = []
+    for make in BAD_IMAGES.values():
+        bad.append(client.publish(make(), camera_info()))
+        client.get('fit')  # a round trip, in which the node comes to the image
         _assert_answered(client)
-        assert stamp not in published
-
-    # Each was dropped, but for those that a good frame replaced before its turn.
-    def malformed(values):
-        if _count(values, 'malformed') > before:
-            return True
-        client.publish(BAD_IMAGES['no data'](), camera_info())
-        return False
-
-    values = client.diagnostics(malformed)
-    assert values['level'] == 'WARN'
-    assert 'not usable' in values['message']
-    line = process.wait_for_output('frame dropped')
-    assert f'{client.namespace}/image' in line
-
-
-@pytest.mark.parametrize('name', BAD_IMAGES)
-def test_a_malformed_image_gets_a_reason(node, name):
-    """Alone until it is counted, so that no good frame can replace it."""
-    process, client = node
-    before = _count(client.diagnostics(), 'malformed')
-    message = BAD_IMAGES[name]()
-
-    def counted(values):
-        client.publish(message, camera_info())
-        return _count(values, 'malformed') > before
-
-    values = client.diagnostics(counted)
-    assert values['last error']
-    assert process.running
-    _assert_answered(client)
+    assert not set(bad) & set(client.received['depth/image_rect'])
+    after = client.diagnostics()
+    malformed, replaced = (
+        _count(after, fate) - _count(before, fate)
+        for fate in ('malformed', 'replaced by a newer image')
+    )
+    # On a busy machine a good image may replace a bad one before its turn.
+    assert malformed >= len(bad) - replaced
+    assert malformed > len(bad) / 2
+    assert after['level'] == 'WARN'
+    assert 'not usable' in after['message']
+    assert after['last error']
+    assert f'{client.namespace}/image' in process.wait_for_output('frame dropped')
 
 
 def _bad_calibration(name):
@@ -148,8 +131,7 @@ def test_no_cloud_and_no_camera_info_from_a_bad_calibration(node, name):
 
 def test_the_warning_about_a_bad_calibration_names_the_remedy(graph, color_model):
     with graph.depth_node({'model': color_model}) as (process, client):
-        client.collect('depth/image_rect')
-        client.ask(uniform(), _bad_calibration('K zero'))
+        client.publish(None, _bad_calibration('K zero'))
         line = process.wait_for_output('/camera_info: ')
         assert 'not calibrated' in line
         assert 'camera_info_url' in line

@@ -3,11 +3,13 @@
 """The depth node's life: states, start-up errors, and how it ends."""
 
 import signal
-import threading
 
+import cv2
+import numpy as np
 import pytest
-from camera_messages import camera_info, depth_of, uniform
+from camera_messages import camera_info, compressed, depth_of, uniform
 from oracle import write_color_model, write_slow_model
+from steady_camera import SteadyCamera
 
 GREY = 0.5 + 100 * (0.001 + 0.003 + 0.01)  # metres that the colour model answers for grey 100
 
@@ -54,39 +56,22 @@ def test_no_work_while_inactive_and_work_again_when_active(graph, color_model):
         client.ask(uniform(), camera_info())
 
 
-def test_deactivate_under_load_again_and_again(graph, tmp_path):
+def test_deactivate_in_mid_frame_again_and_again(graph, color_model):
     """The frame at work while the subscriptions go must not take the worker with it."""
-    model = write_slow_model(tmp_path, layers=1)
-    with graph.depth_node({'model': str(model), 'threads': 1}) as (process, client):
+    parameters = {'model': color_model, 'image_transport': 'compressed'}
+    noise = np.random.default_rng(1).integers(0, 256, (720, 1280, 3), np.uint8)
+    png = cv2.imencode('.png', noise, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+    message, info = compressed(png, 'png'), camera_info(1280, 720)
+    with graph.depth_node(parameters, compressed=True) as (process, client):
         client.collect('depth/image_rect')
-        client.ask(uniform(), camera_info())
-        with _camera(client):
-            for _ in range(8):
+        client.ask(message, info)
+        with SteadyCamera(client, message=message, info=info):
+            for _ in range(6):
                 assert client.change_state('deactivate')
                 assert client.change_state('activate')
-        client.ask(uniform(), camera_info())
+                client.received['depth/image_rect'].clear()
+                client.wait_until(lambda: client.received['depth/image_rect'], 'work goes on')
         assert 'frame dropped' not in process.output
-
-
-class _camera:  # noqa: N801 (reads as a function: `with _camera(client):`)
-    """Publishes a grey image 60 times a second from a thread of its own."""
-
-    def __init__(self, client):
-        self._client = client
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def __enter__(self):
-        self._thread.start()
-
-    def __exit__(self, *_):
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self):
-        image, info = uniform(), camera_info()
-        while not self._stop.wait(1 / 60):
-            self._client.publish(image, info)
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
@@ -100,7 +85,7 @@ class TestEndsWithExitCode0:
         with graph.depth_node({'model': str(model), 'threads': 1}) as (process, client):
             client.collect('depth/image_rect', 'points')
             client.ask(uniform(), camera_info())
-            with _camera(client):
+            with SteadyCamera(client):
                 process.end_cleanly(number)
 
     def test_while_the_model_loads(self, graph, tmp_path, number):
@@ -110,8 +95,9 @@ class TestEndsWithExitCode0:
             graph.process('depth_node', parameters) as process,
             graph.client(process) as client,
         ):
+            name = ('msdepth', process.namespace)
             client.wait_until(
-                lambda: 'msdepth' in client.node.get_node_names(), 'the node is in the graph'
+                lambda: name in client.node.get_node_names_and_namespaces(), 'the node is there'
             )
             assert 'on onnxruntime' not in process.output, 'the model loads too fast for this test'
             process.end_cleanly(number)

@@ -44,7 +44,6 @@ def client(graph, tmp_path_factory):
         ('camera_info_url', 'file:///camera.yaml', 'unconfigured'),
         ('image_transport', 'compressed', 'unconfigured'),
         ('autostart', False, 'read-only'),
-        ('no_such_parameter', 1, 'declared'),
     ],
 )
 def test_refused_with_the_reason_and_the_old_value_stays(client, name, value, reason):
@@ -53,6 +52,12 @@ def test_refused_with_the_reason_and_the_old_value_stays(client, name, value, re
     assert not result.successful
     assert reason in result.reason.lower(), result.reason
     assert client.get(name) == before
+
+
+def test_an_unknown_parameter_is_refused(client):
+    result = client.set('points.strid', 2)
+    assert not result.successful
+    assert 'declared' in result.reason
 
 
 def test_min_above_max_is_refused(client):

@@ -1,0 +1,105 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Work for subscribers only, the newest image only, and a word about images lost on the way."""
+
+import numpy as np
+import pytest
+from camera_messages import camera_info, uniform
+from oracle import write_slow_model
+from steady_camera import SteadyCamera
+
+LOST = 'of the images are lost'
+
+
+def _count(values, fate):
+    return int(values.get(f'frames {fate}', 0))
+
+
+def test_nothing_is_computed_when_nobody_subscribes(graph, color_model):
+    with graph.depth_node({'model': color_model}) as (_, client), SteadyCamera(client, 30):
+        values = client.diagnostics(lambda values: _count(values, 'received') >= 20)
+        assert _count(values, 'published') == 0
+        assert 'infer (ms)' not in values
+        client.collect('points')
+        values = client.diagnostics(lambda values: _count(values, 'published') > 0)
+        assert float(values['infer (ms)'].split(' / ')[0]) > 0
+        assert values['level'] == 'OK'
+        assert values['model'] == 'oracle'
+        assert values['backend'] == 'onnxruntime'
+
+
+@pytest.fixture(scope='module')
+def slow_run(graph, tmp_path_factory):
+    """Four seconds of a 60 Hz camera before a network that is several times slower."""
+    model = write_slow_model(tmp_path_factory.mktemp('slow'), layers=2)
+    with graph.depth_node({'model': str(model), 'threads': 1}) as (_, client):
+        client.collect('depth/image_rect')
+        client.ask(uniform(), camera_info())
+        first = client.diagnostics()
+        client.received['depth/image_rect'].clear()
+        with SteadyCamera(client) as camera:
+            client.wait_until(lambda: len(camera.sent) >= 240, '240 images are sent')
+        last = camera.sent[-1]
+        published = client.received['depth/image_rect']
+        client.wait_until(lambda: last in published, 'the last image is answered')
+        yield client, camera.sent, first, client.diagnostics()
+
+
+def test_the_newest_image_wins(slow_run):
+    client, sent, _, _ = slow_run
+    answered = [stamp for stamp in client.received['depth/image_rect'] if stamp >= sent[0]]
+    assert answered == sorted(answered)
+    assert set(answered) <= set(sent)
+    assert 5 <= len(answered) < len(sent)
+
+
+def test_the_age_stays_bounded(slow_run):
+    """Two network times: an image that arrives just after another was begun waits for that one."""
+    client, sent, _, values = slow_run
+    arrival = client.arrival['depth/image_rect']
+    stamps = [stamp for stamp in client.received['depth/image_rect'] if stamp >= sent[0]]
+    ages = np.array([arrival[stamp] - stamp for stamp in stamps]) * 1e-9
+    p99 = float(values['infer (ms)'].split(' / ')[2]) * 1e-3
+    period = np.diff(sent).max() * 1e-9
+    assert np.median(ages) < 2 * p99 + period + 0.05
+    half = len(ages) // 2
+    assert np.median(ages[half:]) < np.median(ages[:half]) + p99 + 0.05, 'images queue up'
+
+
+def test_every_image_is_accounted_for(slow_run):
+    _, sent, first, last = slow_run
+    counts = {
+        fate: _count(last, fate) - _count(first, fate)
+        for fate in ('received', 'published', 'replaced by a newer image')
+    }
+    assert counts['replaced by a newer image'] > 0
+    assert counts['published'] + counts['replaced by a newer image'] == counts['received']
+    assert counts['received'] <= len(sent)
+
+
+def _play(client, images, every_lost):
+    """Publish camera_infos and all but every n-th image, each after the last answer."""
+    image, info = uniform(width=64, height=48), camera_info(64, 48)
+    for number in range(images):
+        if number % every_lost:
+            stamp = client.publish(image, info)
+            client.wait_until(
+                lambda stamp=stamp: stamp in client.received['depth/image_rect'],
+                'every image that is sent is answered',
+            )
+        else:
+            client.publish(None, info)
+
+
+@pytest.mark.parametrize(('every', 'told'), [(5, True), (10**6, False)], ids=['20 %', 'none'])
+def test_images_lost_in_transport_are_told_once(graph, color_model, every, told):
+    with graph.depth_node({'model': color_model}) as (process, client):
+        client.collect('depth/image_rect')
+        client.ask(uniform(width=64, height=48), camera_info(64, 48))
+        _play(client, 330, every)  # three windows of the monitor
+        assert process.output.count(LOST) == told
+        if told:
+            line = process.wait_for_output(LOST)
+            assert f'{client.namespace}/image' in line
+            assert '20%' in line or '19%' in line or '21%' in line
+            assert 'fastdds.xml' in line
