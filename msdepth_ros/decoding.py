@@ -93,7 +93,7 @@ def decode_compressed(data: Any) -> tuple[np.ndarray, str]:
         If it is no such file, or an image of more than MAX_SIDE pixels a side.
     """
     encoded = np.frombuffer(data, np.uint8)
-    size = _announced_size(bytes(encoded[:65536]))
+    size = _announced_size(encoded.data)
     if size is None:
         raise ImageError(f'{encoded.size} bytes that are neither JPEG nor PNG')
     if max(size) > MAX_SIDE or min(size) < 1:
@@ -108,7 +108,7 @@ def decode_compressed(data: Any) -> tuple[np.ndarray, str]:
     return image, 'mono8' if image.ndim == 2 else 'bgr8'
 
 
-def _announced_size(head: bytes) -> tuple[int, int] | None:
+def _announced_size(head: memoryview) -> tuple[int, int] | None:
     """Return the (width, height) that a PNG's or JPEG's header announces."""
     if head[:8] == b'\x89PNG\r\n\x1a\n' and len(head) >= 24:
         return int.from_bytes(head[16:20], 'big'), int.from_bytes(head[20:24], 'big')

@@ -168,7 +168,7 @@ class DepthImage:
             step=4 * width,
             is_bigendian=sys.byteorder == 'big',
         )
-        self.message.data = bytes(4 * width * height)
+        self.message.data.frombytes(bytes(4 * width * height))
         self.pixels = np.frombuffer(self.message.data, np.float32).reshape(height, width)
 
 
@@ -210,4 +210,4 @@ def _append(data: array.array, values: np.ndarray) -> None:
 
     The one way without a second copy or a check a byte: assigning to `data` copies once more.
     """
-    data.frombytes(np.ascontiguousarray(values).data.cast('B'))
+    data.frombytes(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
