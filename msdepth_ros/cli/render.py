@@ -3,10 +3,10 @@
 """`msdepth render`: synthetic furnished rooms as a dataset folder, or as the clip of the demo."""
 
 import argparse
-import importlib.util
 from pathlib import Path
 
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.training import require
 
 HELP = 'render furnished rooms with exact depth: a dataset folder, or a clip'
 
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--style',
         default='mixed',
         choices=('mixed', 'room', 'desk', 'robot'),
-        help='hand-held views of rooms, views of desks from 0.3 m on, or a floor robot\'s',
+        help="hand-held views of rooms, views of desks from 0.3 m on, or a floor robot's",
     )
     parser.add_argument('--width', type=int, default=640)
     parser.add_argument('--height', type=int, default=480)
@@ -46,15 +46,14 @@ def run(args: argparse.Namespace) -> int:
         raise MsdepthError(f'--count is {args.count}: it must be at least 1')
     if not 5 <= args.fov <= 150:
         raise MsdepthError(f'--fov is {args.fov:g}: it must be from 5 to 150 degrees')
-    if importlib.util.find_spec('torch') is None:
-        raise MsdepthError("rendering needs PyTorch: pip install 'msdepth_ros[train]'")
+    require('torch')
     import torch
     from tqdm import tqdm
 
     from msdepth_ros.training.rooms import from_fov, output
 
     if args.device != 'cpu' and not torch.cuda.is_available():
-        raise MsdepthError(f"--device {args.device}: PyTorch sees no GPU here; use --device cpu")
+        raise MsdepthError(f'--device {args.device}: PyTorch sees no GPU here; use --device cpu')
     if args.threads > 0:
         torch.set_num_threads(args.threads)
     camera = from_fov(args.width, args.height, args.fov)

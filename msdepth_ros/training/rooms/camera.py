@@ -24,15 +24,18 @@ def from_fov(width: int, height: int, degrees: float) -> Intrinsics:
 
 @dataclass(frozen=True)
 class Pose:
-    """Camera in the world: position [3] and rotation [3, 3], whose columns are the optical axes
-    (x right, y down, z forward, REP-103) in world coordinates."""
+    """Camera in the world.
+
+    position: [3]. rotation: [3, 3], whose columns are the optical axes (x right, y down, z forward,
+    REP-103) in world coordinates.
+    """
 
     position: Tensor
     rotation: Tensor
 
     @classmethod
     def look(cls, position: Vector, yaw: float, pitch: float = 0.0, roll: float = 0.0) -> Pose:
-        """Look along `yaw` (about z, from x), raised by `pitch`; `roll` turns the camera clockwise. Radians."""
+        """Look along `yaw` (about z, from x), raised by `pitch`, rolled clockwise. Radians."""
         cy, sy, cp, sp = math.cos(yaw), math.sin(yaw), math.cos(pitch), math.sin(pitch)
         forward = torch.tensor([cy * cp, sy * cp, sp], dtype=torch.float64)
         right = torch.tensor([sy, -cy, 0.0], dtype=torch.float64)
@@ -52,9 +55,9 @@ class Pose:
 class Film:
     """From linear radiance to an 8-bit image.
 
-    exposure: brightness that the mean of the image is brought to (0 leaves radiance as it is);
-    balance: gain per channel; vignette: share of light lost in the corners; blur: standard deviation
-    in pixels; noise: of a pixel at full brightness; saturation; gamma of the encoding.
+    exposure: brightness that the mean of the image is brought to (0 leaves radiance as it is).
+    balance: gain per channel. vignette: share of light lost in the corners. blur: standard
+    deviation in pixels. noise: standard deviation at full brightness. gamma: of the encoding.
     """
 
     exposure: float = 0.36
@@ -80,7 +83,7 @@ class Film:
         )
 
     def develop(self, radiance: Tensor, gain: float | None = None, seed: int = 0) -> Tensor:
-        """uint8 [H, W, 3] from linear RGB [H, W, 3]; `gain` fixes the exposure, for a film's frames."""
+        """Return uint8 [H, W, 3] of linear RGB [H, W, 3]; `gain` fixes the exposure."""
         height, width, _ = radiance.shape
         device = radiance.device
         light = radiance * (self.gain(radiance) if gain is None else gain)
@@ -101,7 +104,7 @@ class Film:
         return (light.clamp(0, 1) ** (1 / self.gamma) * 255).round().to(torch.uint8)
 
     def gain(self, radiance: Tensor) -> float:
-        """Factor that brings the mean of an image [H, W, 3], windows aside, to the film's exposure."""
+        """Return what brings the mean of an image [H, W, 3], windows aside, to the exposure."""
         if self.exposure == 0:
             return 1.0
         grey = radiance.mean(2).flatten()

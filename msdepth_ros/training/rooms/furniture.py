@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Furniture as lists of solids: standing on z = 0, centred on the origin, back at -y, front at +y."""
+"""Furniture as lists of solids: on z = 0, centred on the origin, back at -y, front at +y."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from msdepth_ros.training.rooms.solids import (
 
 @dataclass
 class Piece:
-    """Furniture with its half width and half depth; `top` is the height of a surface to put things on."""
+    """Furniture, its half width and half depth, and the height of its top where things stand."""
 
     width: float
     depth: float
@@ -62,7 +62,12 @@ def table(rng: Random, width: float | None = None, height: float | None = None) 
 
 def coffee_table(rng: Random) -> Piece:
     """Low table with a shelf below."""
-    w, d, h, of = rng.uniform(0.4, 0.65), rng.uniform(0.25, 0.4), rng.uniform(0.36, 0.48), m.board(rng)
+    w, d, h, of = (
+        rng.uniform(0.4, 0.65),
+        rng.uniform(0.25, 0.4),
+        rng.uniform(0.36, 0.48),
+        m.board(rng),
+    )
     solids = [box((0, 0, h - 0.02), (w, d, 0.02), of), *_legs(w, d, h - 0.04, 0.025, of)]
     if rng.random() < 0.6:
         solids.append(box((0, 0, h * 0.35), (w - 0.05, d - 0.05, 0.01), of))
@@ -78,16 +83,33 @@ def chair(rng: Random, of: m.Material | None = None) -> Piece:
     solids.append(box((0, 0.01, seat), (w, d, 0.02), pad))
     lean = rotation(roll=0.12)
     for side in (-1, 1):
-        solids.append(box((side * (w - 0.02), -d - 0.01, (seat + back) / 2),
-                          (0.015, 0.015, (back - seat) / 2), frame, lean))
+        solids.append(
+            box(
+                (side * (w - 0.02), -d - 0.01, (seat + back) / 2),
+                (0.015, 0.015, (back - seat) / 2),
+                frame,
+                lean,
+            )
+        )
     if rng.random() < 0.5:
         solids += [
-            box((0, -d - 0.012 - (z - 0.5) * 0.06, seat + z * (back - seat)), (w - 0.03, 0.009, 0.03), frame, lean)
+            box(
+                (0, -d - 0.012 - (z - 0.5) * 0.06, seat + z * (back - seat)),
+                (w - 0.03, 0.009, 0.03),
+                frame,
+                lean,
+            )
             for z in (0.4, 0.65, 0.92)
         ]
     else:
-        solids.append(box((0, -d - 0.03, seat + 0.68 * (back - seat)),
-                          (w - 0.01, 0.014, 0.28 * (back - seat)), pad, lean))
+        solids.append(
+            box(
+                (0, -d - 0.03, seat + 0.68 * (back - seat)),
+                (w - 0.01, 0.014, 0.28 * (back - seat)),
+                pad,
+                lean,
+            )
+        )
     return Piece(w, d + 0.04, solids, None)
 
 
@@ -98,11 +120,17 @@ def office_chair(rng: Random) -> Piece:
     solids = [cylinder((0, 0, seat / 2 + 0.03), 0.025, seat / 2 - 0.05, frame)]
     for k in range(5):
         turn = rotation(yaw=k * 1.2566)
-        solids.append(box((turn[0][0] * 0.14, turn[1][0] * 0.14, 0.07), (0.14, 0.018, 0.015), frame, turn))
-        solids.append(ellipsoid((turn[0][0] * 0.27, turn[1][0] * 0.27, 0.03), (0.03, 0.02, 0.03), frame))
+        solids.append(
+            box((turn[0][0] * 0.14, turn[1][0] * 0.14, 0.07), (0.14, 0.018, 0.015), frame, turn)
+        )
+        solids.append(
+            ellipsoid((turn[0][0] * 0.27, turn[1][0] * 0.27, 0.03), (0.03, 0.02, 0.03), frame)
+        )
     solids.append(ellipsoid((0, 0, seat), (0.26, 0.26, 0.06), cloth))
     solids.append(box((0, -0.24, seat + 0.15), (0.03, 0.01, 0.17), frame))
-    solids.append(ellipsoid((0, -0.23, seat + 0.42), (0.24, 0.05, 0.28), cloth, rotation(roll=0.12)))
+    solids.append(
+        ellipsoid((0, -0.23, seat + 0.42), (0.24, 0.05, 0.28), cloth, rotation(roll=0.12))
+    )
     if rng.random() < 0.6:
         for side in (-1, 1):
             solids.append(box((side * 0.27, 0, seat + 0.2), (0.03, 0.13, 0.015), frame))
@@ -114,7 +142,12 @@ def sofa(rng: Random, seats: int | None = None, cloth: m.Material | None = None)
     """Upholstered seat for one to three, with round arms, cushions and pillows."""
     n = seats or rng.choices([1, 2, 3], [2, 2, 3])[0]
     cloth = cloth or m.fabric(rng)
-    arm, d, seat, back = rng.uniform(0.07, 0.11), rng.uniform(0.4, 0.46), 0.42, rng.uniform(0.74, 0.9)
+    arm, d, seat, back = (
+        rng.uniform(0.07, 0.11),
+        rng.uniform(0.4, 0.46),
+        0.42,
+        rng.uniform(0.74, 0.9),
+    )
     inner = n * rng.uniform(0.3, 0.34)
     w = inner + 2 * arm
     arm_top = rng.uniform(0.54, 0.6)
@@ -132,12 +165,17 @@ def sofa(rng: Random, seats: int | None = None, cloth: m.Material | None = None)
         x = (2 * k + 1 - n) * half
         solids.append(box((x, 0.06, seat - 0.07), (half - 0.006, d - 0.1, 0.075), cloth))
         solids.append(cylinder((x, d - 0.04, seat - 0.07), 0.075, half - 0.006, cloth, ALONG_X))
-        solids.append(ellipsoid((x, -d + 0.26, seat + 0.21), (half - 0.01, 0.12, 0.24), cloth,
-                                rotation(roll=0.2)))
+        solids.append(
+            ellipsoid(
+                (x, -d + 0.26, seat + 0.21), (half - 0.01, 0.12, 0.24), cloth, rotation(roll=0.2)
+            )
+        )
     for _ in range(rng.randrange(n + 1)):
         x = rng.uniform(-inner, inner) * 0.85
         turn = rotation(yaw=rng.uniform(-0.5, 0.5), roll=rng.uniform(0.3, 0.6))
-        solids.append(ellipsoid((x, -d + 0.42, seat + 0.19), (0.22, 0.075, 0.2), m.fabric(rng), turn))
+        solids.append(
+            ellipsoid((x, -d + 0.42, seat + 0.19), (0.22, 0.075, 0.2), m.fabric(rng), turn)
+        )
     return Piece(w, d, solids, None)
 
 
@@ -154,7 +192,11 @@ def bed(rng: Random) -> Piece:
         cylinder((0, -0.05, top - 0.02), 0.06, w + 0.015, duvet, ALONG_X),
     ]
     for x in (-w / 2, w / 2) if w > 0.6 else (0.0,):
-        solids.append(ellipsoid((x, -d + 0.3, top + 0.06), (0.33, 0.22, 0.1), m.fabric(rng), rotation(roll=0.25)))
+        solids.append(
+            ellipsoid(
+                (x, -d + 0.3, top + 0.06), (0.33, 0.22, 0.1), m.fabric(rng), rotation(roll=0.25)
+            )
+        )
     return Piece(w + 0.02, d + 0.03, solids)
 
 
@@ -180,7 +222,9 @@ def cabinet(rng: Random, tall: bool | None = None) -> Piece:
             x, z = (2 * i + 1 - columns) * cell_w, foot + (2 * j + 1) * cell_h
             solids.append(box((x, d - 0.018, z), (cell_w - 0.006, 0.012, cell_h - 0.006), front))
             if rows > 1:
-                solids.append(box((x, d, z + cell_h * 0.4), (min(0.07, cell_w / 2), 0.009, 0.007), handle))
+                solids.append(
+                    box((x, d, z + cell_h * 0.4), (min(0.07, cell_w / 2), 0.009, 0.007), handle)
+                )
             else:
                 side = 1 if i % 2 == 0 else -1
                 solids.append(box((x + side * (cell_w - 0.05), d, z), (0.007, 0.01, 0.08), handle))
@@ -204,9 +248,17 @@ def bookshelf(rng: Random) -> Piece:
             kind = rng.random()
             if kind < 0.65:
                 back = rng.uniform(0.01, 0.06)
-                solids.append(box((x + run / 2, -back / 2, z + tall / 2), (run / 2, d - back - 0.01, tall / 2), m.books(rng)))
+                solids.append(
+                    box(
+                        (x + run / 2, -back / 2, z + tall / 2),
+                        (run / 2, d - back - 0.01, tall / 2),
+                        m.books(rng),
+                    )
+                )
             elif kind < 0.85:
-                solids += placed(on_table(rng, small=True), x + run / 2, rng.uniform(-0.3, 0.3) * d, z)
+                solids += placed(
+                    on_table(rng, small=True), x + run / 2, rng.uniform(-0.3, 0.3) * d, z
+                )
             x += run + rng.uniform(0.005, 0.08)
     return Piece(w + 0.012, d, solids, h + 0.0)
 
@@ -217,7 +269,10 @@ def desk(rng: Random) -> Piece:
     of, frame, black = m.board(rng), m.metal(rng), m.plain(rng, 0.1)
     solids = [box((0, 0, h - 0.014), (w, d, 0.014), of)]
     if rng.random() < 0.5:
-        solids += [box((s * (w - 0.02), 0, h / 2 - 0.02), (0.015, d - 0.02, h / 2 - 0.02), of) for s in (-1, 1)]
+        solids += [
+            box((s * (w - 0.02), 0, h / 2 - 0.02), (0.015, d - 0.02, h / 2 - 0.02), of)
+            for s in (-1, 1)
+        ]
     else:
         solids += _legs(w - 0.02, d - 0.02, h - 0.03, 0.02, frame)
     if rng.random() < 0.6:
@@ -245,11 +300,26 @@ def tv_bench(rng: Random) -> Piece:
     scale_w, h = rng.uniform(0.6, 0.9), rng.uniform(0.35, 0.5)
     of = m.board(rng)
     solids = [box((0, 0, h / 2 + 0.03), (scale_w, base.depth, h / 2 - 0.03), of)]
-    solids += [box((s * scale_w / 2, base.depth, h / 2 + 0.03), (scale_w / 2 - 0.01, 0.01, h / 2 - 0.05), of) for s in (-1, 1)]
+    solids += [
+        box(
+            (s * scale_w / 2, base.depth, h / 2 + 0.03),
+            (scale_w / 2 - 0.01, 0.01, h / 2 - 0.05),
+            of,
+        )
+        for s in (-1, 1)
+    ]
     solids.append(box((0, 0, 0.03), (scale_w - 0.05, base.depth - 0.04, 0.03), m.metal(rng)))
     wide = rng.uniform(0.4, 0.62)
-    solids.append(box((0, 0, h + 0.07 + wide * 0.56), (wide, 0.025, wide * 0.56), m.plain(rng, 0.0)))
-    solids.append(box((0, 0.026, h + 0.07 + wide * 0.56), (wide - 0.015, 0.002, wide * 0.56 - 0.015), m.screen(rng)))
+    solids.append(
+        box((0, 0, h + 0.07 + wide * 0.56), (wide, 0.025, wide * 0.56), m.plain(rng, 0.0))
+    )
+    solids.append(
+        box(
+            (0, 0.026, h + 0.07 + wide * 0.56),
+            (wide - 0.015, 0.002, wide * 0.56 - 0.015),
+            m.screen(rng),
+        )
+    )
     solids.append(box((0, 0, h + 0.03), (0.16, 0.1, 0.03), m.metal(rng)))
     return Piece(scale_w, base.depth + 0.01, solids)
 
@@ -257,8 +327,15 @@ def tv_bench(rng: Random) -> Piece:
 def kitchen(rng: Random) -> Piece:
     """Counter with cupboards below and above, sink or hob, and things on it."""
     w, d, h = rng.uniform(0.8, 1.5), 0.3, 0.9
-    front, top, handle = m.board(rng), m.wood(rng) if rng.random() < 0.5 else m.plain(rng, 0.1), m.metal(rng)
-    solids = [box((0, -0.01, 0.49), (w, d - 0.02, 0.39), front), box((0, 0.0, h - 0.015), (w + 0.01, d + 0.01, 0.02), top)]
+    front, top, handle = (
+        m.board(rng),
+        m.wood(rng) if rng.random() < 0.5 else m.plain(rng, 0.1),
+        m.metal(rng),
+    )
+    solids = [
+        box((0, -0.01, 0.49), (w, d - 0.02, 0.39), front),
+        box((0, 0.0, h - 0.015), (w + 0.01, d + 0.01, 0.02), top),
+    ]
     solids.append(box((0, -0.03, 0.05), (w - 0.01, d - 0.05, 0.05), m.metal(rng)))
     n = max(2, round(w / 0.3))
     for k in range(n):
@@ -277,7 +354,11 @@ def kitchen(rng: Random) -> Piece:
 def nightstand(rng: Random) -> Piece:
     """Small stand."""
     w, h, of = rng.uniform(0.18, 0.26), rng.uniform(0.4, 0.6), m.board(rng)
-    solids = [*_legs(w, w, h, 0.015, of), box((0, 0, h - 0.12), (w, w, 0.1), of), box((0, 0, h), (w + 0.01, w + 0.01, 0.012), of)]
+    solids = [
+        *_legs(w, w, h, 0.015, of),
+        box((0, 0, h - 0.12), (w, w, 0.1), of),
+        box((0, 0, h), (w + 0.01, w + 0.01, 0.012), of),
+    ]
     solids.append(ellipsoid((0, w + 0.012, h - 0.12), (0.015, 0.015, 0.015), m.metal(rng)))
     return Piece(w + 0.01, w + 0.01, solids, h + 0.012)
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rays against primitives, in closed form.
 
-Every primitive is a unit shape (cube, cylinder, sphere, or the room's cube seen from inside) under an
-affine map, so a ray is carried into unit coordinates once and met there.
+Every primitive is a unit shape (cube, cylinder, sphere, or the room's cube seen from inside) under
+an affine map, so a ray is carried into unit coordinates once and met there.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _END = 1 - 1e-4
 
 @dataclass(frozen=True)
 class Primitives:
-    """P primitives as tensors: shape int64 [P], center, half [P, 3], rotation [P, 3, 3], taper [P]."""
+    """P primitives: shape int64 [P], center, half [P, 3], rotation [P, 3, 3], taper [P]."""
 
     shape: Tensor
     center: Tensor
@@ -47,7 +47,10 @@ class Primitives:
 
 @dataclass(frozen=True)
 class Hits:
-    """Where N rays end: primitive [N]; unit [N, 3] its point in unit coordinates; normal [N, 3] in the world."""
+    """Where N rays end.
+
+    primitive: int64 [N]. unit: [N, 3], the point in unit coordinates. normal: [N, 3], in the world.
+    """
 
     primitive: Tensor
     unit: Tensor
@@ -97,7 +100,12 @@ def _leave_shell(o: Tensor, d: Tensor, taper: Tensor) -> Tensor:
     return (inverse.abs() - o * inverse).amin(1)
 
 
-_MEET = {BOX: _enter_box, CYLINDER: _enter_cylinder, ELLIPSOID: _enter_ellipsoid, SHELL: _leave_shell}
+_MEET = {
+    BOX: _enter_box,
+    CYLINDER: _enter_cylinder,
+    ELLIPSOID: _enter_ellipsoid,
+    SHELL: _leave_shell,
+}
 
 
 def trace(
@@ -145,7 +153,7 @@ def trace(
 
 
 def locate(primitives: Primitives, points: Tensor, primitive: Tensor) -> Hits:
-    """Unit coordinates and outward normals (inward for the shell) of surface points [N, 3] in the world."""
+    """Unit coordinates and normals (inward for the shell) of surface points [N, 3] of the world."""
     to_unit = primitives.world_to_unit[primitive]
     offset = points - primitives.center[primitive]
     unit = (to_unit * offset[:, None, :]).sum(2)
@@ -170,10 +178,11 @@ def normals(primitives: Primitives, unit: Tensor, primitive: Tensor) -> Tensor:
 
 
 def face_of(unit: Tensor, tube: Tensor) -> tuple[Tensor, Tensor]:
-    """Face 0..5 (-x +x -y +y -z +z) of surface points [N, 3] in unit coordinates, and place [N, 2] in [-1, 1] on it.
+    """Face 0..5 (-x +x -y +y -z +z) of unit surface points [N, 3], and place [N, 2] on it.
 
-    Seen from the centre, each point lies on a face of the surrounding cube. Where `tube` [N] is true, the
-    side of a cylinder takes four faces and each end one.
+    Seen from the centre, each point lies on a face of the surrounding cube, at a place within
+    [-1, 1]. Where `tube` [N] is
+    true, the side of a cylinder takes four faces and each end one.
     """
     weight = unit.abs()
     end = torch.where(weight[:, 2] > _END, 2.0, 0.0)
@@ -196,7 +205,9 @@ def on_surface(face: Tensor, place: Tensor, shape: Tensor, taper: Tensor) -> Ten
     ball = cube / cube.norm(dim=1, keepdim=True)
     flat = cube[:, :2].norm(dim=1)
     radius = 1 - taper / 2 * (1 + cube[:, 2])
-    shrink = torch.where(axis == 2, (radius / flat.clamp(min=1e-6)).clamp(max=1), radius / flat.clamp(min=1e-6))
+    shrink = torch.where(
+        axis == 2, (radius / flat.clamp(min=1e-6)).clamp(max=1), radius / flat.clamp(min=1e-6)
+    )
     tube = torch.cat([cube[:, :2] * shrink[:, None], cube[:, 2:]], 1)
     point = torch.where((shape == CYLINDER)[:, None], tube, cube)
     return torch.where((shape == ELLIPSOID)[:, None], ball, point)

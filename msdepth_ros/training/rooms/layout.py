@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Random furnished rooms: walls with openings, furniture along them and in the middle, clutter, lamps."""
+"""Random furnished rooms: openings, furniture along walls and in the middle, clutter, lamps."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Plan:
         self._taken.append((x - half_x, x + half_x, y - half_y, y + half_y))
 
     def wall(self, number: int, along: float, out: float) -> tuple[float, float, float]:
-        """Point (x, y) at `along` from the middle of a wall and `out` from it, and the yaw facing the room."""
+        """Point (x, y) `along` from a wall's middle and `out` from it, and the yaw to the room."""
         length, width, _ = self.size
         yaw = number * math.pi / 2
         cosine, sine = round(math.cos(yaw)), round(math.sin(yaw))
@@ -119,10 +119,14 @@ def _furnish_walls(plan: Plan, rng: Random, busy: dict[int, list[tuple[float, fl
             if not blocked and span[1] < edge and plan.add(piece, x, y, yaw):
                 if piece.top and rng.random() < 0.4 and piece.width > 0.5:
                     seat = furniture.office_chair(rng)
-                    x, y, _ = plan.wall(wall, along + piece.width, 2 * piece.depth + rng.uniform(0.15, 0.45))
+                    x, y, _ = plan.wall(
+                        wall, along + piece.width, 2 * piece.depth + rng.uniform(0.15, 0.45)
+                    )
                     plan.solids += placed(seat.solids, x, y, 0, yaw + math.pi + rng.gauss(0, 0.4))
                     plan.take(x, y, 0.2, 0.2)
-                along = span[1] + (rng.uniform(0, 0.15) if rng.random() < 0.5 else rng.uniform(0.1, 1))
+                along = span[1] + (
+                    rng.uniform(0, 0.15) if rng.random() < 0.5 else rng.uniform(0.1, 1)
+                )
             else:
                 along += rng.uniform(0.2, 0.5)
         for _ in range(rng.randrange(4)):
@@ -130,7 +134,9 @@ def _furnish_walls(plan: Plan, rng: Random, busy: dict[int, list[tuple[float, fl
             along = rng.uniform(-1, 1) * max(edge - half[0] - 0.05, 0)
             if not any(a < along + half[0] and b > along - half[0] for a, b in busy[wall]):
                 x, y, yaw = plan.wall(wall, along, 0)
-                plan.solids += placed(fixtures.picture(rng, *half), x, y, rng.uniform(1.3, 1.75), yaw)
+                plan.solids += placed(
+                    fixtures.picture(rng, *half), x, y, rng.uniform(1.3, 1.75), yaw
+                )
                 busy[wall].append((along - half[0], along + half[0]))
 
 
@@ -141,14 +147,21 @@ def _anywhere(plan: Plan, rng: Random) -> tuple[float, float]:
 def _furnish_middle(plan: Plan, rng: Random) -> None:
     length, width, _ = plan.size
     if rng.random() < 0.6:
-        half = (min(rng.uniform(0.6, 1.6), length / 2 - 0.2), min(rng.uniform(0.5, 1.1), width / 2 - 0.2))
+        half = (
+            min(rng.uniform(0.6, 1.6), length / 2 - 0.2),
+            min(rng.uniform(0.5, 1.1), width / 2 - 0.2),
+        )
         x, y = length / 2 + rng.gauss(0, 0.3), width / 2 + rng.gauss(0, 0.3)
-        plan.solids += placed([box((0, 0, 0.006), (*half, 0.006), m.rug(rng))], x, y, 0, rng.gauss(0, 0.05))
+        plan.solids += placed(
+            [box((0, 0, 0.006), (*half, 0.006), m.rug(rng))], x, y, 0, rng.gauss(0, 0.05)
+        )
     area = length * width
     for _ in range(rng.randint(0, 1 + int(area / 9))):
         x, y = _anywhere(plan, rng)
         yaw = rng.choice([0, math.pi / 2, math.pi, -math.pi / 2]) + rng.gauss(0, 0.06)
-        make = rng.choice([furniture.table, furniture.coffee_table, furniture.sofa, furniture.table])
+        make = rng.choice(
+            [furniture.table, furniture.coffee_table, furniture.sofa, furniture.table]
+        )
         piece = make(rng)
         if not plan.add(piece, x, y, yaw, margin=0.3) or make is not furniture.table:
             continue
@@ -165,13 +178,17 @@ def _furnish_middle(plan: Plan, rng: Random) -> None:
 def _clutter(plan: Plan, rng: Random, style: str) -> None:
     density = rng.uniform(0.5, 5) if style != 'desk' else rng.uniform(5, 18)
     for surface in plan.surfaces:
-        count = min(int(density * surface.width * surface.depth * 8 * rng.random() + rng.random()), 14)
+        count = min(
+            int(density * surface.width * surface.depth * 8 * rng.random() + rng.random()), 14
+        )
         c, s = math.cos(surface.yaw), math.sin(surface.yaw)
         for _ in range(count):
             a, b = rng.uniform(-0.85, 0.85) * surface.width, rng.uniform(-0.8, 0.8) * surface.depth
             x, y, z = surface.center
             yaw = surface.yaw + (rng.gauss(0, 0.3) if rng.random() < 0.7 else rng.uniform(-3, 3))
-            plan.solids += placed(objects.on_table(rng), x + c * a - s * b, y + s * a + c * b, z, yaw)
+            plan.solids += placed(
+                objects.on_table(rng), x + c * a - s * b, y + s * a + c * b, z, yaw
+            )
     area = plan.size[0] * plan.size[1]
     for _ in range(int(rng.uniform(0, 0.8 if style == 'robot' else 0.35) * area) + 1):
         x, y = _anywhere(plan, rng)
@@ -188,7 +205,9 @@ def _clutter(plan: Plan, rng: Random, style: str) -> None:
 
 def _ceiling_lamps(plan: Plan, rng: Random) -> None:
     length, width, height = plan.size
-    daylight = any(s.material.pattern == 'outdoors' and s.material.emission > 0.5 for s in plan.solids)
+    daylight = any(
+        s.material.pattern == 'outdoors' and s.material.emission > 0.5 for s in plan.solids
+    )
     lit = rng.uniform(2, 12) if rng.random() < 0.6 or not daylight else 0.2
     along, across = max(1, round(length / 3.5)), max(1, round(width / 3.5))
     panels = rng.random() < 0.5
@@ -199,7 +218,9 @@ def _ceiling_lamps(plan: Plan, rng: Random) -> None:
                 plan.solids.append(box((x, y, height - 0.02), (0.5, 0.12, 0.02), m.glow(rng, lit)))
             else:
                 drop = rng.uniform(0.05, 0.6)
-                plan.solids.append(cylinder((x, y, height - drop / 2), 0.008, drop / 2, m.metal(rng)))
+                plan.solids.append(
+                    cylinder((x, y, height - drop / 2), 0.008, drop / 2, m.metal(rng))
+                )
                 plan.solids.append(
                     cylinder((x, y, height - drop - 0.08), 0.19, 0.08, m.glow(rng, lit), taper=0.5)
                 )
@@ -213,12 +234,18 @@ def random_scene(rng: Random, style: str = 'room') -> Scene:
     plan = Plan(_size(rng, style))
     length, width, height = plan.size
     wall = m.paint(rng)
-    walls = {face: wall if rng.random() < 0.8 else m.paint(rng) for face in ('-x', '+x', '-y', '+y')}
+    walls = {
+        face: wall if rng.random() < 0.8 else m.paint(rng) for face in ('-x', '+x', '-y', '+y')
+    }
     walls |= {'-z': m.floor(rng), '+z': m.ceiling(rng)}
     if style == 'desk':
         number = rng.randrange(4)
-        piece = rng.choice([furniture.desk, furniture.desk, furniture.table, furniture.coffee_table])(rng)
-        x, y, yaw = plan.wall(number, rng.uniform(-0.5, 0.5) * plan.wall_length(number) / 2, piece.depth + 0.03)
+        piece = rng.choice(
+            [furniture.desk, furniture.desk, furniture.table, furniture.coffee_table]
+        )(rng)
+        x, y, yaw = plan.wall(
+            number, rng.uniform(-0.5, 0.5) * plan.wall_length(number) / 2, piece.depth + 0.03
+        )
         plan.add(piece, x, y, yaw)
         x, y, _ = plan.wall(number, 0, piece.depth * 2 + 0.5)
     busy = _openings(plan, rng)
@@ -230,7 +257,9 @@ def random_scene(rng: Random, style: str = 'room') -> Scene:
     _furnish_middle(plan, rng)
     _clutter(plan, rng, style)
     _ceiling_lamps(plan, rng)
-    plan.solids += fixtures.skirting(plan.size, m.board(rng) if rng.random() < 0.5 else m.ceiling(rng))
+    plan.solids += fixtures.skirting(
+        plan.size, m.board(rng) if rng.random() < 0.5 else m.ceiling(rng)
+    )
     azimuth, rise = rng.uniform(0, 2 * math.pi), rng.uniform(0.25, 0.9)
     way = (math.cos(azimuth) * math.cos(rise), math.sin(azimuth) * math.cos(rise), math.sin(rise))
     sun = (way, rng.uniform(1, 8)) if rng.random() < 0.4 else None

@@ -1,9 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Light of a room, computed once for its surfaces: lamps, windows and sun with shadows, then radiosity.
+"""Light of a room, computed once: lamps, windows and sun with shadows, then radiosity.
 
-Each primitive carries six faces of texels (those of the cube around it). A texel holds the irradiance
-divided by pi, so that a matt surface's radiance is its reflectance times the texel.
+Each primitive carries six faces of texels (those of the cube around it). A texel holds the
+irradiance divided by pi, so that a matt surface's radiance is its reflectance times the texel.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _BOUNCE = 0.12
 class Lighting:
     """Texels [T, 3] of all faces in one row.
 
-    Face f of primitive p is number 6 p + f. For each: size int64 [6 P, 2], its columns and rows; start
-    int64 [6 P], its first texel. tube [P] is true for cylinders. round [P] is true for curved shapes:
-    their outermost texels lie on the edge of the face, so that faces join without a seam.
+    Face f of primitive p is number 6 p + f. For each: size int64 [6 P, 2], its columns and rows;
+    start int64 [6 P], its first texel. tube [P] is true for cylinders. round [P] is true for curved
+    shapes: their outermost texels lie on the edge of the face, so that faces join without a seam.
     """
 
     size: Tensor
@@ -78,7 +78,7 @@ class Lighting:
 
 @dataclass(frozen=True)
 class _Texels:
-    """Where texels are: primitive [T], point, normal [T, 3], whether the point is in the room's free space."""
+    """Where texels are: primitive [T], point, normal [T, 3], whether that is inside the room."""
 
     primitive: Tensor
     point: Tensor
@@ -88,7 +88,9 @@ class _Texels:
 
 def _face_sizes(primitives: Primitives, per_metre: float) -> Tensor:
     """Columns and rows [6 P, 2] of every face: at least 2, on the shell three times as dense."""
-    others = torch.tensor([[1, 2], [1, 2], [0, 2], [0, 2], [0, 1], [0, 1]], device=primitives.half.device)
+    others = torch.tensor(
+        [[1, 2], [1, 2], [0, 2], [0, 2], [0, 1], [0, 1]], device=primitives.half.device
+    )
     density = torch.full((len(primitives), 1, 1), per_metre, device=primitives.half.device)
     density[0] *= 3
     size = (primitives.half[:, others] * 2 * density).ceil().long().clamp(2, 200)
@@ -104,13 +106,19 @@ def _layout(scene: Scene, lighting: Lighting) -> _Texels:
     own = size[face]
     grid = torch.stack([number % own[:, 0], number // own[:, 0]], 1)
     primitive = face // 6
-    place = torch.where(lighting.round[primitive, None], grid / (own - 1), (grid + 0.5) / own) * 2 - 1
+    place = (
+        torch.where(lighting.round[primitive, None], grid / (own - 1), (grid + 0.5) / own) * 2 - 1
+    )
     unit = on_surface(face % 6, place, primitives.shape[primitive], primitives.taper[primitive])
     normal = normals(primitives, unit, primitive)
     local = unit * primitives.half[primitive]
-    point = (primitives.rotation[primitive] * local[:, None, :]).sum(2) + primitives.center[primitive]
+    point = (primitives.rotation[primitive] * local[:, None, :]).sum(2) + primitives.center[
+        primitive
+    ]
     point = point + normal * _LIFT
-    inside = ((point > -_LIFT / 2) & (point < _LIFT / 2 + torch.tensor(scene.size, device=device))).all(1)
+    inside = (
+        (point > -_LIFT / 2) & (point < _LIFT / 2 + torch.tensor(scene.size, device=device))
+    ).all(1)
     return _Texels(primitive, point, normal, inside)
 
 
@@ -121,20 +129,27 @@ def _lamp_samples(scene: Scene, count: int, rng: Random) -> tuple[Tensor, Tensor
     materials = scene.materials.cpu()
     numbers = scene.material.cpu()
     for light in scene.lights:
-        center, half, turn = primitives.center[light], primitives.half[light], primitives.rotation[light]
+        center, half, turn = (
+            primitives.center[light],
+            primitives.half[light],
+            primitives.rotation[light],
+        )
         row = materials[numbers[light]]
         a, b = sorted(half.tolist())[1:]
         flat = float(half.min()) < 0.2 * b
         color = 0.5 * (row[1:4] + row[4:7]) if light in scene.windows else row[1:4]
-        # A flat light shines from one side of its face; a bulb from its whole surface, seen as a sphere.
+        # A flat light shines from one side of its face; a bulb from all of it, seen as a sphere.
         area = 4 * a * b if flat else 4 * math.pi * a * b
         axis = int(half.argmin())
         middle = torch.tensor(scene.size) / 2
         normal = turn[:, axis]
         normal = normal * torch.sign(((middle - center) * normal).sum()) if flat else normal * 0
         grid = max(1, round(math.sqrt(count / math.sqrt(len(scene.lights)))))
-        spots = [((i + rng.random()) / grid * 2 - 1, (j + rng.random()) / grid * 2 - 1)
-                 for i in range(grid) for j in range(grid)]
+        spots = [
+            ((i + rng.random()) / grid * 2 - 1, (j + rng.random()) / grid * 2 - 1)
+            for i in range(grid)
+            for j in range(grid)
+        ]
         for p, q in spots:
             local = half * 0
             others = [k for k in range(3) if k != axis]
@@ -198,8 +213,11 @@ def _gather(scene: Scene, lighting: Lighting, texels: _Texels, count: int) -> tu
     """What `count` rays from each texel meet: numbers [T, count] of texels and of materials."""
     device = scene.device
     normal = texels.normal
-    helper = torch.where(normal[:, 2:].abs() < 0.9, torch.tensor([0.0, 0, 1], device=device),
-                         torch.tensor([1.0, 0, 0], device=device))
+    helper = torch.where(
+        normal[:, 2:].abs() < 0.9,
+        torch.tensor([0.0, 0, 1], device=device),
+        torch.tensor([1.0, 0, 0], device=device),
+    )
     x = torch.linalg.cross(helper, normal)
     x = x / x.norm(dim=1, keepdim=True)
     y = torch.linalg.cross(normal, x)
@@ -219,7 +237,10 @@ def _gather(scene: Scene, lighting: Lighting, texels: _Texels, count: int) -> tu
 
 
 def _smooth(light: Tensor, inside: Tensor, size: Tensor, start: Tensor) -> Tensor:
-    """Mean over the 3 x 3 neighbours on a face, 5 x 5 on large ones; texels outside the room do not count."""
+    """Mean over the 3 x 3 neighbours on a face, 5 x 5 on large ones.
+
+    Texels outside the room do not count.
+    """
     result = light.clone()
     weight = inside.float()[:, None]
     weighted = torch.cat([light * weight, weight], 1)
@@ -244,13 +265,13 @@ def material_of(scene: Scene, primitive: Tensor, unit: Tensor) -> Tensor:
 def illuminate(
     scene: Scene,
     *,
-    texels_per_metre: float = 4.0,
-    lamp_samples: int = 5,
-    gather_rays: int = 12,
+    texels_per_metre: float = 3.0,
+    lamp_samples: int = 4,
+    gather_rays: int = 10,
     bounces: int = 3,
     seed: int = 0,
 ) -> Lighting:
-    """Light a scene. The defaults suit training images; a film wants 15, 25, 96."""
+    """Light a scene. The defaults suit training images; a film wants 7, 36, 48."""
     size = _face_sizes(scene.primitives, texels_per_metre)
     count = size.prod(1)
     start = count.cumsum(0) - count

@@ -35,7 +35,7 @@ def _window() -> list[Solid]:
 
 
 def living_room() -> Scene:
-    """A furnished living room of 5.6 m x 4.4 m with a window to the east and sunshine on its floor."""
+    """A living room of 5.6 m x 4.4 m with windows to the east and sunshine on its floor."""
     plan = Plan((5.6, 4.4, 2.55))
 
     def against(wall: int, along: float, piece: furniture.Piece) -> tuple[float, float, float]:
@@ -71,7 +71,11 @@ def living_room() -> Scene:
     stand(objects.table_lamp(Random(11)), x, y + 0.35, top)
 
     plan.solids.append(
-        box((2.25, 1.75, 0.007), (1.25, 0.85, 0.007), Material('rug', (0.5, 0.42, 0.33), (0.3, 0.09, 0.07), 1, 0.8, 0, 0, 4))
+        box(
+            (2.25, 1.75, 0.007),
+            (1.25, 0.85, 0.007),
+            Material('rug', (0.5, 0.42, 0.33), (0.3, 0.09, 0.07), 1, 0.8, 0, 0, 4),
+        )
     )
     low = furniture.coffee_table(Random(5))
     stand(_made_of(low.solids, grain=_WALNUT, plaster=_WALNUT), 2.3, 1.45)
@@ -80,7 +84,16 @@ def living_room() -> Scene:
     stand(objects.mug(Random(3)), 2.5, 1.55, height, 2.0)
     stand(objects.bowl(Random(21)), 2.4, 1.35, height)
     armchair = furniture.sofa(Random(17), seats=1)
-    stand(_made_of(armchair.solids, fabric=Material('fabric', (0.5, 0.3, 0.08), (0.36, 0.2, 0.05), 1, 0.5, 0, 0, 6)), 3.95, 1.75, 0, 1.25)
+    stand(
+        _made_of(
+            armchair.solids,
+            fabric=Material('fabric', (0.5, 0.3, 0.08), (0.36, 0.2, 0.05), 1, 0.5, 0, 0, 6),
+        ),
+        3.95,
+        1.75,
+        0,
+        1.25,
+    )
 
     table = furniture.table(Random(1), width=0.65, height=0.75)
     stand(_made_of(table.solids, grain=_OAK, plaster=_OAK), 4.55, 3.2, 0, math.pi / 2)

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What surfaces are made of: a pattern, two linear RGB colours, and how they shine; random ones by kind."""
+"""What surfaces are made of: a pattern, two linear RGB colours, and how they shine."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Color = tuple[float, float, float]
 class Material:
     """Surface appearance.
 
-    `color` and `accent` are linear RGB reflectances in [0, 1]; `scale` multiplies the pattern's size;
-    `contrast` in [0, 1] is the strength of its detail; `gloss` in [0, 1] the mirror part at grazing
-    angles; `emission` the radiance added, in units of the pattern's colour.
+    `color` and `accent` are linear RGB reflectances in [0, 1]; `scale` multiplies the pattern's
+    frequency; `contrast` in [0, 1] is the strength of its detail; `gloss` in [0, 1] the mirror
+    part at grazing angles; `emission` the radiance added, in units of the pattern's colour.
     """
 
     pattern: str
@@ -51,10 +51,14 @@ def paint(rng: Random) -> Material:
     """Wall paint: mostly light and warm, at times a strong colour, at times papered."""
     hue = rng.gauss(0.1, 0.03) if rng.random() < 0.6 else rng.random()
     strong = rng.random() < 0.15
-    color = hsv(hue, rng.uniform(0.2, 0.5) if strong else rng.uniform(0, 0.15), rng.uniform(0.7, 0.95))
+    color = hsv(
+        hue, rng.uniform(0.2, 0.5) if strong else rng.uniform(0, 0.15), rng.uniform(0.7, 0.95)
+    )
     pattern = rng.choices(['plaster', 'stripes', 'damask', 'tiles'], [12, 0.7, 1, 0.8])[0]
     accent = shade(color, rng.uniform(0.75, 1.2))
-    return Material(pattern, color, accent, rng.uniform(0.5, 2), rng.uniform(0.1, 0.6), 0, 0, _seed(rng))
+    return Material(
+        pattern, color, accent, rng.uniform(0.5, 2), rng.uniform(0.1, 0.6), 0, 0, _seed(rng)
+    )
 
 
 def ceiling(rng: Random) -> Material:
@@ -69,20 +73,44 @@ def floor(rng: Random) -> Material:
     pattern = rng.choices(['planks', 'tiles', 'fabric', 'stone', 'plaster'], [5, 2, 2, 1, 1])[0]
     if pattern == 'planks':
         base = wood(rng)
-        return Material('planks', base.color, base.accent, rng.uniform(0.7, 1.6), rng.uniform(0.2, 0.7),
-                        rng.uniform(0, 0.5), 0, _seed(rng))
+        return Material(
+            'planks',
+            base.color,
+            base.accent,
+            rng.uniform(0.7, 1.6),
+            rng.uniform(0.2, 0.7),
+            rng.uniform(0, 0.25),
+            0,
+            _seed(rng),
+        )
     color = hsv(rng.gauss(0.09, 0.04), rng.uniform(0, 0.35), rng.uniform(0.3, 0.85))
-    gloss = 0.0 if pattern == 'fabric' else rng.uniform(0, 0.5)
-    return Material(pattern, color, shade(color, rng.uniform(0.5, 1.4)), rng.uniform(0.6, 1.8),
-                    rng.uniform(0.2, 0.8), gloss, 0, _seed(rng))
+    gloss = 0.0 if pattern == 'fabric' else rng.uniform(0, 0.25)
+    return Material(
+        pattern,
+        color,
+        shade(color, rng.uniform(0.5, 1.4)),
+        rng.uniform(0.6, 1.8),
+        rng.uniform(0.2, 0.8),
+        gloss,
+        0,
+        _seed(rng),
+    )
 
 
 def wood(rng: Random) -> Material:
     """Furniture wood from birch to wenge."""
     value = rng.uniform(0.25, 0.85)
     color = hsv(rng.uniform(0.045, 0.1), rng.uniform(0.3, 0.65), value)
-    return Material('grain', color, shade(color, rng.uniform(0.45, 0.7)), rng.uniform(0.7, 1.6),
-                    rng.uniform(0.3, 0.8), rng.uniform(0, 0.35), 0, _seed(rng))
+    return Material(
+        'grain',
+        color,
+        shade(color, rng.uniform(0.45, 0.7)),
+        rng.uniform(0.7, 1.6),
+        rng.uniform(0.3, 0.8),
+        rng.uniform(0, 0.35),
+        0,
+        _seed(rng),
+    )
 
 
 def board(rng: Random) -> Material:
@@ -93,17 +121,30 @@ def board(rng: Random) -> Material:
 def plain(rng: Random, saturation: float = 0.6) -> Material:
     """Plastic, lacquer or card of any colour."""
     color = hsv(rng.random(), rng.random() ** 1.5 * saturation, rng.uniform(0.12, 0.95))
-    return Material('plaster', color, shade(color, 0.8), 1.0, rng.uniform(0, 0.25), rng.uniform(0, 0.4),
-                    0, _seed(rng))
+    return Material(
+        'plaster',
+        color,
+        shade(color, 0.8),
+        1.0,
+        rng.uniform(0, 0.25),
+        rng.uniform(0, 0.4),
+        0,
+        _seed(rng),
+    )
 
 
 def fabric(rng: Random) -> Material:
     """Upholstery, cushions, bedding, clothes."""
-    color = hsv(rng.random() if rng.random() < 0.6 else rng.gauss(0.09, 0.03),
-                rng.uniform(0, 0.6), rng.uniform(0.15, 0.9))
+    color = hsv(
+        rng.random() if rng.random() < 0.6 else rng.gauss(0.09, 0.03),
+        rng.uniform(0, 0.6),
+        rng.uniform(0.15, 0.9),
+    )
     accent = shade(color, rng.uniform(0.5, 0.85)) if rng.random() < 0.7 else plain(rng).color
     pattern = rng.choices(['fabric', 'stripes', 'checks', 'damask'], [7, 1, 1, 1])[0]
-    return Material(pattern, color, accent, rng.uniform(0.6, 2), rng.uniform(0.2, 0.7), 0, 0, _seed(rng))
+    return Material(
+        pattern, color, accent, rng.uniform(0.6, 2), rng.uniform(0.2, 0.7), 0, 0, _seed(rng)
+    )
 
 
 def metal(rng: Random) -> Material:
@@ -132,31 +173,51 @@ def picture(rng: Random) -> Material:
 
 def rug(rng: Random) -> Material:
     """A bordered rug."""
-    a = hsv(rng.random(), rng.uniform(0.1, 0.6), rng.uniform(0.3, 0.85))
-    b = hsv(rng.random(), rng.uniform(0.0, 0.5), rng.uniform(0.3, 0.9))
+    a = hsv(rng.random(), rng.random() ** 2 * 0.6, rng.uniform(0.3, 0.8))
+    b = hsv(rng.random(), rng.random() ** 2 * 0.6, rng.uniform(0.3, 0.85))
     return Material('rug', a, b, rng.uniform(0.7, 1.5), rng.uniform(0.3, 1), 0, 0, _seed(rng))
 
 
 def books(rng: Random) -> Material:
     """Spines of a row of books."""
-    return Material('books', (0.3, 0.3, 0.3), (0.02, 0.02, 0.02), rng.uniform(0.8, 1.3),
-                    rng.uniform(0.4, 0.9), 0.05, 0, _seed(rng))
+    return Material(
+        'books',
+        (0.3, 0.3, 0.3),
+        (0.02, 0.02, 0.02),
+        rng.uniform(0.8, 1.3),
+        rng.uniform(0.4, 0.9),
+        0.05,
+        0,
+        _seed(rng),
+    )
 
 
 def screen(rng: Random) -> Material:
     """A monitor: off, or lit with windows and lines of text."""
     if rng.random() < 0.4:
-        return Material('plaster', (0.01, 0.01, 0.012), (0.01, 0.01, 0.01), 1, 0.1, 0.6, 0, _seed(rng))
+        return Material(
+            'plaster', (0.01, 0.01, 0.012), (0.01, 0.01, 0.01), 1, 0.1, 0.6, 0, _seed(rng)
+        )
     color = hsv(rng.random(), rng.uniform(0, 0.4), rng.uniform(0.2, 1.0))
-    return Material('screen', color, shade(color, rng.choice([0.15, 2.0])), 1, 1, 0.1,
-                    rng.uniform(0.4, 1.2), _seed(rng))
+    return Material(
+        'screen',
+        color,
+        shade(color, rng.choice([0.15, 2.0])),
+        1,
+        1,
+        0.1,
+        rng.uniform(0.4, 1.2),
+        _seed(rng),
+    )
 
 
 def outdoors(rng: Random, brightness: float) -> Material:
     """What a window shows: sky above, haze and greenery below."""
     sky = hsv(rng.gauss(0.58, 0.02), rng.uniform(0.02, 0.3), 1.0)
     ground = hsv(rng.uniform(0.1, 0.35), rng.uniform(0.1, 0.4), rng.uniform(0.45, 0.8))
-    return Material('outdoors', sky, ground, rng.uniform(0.7, 1.5), 0.6, 0.3, brightness, _seed(rng))
+    return Material(
+        'outdoors', sky, ground, rng.uniform(0.7, 1.5), 0.6, 0.3, brightness, _seed(rng)
+    )
 
 
 def glow(rng: Random, brightness: float) -> Material:

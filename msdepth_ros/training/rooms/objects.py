@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Smaller things: table clutter, floor clutter, plants, lamps, people. Standing on z = 0, centred on the origin."""
+"""Smaller things, standing on z = 0: clutter of tables and floors, plants, lamps, people."""
 
 from __future__ import annotations
 
@@ -81,8 +81,14 @@ def bowl(rng: Random) -> list[Solid]:
     for k in range(rng.randint(2, 6)):
         s, a = rng.uniform(0.03, 0.042), k * 1.7
         hue = rng.choice([0.0, 0.03, 0.07, 0.12, 0.25])
-        fruit = m.Material('plaster', m.hsv(hue, 0.8, rng.uniform(0.5, 0.9)), contrast=0.0, gloss=0.1)
-        solids.append(ellipsoid((r * 0.5 * math.cos(a), r * 0.5 * math.sin(a), r * 0.6 + 0.01), (s, s, s), fruit))
+        fruit = m.Material(
+            'plaster', m.hsv(hue, 0.8, rng.uniform(0.5, 0.9)), contrast=0.0, gloss=0.1
+        )
+        solids.append(
+            ellipsoid(
+                (r * 0.5 * math.cos(a), r * 0.5 * math.sin(a), r * 0.6 + 0.01), (s, s, s), fruit
+            )
+        )
     return solids
 
 
@@ -95,7 +101,9 @@ def carton(rng: Random) -> list[Solid]:
 
 def papers(rng: Random) -> list[Solid]:
     """Loose sheets, notebook or magazine, with a pen."""
-    white = m.Material('screen', (0.85, 0.85, 0.83), (0.3, 0.3, 0.35), 2, 0.8, seed=rng.randrange(1 << 16))
+    white = m.Material(
+        'screen', (0.85, 0.85, 0.83), (0.3, 0.3, 0.35), 2, 0.8, seed=rng.randrange(1 << 16)
+    )
     solids = []
     for k in range(rng.randint(1, 3)):
         of = white if rng.random() < 0.6 else m.picture(rng)
@@ -129,7 +137,9 @@ def vase(rng: Random) -> list[Solid]:
         turn = rotation(yaw=a, pitch=math.atan2(out, up - 2 * h))
         middle = (out / 2 * math.cos(a), out / 2 * math.sin(a), (2 * h + up) / 2)
         solids.append(cylinder(middle, 0.003, (up - 2 * h) / 2, green, turn))
-        solids.append(ellipsoid((out * math.cos(a), out * math.sin(a), up), (0.03, 0.03, 0.022), flower))
+        solids.append(
+            ellipsoid((out * math.cos(a), out * math.sin(a), up), (0.03, 0.03, 0.022), flower)
+        )
     return solids
 
 
@@ -153,16 +163,34 @@ def table_lamp(rng: Random) -> list[Solid]:
 def teddy(rng: Random) -> list[Solid]:
     """Soft toy: knobbly rounded lumps."""
     of = m.fabric(rng)
-    solids = [ellipsoid((0, 0, 0.09), (0.07, 0.06, 0.09), of), ellipsoid((0, 0.01, 0.22), (0.06, 0.055, 0.055), of)]
+    solids = [
+        ellipsoid((0, 0, 0.09), (0.07, 0.06, 0.09), of),
+        ellipsoid((0, 0.01, 0.22), (0.06, 0.055, 0.055), of),
+    ]
     for s in (-1, 1):
         solids.append(ellipsoid((s * 0.05, 0, 0.27), (0.022, 0.012, 0.022), of))
         solids.append(ellipsoid((s * 0.06, 0.08, 0.03), (0.03, 0.06, 0.03), of))
-        solids.append(ellipsoid((s * 0.085, 0.03, 0.12), (0.05, 0.025, 0.025), of, rotation(pitch=s * 0.6)))
+        solids.append(
+            ellipsoid((s * 0.085, 0.03, 0.12), (0.05, 0.025, 0.025), of, rotation(pitch=s * 0.6))
+        )
     return solids
 
 
 _SMALL = (mug, bottle, tube, carton, ball, vase, bowl)
-_TABLE = (mug, bottle, book_stack, laptop, bowl, carton, papers, tube, vase, ball, table_lamp, teddy)
+_TABLE = (
+    mug,
+    bottle,
+    book_stack,
+    laptop,
+    bowl,
+    carton,
+    papers,
+    tube,
+    vase,
+    ball,
+    table_lamp,
+    teddy,
+)
 
 
 def on_table(rng: Random, small: bool = False) -> list[Solid]:
@@ -182,7 +210,9 @@ def plant(rng: Random, height: float | None = None) -> list[Solid]:
     bushy = rng.random() < 0.4
     base = r * 1.8
     if bushy:
-        solids.append(cylinder((0, 0, (base + h * 0.7) / 2), 0.018, (h * 0.7 - base) / 2, m.wood(rng)))
+        solids.append(
+            cylinder((0, 0, (base + h * 0.7) / 2), 0.018, (h * 0.7 - base) / 2, m.wood(rng))
+        )
     for k in range(rng.randint(14, 26)):
         a = k * 2.4 + rng.gauss(0, 0.2)
         if bushy:
@@ -193,8 +223,14 @@ def plant(rng: Random, height: float | None = None) -> list[Solid]:
             size = (h - base) * rng.uniform(0.3, 0.5)
             out, z = size * math.sin(pitch), base + size * math.cos(pitch)
         turn = rotation(yaw=a, pitch=pitch)
-        solids.append(ellipsoid((out * math.cos(a), out * math.sin(a), z),
-                                (0.006, size * (0.5 if bushy else 0.16), size), green[k % 2], turn))
+        solids.append(
+            ellipsoid(
+                (out * math.cos(a), out * math.sin(a), z),
+                (0.006, size * (0.5 if bushy else 0.16), size),
+                green[k % 2],
+                turn,
+            )
+        )
     return solids
 
 
@@ -221,9 +257,13 @@ def person(rng: Random) -> list[Solid]:
         foot = 0.42 * s * math.sin(swing)
         leg = rotation(roll=swing)
         solids.append(cylinder((x, foot, 0.46 * s), 0.06 * s, 0.43 * s, trousers, leg, taper=-0.5))
-        solids.append(ellipsoid((x, 2 * foot + 0.05, 0.045), (0.05, 0.14, 0.045), m.plain(rng, 0.3)))
+        solids.append(
+            ellipsoid((x, 2 * foot + 0.05, 0.045), (0.05, 0.14, 0.045), m.plain(rng, 0.3))
+        )
         arm = rotation(pitch=-side * rng.uniform(0.05, 0.2), roll=rng.uniform(-0.3, 0.3))
-        solids.append(cylinder((side * 0.225 * s, 0, 1.24 * s), 0.05 * s, 0.15 * s, shirt, arm, taper=-0.15))
+        solids.append(
+            cylinder((side * 0.225 * s, 0, 1.24 * s), 0.05 * s, 0.15 * s, shirt, arm, taper=-0.15)
+        )
         bent = rotation(pitch=-side * 0.1, roll=rng.uniform(0.0, 1.4))
         down = (side * 0.24 * s, 0.12 * s * bent[1][2] * -1, 1.1 * s - 0.13 * s * bent[2][2])
         solids.append(cylinder(down, 0.036 * s, 0.13 * s, flesh, bent, taper=-0.2))
@@ -244,16 +284,24 @@ def bin_(rng: Random) -> list[Solid]:
     r = rng.uniform(0.12, 0.18)
     inside = m.Material('plaster', (0.03, 0.03, 0.03))
     h = rng.uniform(0.13, 0.3)
-    return [cylinder((0, 0, h), r * 0.8, h, m.plain(rng), taper=-0.25), cylinder((0, 0, 2 * h), r * 0.92, 0.002, inside)]
+    return [
+        cylinder((0, 0, h), r * 0.8, h, m.plain(rng), taper=-0.25),
+        cylinder((0, 0, 2 * h), r * 0.92, 0.002, inside),
+    ]
 
 
 def crate(rng: Random) -> list[Solid]:
     """Cardboard box, with lid flaps or tape, at times a second on top."""
-    card = m.Material('fabric', (0.45, 0.3, 0.17), (0.35, 0.23, 0.13), 1, 0.3, seed=rng.randrange(1 << 16))
+    card = m.Material(
+        'fabric', (0.45, 0.3, 0.17), (0.35, 0.23, 0.13), 1, 0.3, seed=rng.randrange(1 << 16)
+    )
     of = card if rng.random() < 0.7 else m.plain(rng)
     half = (rng.uniform(0.12, 0.3), rng.uniform(0.12, 0.25), rng.uniform(0.1, 0.22))
     tape = m.Material('plaster', (0.6, 0.5, 0.35), gloss=0.2)
-    solids = [box((0, 0, half[2]), half, of), box((0, 0, half[2]), (0.025, half[1] + 0.001, half[2] + 0.001), tape)]
+    solids = [
+        box((0, 0, half[2]), half, of),
+        box((0, 0, half[2]), (0.025, half[1] + 0.001, half[2] + 0.001), tape),
+    ]
     if rng.random() < 0.3:
         solids += placed(carton(rng), 0, 0, 2 * half[2], rng.uniform(-1, 1))
     return solids
@@ -297,8 +345,14 @@ def toy_car(rng: Random) -> list[Solid]:
     """Toy vehicle or cleaning robot."""
     of, tyre = m.plain(rng, 1.2), m.plain(rng, 0)
     if rng.random() < 0.4:
-        return [cylinder((0, 0, 0.045), 0.17, 0.04, m.plain(rng, 0.1)), cylinder((0, 0, 0.09), 0.05, 0.01, of)]
-    solids = [box((0, 0, 0.05), (0.05, 0.11, 0.025), of), box((0, -0.01, 0.09), (0.04, 0.06, 0.02), m.plain(rng, 0.2))]
+        return [
+            cylinder((0, 0, 0.045), 0.17, 0.04, m.plain(rng, 0.1)),
+            cylinder((0, 0, 0.09), 0.05, 0.01, of),
+        ]
+    solids = [
+        box((0, 0, 0.05), (0.05, 0.11, 0.025), of),
+        box((0, -0.01, 0.09), (0.04, 0.06, 0.02), m.plain(rng, 0.2)),
+    ]
     for x in (-0.05, 0.05):
         for y in (-0.07, 0.07):
             solids.append(cylinder((x, y, 0.028), 0.028, 0.012, tyre, ALONG_X))
@@ -312,7 +366,21 @@ def cable(rng: Random) -> list[Solid]:
     return placed([rod], 0, 0, 0, rng.uniform(0, math.pi))
 
 
-_FLOOR = (plant, plant, floor_lamp, bin_, crate, crate, shoes, bag, stool, toy_car, book_stack, ball, cable)
+_FLOOR = (
+    plant,
+    plant,
+    floor_lamp,
+    bin_,
+    crate,
+    crate,
+    shoes,
+    bag,
+    stool,
+    toy_car,
+    book_stack,
+    ball,
+    cable,
+)
 
 
 def on_floor(rng: Random) -> list[Solid]:

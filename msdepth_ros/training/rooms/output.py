@@ -39,7 +39,11 @@ def random_frames(
     for number in range(count):
         if number % views == 0:
             rng = Random(f'{seed}/{number // views}')
-            kind = rng.choices(list(_MIXTURE), list(_MIXTURE.values()))[0] if style == 'mixed' else style
+            kind = (
+                rng.choices(list(_MIXTURE), list(_MIXTURE.values()))[0]
+                if style == 'mixed'
+                else style
+            )
             scene = random_scene(rng, kind).to(device)
             lighting = illuminate(scene, seed=rng.randrange(1 << 30))
         pose = random_pose(scene, rng, intrinsics, kind)
@@ -55,7 +59,7 @@ def _calibration(intrinsics: Intrinsics, name: str) -> str:
 
 
 def write_dataset(folder: Path, frames: Iterable[Frame]) -> int:
-    """Write rgb/NNNNNN.jpg, depth/NNNNNN.png (16-bit millimetres) and camera.yaml; return the number of frames."""
+    """Write a dataset folder: rgb/*.jpg, depth/*.png (16-bit mm), camera.yaml; return the count."""
     (folder / 'rgb').mkdir(parents=True, exist_ok=True)
     (folder / 'depth').mkdir(exist_ok=True)
     number = -1
@@ -79,19 +83,23 @@ def _write(path: Path, image: np.ndarray, options: list[int]) -> None:
 def walk_frames(
     intrinsics: Intrinsics, count: int, *, samples: int = 3, device: str = 'cpu'
 ) -> Iterator[np.ndarray]:
-    """Yield uint8 RGB [H, W, 3] of a walk through the living room and back; the last joins the first."""
+    """Yield uint8 RGB [H, W, 3] of a walk through the living room and back, without end."""
     scene = living_room().to(device)
     lighting = illuminate(scene, texels_per_metre=7, lamp_samples=36, gather_rays=48)
     film = Film(exposure=0.34, vignette=0.1, saturation=1.05)
     small = intrinsics.resized(64, 48)
-    gains = [
-        film.gain(render_radiance(scene, walk(k / 8), small, lighting)[0]) for k in range(8)
-    ]
+    gains = [film.gain(render_radiance(scene, walk(k / 8), small, lighting)[0]) for k in range(8)]
     gain = float(np.mean(gains))
     there: list[np.ndarray] = []
     for k in range(count // 2 + 1):
         frame = render(
-            scene, walk(k / count), intrinsics, lighting=lighting, film=film, samples=samples, gain=gain
+            scene,
+            walk(k / count),
+            intrinsics,
+            lighting=lighting,
+            film=film,
+            samples=samples,
+            gain=gain,
         )
         there.append(frame.rgb.cpu().numpy())
         yield there[-1]
@@ -100,7 +108,11 @@ def walk_frames(
 
 
 def write_clip(
-    path: Path, frames: Iterable[np.ndarray], intrinsics: Intrinsics, rate: int = 30, quality: int = 24
+    path: Path,
+    frames: Iterable[np.ndarray],
+    intrinsics: Intrinsics,
+    rate: int = 30,
+    quality: int = 24,
 ) -> int:
     """Write an H.264 video and, beside it, its calibration as .yaml; return the number of frames.
 

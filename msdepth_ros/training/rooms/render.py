@@ -32,7 +32,10 @@ _LARGE = 0.05
 
 @dataclass(frozen=True)
 class Frame:
-    """rgb: uint8 [H, W, 3]. depth: float32 [H, W], metres along the optical axis. On the scene's device."""
+    """What a camera sees, on the scene's device.
+
+    rgb: uint8 [H, W, 3]. depth: float32 [H, W], metres along the optical axis.
+    """
 
     rgb: Tensor
     depth: Tensor
@@ -73,7 +76,7 @@ def _bounds(primitives: Primitives, pose: Pose, intrinsics: Intrinsics) -> Tenso
 def _trace_pixels(
     scene: Scene, pose: Pose, intrinsics: Intrinsics, u: Tensor, v: Tensor, directions: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """As `trace` for the rays [N, 3] of pixels; on a CPU tile by tile, with what each tile may see."""
+    """As `trace` for the rays [N, 3] of pixels; on a CPU by tiles, with what each may see."""
     primitives, origin = scene.primitives, pose.position[None]
     if scene.device.type != 'cpu':
         return trace(primitives, origin, directions)
@@ -130,9 +133,15 @@ def _mirror(
 
 
 def _radiance(
-    scene: Scene, lighting: Lighting, pose: Pose, directions: Tensor, t: Tensor, which: Tensor, pixel: float
+    scene: Scene,
+    lighting: Lighting,
+    pose: Pose,
+    directions: Tensor,
+    t: Tensor,
+    which: Tensor,
+    pixel: float,
 ) -> Tensor:
-    """Linear RGB [N, 3] that the camera receives along its rays; `pixel` is a sample's width at depth 1."""
+    """Linear RGB [N, 3] that comes along camera rays; `pixel` is a sample's width at depth 1."""
     points = pose.position + directions * t[:, None]
     hits = locate(scene.primitives, points, which)
     length = directions.norm(dim=1)

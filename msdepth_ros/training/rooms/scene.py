@@ -15,7 +15,7 @@ from torch import Tensor
 
 from msdepth_ros.training.rooms.geometry import Primitives
 from msdepth_ros.training.rooms.materials import Material
-from msdepth_ros.training.rooms.solids import IDENTITY, SHELL, Solid, Vector
+from msdepth_ros.training.rooms.solids import SHELL, Solid, Vector
 from msdepth_ros.training.rooms.texture import PATTERNS
 
 LAMP_EMISSION = 0.8
@@ -24,7 +24,7 @@ LAMP_EMISSION = 0.8
 
 @dataclass(frozen=True)
 class Surface:
-    """A table top at `center`, half `width` by half `depth`, whose user sits on its +y side after `yaw`."""
+    """A table top: its middle, half width and half depth; its user sits at +y, turned by `yaw`."""
 
     center: Vector
     width: float
@@ -41,7 +41,8 @@ class Scene:
     size: length (x), width (y) and height (z) in metres.
     primitives: number 0 is the room's shell, then the solids in their order.
     material: int64 [P], row of each primitive in `materials`; the shell uses rows 0 to 5, by face.
-    materials: float32 [M, 12]: pattern, colour (3), accent (3), scale, contrast, gloss, emission, seed.
+    materials: float32 [M, 12]: pattern, colour (3), accent (3), scale, contrast, gloss, emission,
+        seed.
     lights: primitives sampled as lights; windows: those among them that let the sun in.
     sun: unit vector towards the sun, and its radiance on a surface facing it; None without sun.
     surfaces: table tops, for close views.
@@ -107,10 +108,10 @@ def assemble(
         material.append(known[solid.material])
     primitives = Primitives(
         shape=torch.tensor([s.shape for s in parts]),
-        center=torch.tensor([s.center for s in parts]),
-        half=torch.tensor([s.half for s in parts]),
-        rotation=torch.tensor([s.rotation or IDENTITY for s in parts]),
-        taper=torch.tensor([s.taper for s in parts]),
+        center=torch.tensor([s.center for s in parts], dtype=torch.float32),
+        half=torch.tensor([s.half for s in parts], dtype=torch.float32),
+        rotation=torch.tensor([s.rotation for s in parts], dtype=torch.float32),
+        taper=torch.tensor([s.taper for s in parts], dtype=torch.float32),
     )
     return Scene(
         size=size,

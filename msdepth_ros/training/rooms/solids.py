@@ -1,8 +1,8 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Solids a room is built from: boxes, (tapered) cylinders and ellipsoids, placed by rotation and translation.
+"""Solids a room is built from: boxes, (tapered) cylinders and ellipsoids, turned and moved.
 
-Frames follow REP-103: z up; furniture faces +y, its back is at -y. Lengths in metres, angles in radians.
+Frames follow REP-103, z up. Lengths in metres, angles in radians.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Solid:
 
 
 def rotation(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> Matrix:
-    """Rotation matrix of REP-103 fixed-axis angles: roll about x, then pitch about y, then yaw about z."""
+    """Rotation by fixed-axis angles (REP-103): roll about x, pitch about y, then yaw about z."""
     cy, sy = math.cos(yaw), math.sin(yaw)
     cp, sp = math.cos(pitch), math.sin(pitch)
     cr, sr = math.cos(roll), math.sin(roll)
@@ -59,9 +59,7 @@ def _composed(outer: Matrix, inner: Matrix) -> Matrix:
     return rows[0], rows[1], rows[2]
 
 
-def box(
-    center: Vector, half: Vector, material: Material, turn: Matrix = IDENTITY
-) -> Solid:
+def box(center: Vector, half: Vector, material: Material, turn: Matrix = IDENTITY) -> Solid:
     """Box of half extents `half` around `center`."""
     return Solid(BOX, center, half, material, turn)
 
@@ -80,9 +78,7 @@ def cylinder(
     return Solid(CYLINDER, center, half, material, turn, taper)
 
 
-def ellipsoid(
-    center: Vector, half: Vector, material: Material, turn: Matrix = IDENTITY
-) -> Solid:
+def ellipsoid(center: Vector, half: Vector, material: Material, turn: Matrix = IDENTITY) -> Solid:
     """Ellipsoid of semi-axes `half` around `center`."""
     return Solid(ELLIPSOID, center, half, material, turn)
 

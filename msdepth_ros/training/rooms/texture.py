@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Procedural patterns: the reflectance of a surface point from its material and its place on the face."""
+"""Procedural patterns: a surface point's reflectance from its material and place on the face."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _SIZE = 256
 class Patch:
     """N surface points of one pattern, and the rows of their materials.
 
-    u, v: metres on the face, divided by the material's scale; s, t: metres from the face's middle and
-    `extent` [N, 2] its half size; grain: metres that one sample covers, in the unit of u and v.
+    s, t: metres from the face's middle. extent: [N, 2] its half size. u, v: s, t times the
+    material's scale. grain: the width that one sample covers, in the unit of u and v.
     """
 
     u: Tensor
@@ -33,18 +33,22 @@ class Patch:
 
     @property
     def color(self) -> Tensor:
+        """Linear RGB [N, 3]."""
         return self.material[:, 1:4]
 
     @property
     def accent(self) -> Tensor:
+        """Second colour, linear RGB [N, 3]."""
         return self.material[:, 4:7]
 
     @property
     def contrast(self) -> Tensor:
+        """Strength of the detail [N]."""
         return self.material[:, 8]
 
     @property
     def seed(self) -> Tensor:
+        """What makes two materials of a kind differ [N]."""
         return self.material[:, 11]
 
     def mix(self, share: Tensor) -> Tensor:
@@ -52,7 +56,7 @@ class Patch:
         return torch.lerp(self.color, self.accent, share.clamp(0, 1)[:, None])
 
     def fine(self, frequency: float) -> Tensor:
-        """1 where detail of that many cycles a metre is resolved, fading to 0 where it would alias."""
+        """1 where detail of that many cycles a metre is resolved, towards 0 where it aliases."""
         return (1.5 - 2.5 * self.grain * frequency).clamp(0, 1)
 
 
@@ -119,8 +123,12 @@ def _fabric(p: Patch) -> Tensor:
 
 
 def _damask(p: Patch) -> Tensor:
-    wave = torch.sin(p.u * 22) * torch.sin(p.v * 16) + 0.5 * torch.sin(p.u * 44 + 1.5 * torch.sin(p.v * 32))
-    return p.mix((wave > 0.25).float() * (0.2 + p.contrast) * p.fine(8) + 0.2 * noise(p.u, p.v, p.seed))
+    wave = torch.sin(p.u * 22) * torch.sin(p.v * 16) + 0.5 * torch.sin(
+        p.u * 44 + 1.5 * torch.sin(p.v * 32)
+    )
+    return p.mix(
+        (wave > 0.25).float() * (0.2 + p.contrast) * p.fine(8) + 0.2 * noise(p.u, p.v, p.seed)
+    )
 
 
 def _wood_grain(u: Tensor, v: Tensor, seed: Tensor) -> Tensor:
@@ -131,7 +139,7 @@ def _wood_grain(u: Tensor, v: Tensor, seed: Tensor) -> Tensor:
 
 
 def _grain(p: Patch) -> Tensor:
-    long = (p.extent[:, 0] >= p.extent[:, 1])
+    long = p.extent[:, 0] >= p.extent[:, 1]
     u, v = torch.where(long, p.u, p.v), torch.where(long, p.v, p.u)
     return p.mix(p.contrast * 1.3 * _wood_grain(u, v, p.seed))
 
@@ -169,7 +177,11 @@ def _books(p: Patch) -> Tensor:
     color = (0.03 + 0.8 * hue[:, :3] ** 2) * (0.4 + 0.9 * hue[:, 3:])
     grey = color.mean(1, keepdim=True)
     color = torch.lerp(color, grey.expand_as(color) * p.color.new_tensor([1.15, 1.0, 0.85]), 0.45)
-    label = ((height - 0.55 - 0.2 * hue[:, 1]).abs() < 0.09) & (hue[:, 2] > 0.4) & ((inside - 0.5).abs() < 0.3)
+    label = (
+        ((height - 0.55 - 0.2 * hue[:, 1]).abs() < 0.09)
+        & (hue[:, 2] > 0.4)
+        & ((inside - 0.5).abs() < 0.3)
+    )
     color = torch.where(label[:, None], (color * 2.5 + 0.15).clamp(0, 0.9), color)
     edge = (inside < 0.07) | (inside > 0.93) | (height > 0.8 + 0.25 * hue[:, 0])
     return torch.where(edge[:, None], p.accent, color)
@@ -191,7 +203,9 @@ def _picture(p: Patch) -> Tensor:
 def _rug(p: Patch) -> Tensor:
     border = torch.minimum(p.extent[:, 0] - p.s.abs(), p.extent[:, 1] - p.t.abs())
     bands = ((border > 0.06) & (border < 0.09)) | ((border > 0.14) & (border < 0.2))
-    knots = torch.sin(p.s.abs() * 21) * torch.sin(p.t.abs() * 21) + 0.6 * torch.sin((p.s.abs() + p.t.abs()) * 13)
+    knots = torch.sin(p.s.abs() * 21) * torch.sin(p.t.abs() * 21) + 0.6 * torch.sin(
+        (p.s.abs() + p.t.abs()) * 13
+    )
     field = torch.where(border > 0.2, (knots > 0.35).float() * p.contrast, bands.float())
     pile = noise(p.u * 3, p.v * 3, p.seed)
     return p.mix(field) * (0.75 + 0.5 * pile)[:, None]
@@ -236,9 +250,7 @@ _PAINTERS: dict[str, Callable[[Patch], Tensor]] = {
 PATTERNS = tuple(_PAINTERS)
 
 
-def reflectance(
-    place: Tensor, extent: Tensor, footprint: Tensor, material: Tensor
-) -> Tensor:
+def reflectance(place: Tensor, extent: Tensor, footprint: Tensor, material: Tensor) -> Tensor:
     """Linear RGB [N, 3] of surface points.
 
     Parameters

@@ -11,8 +11,8 @@ import torch
 
 from msdepth_ros.camera import Intrinsics
 from msdepth_ros.training.rooms.camera import Pose
-from msdepth_ros.training.rooms.render import pixel_rays
 from msdepth_ros.training.rooms.geometry import trace
+from msdepth_ros.training.rooms.render import pixel_rays
 from msdepth_ros.training.rooms.scene import Scene
 
 _PROBE = (16, 12)
@@ -40,7 +40,12 @@ def _room_pose(scene: Scene, rng: Random) -> Pose:
 def _robot_pose(scene: Scene, rng: Random) -> Pose:
     length, width, _ = scene.size
     x, y = rng.uniform(0.08, 0.92) * length, rng.uniform(0.08, 0.92) * width
-    return Pose.look((x, y, rng.uniform(0.1, 0.4)), rng.uniform(-math.pi, math.pi), rng.gauss(0, 0.1), rng.gauss(0, 0.01))
+    return Pose.look(
+        (x, y, rng.uniform(0.1, 0.4)),
+        rng.uniform(-math.pi, math.pi),
+        rng.gauss(0, 0.1),
+        rng.gauss(0, 0.01),
+    )
 
 
 def _desk_pose(scene: Scene, rng: Random) -> Pose:
@@ -50,7 +55,11 @@ def _desk_pose(scene: Scene, rng: Random) -> Pose:
     b = rng.uniform(-0.4, 0.5) * surface.depth
     c, s = math.cos(surface.yaw), math.sin(surface.yaw)
     target = (x + c * a - s * b, y + s * a + c * b, z + rng.uniform(0, 0.25))
-    turn, rise, away = surface.yaw + math.pi / 2 + rng.gauss(0, 0.6), rng.uniform(0.15, 1.1), rng.uniform(0.35, 1.1)
+    turn, rise, away = (
+        surface.yaw + math.pi / 2 + rng.gauss(0, 0.6),
+        rng.uniform(0.15, 1.1),
+        rng.uniform(0.35, 1.1),
+    )
     position = (
         target[0] + away * math.cos(rise) * math.cos(turn),
         target[1] + away * math.cos(rise) * math.sin(turn),
@@ -59,7 +68,9 @@ def _desk_pose(scene: Scene, rng: Random) -> Pose:
     return Pose.look_at(position, target, rng.gauss(0, 0.08))
 
 
-def random_pose(scene: Scene, rng: Random, intrinsics: Intrinsics, style: str = 'room', tries: int = 60) -> Pose:
+def random_pose(
+    scene: Scene, rng: Random, intrinsics: Intrinsics, style: str = 'room', tries: int = 60
+) -> Pose:
     """A camera that stands free and sees something; the best of `tries` where none is good."""
     nearest, typical = {'room': (0.35, 1.3), 'robot': (0.15, 0.7), 'desk': (0.15, 0.3)}[style]
     make = {'room': _room_pose, 'robot': _robot_pose, 'desk': _desk_pose}[style]
@@ -68,7 +79,9 @@ def random_pose(scene: Scene, rng: Random, intrinsics: Intrinsics, style: str = 
     best, score = make(scene, rng), -1.0
     for _ in range(tries):
         pose = make(scene, rng)
-        inside = all(0.1 < float(p) < size - 0.1 for p, size in zip(pose.position, scene.size, strict=True))
+        inside = all(
+            0.1 < float(p) < size - 0.1 for p, size in zip(pose.position, scene.size, strict=True)
+        )
         if not inside:
             continue
         depth = _probe(scene, pose, intrinsics)
