@@ -72,7 +72,7 @@ class DepthNetwork(nn.Module, ABC):
 
     @abstractmethod
     def plain_layers(self) -> list[nn.Conv2d | nn.Linear]:
-        """Return the layers that no normalisation follows, in the order in which they run."""
+        """Return the layers that a ReLU follows with no normalisation between."""
 
     @abstractmethod
     def set_mean_log_depth(self, mean: Tensor) -> None:

