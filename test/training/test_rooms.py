@@ -12,7 +12,7 @@ import yaml
 
 torch = pytest.importorskip('torch', reason='rendering needs torch')
 
-from msdepth_ros.camera import Intrinsics  # noqa: E402
+from msdepth_ros.camera import Camera, Intrinsics  # noqa: E402
 from msdepth_ros.cli import main  # noqa: E402
 from msdepth_ros.training.rooms import (  # noqa: E402
     STYLES,
@@ -27,7 +27,9 @@ from msdepth_ros.training.rooms import (  # noqa: E402
     render,
 )
 from msdepth_ros.training.rooms.geometry import face_of, on_surface  # noqa: E402
+from msdepth_ros.training.rooms.living_room import living_room, walk  # noqa: E402
 from msdepth_ros.training.rooms.materials import Material  # noqa: E402
+from msdepth_ros.training.rooms.output import write_clip  # noqa: E402
 from msdepth_ros.training.rooms.scene import assemble  # noqa: E402
 from msdepth_ros.training.rooms.solids import (  # noqa: E402
     BOX,
@@ -290,6 +292,31 @@ def test_command_refuses_what_makes_no_sense(tmp_path, capsys, extra, words):
         pytest.skip('there is a GPU here')
     assert main(['render', '--out', str(tmp_path / 'x'), *extra]) == 2
     assert words in capsys.readouterr().err
+
+
+def test_the_walk_keeps_clear_of_things_and_ends_where_it_began():
+    scene = living_room()
+    for phase in (0.0, 0.2, 0.35, 0.5):
+        there, back = walk(phase), walk(1 - phase)
+        torch.testing.assert_close(there.position, back.position, atol=1e-5, rtol=0)
+        torch.testing.assert_close(there.rotation, back.rotation, atol=1e-5, rtol=0)
+        depth = depth_of(scene, there, SMALL)
+        assert depth.min() > 0.8
+        assert 1.5 < np.median(depth) < 5
+
+
+def test_a_clip_is_written_with_its_calibration(tmp_path):
+    pytest.importorskip('av', reason='writing a video needs PyAV')
+    frames = [np.full((48, 64, 3), 20 + 20 * k, np.uint8) for k in range(6)]
+    assert write_clip(tmp_path / 'clip.mp4', frames, SMALL) == 6
+    video = cv2.VideoCapture(str(tmp_path / 'clip.mp4'))
+    assert video.get(cv2.CAP_PROP_FPS) == 30
+    means = []
+    while (read := video.read())[0]:
+        means.append(read[1].mean())
+    np.testing.assert_allclose(means, [20 + 20 * k for k in range(6)], atol=4)
+    camera = Camera.from_yaml(tmp_path / 'clip.yaml')
+    assert camera.rectified_intrinsics().fx == pytest.approx(SMALL.fx)
 
 
 @pytest.mark.gpu

@@ -1,6 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One living room furnished by hand, and a camera's round walk through it: the clip of the demo."""
+"""One living room furnished by hand, and a camera's walk through it and back: the clip of the demo.
+
+The clip in msdepth_ros/clips was made with `msdepth render --clip msdepth_ros/clips/room.mp4`.
+"""
 
 from __future__ import annotations
 
