@@ -148,7 +148,7 @@ def run_interruptibly(work: Callable[[Progress], Any], report: Progress | None =
     long instruction. On KeyboardInterrupt the build is stopped at its next step (TensorRT before
     10 has no such steps: then it is left to end with the process) and the exception goes on.
     """
-    stop = threading.Event()
+    stop, ended = threading.Event(), threading.Event()
     outcome: list[Any] = []
     failure: list[BaseException] = []
 
@@ -163,15 +163,17 @@ def run_interruptibly(work: Callable[[Progress], Any], report: Progress | None =
             outcome.append(work(progress))
         except BaseException as error:
             failure.append(error)
+        finally:
+            ended.set()
 
-    thread = threading.Thread(target=target, name='engine build', daemon=True)
-    thread.start()
+    # Not Thread.join: interrupted, it takes the thread for ended (Python before 3.13).
+    threading.Thread(target=target, name='engine build', daemon=True).start()
     try:
-        while thread.is_alive():
-            thread.join(0.1)
+        while not ended.wait(0.1):
+            pass
     except KeyboardInterrupt:
         stop.set()
-        thread.join(30.0)
+        ended.wait(30.0)
         raise
     if failure:
         raise failure[0]

@@ -21,8 +21,8 @@ REMEDIES = (
         'the NVIDIA driver is missing, or too old for this CUDA: install the driver that it needs',
     ),
     (
-        'no kernel image|cudaError 209\\b|'
-        'unsupported.{0,40}(?:architecture|capability|GPU|SM)|not support.{0,40}(?:GPU|SM ?[0-9])',
+        'no kernel image|cudaError 209\\b|not supported by this TensorRT|'
+        'unsupported (?:GPU|SM|compute|architecture)',
         'this TensorRT does not know this GPU: install the one made for it',
     ),
     (

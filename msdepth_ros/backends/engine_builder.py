@@ -143,10 +143,10 @@ class _Build:
         parser = self._api.module.OnnxParser(network, self._api.log.bridge)
         if not parser.parse(graph.onnx):
             reasons = [parser.get_error(i).desc() for i in range(parser.num_errors)]
-            reason = ' '.join(' '.join(reasons).split()) or self._api.log.last_error
+            reasons.append(self._api.log.first('While parsing node'))
             raise ModelError(
                 f'model {self._model.name}: {self._api.title} cannot read '
-                f'{self._model.onnx.name}: {reason}'
+                f'{self._model.onnx.name}: {" ".join(" ".join(reasons).split())}'
             )
         return parser
 

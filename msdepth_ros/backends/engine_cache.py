@@ -208,6 +208,8 @@ def _sidecar(path: Path) -> Path:
 def _compare(wanted: dict[str, Any], facts: Any) -> None:
     """Raise _RefusedError, naming what differs, unless the facts are those of the key wanted."""
     found = facts['key']
+    if not isinstance(found, dict):
+        raise ValueError('not a key')
     for name, value in wanted.items():
         if found.get(name) != value:
             raise _RefusedError(f'its {name} is {found.get(name)}, needed is {value}')

@@ -88,9 +88,10 @@ class _Converter:
                     f"node '{node.name or node.op_type}' holds a graph of its own ({node.op_type}),"
                     ' which no engine is built of here: export the model without it'
                 )
-        products = [node for node in nodes if node.op_type in PRODUCTS]
-        if not products:
+        if not any(node.op_type in PRODUCTS for node in nodes):
             raise ModelError('the model has no convolution and no matrix product: not a network')
+        if to_fp16:
+            self._check_types(nodes)
         half = self._half_nodes(nodes) if to_fp16 else [False] * len(nodes)
         made: list[Any] = []
         is_half: set[str] = set()  # FP32 tensors of the old graph that are FP16 in the new one
@@ -152,6 +153,15 @@ class _Converter:
             a and b and n.op_type not in KEPT_FP32 and self._fits(n) and self._is_float(n)
             for n, a, b in zip(nodes, is_after, is_before)
         ]
+
+    def _check_types(self, nodes: list[Any]) -> None:
+        for node in nodes:
+            unknown = [name for name in node.output if name and not self._types.get(name)]
+            if unknown:
+                raise ModelError(
+                    f"ONNX cannot tell the type of the tensor '{unknown[0]}' ({node.op_type}), so "
+                    'the model cannot be made FP16: set the parameter `precision` to fp32'
+                )
 
     def _fits(self, node: Any) -> bool:
         tensors = [self._constants[n] for n in node.input if n in self._constants]

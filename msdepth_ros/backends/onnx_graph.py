@@ -8,6 +8,8 @@ from typing import Any
 from msdepth_ros.backends.fp16 import Fp16Counts, convert_to_fp16, convert_to_fp32
 from msdepth_ros.errors import BackendError, ModelError
 
+LARGE = 4096  # bytes; larger tensors are weights, smaller ones may be sizes that shapes follow
+
 
 @dataclass(frozen=True)
 class PreparedGraph:
@@ -99,8 +101,8 @@ def _tensor_types(onnx: Any, model: Any) -> dict[str, int]:
     light = onnx.ModelProto()
     light.CopyFrom(model)
     for tensor in light.graph.initializer:
-        if tensor.data_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16):
-            tensor.ClearField('raw_data')  # values matter for shapes only, and those are integers
+        if len(tensor.raw_data) > LARGE:
+            tensor.ClearField('raw_data')
     light = onnx.shape_inference.infer_shapes(light)
     types = {tensor.name: tensor.data_type for tensor in light.graph.initializer}
     for info in (*light.graph.input, *light.graph.output, *light.graph.value_info):

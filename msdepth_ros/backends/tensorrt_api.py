@@ -32,7 +32,7 @@ class TensorRt:
     module : the Python module.
     flavour : 'tensorrt' or 'tensorrt_rtx'; their plans are not each other's.
     version : as the module tells it, for example '10.3.0'.
-    log : receives TensorRT's messages and remembers the last error.
+    log : receives TensorRT's messages and keeps the errors.
     """
 
     module: Any
@@ -103,16 +103,16 @@ class TensorRt:
         return not self.is_rtx or bool(context.is_stream_capturable(stream))
 
     def error(self, what: str) -> BackendError:
-        """Return an error that says what failed and TensorRT's own last words on it."""
-        words = self.log.last_error or 'it gave no reason'
+        """Return an error that says what failed and TensorRT's own first words on it."""
+        words = self.log.first() or 'it gave no reason'
         return BackendError(f'{what}: {self.title} says: {words}{cuda_remedy(words)}')
 
 
 class MessageLog:
-    """Hands TensorRT's messages to Python's logging and keeps the first error of each step."""
+    """Hands TensorRT's messages to Python's logging and keeps the errors of each step."""
 
     def __init__(self, trt: Any) -> None:
-        self.last_error = ''
+        self.errors: list[str] = []
         levels = {
             trt.ILogger.INTERNAL_ERROR: logging.WARNING,
             trt.ILogger.ERROR: logging.WARNING,
@@ -127,15 +127,19 @@ class MessageLog:
             def log(self, severity: Any, message: str) -> None:
                 level = levels.get(severity, logging.DEBUG)
                 text = ' '.join(message.split())
-                if level == logging.WARNING and not outer.last_error:
-                    outer.last_error = text
+                if level == logging.WARNING:
+                    outer.errors.append(text)
                 _logger.log(min(level, logging.INFO), 'TensorRT: %s', text)
 
         self.bridge = Bridge()
 
     def clear(self) -> None:
-        """Forget the last error, before a new step."""
-        self.last_error = ''
+        """Forget the errors, before a new step."""
+        self.errors.clear()
+
+    def first(self, words: str = '') -> str:
+        """Return the first error that holds these words: later ones follow from it; '' = none."""
+        return next((error for error in self.errors if words in error), '')
 
 
 @functools.cache

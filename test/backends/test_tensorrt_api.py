@@ -1,0 +1,272 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""All that the backend uses of TensorRT, pycuda and cuda-bindings exists there.
+
+The backend's source is walked; every attribute of TensorRT's objects is looked up, and every
+call's arguments are counted, in the modules that are installed here and in lists made of
+TensorRT 8.6, 10.3 and 11.4. So a name that only a robot would miss is missed here.
+"""
+
+import ast
+import json
+import types
+from pathlib import Path
+
+import pytest
+from tensorrt_api_list import Api, list_api
+
+from msdepth_ros.backends import tensorrt_api
+from msdepth_ros.backends.cuda_errors import TensorRtMissingError, cuda_remedy
+from msdepth_ros.errors import BackendError
+
+BACKENDS = Path(tensorrt_api.__file__).parent
+SOURCES = ('tensorrt_api', 'engine_builder', 'build_progress', 'tensorrt_session')
+LISTS: dict[str, Api] = json.loads(Path(__file__).with_name('tensorrt_api.json').read_text())
+
+# How the backend names what it gets from TensorRT.
+VARIABLES = {
+    'builder': 'Builder',
+    'network': 'INetworkDefinition',
+    'config': 'IBuilderConfig',
+    'parser': 'OnnxParser',
+    'layer': 'ILayer',
+    'tensor': 'ITensor',
+    '_runtime': 'Runtime',
+    'engine': 'ICudaEngine',
+    '_engine': 'ICudaEngine',
+    'context': 'IExecutionContext',
+    '_context': 'IExecutionContext',
+    'inspector': 'EngineInspector',
+    'layer_type': 'LayerType',
+    'get_error': 'ParserError',
+    'get_timing_cache': 'ITimingCache',
+}
+# What only some have, each used where the backend knows which one it has.
+ONLY_RTX = {
+    'ComputeCapability.__members__',
+    'IBuilderConfig.num_compute_capabilities',
+    'IBuilderConfig.set_compute_capability',
+    'IExecutionContext.is_stream_capturable',
+}
+ONLY_BEFORE_10 = {
+    'BuilderFlag.FP16',
+    'BuilderFlag.PREFER_PRECISION_CONSTRAINTS',
+    'ILayer.precision',
+    'NetworkDefinitionCreationFlag.EXPLICIT_BATCH',
+}
+ONLY_FROM_10 = {
+    'IBuilderConfig.progress_monitor',
+    'IProgressMonitor',
+    'IProgressMonitor.__init__',
+    'IProgressMonitor.phase_finish',
+    'IProgressMonitor.phase_start',
+    'IProgressMonitor.step_complete',
+    'NetworkDefinitionCreationFlag.STRONGLY_TYPED',
+}
+
+
+def _owner(node: ast.expr) -> str | None:
+    """Return the TensorRT class that an expression is, '' for the module, None if neither."""
+    if isinstance(node, ast.Name):
+        return '' if node.id == 'trt' else VARIABLES.get(node.id)
+    if isinstance(node, ast.Call):
+        return _owner(node.func) if isinstance(node.func, ast.Attribute) else None
+    if not isinstance(node, ast.Attribute):
+        return None
+    if node.attr == 'module':
+        return ''
+    if _owner(node.value) == '' and node.attr[0].isupper():
+        return node.attr
+    return VARIABLES.get(node.attr)
+
+
+def uses() -> dict[str, set[int]]:
+    """Return 'Class.member' (or 'Class') -> counts of arguments it is called with."""
+    found: dict[str, set[int]] = {}
+    for source in SOURCES:
+        tree = ast.parse((BACKENDS / f'{source}.py').read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and (owner := _owner(node.value)) is not None:
+                found.setdefault(f'{owner}.{node.attr}'.lstrip('.'), set())
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                owner = _owner(node.func.value)
+                if owner is not None:
+                    assert not node.keywords, f'keywords differ between versions: {source}'
+                    name = f'{owner}.{node.func.attr}' if owner else f'{node.func.attr}.__init__'
+                    count = len(node.args) - (node.func.attr == '__init__')  # it is given self
+                    found.setdefault(name, set()).add(count)
+            if isinstance(node, ast.ClassDef):
+                for base in node.bases:
+                    if isinstance(base, ast.Attribute) and _owner(base.value) == '':
+                        _overrides(node, base.attr, found)
+    return found
+
+
+def _overrides(node: ast.ClassDef, base: str, found: dict[str, set[int]]) -> None:
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef) and item.name != '__init__':
+            found.setdefault(f'{base}.{item.name}', set()).add(len(item.args.args) - 1)
+
+
+def missing(api: Api, used: dict[str, set[int]]) -> set[str]:
+    """Return what of `used` an API does not have, or does not take with these arguments."""
+    wrong = set()
+    for name, counts in used.items():
+        kind, _, member = name.partition('.')
+        if kind not in api:
+            wrong.add(name)
+        elif member:
+            if member not in api[kind]:
+                wrong.add(name)
+            limits = api[kind].get(member)
+            if counts and limits and not all(limits[0] <= n <= limits[1] for n in counts):
+                wrong.add(f'{name}{sorted(counts)}')
+    return wrong
+
+
+def test_the_walk_finds_what_the_backend_does():
+    used = uses()
+    assert used['Builder.build_serialized_network'] == {2}
+    assert used['IExecutionContext.execute_async_v3'] == {1}
+    assert used['IProgressMonitor.phase_start'] == {3}
+    assert used['Runtime.__init__'] == {1}
+    assert {name.partition('.')[0] for name in used} >= set(VARIABLES.values())
+    assert len(used) > 60
+
+
+def test_a_wrong_name_and_a_wrong_count_would_be_found():
+    api = LISTS['10.3.0']
+    wrong = {'Builder.build': {1}, 'Runtime.deserialize_cuda_engine': {3}, 'Nothing': set()}
+    assert missing(api, wrong) == {
+        'Builder.build', 'Runtime.deserialize_cuda_engine[3]', 'Nothing'
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize('version', LISTS)
+def test_all_exists_in_released_versions(version: str):
+    major = int(version.split('.')[0])
+    absent = ONLY_RTX | {'ComputeCapability'} | (ONLY_BEFORE_10 if major > 10 else set())
+    if major < 10:
+        absent |= ONLY_FROM_10
+    assert missing(LISTS[version], uses()) == absent & uses().keys()
+
+
+def test_all_exists_in_tensorrt_for_rtx():
+    module = pytest.importorskip('tensorrt_rtx_bindings', exc_type=ImportError)
+    absent = missing(list_api(module), uses())
+    members = {'ComputeCapability.__members__'}  # an attribute of the metaclass kind
+    assert absent - members == ONLY_BEFORE_10
+    assert module.ComputeCapability.__members__
+
+
+def test_the_run_time_exists_in_the_lean_runtime_of_tensorrt_11():
+    module = pytest.importorskip('tensorrt_lean_bindings', exc_type=ImportError)
+    api = list_api(module)
+    used = {name: n for name, n in uses().items() if name.partition('.')[0] in api}
+    assert {'Runtime', 'ICudaEngine', 'IExecutionContext'} <= {n.split('.')[0] for n in used}
+    assert missing(api, used) == {
+        name for name in ONLY_BEFORE_10 | ONLY_RTX if name.partition('.')[0] in api
+    }
+
+
+def _attributes(source: str, *owners: str) -> set[str]:
+    tree = ast.parse((BACKENDS / f'{source}.py').read_text())
+    return {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in owners
+    }
+
+
+def test_all_of_cuda_bindings_exists():
+    driver = pytest.importorskip('cuda.bindings.driver', exc_type=ImportError)
+    used = _attributes('cuda', 'driver', 'self._driver')
+    assert {'cuStreamBeginCapture', 'cuGraphLaunch', 'CUresult'} <= used
+    assert {name for name in used if not hasattr(driver, name)} == set()
+    assert hasattr(driver.CUstreamCaptureMode, 'CU_STREAM_CAPTURE_MODE_THREAD_LOCAL')
+    assert hasattr(driver.CUresult, 'CUDA_SUCCESS')
+
+
+def test_all_of_pycuda_exists():
+    driver = pytest.importorskip('pycuda.driver', exc_type=ImportError)
+    used = _attributes('cuda', 'self._cuda')
+    assert {'mem_alloc', 'pagelocked_empty', 'memcpy_htod_async'} <= used
+    assert {name for name in used if not hasattr(driver, name)} == set()
+    for kind, members in {
+        'Device': ('count', 'name', 'compute_capability', 'retain_primary_context'),
+        'Context': ('push', 'pop', 'detach'),
+        'Stream': ('handle',),
+        'Event': ('record', 'synchronize'),
+        'event_flags': ('BLOCKING_SYNC', 'DISABLE_TIMING'),
+    }.items():
+        assert all(hasattr(getattr(driver, kind), member) for member in members), kind
+
+
+@pytest.fixture
+def modules(monkeypatch: pytest.MonkeyPatch):
+    """Let importlib know only the modules of a dict; import_tensorrt() then starts anew."""
+    known: dict[str, object] = {}
+
+    def import_module(name: str) -> object:
+        if name not in known:
+            raise ModuleNotFoundError(f'No module named {name!r}', name=name)
+        if isinstance(known[name], Exception):
+            raise known[name]
+        return known[name]
+
+    stand_in = types.SimpleNamespace(import_module=import_module)
+    monkeypatch.setattr(tensorrt_api, 'importlib', stand_in)
+    monkeypatch.setattr(tensorrt_api, 'MessageLog', lambda _: None)
+    tensorrt_api.import_tensorrt.cache_clear()
+    yield known
+    tensorrt_api.import_tensorrt.cache_clear()
+
+
+def test_tensorrt_comes_before_tensorrt_for_rtx(modules: dict[str, object]):
+    with pytest.raises(TensorRtMissingError, match='not installed'):
+        tensorrt_api.import_tensorrt()
+    modules['tensorrt_rtx_bindings'] = types.SimpleNamespace(__version__='1.7.1.116')
+    api = tensorrt_api.import_tensorrt()
+    assert (api.flavour, api.is_rtx, api.strongly_typed) == ('tensorrt_rtx', True, True)
+    assert api.title == 'TensorRT for RTX 1.7.1.116'
+    tensorrt_api.import_tensorrt.cache_clear()
+    modules['tensorrt'] = types.SimpleNamespace(__version__='10.3.0')
+    assert tensorrt_api.import_tensorrt().title == 'TensorRT 10.3.0'
+
+
+@pytest.mark.parametrize(
+    ('version', 'typed'),
+    [('8.5.2.2', False), ('8.6.1', False), ('10.0.1', True), ('10.3.0', True), ('11.4.0', True)],
+)
+def test_networks_are_strongly_typed_from_10_on(
+    modules: dict[str, object], version: str, typed: bool
+):
+    modules['tensorrt'] = types.SimpleNamespace(__version__=version)
+    assert tensorrt_api.import_tensorrt().strongly_typed == typed
+
+
+def test_an_old_tensorrt_and_one_that_does_not_load_are_refused(modules: dict[str, object]):
+    modules['tensorrt'] = types.SimpleNamespace(__version__='8.4.1.5')
+    with pytest.raises(BackendError, match=r'8\.4\.1\.5 is too old'):
+        tensorrt_api.import_tensorrt()
+    modules['tensorrt'] = ImportError('libnvinfer.so.10: cannot open shared object file')
+    with pytest.raises(BackendError, match=r'does not load: libnvinfer.so.10') as caught:
+        tensorrt_api.import_tensorrt()
+    assert not isinstance(caught.value, TensorRtMissingError)
+
+
+@pytest.mark.parametrize(
+    ('words', 'remedy'),
+    [
+        ('cuMemAlloc failed: out of memory', 'free GPU memory'),
+        ('cuInit failed: no CUDA-capable device is detected', 'no NVIDIA GPU is visible'),
+        ('(cudaError 35: CUDA driver version is insufficient for it)', 'driver is missing'),
+        ('cuStreamSynchronize failed: an illegal memory access was encountered', 'started again'),
+        ('Target GPU SM 90 is not supported by this TensorRT release', 'does not know this GPU'),
+        ('something else', ''),
+    ],
+)
+def test_each_known_error_comes_with_its_remedy(words: str, remedy: str):
+    text = cuda_remedy(words)
+    assert remedy.lower() in text.lower()
+    assert bool(text) == bool(remedy)
