@@ -21,7 +21,7 @@ endif
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
-.PHONY: help demo test lint test-launch clean
+.PHONY: help demo test lint test-launch test-gpu bench-gpu clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -40,6 +40,15 @@ lint: $(VENV)/.test  ## check style and types
 test-launch: $(VENV)/.test $(VENV)/.launch  ## build with colcon, then run the launch files
 	@source $(VENV)/.launch
 	$(BIN)/python -m pytest test/launch $(ARGS)
+
+# These two fetch nothing: without an environment they use PYTHON and what is installed for it.
+GPU_PYTHON := $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
+
+test-gpu:  ## run the tests that need an NVIDIA GPU
+	@$(GPU_PYTHON) -m pytest -m gpu --ignore=test/launch --ignore=test/graph test/backends $(ARGS)
+
+bench-gpu:  ## measure TensorRT against what else there is: OUT=dir
+	@PYTHONPATH=. $(GPU_PYTHON) bench/gpu.py --out "$(OUT)/bench_gpu.json" $(ARGS)
 
 clean:  ## remove what was built, environments included
 	rm -rf .venv .venv-* build install log *.egg-info .pytest_cache .ruff_cache .mypy_cache

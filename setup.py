@@ -8,6 +8,7 @@ from setuptools import find_packages, setup
 
 NAME = 'msdepth_ros'
 SHARE = f'share/{NAME}'
+X86 = "platform_machine == 'x86_64'"
 
 
 def share_files(*folders: str) -> list[tuple[str, list[str]]]:
@@ -65,12 +66,26 @@ setup(
             'onnxscript',
             'torch',
         ],
+        # TensorRT itself comes with JetPack, or as a wheel: see docs/jetson.md. pycuda is compiled
+        # where it is installed.
+        'tensorrt': [
+            'cuda-bindings',
+            'onnx',
+            'pycuda',
+        ],
         'test': [
             'colcon-common-extensions',
+            f'cuda-bindings; {X86}',
             'hypothesis',
             'mypy',
             'pytest',
             'ruff',
+            # TensorRT for RTX builds engines on machines without a GPU; the lean runtime has
+            # TensorRT 11's own API to check against.
+            f'tensorrt-lean-cu13-bindings; {X86}',
+            f'tensorrt-lean-cu13-libs; {X86}',
+            f'tensorrt-rtx-cu13-bindings; {X86}',
+            f'tensorrt-rtx-cu13-libs; {X86}',
             'types-PyYAML',
         ],
     },
