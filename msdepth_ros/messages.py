@@ -210,4 +210,4 @@ def _append(data: array.array, values: np.ndarray) -> None:
 
     The one way without a second copy or a check a byte: assigning to `data` copies once more.
     """
-    data.frombytes(np.ascontiguousarray(values).reshape(-1).view(np.uint8))
+    data.frombytes(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)

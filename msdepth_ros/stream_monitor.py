@@ -46,8 +46,9 @@ class GapMonitor:
     """
 
     def __init__(self) -> None:
-        self._images: set[tuple[int, int]] = set()
-        self._infos: deque[tuple[int, int]] = deque()
+        # Bounded, for a camera may send only one of the two.
+        self._images: deque[tuple[int, int]] = deque(maxlen=2 * _WINDOW)
+        self._infos: deque[tuple[int, int]] = deque(maxlen=_WINDOW)
         self._told = False
 
     def camera_info(self, stamp: Time) -> None:
@@ -59,12 +60,13 @@ class GapMonitor:
         """Note an image; return the share lost, once, when it is worth a warning, else 0."""
         if self._told:
             return 0.0
-        self._images.add((stamp.sec, stamp.nanosec))
+        self._images.append((stamp.sec, stamp.nanosec))
         if len(self._infos) < _WINDOW:
             return 0.0
         settled = list(self._infos)[:-_UNSETTLED]
-        matched = sum(info in self._images for info in settled)
-        self._images = {(stamp.sec, stamp.nanosec)}
+        matched = len(set(settled).intersection(self._images))
+        self._images.clear()
+        self._images.append((stamp.sec, stamp.nanosec))
         self._infos.clear()
         lost = 1 - matched / len(settled)
         # Few matches: the stamps of the two are not the same by design.

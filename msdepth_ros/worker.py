@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A thread that works on the newest item only."""
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -9,6 +10,8 @@ from typing import Any, Generic, TypeVar
 
 Item = TypeVar('Item')
 Result = TypeVar('Result')
+
+_logger = logging.getLogger(__name__)
 
 
 class NewestWorker(Generic[Item]):
@@ -79,4 +82,7 @@ class NewestWorker(Generic[Item]):
                 except BaseException as error:
                     future.set_exception(error)
             if item is not None:
-                self._process(item)
+                try:
+                    self._process(item)
+                except Exception:  # else the thread would end, and `call` wait for ever
+                    _logger.exception('an item was dropped')
