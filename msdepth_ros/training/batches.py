@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from msdepth_ros.networks.depth_network import normalise
 from msdepth_ros.training.augmentation import Augmentation, View, ViewMaker
 from msdepth_ros.training.datasets import Frame
 
@@ -77,3 +78,8 @@ def stack_views(views: Sequence[View]) -> Batch:
         torch.from_numpy(np.stack([view.log_depth for view in views]))[:, None],
         torch.from_numpy(np.stack([view.valid for view in views]))[:, None],
     )
+
+
+def prepare(image: Tensor, device: torch.device) -> Tensor:
+    """Return uint8 [N, H, W, 3] images as a network takes them, on the device."""
+    return normalise(image.to(device)).contiguous(memory_format=torch.channels_last)

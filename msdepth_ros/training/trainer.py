@@ -17,16 +17,18 @@ from tqdm import tqdm
 
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks import create_network
-from msdepth_ros.networks.depth_network import DepthNetwork, normalise
+from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.networks.losses import multi_scale_loss
 from msdepth_ros.training.augmentation import ViewMaker
-from msdepth_ros.training.batches import Batch, Batches, stack_views
+from msdepth_ros.training.batches import Batch, Batches, prepare, stack_views
 from msdepth_ros.training.checkpoint import load_checkpoint, save_checkpoint
-from msdepth_ros.training.config import Config, Stage
+from msdepth_ros.training.config import Config
 from msdepth_ros.training.datasets import DatasetFolder, split_in_blocks
 from msdepth_ros.training.initialisation import initialise_from_data
-from msdepth_ros.training.metrics import Errors, ErrorSums, mean_log_depth
+from msdepth_ros.training.metrics import mean_log_depth
+from msdepth_ros.training.optimiser import create_optimiser, warm_cosine
 from msdepth_ros.training.teacher import FeatureTeacher
+from msdepth_ros.training.validation import validate
 
 CHECKPOINT = 'checkpoint.pt'
 LOG = 'log.jsonl'
@@ -88,30 +90,6 @@ class Trainer:
             self.network.load_state_dict(training.kept.state_dict())
         return self.network
 
-    def validate(self, network: DepthNetwork) -> Errors | None:
-        """Return the errors at the output's cells of the whole validation frames, metres."""
-        if not self.validation:
-            return None
-        sums = ErrorSums()
-        network.eval()
-        for start in range(0, len(self.validation), 16):
-            frames = self.validation[start : start + 16]
-            batch = stack_views([self.maker.whole(frame) for frame in frames])
-            with torch.no_grad():
-                log_depths = network.supervised(self.prepare(batch)).maps[0]
-            for log_depth, truth, valid in zip(
-                log_depths.float().cpu().numpy(), batch.log_depth, batch.valid, strict=True
-            ):
-                true_depth = np.where(valid.numpy(), np.exp(truth.numpy()), np.nan)
-                sums.add(np.exp(log_depth), true_depth)
-        network.train()
-        return sums.pooled()
-
-    def prepare(self, batch: Batch) -> Tensor:
-        """Return a batch's images as the network takes them, on the device."""
-        image = normalise(batch.image.to(self.device))
-        return image.contiguous(memory_format=torch.channels_last)
-
     def _initialise(self) -> None:
         """Start from the mean of the training depths and from the images themselves."""
         mean = mean_log_depth(
@@ -119,7 +97,8 @@ class Trainer:
         )
         self.network.set_mean_log_depth(torch.from_numpy(mean).to(self.device))
         sample = self.training[:: 1 + len(self.training) // _SAMPLE]
-        image = self.prepare(stack_views([self.maker.whole(frame) for frame in sample]))
+        batch = stack_views([self.maker.whole(frame) for frame in sample])
+        image = prepare(batch.image, self.device)
         self.network.eval()
         initialise_from_data(self.network.plain_layers(), lambda: self.network(image))
 
@@ -157,7 +136,7 @@ class StageTraining:
         if self.stage.features_weight:
             self.teacher = FeatureTeacher(self.network)
             place(self.teacher, trainer.device)
-        self.optimiser = _optimiser(self.stage, self._learning())
+        self.optimiser = create_optimiser(self.stage, self._learning())
         self.averaged = AveragedModel(
             self.network, multi_avg_fn=get_ema_multi_avg_fn(self.config.averaging)
         )
@@ -208,7 +187,7 @@ class StageTraining:
         """Take one step and return the terms of its loss."""
         torch.manual_seed(hash((self.config.seed, self.index, self.step)) % 2**31)
         batch = self.batches[self.step]
-        rate = self.stage.rate * _warm_cosine(
+        rate = self.stage.rate * warm_cosine(
             progress, self.stage.warm_up / max(1, self.stage.images)
         )
         for group in self.optimiser.param_groups:
@@ -226,7 +205,7 @@ class StageTraining:
 
     def _losses(self, batch: Batch) -> dict[str, Tensor]:
         """Return the weighted terms of the loss."""
-        image = self.trainer.prepare(batch)
+        image = prepare(batch.image, self.trainer.device)
         device = image.device
         losses = {}
         with torch.autocast(device.type, torch.bfloat16, enabled=self.config.bfloat16):
@@ -260,7 +239,8 @@ class StageTraining:
         )
 
     def _note(self, losses: Sequence[dict[str, float]], bar: tqdm) -> None:
-        errors = self.trainer.validate(self.kept)
+        trainer = self.trainer
+        errors = validate(self.kept, trainer.validation, trainer.maker, trainer.device)
         table = {} if errors is None else dataclasses.asdict(errors)
         line = {
             'stage': self.stage.trains,
@@ -323,23 +303,3 @@ def plain(config: Config) -> dict[str, Any]:
 
 def _until(config: dict[str, Any], stages: int) -> dict[str, Any]:
     return {**config, 'stages': config['stages'][:stages]}
-
-
-def _optimiser(stage: Stage, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """Return the stage's optimiser; biases do not decay."""
-    groups = [
-        {'params': [p for p in parameters if p.ndim > 1], 'weight_decay': stage.weight_decay},
-        {'params': [p for p in parameters if p.ndim <= 1], 'weight_decay': 0.0},
-    ]
-    if stage.optimiser == 'adamw':
-        return torch.optim.AdamW(groups, lr=stage.rate, fused=True)
-    if stage.optimiser == 'sgd':
-        return torch.optim.SGD(groups, lr=stage.rate, momentum=0.9, nesterov=True)
-    raise MsdepthError(f"optimiser is '{stage.optimiser}' but must be adamw or sgd")
-
-
-def _warm_cosine(progress: float, warm_up: float) -> float:
-    """Return the share of the largest rate at `progress` (0 to 1) through a stage."""
-    if progress < warm_up:
-        return (progress + 1e-3) / (warm_up + 1e-3)
-    return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / max(1e-9, 1 - warm_up)))
