@@ -6,23 +6,21 @@ import sys
 import time
 from typing import Any
 
-import cv2
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
+from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from msdepth_ros.backends import Backend, create_backend
 from msdepth_ros.calibration import CalibrationSource
 from msdepth_ros.diagnostics import diagnostic_array
-from msdepth_ros.errors import BackendError, CalibrationError, ImageError, MsdepthError
-from msdepth_ros.estimator import DepthEstimator
+from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
 from msdepth_ros.messages import image_from_compressed_msg, image_from_msg
-from msdepth_ros.model import load_model
+from msdepth_ros.model_host import ModelHost
 from msdepth_ros.outputs import DepthOutputs
 from msdepth_ros.parameters import Parameters
 from msdepth_ros.process import run_node
@@ -31,7 +29,6 @@ from msdepth_ros.stream_monitor import GapMonitor, StampMonitor, describe_publis
 from msdepth_ros.worker import NewestWorker
 
 PATIENCE = 5.0  # seconds without a camera_info or an image before the log says so
-_WARM_UP_RUNS = 3
 _THROTTLE = {'throttle_duration_sec': 5.0}
 _Arrival = tuple[Image | CompressedImage, float]
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -51,7 +48,9 @@ class DepthNode(LifecycleNode):
         self._options = Parameters(self)
         self._statistics = Statistics()
         self._worker: NewestWorker[_Arrival] = NewestWorker(self._process_safely)
-        self._estimator: DepthEstimator | None = None
+        self._host = ModelHost(self._on_build_progress)
+        self._build = ''
+        self._build_told = 0.0
         self._outputs: DepthOutputs | None = None
         self._last_error = ''
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
@@ -68,18 +67,22 @@ class DepthNode(LifecycleNode):
         values = self._options.values
         try:
             self._calibration = CalibrationSource(values['camera_info_url'])
-            self._estimator = self._worker.call(self._load)
+            choice = self._options.model_choice()
+            backend = self._worker.call(lambda: self._host.load(choice))
         except MsdepthError as error:
             self._last_error = str(error)
             self.get_logger().error(str(error))
             return _FAILURE
+        except ExternalShutdownException:  # a signal ended the building of an engine
+            return _FAILURE
+        finally:
+            self._build = ''
         self._last_error = ''
         self._options.unconfigured = False
         self._outputs = DepthOutputs(self)
-        backend = self._estimator.backend
         self.get_logger().info(
-            f'model {self._estimator.model.name} on {backend.name} ({backend.device}, '
-            f'{backend.precision}), input {"x".join(map(str, self._estimator.model.input_size))}'
+            f'model {backend.model.name} on {backend.name} ({backend.device}, '
+            f'{backend.precision}), input {"x".join(map(str, backend.model.input_size))}'
         )
         return _SUCCESS
 
@@ -125,7 +128,7 @@ class DepthNode(LifecycleNode):
     def destroy_node(self) -> None:
         """Free everything and end the worker thread."""
         self._worker.clear()
-        self._worker.call(self._unload)
+        self._worker.call(self._host.unload)
         self._worker.stop()
         super().destroy_node()
 
@@ -136,28 +139,22 @@ class DepthNode(LifecycleNode):
         self.destroy_subscription(self._info_subscription)
 
     def _free(self) -> None:
-        self._worker.call(self._unload)
+        self._worker.call(self._host.unload)
         self._options.unconfigured = True
         if self._outputs is not None:
             self._outputs.close()
             self._outputs = None
 
-    # The model, on the worker's thread.
-
-    def _load(self) -> DepthEstimator:
-        values = self._options.values
-        if values['threads']:
-            cv2.setNumThreads(values['threads'])
-        model = load_model(values['model'])
-        backend: Backend = create_backend(model, values['backend'], values['threads'])
-        for _ in range(_WARM_UP_RUNS):
-            backend.run()
-        return DepthEstimator(model, backend)
-
-    def _unload(self) -> None:
-        if self._estimator is not None:
-            self._estimator.backend.close()
-            self._estimator = None
+    def _on_build_progress(self, stage: str, fraction: float) -> None:
+        """Say how far the building of an engine is, from the thread that builds it."""
+        if not self.context.ok():
+            raise ExternalShutdownException()
+        self._build = f'{stage}, {fraction:.0%}'
+        now = time.monotonic()
+        if now - self._build_told >= 1.0:
+            self._build_told = now
+            self.get_logger().info(f'building the engine: {self._build}', **_THROTTLE)
+            self._publish_diagnostics()
 
     # Input, on the executor's thread.
 
@@ -217,8 +214,6 @@ class DepthNode(LifecycleNode):
             self._process(*arrival)
         except ImageError as error:
             self._drop('malformed', error)
-        except BackendError as error:
-            self._drop('failed', error)
         except Exception as error:
             if self.context.ok():  # else the node was shut down under this frame
                 self._drop('failed', error)
@@ -232,8 +227,8 @@ class DepthNode(LifecycleNode):
 
     def _process(self, message: Image | CompressedImage, arrived: float) -> None:
         started = time.monotonic()
-        estimator, outputs = self._estimator, self._outputs
-        if estimator is None or outputs is None:
+        outputs = self._outputs
+        if outputs is None:
             return
         compressed = isinstance(message, CompressedImage)
         decode = image_from_compressed_msg if compressed else image_from_msg
@@ -241,16 +236,16 @@ class DepthNode(LifecycleNode):
         if not self._calibration.announced and started - self._active_since < PATIENCE:
             self._statistics.count('without camera_info')
             return
-        estimator.settings = self._options.settings(self._image_subscription.topic_name)
+        settings = self._options.settings(self._image_subscription.topic_name)
         try:
-            frame = estimator.estimate(image, encoding, self._calibration.camera)
+            frame = self._host.estimate(image, encoding, self._calibration.camera, settings)
         except CalibrationError as error:
             self.get_logger().warning(
                 f'{self._info_subscription.topic_name}: {error}; until then there is no cloud and '
                 'no metric scale',
                 **_THROTTLE,
             )
-            frame = estimator.estimate(image, encoding)
+            frame = self._host.estimate(image, encoding, None, settings)
         estimated = time.monotonic()
         outputs.publish(frame, message.header, self._options.values)
         now = time.monotonic()
@@ -269,7 +264,7 @@ class DepthNode(LifecycleNode):
     # Diagnostics, on the executor's thread.
 
     def _publish_diagnostics(self) -> None:
-        estimator = self._estimator
+        estimator = self._host.estimator
         self._diagnostics.publish(
             diagnostic_array(
                 self.get_fully_qualified_name(),
@@ -277,6 +272,7 @@ class DepthNode(LifecycleNode):
                 self._statistics.snapshot(),
                 None if estimator is None else estimator.backend,
                 self._last_error,
+                self._build,
             )
         )
 

@@ -11,19 +11,27 @@ from msdepth_ros.statistics import Snapshot
 
 
 def diagnostic_array(
-    node_name: str, stamp: Time, snapshot: Snapshot, backend: Backend | None, last_error: str
+    node_name: str,
+    stamp: Time,
+    snapshot: Snapshot,
+    backend: Backend | None,
+    last_error: str,
+    build: str = '',
 ) -> DiagnosticArray:
     """Return the state of a node.
 
-    ERROR: no model is loaded because of an error. WARN: frames are dropped as malformed or
-    failed, or none arrive. Rates are in Hz, latencies in ms as p50 / p95 / p99.
+    ERROR: no model runs, because of an error. WARN: an engine is being built (`build` says how
+    far it is), no images arrive, or some are dropped as malformed or failed. Rates are in Hz,
+    latencies in ms as p50 / p95 / p99.
     """
     counts = snapshot.counts
     troubled = counts.get('malformed', 0) + counts.get('failed', 0)
     status = DiagnosticStatus(
         name=f'{node_name}: depth', level=DiagnosticStatus.OK, message='running'
     )
-    if backend is None and last_error:
+    if build:
+        status.level, status.message = DiagnosticStatus.WARN, f'building the engine: {build}'
+    elif backend is None and last_error:
         status.level, status.message = DiagnosticStatus.ERROR, last_error
     elif backend is None:
         status.level, status.message = DiagnosticStatus.WARN, 'not configured'

@@ -3,7 +3,8 @@
 """The node's parameters: names, defaults, ranges, and when each may change."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -15,10 +16,11 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from msdepth_ros.backends import BACKENDS
+from msdepth_ros.backends import BACKENDS, PRECISIONS, EngineOptions
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.estimator import RECTIFY, Settings
 from msdepth_ros.fit import FITS
+from msdepth_ros.model_host import ModelChoice
 
 ALWAYS, UNCONFIGURED, AT_START = 'always', 'while unconfigured', 'at start only'
 
@@ -64,9 +66,7 @@ PARAMETERS = (
         'model', 'eigen2014', 'Name of a shipped model, or path of a model YAML.', (), UNCONFIGURED
     ),
     _Parameter('backend', 'auto', 'Runtime of the network.', BACKENDS, UNCONFIGURED),
-    _Parameter(
-        'precision', 'fp16', 'Arithmetic of a TensorRT engine.', ('fp16', 'fp32'), UNCONFIGURED
-    ),
+    _Parameter('precision', 'fp16', 'Arithmetic of a TensorRT engine.', PRECISIONS, UNCONFIGURED),
     _Parameter(
         'engine_cache_dir',
         '',
@@ -151,6 +151,24 @@ PARAMETERS = (
         "Frame of the scan, x forward; empty: the image's without _optical.",
     ),
     _Parameter(
+        'base_frame', 'base_link', 'Frame on the floor, z up, that calibrate_scale measures from.'
+    ),
+    _Parameter(
+        'camera_height',
+        0.0,
+        'Metres from floor to camera, for calibrate_scale. 0: from TF.',
+        (0.0, 100.0),
+    ),
+    _Parameter(
+        'camera_pitch',
+        0.0,
+        'Radians that the camera looks down, with camera_height.',
+        (-math.pi / 2, math.pi / 2),
+    ),
+    _Parameter(
+        'scale_file', '', 'Where calibrate_scale writes; empty: the XDG configuration folder.'
+    ),
+    _Parameter(
         'max_image_age',
         0.0,
         'Seconds between stamp and arrival after which an image is dropped; 0: never.',
@@ -176,6 +194,17 @@ class Parameters:
         }
         self._refuse_start_values()
         node.add_on_set_parameters_callback(self._on_set)
+
+    def model_choice(self) -> ModelChoice:
+        """Return which model runs on what."""
+        values = self.values
+        options = EngineOptions(force_update=values['force_engine_update'])
+        if values['engine_cache_dir']:
+            folder = Path(values['engine_cache_dir']).expanduser()
+            options = replace(options, cache_dir=folder)
+        return ModelChoice(
+            values['model'], values['backend'], values['precision'], values['threads'], options
+        )
 
     def settings(self, image_topic: str) -> Settings:
         """Return the estimator's settings for images of a topic."""

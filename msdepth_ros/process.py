@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of a node's process: a clean end on SIGINT and SIGTERM, errors in one line."""
 
+import logging
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,6 +13,25 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 
 from msdepth_ros.errors import MsdepthError
+
+
+class RosLogHandler(logging.Handler):
+    """Hands what the ROS-free modules log with Python's logging to a node's logger."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(logging.INFO)
+        self._logger = node.get_logger()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a record; rclpy wants one line of code for each severity."""
+        text = record.getMessage()
+        if record.levelno >= logging.ERROR:
+            self._logger.error(text)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(text)
+        else:
+            self._logger.info(text)
+
 
 AnyNode = TypeVar('AnyNode', bound=Node)
 
@@ -30,6 +50,9 @@ def run_node(
         rclpy.init(args=args)
         initialized = True
         node = make()
+        logger = logging.getLogger('msdepth_ros')
+        logger.setLevel(logging.INFO)
+        logger.addHandler(RosLogHandler(node))
         run(node)
     except (MsdepthError, ParameterException) as error:
         print(' '.join(str(error).split()), file=sys.stderr)

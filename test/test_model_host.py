@@ -1,0 +1,98 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A model stays available through failures of its runtime."""
+
+from pathlib import Path
+
+import numpy as np
+import oracle
+import pytest
+
+from msdepth_ros.errors import BackendError, ModelError
+from msdepth_ros.estimator import Settings
+from msdepth_ros.model_host import ModelChoice, ModelHost
+
+IMAGE = np.full((480, 640, 3), 100, np.uint8)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def choice(tmp_path: Path) -> ModelChoice:
+    return ModelChoice(str(oracle.write_color_model(tmp_path)), 'onnxruntime')
+
+
+def estimate(host: ModelHost) -> float:
+    frame = host.estimate(IMAGE, 'rgb8', None, Settings())
+    return float(np.nanmedian(frame.depth))
+
+
+def break_runtime(host: ModelHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise BackendError('the device is lost')
+
+    assert host.estimator is not None
+    monkeypatch.setattr(host.estimator.backend, 'run', fail)
+
+
+def test_a_lost_runtime_is_loaded_again_after_a_pause(
+    choice: ModelChoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    host = ModelHost(clock=clock)
+    host.load(choice)
+    expected = oracle.COLOR_OFFSET + 100 * float(oracle.COLOR_WEIGHTS.sum())
+    assert estimate(host) == pytest.approx(expected)
+    break_runtime(host, monkeypatch)
+    with pytest.raises(BackendError, match='the device is lost'):
+        estimate(host)
+    assert host.estimator is None
+    with pytest.raises(BackendError, match=r'the device is lost; next try in 1 s'):
+        estimate(host)
+    clock.now += 1.1
+    assert estimate(host) == pytest.approx(expected)
+
+
+def test_the_pause_doubles_from_failure_to_failure_and_ends_at_a_good_frame(
+    choice: ModelChoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    host = ModelHost(clock=clock)
+    host.load(choice)
+    break_runtime(host, monkeypatch)
+    with pytest.raises(BackendError):
+        estimate(host)
+    model = Path(choice.model)
+    text = model.read_text()
+    model.unlink()
+    for pause in (1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0):
+        clock.now += pause - 0.01
+        with pytest.raises(BackendError, match='next try'):
+            estimate(host)
+        clock.now += 0.02
+        with pytest.raises(ModelError):
+            estimate(host)
+    model.write_text(text)
+    clock.now += 31
+    estimate(host)
+    break_runtime(host, monkeypatch)
+    with pytest.raises(BackendError):
+        estimate(host)
+    clock.now += 1.1
+    estimate(host)
+
+
+def test_without_a_model_it_says_so(choice: ModelChoice) -> None:
+    host = ModelHost()
+    with pytest.raises(BackendError, match='no model is loaded'):
+        estimate(host)
+    host.load(choice)
+    host.unload()
+    assert host.estimator is None
+    with pytest.raises(BackendError, match='no model is loaded'):
+        estimate(host)
