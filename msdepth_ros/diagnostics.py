@@ -51,6 +51,7 @@ def diagnostic_array(
         values['model'] = backend.model.name
         values['backend'] = backend.name
         values['precision'] = backend.precision
+        values |= {f'engine {name}': str(value) for name, value in backend.details.items()}
     values['last error'] = last_error
     status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
     return DiagnosticArray(header=Header(stamp=stamp), status=[status])

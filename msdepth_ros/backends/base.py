@@ -3,6 +3,7 @@
 """What every inference runtime offers the estimator."""
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +23,7 @@ class Backend(ABC):
     precision : 'fp32', 'fp16' or 'int8', the arithmetic that is really used.
     input : uint8 [height, width, 3], the network's image.
     output : float32 [height, width], the network's answer, in the model's own quantity.
+    details : what else is known of the loaded model, for diagnostics.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Backend(ABC):
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        self.details: dict[str, Any] = {}
 
     @abstractmethod
     def run(self) -> None:

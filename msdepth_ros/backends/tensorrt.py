@@ -57,7 +57,6 @@ class TensorRtBackend(Backend):
         self._api = import_tensorrt()
         self._session: TensorRtSession | None = None
         self._cuda = CudaDevice()
-        self.details: dict[str, Any] = {}
         try:
             self._start(precision)
         except BaseException:
