@@ -4,6 +4,7 @@
 
 import hashlib
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def load_model(model: str | Path) -> Model:
     path = _yaml_path(str(model))
     try:
         document = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         reason = ' '.join(str(error).split())
         raise ModelError(f'cannot read the model description {path}: {reason}') from error
     if not isinstance(document, dict):
@@ -132,7 +133,7 @@ class _Reader:
 
     def model(self) -> Model:
         sha256 = self._document.get('sha256')
-        if sha256 is not None and (not isinstance(sha256, str) or len(sha256) != 64):
+        if sha256 is not None and not re.fullmatch('[0-9a-fA-F]{64}', str(sha256)):
             raise self._error('sha256', 'must be 64 hex digits')
         low, high = self._numbers('depth_range', 2)
         if not 0 < low < high:
@@ -148,7 +149,7 @@ class _Reader:
         return Model(
             name=self._text('name'),
             onnx=self._path.parent / self._text('onnx'),
-            sha256=sha256.lower() if sha256 else None,
+            sha256=None if sha256 is None else str(sha256).lower(),
             input_name=self._text('input.name'),
             input_size=(self._size('input.width'), self._size('input.height')),
             channels=self._choice('input.channels', CHANNELS),

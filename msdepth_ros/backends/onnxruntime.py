@@ -76,6 +76,11 @@ class OnnxRuntimeBackend(Backend):
                 f"model {self.model.name}: the ONNX file has no tensor named '{name}', only "
                 f'{", ".join(found)}: correct its name in the YAML'
             )
+        if kind == 'uint8' and len(tensors) > 1:
+            raise ModelError(
+                f'model {self.model.name}: the ONNX file has the inputs {", ".join(found)}, but a '
+                'depth model has one, the image: make the others constants'
+            )
         tensor = found[name]
         fits = len(tensor.shape) == len(shape) and all(
             isinstance(have, str) or have is None or have == want
