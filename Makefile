@@ -61,17 +61,19 @@ $(BIN)/python:
 	  echo "cannot create a virtual environment: apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }
 
 ifdef ROS_DISTRO
+# That ROS 2 was compiled against its own NumPy: stay on the same major version.
+SYSTEM_NUMPY = "numpy<$$($(BIN)/python -c 'import numpy; print(int(numpy.__version__[0]) + 1)')"
+
 $(VENV)/.demo: $(PROJECT) | $(BIN)/python
 	@echo "== adding msdepth_ros to ROS 2 $(ROS_DISTRO) in $(VENV)"
-	numpy=$$($(BIN)/python -c 'import numpy; print(numpy.__version__.split(".")[0])')
-	$(PIP) install "numpy<$$((numpy + 1))" onnxruntime pyyaml tqdm
+	$(PIP) install $(SYSTEM_NUMPY) 'setuptools<80' wheel onnxruntime pyyaml tqdm
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
+# pytest 9 does not load the plugin of ROS 2's launch_testing.
 $(VENV)/.test: $(VENV)/.demo
 	@echo "== adding test tools and torch (a few minutes the first time)"
-	numpy=$$($(BIN)/python -c 'import numpy; print(numpy.__version__.split(".")[0])')
-	$(PIP) install "numpy<$$((numpy + 1))" hypothesis mypy onnx onnxscript pytest ruff torch types-PyYAML
+	$(PIP) install $(SYSTEM_NUMPY) hypothesis mypy onnx onnxscript 'pytest<9' ruff torch types-PyYAML
 	touch $@
 
 $(VENV)/.launch: $(VENV)/.demo
