@@ -30,6 +30,12 @@ TYPES = {
     'camera_info': CameraInfo,
 }
 ASK_AGAIN = 0.1  # seconds
+SERVICES = {
+    'get_state': GetState,
+    'change_state': ChangeState,
+    'get_parameters': GetParameters,
+    'set_parameters': SetParameters,
+}
 TRANSITIONS = {'configure': 1, 'cleanup': 2, 'activate': 3, 'deactivate': 4}
 
 
@@ -63,7 +69,10 @@ class Client:
         self.node.create_subscription(
             DiagnosticArray, '/diagnostics', self._on_diagnostics, _qos(depth=10)
         )
-        self._services: dict[str, Any] = {}
+        self._services = {
+            name: self.node.create_client(kind, f'{namespace}/msdepth/{name}')
+            for name, kind in SERVICES.items()
+        }
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self.node)
         self._thread = threading.Thread(target=self._executor.spin, daemon=True)
@@ -171,27 +180,29 @@ class Client:
     # Services.
 
     def state(self) -> str:
-        """Return the lifecycle state, '' while there is no node."""
-        if not self._service(GetState, 'get_state').service_is_ready():
+        """Return the lifecycle state, '' while the node does not tell."""
+        if not self._services['get_state'].service_is_ready():
             return ''
-        return self._call(GetState, 'get_state', GetState.Request()).current_state.label
+        # A node that has not discovered this client yet answers into the void: ask again.
+        answer = self._answer('get_state', GetState.Request(), timeout=1.0)
+        return answer.current_state.label if answer else ''
 
     def change_state(self, transition: str) -> bool:
         """Ask for a transition; return whether it succeeded."""
         request = ChangeState.Request()
         request.transition.id = TRANSITIONS[transition]
-        return self._call(ChangeState, 'change_state', request).success
+        return self._call('change_state', request).success
 
     def get(self, name: str) -> Any:
         """Return a parameter's value."""
-        response = self._call(GetParameters, 'get_parameters', GetParameters.Request(names=[name]))
+        response = self._call('get_parameters', GetParameters.Request(names=[name]))
         return rclpy.parameter.parameter_value_to_python(response.values[0])
 
     def set(self, name: str, value: Any) -> SetParametersResult:
         """Set a parameter."""
         message = Parameter(name, value=value).to_parameter_msg()
         request = SetParameters.Request(parameters=[message])
-        return self._call(SetParameters, 'set_parameters', request).results[0]
+        return self._call('set_parameters', request).results[0]
 
     @contextmanager
     def parameters(self, values: dict[str, Any]) -> Iterator[None]:
@@ -204,20 +215,17 @@ class Client:
         for name, value in before.items():
             assert self.set(name, value).successful
 
-    def _call(self, kind: Any, name: str, request: Any) -> Any:
-        service = self._service(kind, name)
-        assert service.wait_for_service(PATIENCE), f'no service {name} of the node'
-        done = threading.Event()
-        future = service.call_async(request)
-        future.add_done_callback(lambda _: done.set())
-        assert done.wait(PATIENCE), f'service {name} does not answer'
-        return future.result()
+    def _call(self, name: str, request: Any) -> Any:
+        assert self._services[name].wait_for_service(PATIENCE), f'no service {name} of the node'
+        answer = self._answer(name, request, PATIENCE)
+        assert answer is not None, f'service {name} does not answer'
+        return answer
 
-    def _service(self, kind: Any, name: str) -> Any:
-        if name not in self._services:
-            path = f'{self.namespace}/msdepth/{name}'
-            self._services[name] = self.node.create_client(kind, path)
-        return self._services[name]
+    def _answer(self, name: str, request: Any, timeout: float) -> Any:
+        done = threading.Event()
+        future = self._services[name].call_async(request)
+        future.add_done_callback(lambda _: done.set())
+        return future.result() if done.wait(timeout) else None
 
     # On the executor's thread.
 
