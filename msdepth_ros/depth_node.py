@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lifecycle node: images of one camera in, metric depth and points out."""
 
+import math
 import sys
 import time
 from typing import Any
@@ -19,11 +20,13 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from msdepth_ros.calibration import CalibrationSource
 from msdepth_ros.diagnostics import diagnostic_array
 from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
+from msdepth_ros.estimator import DepthFrame
 from msdepth_ros.messages import image_from_compressed_msg, image_from_msg
 from msdepth_ros.model_host import ModelHost
 from msdepth_ros.outputs import DepthOutputs
 from msdepth_ros.parameters import Parameters
 from msdepth_ros.process import run_node
+from msdepth_ros.scale_calibration import ScaleCalibration
 from msdepth_ros.statistics import Statistics
 from msdepth_ros.stream_monitor import GapMonitor, StampMonitor, describe_publishers
 from msdepth_ros.worker import NewestWorker
@@ -53,6 +56,8 @@ class DepthNode(LifecycleNode):
         self._build_told = 0.0
         self._outputs: DepthOutputs | None = None
         self._last_error = ''
+        self._newest: _Arrival | None = None
+        self._scale_calibration = ScaleCalibration(self, self._options, self._estimate_newest)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # Simulated time may stand still; what watches over the node must not.
         self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
@@ -133,6 +138,7 @@ class DepthNode(LifecycleNode):
         super().destroy_node()
 
     def _unsubscribe(self) -> None:
+        self._newest = None
         self._worker.clear()  # first: the frame at work still asks the subscriptions for names
         self.destroy_timer(self._patience_timer)
         self.destroy_subscription(self._image_subscription)
@@ -186,6 +192,8 @@ class DepthNode(LifecycleNode):
             self._options.values['max_image_age'],
             self.get_parameter('use_sim_time').value,
         )
+        if fate is None:
+            self._newest = message, now
         wanted = self._outputs is not None and self._outputs.wanted()
         if fate is None and wanted and self._worker.put((message, now)):
             fate = 'replaced by a newer image'
@@ -230,22 +238,10 @@ class DepthNode(LifecycleNode):
         outputs = self._outputs
         if outputs is None:
             return
-        compressed = isinstance(message, CompressedImage)
-        decode = image_from_compressed_msg if compressed else image_from_msg
-        image, encoding = decode(message)
         if not self._calibration.announced and started - self._active_since < PATIENCE:
             self._statistics.count('without camera_info')
             return
-        settings = self._options.settings(self._image_subscription.topic_name)
-        try:
-            frame = self._host.estimate(image, encoding, self._calibration.camera, settings)
-        except CalibrationError as error:
-            self.get_logger().warning(
-                f'{self._info_subscription.topic_name}: {error}; until then there is no cloud and '
-                'no metric scale',
-                **_THROTTLE,
-            )
-            frame = self._host.estimate(image, encoding, None, settings)
+        frame = self._estimate(message)
         estimated = time.monotonic()
         outputs.publish(frame, message.header, self._options.values)
         now = time.monotonic()
@@ -260,6 +256,30 @@ class DepthNode(LifecycleNode):
                 'age': age * 1e-9,
             },
         )
+
+    def _estimate(self, message: Image | CompressedImage) -> DepthFrame:
+        compressed = isinstance(message, CompressedImage)
+        decode = image_from_compressed_msg if compressed else image_from_msg
+        image, encoding = decode(message)
+        settings = self._options.settings(self._image_subscription.topic_name)
+        try:
+            return self._host.estimate(image, encoding, self._calibration.camera, settings)
+        except CalibrationError as error:
+            self.get_logger().warning(
+                f'{self._info_subscription.topic_name}: {error}; until then there is no cloud and '
+                'no metric scale',
+                **_THROTTLE,
+            )
+            return self._host.estimate(image, encoding, None, settings)
+
+    def _estimate_newest(self) -> tuple[DepthFrame, str]:
+        """Return the depth of the newest image and its frame_id, on any thread."""
+        message, arrived = self._newest or (None, -math.inf)
+        if message is None or time.monotonic() - arrived > PATIENCE:
+            raise MsdepthError(
+                f'no image came in the last {PATIENCE:.0f} s: start the camera, activate the node'
+            )
+        return self._worker.call(lambda: self._estimate(message)), message.header.frame_id
 
     # Diagnostics, on the executor's thread.
 
