@@ -55,7 +55,9 @@ def camera_from_url(url: str) -> Camera:
         If the URL has another scheme, or the file is no calibration.
     """
     parts = urlparse(url)
-    if parts.scheme not in ('', 'file') or parts.netloc not in ('', 'localhost'):
+    if not parts.scheme:
+        return Camera.from_yaml(url)
+    if parts.scheme != 'file' or parts.netloc not in ('', 'localhost'):
         raise CalibrationError(
             f"camera_info_url '{url}' must be a file:// URL, as file:///home/me/camera.yaml"
         )

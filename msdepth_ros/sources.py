@@ -40,7 +40,6 @@ class ImageSource:
         self._path = Path(path).expanduser()
         self._images: list[Path] = []
         self.rate = 0.0
-        calibration = self._path.with_suffix('.yaml')
         if self._path.is_dir():
             calibration = self._path / 'camera.yaml'
             folder = self._path / 'rgb' if (self._path / 'rgb').is_dir() else self._path
@@ -53,8 +52,10 @@ class ImageSource:
                 )
         elif self._path.suffix.lower() in IMAGE_SUFFIXES and self._path.is_file():
             self._images = [self._path]
+            calibration = self._path.with_suffix('.yaml')
         else:
             self.rate = self._open().get(cv2.CAP_PROP_FPS)
+            calibration = self._path.with_suffix('.yaml')
         self.camera = Camera.from_yaml(calibration) if calibration.is_file() else None
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:

@@ -58,7 +58,9 @@ def test_every_cell_of_the_grid_has_its_place(tmp_path):
 
 def test_two_models_at_once(tmp_path):
     one, two = (
-        OnnxRuntimeBackend(load_model(write_depth_model(tmp_path / str(n), lambda x, y: n + 0 * x)))
+        OnnxRuntimeBackend(
+            load_model(write_depth_model(tmp_path / str(n), lambda x, y, n=n: n + 0 * x))
+        )
         for n in (1, 2)
     )
     two.run()
