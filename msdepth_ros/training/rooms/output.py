@@ -112,7 +112,7 @@ def write_clip(
     frames: Iterable[np.ndarray],
     intrinsics: Intrinsics,
     rate: int = 30,
-    quality: int = 24,
+    quality: int = 22,
 ) -> int:
     """Write an H.264 video and, beside it, its calibration as .yaml; return the number of frames.
 
