@@ -14,7 +14,7 @@ from msdepth_ros.backends.engine_builder import build_engine
 from msdepth_ros.backends.engine_cache import EngineCache, EngineKey
 from msdepth_ros.backends.engine_options import EngineOptions, Progress
 from msdepth_ros.backends.self_check import check_engine
-from msdepth_ros.backends.tensorrt_api import TensorRt, import_tensorrt
+from msdepth_ros.backends.tensorrt_api import TensorRt, check_installed, import_tensorrt
 from msdepth_ros.backends.tensorrt_session import TensorRtSession, count_half_layers
 from msdepth_ros.errors import BackendError
 from msdepth_ros.model import Model
@@ -54,10 +54,11 @@ class TensorRtBackend(Backend):
         super().__init__(model)
         self._options = options or EngineOptions()
         self._progress = progress
-        self._api = import_tensorrt()
         self._session: TensorRtSession | None = None
+        check_installed()
         self._cuda = CudaDevice()
         try:
+            self._api = import_tensorrt()  # takes a second, so only where there is a GPU
             self._start(precision)
         except BaseException:
             self.close()

@@ -9,6 +9,7 @@ shall stay FP32 are named one by one. TensorRT 11 has the old way no more.
 
 import functools
 import importlib
+import importlib.util
 import logging
 import warnings
 from dataclasses import dataclass
@@ -172,7 +173,17 @@ def import_tensorrt() -> TensorRt:
         if flavour == 'tensorrt' and _numbers(version) < OLDEST:
             raise BackendError(f'TensorRT {version} is too old: 8.5 or later is needed')
         return TensorRt(module, flavour, version, MessageLog(module))
-    raise TensorRtMissingError(
+    raise _missing()
+
+
+def check_installed() -> None:
+    """Raise TensorRtMissingError where there is no TensorRT, without the cost of importing it."""
+    if not any(importlib.util.find_spec(name) for name in MODULES):
+        raise _missing()
+
+
+def _missing() -> TensorRtMissingError:
+    return TensorRtMissingError(
         'TensorRT is not installed for this Python: see docs/jetson.md, or set the parameter '
         '`backend` to onnxruntime'
     )

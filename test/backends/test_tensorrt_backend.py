@@ -1,0 +1,437 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The TensorRT backend without a GPU: engines are built for real, and a stand-in runs them.
+
+The stand-in for the GPU computes with ONNX Runtime, so that all around it is the real thing: the
+choice between cache and build, the self-check, the fall-back to FP32 and to the CPU, the errors.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip('onnx')
+pytest.importorskip('tensorrt_rtx_bindings', exc_type=ImportError)
+
+from small_onnx import write_small_model
+
+from msdepth_ros import backends
+from msdepth_ros.backends import create_backend, engine_builder, tensorrt, tensorrt_api
+from msdepth_ros.backends.cuda_errors import TensorRtMissingError
+from msdepth_ros.backends.engine_options import EngineOptions
+from msdepth_ros.backends.onnxruntime import OnnxRuntimeBackend
+from msdepth_ros.backends.self_check import SelfCheck, check_engine, check_images
+from msdepth_ros.backends.tensorrt import TensorRtBackend
+from msdepth_ros.backends.tensorrt_session import TensorRtSession, count_half_layers
+from msdepth_ros.errors import BackendError
+from msdepth_ros.model import Model, load_model
+
+
+class Gpu:
+    """What the stand-in GPU did, and what is to go wrong with it."""
+
+    def __init__(self) -> None:
+        self.open_devices = self.open_sessions = self.builds = 0
+        self.error = {'fp16': 1e-3, 'fp32': 1e-6}  # relative, of the answers
+        self.refuses: Callable[[bytes], bool] = lambda plan: False
+        self.lost = False
+
+
+@pytest.fixture
+def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Gpu]:
+    gpu = Gpu()
+
+    class Device:
+        name, capability, driver, stream = 'Stand-in', 'sm89', '13.0', 0
+
+        def __init__(self) -> None:
+            gpu.open_devices += 1
+            self.is_open = True
+
+        def close(self) -> None:
+            gpu.open_devices -= self.is_open
+            self.is_open = False
+
+    class Session:
+        uses_graph = True
+
+        def __init__(
+            self, api: object, cuda: object, model: Model, plan: bytes, cuda_graph: bool
+        ) -> None:
+            if gpu.refuses(plan):
+                raise BackendError('the engine cannot be loaded: TensorRT says: no')
+            gpu.open_sessions += 1
+            half = len(plan) < 2.8 * model.onnx.stat().st_size  # its size tells its precision
+            self.factor = 1 + gpu.error['fp16' if half else 'fp32']
+            self.reference = OnnxRuntimeBackend(model, 1)
+            self.input, self.output = self.reference.input, self.reference.output
+
+        def run(self) -> None:
+            if gpu.lost:
+                raise BackendError('the GPU failed while running small: launch failed')
+            self.reference.run()
+            self.output *= self.factor
+
+        def layers(self) -> list[dict[str, str]]:
+            return [{'Name': 'a', 'Format': 'Half'}, {'Name': 'b', 'Format': 'Float'}]
+
+        def close(self) -> None:
+            gpu.open_sessions -= 1
+            self.reference.close()
+
+    build = engine_builder.build_engine
+
+    def counted(*arguments: object, **named: object) -> object:
+        gpu.builds += 1
+        return build(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tensorrt, 'CudaDevice', Device)
+    monkeypatch.setattr(tensorrt, 'TensorRtSession', Session)
+    monkeypatch.setattr(tensorrt, 'build_engine', counted)
+    monkeypatch.setattr(backends, '_said', set())
+    yield gpu
+    assert gpu.open_devices == gpu.open_sessions == 0, 'something was left open'
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Model:
+    return load_model(write_small_model(tmp_path))
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> EngineOptions:
+    return EngineOptions(cache_dir=tmp_path / 'engines')
+
+
+def details(model: Model, options: EngineOptions, precision: str = 'fp16') -> dict:
+    backend = TensorRtBackend(model, precision, options)
+    try:
+        return {**backend.details, 'precision': backend.precision, 'device': backend.device}
+    finally:
+        backend.close()
+
+
+def test_builds_once_checks_it_and_then_loads_it(gpu: Gpu, model: Model, options: EngineOptions):
+    first = details(model, options)
+    assert first['origin'] == 'built now'
+    assert first['precision'] == 'fp16'
+    assert first['device'] == 'Stand-in (sm89), TensorRT for RTX 1.7.1.116'
+    assert first['self_check']['passed']
+    assert first['self_check']['mean_error'] == pytest.approx(1e-3, rel=0.01)
+    assert (first['layers'], first['fp16_layers']) == (2, 1)
+    second = details(model, options)
+    assert second['origin'].startswith('cache: ')
+    assert second['self_check'] == first['self_check']
+    assert gpu.builds == 1
+
+
+def test_runs_frames_and_refuses_to_after_close(gpu: Gpu, model: Model, options: EngineOptions):
+    backend = TensorRtBackend(model, 'fp32', options)
+    backend.input[:] = np.random.default_rng(0).integers(0, 256, backend.input.shape)
+    backend.run()
+    assert backend.output.shape == (6, 8)
+    assert np.isfinite(backend.output).all()
+    backend.close()
+    with pytest.raises(BackendError, match='closed'):
+        backend.run()
+    backend.close()
+
+
+def test_an_fp16_engine_that_is_wrong_is_refused_for_fp32(
+    gpu: Gpu, model: Model, options: EngineOptions, caplog: pytest.LogCaptureFixture
+):
+    gpu.error['fp16'] = 0.02
+    for builds in (2, 2):  # the second time both come from the cache, and the verdict with them
+        caplog.clear()
+        facts = details(model, options)
+        assert facts['precision'] == 'fp32'
+        assert facts['fp16_refused'] == '2.00% mean, 2.00% largest'
+        warnings = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+        assert len(warnings) == 1
+        assert 'FP16 engine of small is refused' in warnings[0]
+        assert gpu.builds == builds
+
+
+@pytest.mark.parametrize('error', [0.02, float('nan'), float('inf')])
+def test_an_engine_that_is_wrong_in_fp32_too_is_an_error(
+    gpu: Gpu, model: Model, options: EngineOptions, error: float
+):
+    gpu.error = {'fp16': error, 'fp32': error}
+    with pytest.raises(BackendError, match='FP32 engine of small is refused'):
+        TensorRtBackend(model, 'fp16', options)
+
+
+def test_an_update_can_be_forced(gpu: Gpu, model: Model, options: EngineOptions):
+    details(model, options)
+    details(model, EngineOptions(options.cache_dir, force_update=True))
+    assert gpu.builds == 2
+
+
+def test_a_plan_that_tensorrt_refuses_is_built_again(
+    gpu: Gpu, model: Model, options: EngineOptions, caplog: pytest.LogCaptureFixture
+):
+    details(model, options)
+    refused = [True]  # once
+    gpu.refuses = lambda plan: bool(refused and refused.pop())
+    assert details(model, options)['origin'] == 'built now'
+    assert [m for m in caplog.messages if 'is not used: the engine cannot be loaded' in m]
+
+
+def test_an_engine_built_ahead_of_time_is_checked_at_the_first_start(
+    gpu: Gpu, model: Model, options: EngineOptions
+):
+    from msdepth_ros.backends.engine_ahead import build_into_cache
+
+    _, place = build_into_cache(model, 'fp16', 'sm89', options)
+    sidecar = Path(f'{place}.json')
+    assert 'self_check' not in json.loads(sidecar.read_text())
+    facts = details(model, options)
+    assert facts['origin'] == f'cache: {place}'
+    assert json.loads(sidecar.read_text())['self_check'] == facts['self_check']
+    assert gpu.builds == 0
+
+
+def test_a_folder_that_takes_nothing_is_an_error_in_the_log_and_no_more(
+    gpu: Gpu, model: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    (tmp_path / 'file').write_text('')
+    facts = details(model, EngineOptions(tmp_path / 'file' / 'engines'))
+    assert facts['origin'] == 'built now'
+    errors = [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]
+    assert len(errors) == 1
+    assert 'cannot be kept in' in errors[0]
+    assert 'runs from memory' in errors[0]
+
+
+def test_what_progress_raises_comes_out_and_nothing_stays_open(
+    gpu: Gpu, model: Model, options: EngineOptions
+):
+    def stop(stage: str, fraction: float) -> None:
+        raise KeyboardInterrupt
+
+    for backend in ('tensorrt', 'auto'):
+        with pytest.raises(KeyboardInterrupt):
+            create_backend(model, backend, engine_options=options, progress=stop)
+
+
+def test_a_lost_gpu_is_an_error_and_can_be_closed(gpu: Gpu, model: Model, options: EngineOptions):
+    backend = TensorRtBackend(model, 'fp16', options)
+    gpu.lost = True
+    with pytest.raises(BackendError, match='the GPU failed while running small'):
+        backend.run()
+    backend.close()
+
+
+def test_auto_takes_tensorrt_where_it_works(gpu: Gpu, model: Model, options: EngineOptions):
+    backend = create_backend(model, 'auto', engine_options=options)
+    assert (backend.name, backend.precision) == ('tensorrt', 'fp16')
+    backend.close()
+
+
+@pytest.mark.parametrize(
+    ('error', 'level'),
+    [(BackendError('no driver'), 'WARNING'), (TensorRtMissingError('not installed'), 'INFO')],
+)
+def test_auto_falls_back_to_the_cpu_and_says_so_once(
+    gpu: Gpu,
+    model: Model,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: BackendError,
+    level: str,
+):
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr(tensorrt, 'CudaDevice', fail)
+    caplog.set_level(logging.INFO)
+    for _ in range(3):
+        assert create_backend(model, 'auto').name == 'onnxruntime'
+    said = [r for r in caplog.records if 'running on the CPU' in r.getMessage()]
+    assert [(r.levelname, str(error) in r.getMessage()) for r in said] == [(level, True)]
+    with pytest.raises(type(error), match=str(error)):
+        create_backend(model, 'tensorrt')
+
+
+def test_without_tensorrt_the_gpu_is_not_even_looked_for(
+    gpu: Gpu, model: Model, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tensorrt_api, 'MODULES', ('no_such_module',))
+    with pytest.raises(TensorRtMissingError, match=r'docs/jetson\.md'):
+        create_backend(model, 'tensorrt')
+
+
+def test_the_self_check_measures_relative_errors(model: Model):
+    backend = OnnxRuntimeBackend(model, 1)
+
+    def run() -> None:
+        backend.run()
+        backend.output[0, 0] *= 1.05
+
+    check = check_engine(model, backend.input, backend.output, run)
+    assert check.max_error == pytest.approx(0.05, abs=1e-6)
+    assert check.mean_error == pytest.approx(0.05 / 48, abs=1e-6)
+    assert check.passed
+
+    def run_wrong() -> None:
+        backend.run()
+        backend.output[2, 3] = np.nan
+
+    assert not check_engine(model, backend.input, backend.output, run_wrong).passed
+
+
+@pytest.mark.parametrize(
+    ('mean', 'largest', 'passed'),
+    [(0.0, 0.0, True), (0.01, 0.1, True), (0.011, 0.02, False), (0.001, 0.11, False)],
+)
+def test_the_self_check_has_two_limits(mean: float, largest: float, passed: bool):
+    assert SelfCheck(mean, largest, 4).passed == passed
+
+
+def test_check_images_differ_and_are_always_the_same():
+    first, second = check_images(40, 30), check_images(40, 30)
+    assert len(first) == 4
+    for image, again in zip(first, second):
+        assert image.shape == (30, 40, 3)
+        assert image.dtype == np.uint8
+        assert image.std() > 10
+        np.testing.assert_array_equal(image, again)
+    assert not np.array_equal(first[0], first[-1])
+
+
+def test_half_layers_are_counted_in_details_and_in_names():
+    layers = [{'Inputs': [{'Format/Datatype': 'Half'}]}, {'Inputs': [{'Datatype': 'Float'}]}]
+    assert count_half_layers([*layers, 'conv_fp16', 'conv']) == 2
+
+
+class Memory:
+    """GPU memory of the stand-in driver: an array, and a number for it."""
+
+    def __init__(self, nbytes: int) -> None:
+        self.bytes = np.zeros(nbytes, np.uint8)
+
+    def __int__(self) -> int:
+        return int(self.bytes.ctypes.data)
+
+
+def stand_in_tensorrt(model: Model, **changes: object) -> tensorrt_api.TensorRt:
+    """Return a TensorRT whose one engine answers 7 m; `changes` make it go wrong."""
+    (in_width, in_height), (out_width, out_height) = model.input_size, model.output_size
+    shapes = {'image': (1, in_height, in_width, 3), 'depth': (1, 1, out_height, out_width)}
+    addresses: dict[str, int] = {}
+
+    def set_tensor_address(name: str, address: int) -> bool:
+        addresses[name] = address
+        return name in shapes
+
+    def execute(stream: int) -> bool:
+        assert stream == 42
+        count = out_width * out_height
+        pointer = np.ctypeslib.ctypes.cast(addresses['depth'], FLOATS)
+        np.ctypeslib.as_array(pointer, (count,))[:] = 7.0
+        return bool(changes.get('execute', True))
+
+    context = SimpleNamespace(
+        set_tensor_address=set_tensor_address,
+        execute_async_v3=execute,
+        is_stream_capturable=lambda stream: False,
+    )
+    engine = SimpleNamespace(
+        num_io_tensors=2,
+        get_tensor_name=['image', changes.get('output', 'depth')].__getitem__,
+        get_tensor_mode=lambda name: 'in' if name == 'image' else 'out',
+        get_tensor_dtype=lambda name: 'uint8' if name == 'image' else 'float',
+        get_tensor_shape=lambda name: shapes.get(name, ()),
+        create_execution_context=lambda: None if changes.get('context') else context,
+        create_engine_inspector=lambda: SimpleNamespace(
+            get_engine_information=lambda kind: changes.get('layers', '{"Layers": ["a"]}')
+        ),
+    )
+    module = SimpleNamespace(
+        Runtime=lambda log: SimpleNamespace(
+            deserialize_cuda_engine=lambda plan: engine if plan == b'plan' else None
+        ),
+        TensorIOMode=SimpleNamespace(INPUT='in'),
+        DataType=SimpleNamespace(UINT8='uint8', FLOAT='float'),
+        LayerInformationFormat=SimpleNamespace(JSON='json'),
+    )
+    log = SimpleNamespace(bridge=None, clear=lambda: None, first=lambda: 'no such kernel')
+    return tensorrt_api.TensorRt(module, 'tensorrt_rtx', '1.7', log)  # type: ignore[arg-type]
+
+
+FLOATS = np.ctypeslib.ctypes.POINTER(np.ctypeslib.ctypes.c_float)
+
+
+class HostCuda:
+    """A CudaDevice whose GPU memory is the host's."""
+
+    stream = 42
+
+    def __init__(self) -> None:
+        self.depth = self.waits = 0
+
+    @contextmanager
+    def current(self, what: str = '') -> Iterator[None]:
+        self.depth += 1
+        try:
+            yield
+        finally:
+            self.depth -= 1
+
+    def host_array(self, shape: tuple[int, ...], kind: type) -> np.ndarray:
+        return np.zeros(shape, kind)
+
+    def device_memory(self, nbytes: int) -> Memory:
+        return Memory(nbytes)
+
+    def upload(self, memory: Memory, array: np.ndarray) -> None:
+        memory.bytes[:] = array.view(np.uint8).ravel()
+
+    def download(self, array: np.ndarray, memory: Memory) -> None:
+        assert self.depth
+        array.view(np.uint8).ravel()[:] = memory.bytes
+
+    def wait(self) -> None:
+        self.waits += 1
+
+
+def test_a_session_uploads_runs_and_downloads(model: Model):
+    cuda = HostCuda()
+    session = TensorRtSession(stand_in_tensorrt(model), cuda, model, b'plan')  # type: ignore[arg-type]
+    assert not session.uses_graph  # the context says that it cannot be captured
+    session.output[:] = 0
+    session.run()
+    np.testing.assert_array_equal(session.output, np.full((6, 8), 7.0, np.float32))
+    assert (cuda.depth, cuda.waits) == (0, 2)
+    assert session.layers() == ['a']
+    session.close()
+
+
+@pytest.mark.parametrize(
+    ('plan', 'changes', 'words'),
+    [
+        (b'other', {}, 'cannot be loaded: TensorRT for RTX 1.7 says: no such kernel'),
+        (b'plan', {'context': True}, 'cannot be started: .*no such kernel'),
+        (b'plan', {'output': 'disparity'}, 'not of the model small'),
+        (b'plan', {'execute': False}, 'failed while running small: .*no such kernel'),
+    ],
+)
+def test_a_session_that_cannot_be_is_one_clear_error(
+    model: Model, plan: bytes, changes: dict[str, object], words: str
+):
+    cuda = HostCuda()
+    with pytest.raises(BackendError, match=words):
+        TensorRtSession(stand_in_tensorrt(model, **changes), cuda, model, plan)  # type: ignore[arg-type]
+    assert cuda.depth == 0
+
+
+@pytest.mark.parametrize('text', ['', 'no JSON', '[]', '{}'])
+def test_an_inspector_that_tells_nothing_is_no_error(model: Model, text: str):
+    api = stand_in_tensorrt(model, layers=text)
+    assert TensorRtSession(api, HostCuda(), model, b'plan').layers() == []  # type: ignore[arg-type]
