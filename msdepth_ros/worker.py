@@ -84,5 +84,5 @@ class NewestWorker(Generic[Item]):
             if item is not None:
                 try:
                     self._process(item)
-                except Exception:  # else the thread would end, and `call` wait for ever
-                    _logger.exception('an item was dropped')
+                except Exception as error:  # else the thread would end, and `call` wait for ever
+                    _logger.exception('an item was dropped: %r', error)
