@@ -90,7 +90,7 @@ class TestEndsWithExitCode0:
 
     def test_while_the_model_loads(self, graph, tmp_path, number):
         model = write_slow_model(tmp_path, layers=40)
-        parameters = {'model': str(model), 'threads': 1}
+        parameters = {'model': str(model), 'threads': 1, 'backend': 'onnxruntime'}
         with (
             graph.process('depth_node', parameters) as process,
             graph.client(process) as client,

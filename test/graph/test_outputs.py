@@ -140,6 +140,18 @@ def _sixteen_bit(order, byteorder='<'):
     return chosen.astype(f'{byteorder}u2')
 
 
+def _with_alpha(order):
+    colors = _sixteen_bit(order)
+    return np.concatenate([colors, np.full((*colors.shape[:2], 1), 65535, '<u2')], -1)
+
+
+def _nv24():
+    y, u, v = _yuv()
+    message = image(y, 'nv24')
+    message.data.frombytes(np.stack([u, v], -1).tobytes())
+    return message
+
+
 ALPHA = 255
 RGBA = halves((*LEFT, ALPHA), (*RIGHT, ALPHA))
 COLORED = {
@@ -153,17 +165,23 @@ COLORED = {
     'rgb16': lambda: image(_sixteen_bit((0, 1, 2)), 'rgb16'),
     'bgr16': lambda: image(_sixteen_bit((2, 1, 0)), 'bgr16'),
     'rgb16, big endian': lambda: image(_sixteen_bit((0, 1, 2), '>'), 'rgb16', big_endian=True),
+    'rgba16': lambda: image(_with_alpha((0, 1, 2)), 'rgba16'),
+    'bgra16': lambda: image(_with_alpha((2, 1, 0)), 'bgra16'),
     'bayer_rggb8': lambda: image(_mosaic('rggb'), 'bayer_rggb8'),
     'bayer_bggr8': lambda: image(_mosaic('bggr'), 'bayer_bggr8'),
     'bayer_gbrg8': lambda: image(_mosaic('gbrg'), 'bayer_gbrg8'),
     'bayer_grbg8': lambda: image(_mosaic('grbg'), 'bayer_grbg8'),
     'bayer_rggb16': lambda: image(_mosaic('rggb', np.uint16, 256), 'bayer_rggb16'),
+    'bayer_bggr16': lambda: image(_mosaic('bggr', np.uint16, 256), 'bayer_bggr16'),
+    'bayer_gbrg16': lambda: image(_mosaic('gbrg', np.uint16, 256), 'bayer_gbrg16'),
+    'bayer_grbg16': lambda: image(_mosaic('grbg', np.uint16, 256), 'bayer_grbg16'),
     'yuv422': lambda: image(_packed_yuv(y_first=False), 'yuv422'),
     'uyvy': lambda: image(_packed_yuv(y_first=False), 'uyvy'),
     'yuv422_yuy2': lambda: image(_packed_yuv(y_first=True), 'yuv422_yuy2'),
     'yuyv': lambda: image(_packed_yuv(y_first=True), 'yuyv'),
     'nv12': lambda: _semi_planar('u'),
     'nv21': lambda: _semi_planar('v'),
+    'nv24': lambda: _nv24(),
 }
 GREY_LEFT, GREY_RIGHT = 60, 120
 GREY = {
@@ -172,6 +190,7 @@ GREY = {
     'mono16': lambda: image(
         halves((GREY_LEFT * 256 + 3,), (GREY_RIGHT * 256,), np.uint16), 'mono16'
     ),
+    '16UC1': lambda: image(halves((GREY_LEFT * 256 + 3,), (GREY_RIGHT * 256,), np.uint16), '16UC1'),
     'mono16, big endian': lambda: image(
         halves((GREY_LEFT * 256 + 3,), (GREY_RIGHT * 256,), '>u2'), 'mono16', big_endian=True
     ),
@@ -342,6 +361,27 @@ def test_depth_image_and_cloud_agree_by_the_pinhole_relation(graph, tmp_path):
             found = (normal[0] * x + normal[1] * y + normal[2] * depth)[valid]
             np.testing.assert_allclose(found, distance, atol=tolerance)
         np.testing.assert_allclose(depth, points['z'], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ('rectify', 'distorted', 'matrix'),
+    [('auto', True, 'P'), ('on', False, 'P'), ('off', True, 'P'), ('auto', False, 'K')],
+)
+def test_camera_info_is_of_the_rectified_image(node, rectify, distorted, matrix):
+    """P describes images that are or become rectified; K those taken as they are."""
+    info = camera_info(focal=600.0)
+    info.p[0] = info.p[5] = 550.0
+    info.d = [-0.1, 0.01, 0.0, 0.0, 0.0] if distorted else [0.0] * 5
+    focal = {'K': 600.0, 'P': 550.0}[matrix]
+    with node.parameters({'rectify': rectify}):
+        answer = node.ask(uniform(), info, until=lambda a: a.info.k[0] == focal)
+    assert list(answer.info.d) == []
+    points = points_of(answer.points)
+    slopes = (CELL_U - (WIDTH - 1) / 2) / focal
+    valid = np.isfinite(points['z'])
+    assert valid.mean() > 0.9
+    expected = np.broadcast_to(slopes, valid.shape)[valid]
+    np.testing.assert_allclose((points['x'] / points['z'])[valid], expected, atol=1e-5)
 
 
 def test_network_resolution(node):
