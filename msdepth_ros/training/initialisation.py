@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.hooks import RemovableHandle
 
-_PATCHES = 100  # of each image
+_PATCHES = 100  # of each image, at least
 _ROUNDS = 10
 
 
@@ -67,7 +67,7 @@ def cluster_filters(patches: Tensor, count: int) -> Tensor:
 
     Parameters
     ----------
-    patches : float [N, size].
+    patches : float [N, size], several times as many as filters.
     count : filters wanted.
 
     Returns
@@ -93,11 +93,12 @@ def cluster_filters(patches: Tensor, count: int) -> Tensor:
 def _patches(layer: nn.Conv2d, value: Tensor) -> Tensor:
     """Return random patches of a layer's input, as it sees them: float [N, size]."""
     assert not isinstance(layer.padding, str)
+    each = max(_PATCHES, -(-4 * len(layer.weight) // len(value)))
     kept = []
     for image in value.float():
         columns = functional.unfold(
             image[None], layer.weight.shape[-2:], padding=layer.padding, stride=layer.stride
         )[0].T
-        places = torch.randint(len(columns), (_PATCHES,), device=value.device)
+        places = torch.randint(len(columns), (each,), device=value.device)
         kept.append(columns[places])
     return torch.cat(kept)

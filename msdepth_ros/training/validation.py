@@ -20,7 +20,7 @@ _BATCH = 16
 def validate(
     network: DepthNetwork, frames: Sequence[Frame], maker: ViewMaker, device: torch.device
 ) -> Errors | None:
-    """Return the errors on whole frames at the output's cells, metres at the network's focal length.
+    """Return the errors on whole frames, at the output's cells and the network's focal length.
 
     None where there are no frames. `msdepth_ros.training.evaluation` measures exactly: at the
     image's own size, through the exported file.

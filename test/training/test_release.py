@@ -1,0 +1,72 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`msdepth train`, then `msdepth export`: a model file that says what it is."""
+
+import pytest
+import yaml
+from folders import write_folder
+
+torch = pytest.importorskip('torch', reason='training needs torch')
+pytest.importorskip('onnx', reason='export needs onnx')
+
+from msdepth_ros.cli import main  # noqa: E402
+from msdepth_ros.model import load_model  # noqa: E402
+
+CONFIG = {
+    'name': 'small',
+    'network': {'name': 'eigen2014', 'hidden': 8},
+    'data': {
+        'description': 'ramps',
+        'licence': 'none at all',
+        'blocks': 2,
+        'validation_share': 0.4,
+    },
+    'stages': [{'trains': 'coarse', 'images': 4, 'rate': 1e-4, 'batch': 2}],
+    'seed': 7,
+}
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('training')
+    write_folder(folder / 'set', 5)
+    (folder / 'small.yaml').write_text(yaml.safe_dump(CONFIG))
+    arguments = ['--data', f'{folder}/set', '--out', f'{folder}/run', '--threads', '1']
+    assert main(['train', f'{folder}/small.yaml', *arguments]) == 0
+    return folder
+
+
+def test_exported_model_says_what_it_is(trained, capsys):
+    out = trained / 'engines'
+    arguments = [f'{trained}/run', '--data', f'{trained}/set', '--out', str(out)]
+    assert main(['export', *arguments, '--name', 'first']) == 0
+    assert 'abs_rel' in capsys.readouterr().out
+    model = load_model(out / 'first.yaml')
+    assert model.read_onnx()
+    training = model.document['training']
+    assert (training['data'], training['licence_of_the_data']) == ('ramps', 'none at all')
+    assert training['seed'] == 7
+    assert [(stage['trains'], stage['images']) for stage in training['stages']] == [('coarse', 4)]
+    assert 'features' not in training
+    measured = model.document['measured']
+    assert measured['frames'] == 2
+    assert 'not the official test split' in measured['on']
+    assert 0 < measured['pooled']['rmse'] < 10
+    assert sorted(path.name for path in out.iterdir()) == ['first.onnx', 'first.yaml']
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['export', 'nowhere', '--data', 'set'], 'train first'),
+        (['train', 'nowhere.yaml', '--data', 'set', '--out', 'run'], 'cannot read the training'),
+        (['train', 'small.yaml', '--data', 'nowhere', '--out', 'x'], 'a dataset folder holds'),
+        (['train', 'small.yaml', '--data', 'set', '--out', 'run'], 'continue it with --resume'),
+    ],
+)
+def test_mistakes_are_one_line(trained, capsys, monkeypatch, arguments, message):
+    monkeypatch.chdir(trained)
+    assert main(arguments) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert message in error[-1]
+    assert not any('Traceback' in line for line in error)
