@@ -50,11 +50,17 @@ class CudaDevice:
             version = self._cuda.get_driver_version()
             self.driver = f'{version // 1000}.{version % 1000 // 10}'
             self._context = device.retain_primary_context()
-        with self.current():
-            flags = self._cuda.event_flags
-            self._stream = self._cuda.Stream()
-            # A wait for this event sleeps; waiting for the stream would spin on a core.
-            self._done = self._cuda.Event(int(flags.BLOCKING_SYNC) | int(flags.DISABLE_TIMING))
+        self._stream: Any = None
+        self._done: Any = None
+        try:
+            with self.current():
+                flags = self._cuda.event_flags
+                self._stream = self._cuda.Stream()
+                # A wait for this event sleeps; waiting for the stream would spin on a core.
+                self._done = self._cuda.Event(int(flags.BLOCKING_SYNC) | int(flags.DISABLE_TIMING))
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def stream(self) -> int:
@@ -101,9 +107,9 @@ class CudaDevice:
         """
         try:
             return CudaGraph(self.stream, enqueue)
-        except BackendError as error:
+        except Exception as error:  # of cuda-bindings, which differ between its versions
             _logger.info('no CUDA graph, each frame is enqueued piece by piece: %s', error)
-            # A capture that failed leaves the stream unusable.
+            # A capture that failed can leave the stream unusable.
             self._stream = self._cuda.Stream()
             return None
 
@@ -112,7 +118,7 @@ class CudaDevice:
         if self._context is None:
             return
         with suppress(BackendError), self.current():
-            del self._stream, self._done
+            self._stream = self._done = None
         with suppress(Exception):  # nothing more can be done about a context that is lost
             self._context.detach()
         self._context = None
