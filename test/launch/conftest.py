@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real colcon build, and launch files run from it as a user's shell would."""
 
+import importlib.util
 import os
 import shlex
 import shutil
@@ -106,19 +107,18 @@ Launch = Callable[..., Launched]
 
 
 @pytest.fixture(scope='session')
-def colcon() -> str:
-    """Return colcon's path."""
-    found = shutil.which('colcon', path=f'{Path(sys.executable).parent}:{os.environ["PATH"]}')
-    if not found:
-        pytest.fail('colcon is missing: pip install colcon-common-extensions')
-    return found
+def colcon() -> list[str]:
+    """Return the command of colcon under this Python, which the executables then run under too."""
+    if importlib.util.find_spec('colcon') is None:
+        pytest.fail('colcon is missing: apt install python3-colcon-common-extensions, or pip')
+    return [sys.executable, '-m', 'colcon']
 
 
 @pytest.fixture(scope='session')
-def workspace(colcon: str, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+def workspace(colcon: list[str], tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Build the package with colcon, away from the source tree."""
     folder = tmp_path_factory.mktemp('workspace')
-    command = [colcon, '--log-base', str(folder / 'log'), 'build', '--paths', str(ROOT)]
+    command = [*colcon, '--log-base', str(folder / 'log'), 'build', '--paths', str(ROOT)]
     command += ['--build-base', str(folder / 'build'), '--install-base', str(folder / 'install')]
     built = subprocess.run(command, cwd=folder, text=True, capture_output=True, timeout=300)
     assert built.returncode == 0, built.stdout + built.stderr

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_colcon_knows_the_package_type(colcon):
-    command = [colcon, 'list', '--paths', str(ROOT)]
+    command = [*colcon, 'list', '--paths', str(ROOT)]
     listed = subprocess.run(command, text=True, capture_output=True, check=True).stdout
     name, path, kind = listed.split()
     assert (name, Path(path).resolve(), kind) == ('msdepth_ros', ROOT, '(ros.ament_python)')
