@@ -19,6 +19,7 @@ HELP = 'write the depth of images, folders of images or videos'
 
 _MILLIMETRES = 1000.0
 _MAX_UINT16 = 65535
+_Format = tuple[str, Callable[[Path, DepthFrame], None]]  # how the file's name ends, its writer
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,56 +51,71 @@ def run(arguments: argparse.Namespace) -> int:
     from msdepth_ros.model import load_model
     from msdepth_ros.sources import ImageSource
 
-    writers = _writers(arguments.format)
+    formats = _formats(arguments.format)
     given = Camera.from_yaml(arguments.camera_info) if arguments.camera_info else None
     sources = [ImageSource(path) for path in arguments.inputs]
     model = load_model(arguments.model)
     estimator = DepthEstimator(model, create_backend(model, arguments.backend))
-    try:
-        arguments.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MsdepthError(f'cannot write to {arguments.out}: {error.strerror}') from error
     if given is None and any(source.camera is None for source in sources):
         tqdm.write(
             'no calibration: depth has the scale of the camera that the model was trained for; '
             'give --camera-info for metres, and for ply'
         )
+    inputs = {path.resolve() for source in sources for path in source.files}
     total = sum(len(source) for source in sources)
-    with tqdm(total=total or None, unit='image', disable=None) as progress:
-        for source in sources:
-            for name, image in source:
-                frame = estimator.estimate(image, 'bgr8', given or source.camera)
-                for write in writers:
-                    write(arguments.out / name, frame)
-                progress.update()
+    try:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        with tqdm(total=total or None, unit='image', disable=None) as progress:
+            done: set[str] = set()
+            for source in sources:
+                for name, image in source:
+                    paths = {arguments.out / f'{name}{end}': write for end, write in formats}
+                    _refuse_overwriting(name, done, inputs.intersection(map(Path.resolve, paths)))
+                    frame = estimator.estimate(image, 'bgr8', given or source.camera)
+                    for path, write in paths.items():
+                        write(path, frame)
+                    done.add(name)
+                    progress.update()
+    except OSError as error:
+        raise MsdepthError(f'cannot write {error.filename}: {error.strerror}') from error
     return 0
 
 
-def _writers(formats: str) -> list[Callable[[Path, DepthFrame], None]]:
-    known = {'npy': _write_npy, 'png': _write_png, 'color': _write_color, 'ply': _write_ply}
-    names = [name for name in formats.split(',') if name]
-    unknown = sorted(set(names) - set(known))
-    if unknown or not names:
+def _formats(names: str) -> list[_Format]:
+    wanted = [name for name in names.split(',') if name]
+    if not wanted or not set(wanted) <= set(_FORMATS):
         raise MsdepthError(
-            f"--format '{formats}' must be some of {','.join(known)}, separated by commas"
+            f"--format '{names}' must be some of {','.join(_FORMATS)}, separated by commas"
         )
-    return [known[name] for name in names]
+    return [_FORMATS[name] for name in wanted]
 
 
-def _write_npy(stem: Path, frame: DepthFrame) -> None:
-    np.save(stem.with_name(f'{stem.name}.npy'), frame.full_depth())
+def _refuse_overwriting(name: str, done: set[str], inputs: set[Path]) -> None:
+    if inputs:
+        raise MsdepthError(
+            f'{inputs.pop()} would be overwritten by its own depth: give another folder as --out'
+        )
+    if name in done:
+        raise MsdepthError(
+            f"two images are called '{name}': give each folder its own --out, or rename one"
+        )
 
 
-def _write_png(stem: Path, frame: DepthFrame) -> None:
+def _write_npy(path: Path, frame: DepthFrame) -> None:
+    np.save(path, frame.full_depth())
+
+
+def _write_png(path: Path, frame: DepthFrame) -> None:
     millimetres = np.nan_to_num(frame.full_depth() * _MILLIMETRES).round()
-    _save(stem.with_name(f'{stem.name}.png'), millimetres.clip(0, _MAX_UINT16).astype(np.uint16))
+    millimetres[millimetres > _MAX_UINT16] = 0
+    _save(path, millimetres.astype(np.uint16))
 
 
-def _write_color(stem: Path, frame: DepthFrame) -> None:
-    _save(stem.with_name(f'{stem.name}_color.png'), colorize(frame.full_depth()))
+def _write_color(path: Path, frame: DepthFrame) -> None:
+    _save(path, colorize(frame.full_depth()))
 
 
-def _write_ply(stem: Path, frame: DepthFrame) -> None:
+def _write_ply(path: Path, frame: DepthFrame) -> None:
     if frame.intrinsics is None:
         raise MsdepthError('a point cloud needs a calibration: give --camera-info')
     points = dense_points(point_cloud(frame.depth, frame.intrinsics, frame.colors()))
@@ -112,9 +128,17 @@ def _write_ply(stem: Path, frame: DepthFrame) -> None:
     properties += [f'property uchar {color}' for color in ('red', 'green', 'blue')]
     header = ['ply', 'format binary_little_endian 1.0', f'element vertex {len(vertices)}']
     header += [*properties, 'end_header\n']
-    stem.with_name(f'{stem.name}.ply').write_bytes('\n'.join(header).encode() + vertices.tobytes())
+    path.write_bytes('\n'.join(header).encode() + vertices.tobytes())
 
 
 def _save(path: Path, image: np.ndarray) -> None:
     if not cv2.imwrite(str(path), image):
         raise MsdepthError(f'cannot write {path}: is the disk full?')
+
+
+_FORMATS: dict[str, _Format] = {
+    'npy': ('.npy', _write_npy),
+    'png': ('.png', _write_png),
+    'color': ('_color.png', _write_color),
+    'ply': ('.ply', _write_ply),
+}
