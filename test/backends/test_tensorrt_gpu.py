@@ -67,17 +67,14 @@ def answers(backend: TensorRtBackend | OnnxRuntimeBackend) -> np.ndarray:
 
 def test_memory_goes_to_the_gpu_and_back(gpu: CudaDevice):
     with gpu.current():
-        source, target = (
-            gpu.host_array((480, 640, 3), np.uint8),
-            gpu.host_array((921600,), np.uint8),
-        )
+        source = gpu.host_array((480, 640, 3), np.uint8)
+        target = gpu.host_array((921600,), np.uint8)
         source[:] = np.random.default_rng(0).integers(0, 256, source.shape)
         memory = gpu.device_memory(source.nbytes)
         gpu.upload(memory, source)
         gpu.download(target, memory)
         gpu.wait()
         np.testing.assert_array_equal(source.ravel(), target)
-        del memory, source, target
 
 
 def test_a_graph_copies_what_is_in_the_buffer_when_it_is_launched(gpu: CudaDevice):
@@ -101,7 +98,6 @@ def test_a_graph_copies_what_is_in_the_buffer_when_it_is_launched(gpu: CudaDevic
             gpu.wait()
             assert (target == value).all()
         graph.close()
-        del memory, source, target
 
 
 def test_a_gpu_can_be_opened_by_one_thread_after_another(gpu: CudaDevice):
@@ -115,7 +111,6 @@ def test_a_gpu_can_be_opened_by_one_thread_after_another(gpu: CudaDevice):
                 memory = device.device_memory(array.nbytes)
                 device.upload(memory, array)
                 device.wait()
-                del memory, array
             device.close()
         except BaseException as error:
             failures.append(error)
