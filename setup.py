@@ -62,6 +62,7 @@ setup(
         ],
         # `msdepth train`, `export` and `render`; never needed on a robot.
         'train': [
+            'av',
             'onnx',
             'onnxscript',
             'torch',
