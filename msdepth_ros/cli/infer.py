@@ -77,7 +77,9 @@ def run(arguments: argparse.Namespace) -> int:
                     done.add(name)
                     progress.update()
     except OSError as error:
-        raise MsdepthError(f'cannot write {error.filename}: {error.strerror}') from error
+        raise MsdepthError(
+            f'cannot write {error.filename or arguments.out}: {error.strerror}'
+        ) from error
     return 0
 
 
