@@ -3,6 +3,7 @@
 """The life of a node's process: a clean end on SIGINT and SIGTERM, errors in one line."""
 
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from typing import TypeVar
@@ -43,9 +44,13 @@ def run_node(
 
     0 when `run` returns or a signal ends it; 2, with one line on stderr, when the node refuses its
     parameters.
+
+    SIGINT does what SIGTERM does: rclpy shuts the context down. A KeyboardInterrupt could come in
+    the middle of anything, also of rclpy's C++ code, which turns it into other errors.
     """
     node: AnyNode | None = None
     initialized = False
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # rclpy's handler calls this one too
     try:
         rclpy.init(args=args)
         initialized = True
@@ -57,7 +62,7 @@ def run_node(
     except (MsdepthError, ParameterException) as error:
         print(' '.join(str(error).split()), file=sys.stderr)
         return 2
-    except (KeyboardInterrupt, ExternalShutdownException):
+    except ExternalShutdownException:
         pass
     except Exception:
         if rclpy.ok() or not initialized:
@@ -67,4 +72,5 @@ def run_node(
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+        signal.signal(signal.SIGINT, before)
     return 0
