@@ -14,6 +14,7 @@ from launch import LaunchContext, LaunchDescription
 from launch.action import Action
 from launch.actions import (
     DeclareLaunchArgument,
+    LogInfo,
     OpaqueFunction,
     RegisterEventHandler,
     SetEnvironmentVariable,
@@ -24,10 +25,11 @@ from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from msdepth_ros.camera import Camera
-from msdepth_ros.camera_pose import CameraPose
+from msdepth_ros.camera_pose import OPTICAL_TO_BODY, CameraPose, Quaternion
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.launch_arguments import file_url, flag, positive
+from msdepth_ros.launch_arguments import file_url, flag, mapping, positive
 from msdepth_ros.resources import share_directory
+from msdepth_ros.scale_file import default_scale_file
 from msdepth_ros.transport import transport_environment
 
 CONFIG = share_directory() / 'config'
@@ -49,8 +51,11 @@ ARGUMENTS = {
     'width': ('', 'Image width in pixels that the calibration is for.'),
     'height': ('', 'Image height in pixels that the calibration is for.'),
     'camera_frame': ('camera_optical_frame', "The images' frame_id, for camera_pose and RViz."),
-    'base_frame': ('base_link', "The robot's frame, for camera_pose."),
+    'base_frame': ('', "The robot's frame, for camera_pose and calibrate_scale."),
     'camera_pose': ('', "'x y z roll pitch yaw' of the camera's body (x forward) in base_frame."),
+    'scan_frame': ('', 'Publish this frame, x forward, at camera_frame; and the scan in it.'),
+    'parameters': ('', "More parameters, over params_file: '{depth: {max: 5.0}, threads: 2}'."),
+    'scale_file': ('', 'Where calibrate_scale keeps the scale; read if it exists.'),
     'rviz': ('false', 'Start RViz with config/depth.rviz.'),
     'use_sim_time': ('', 'Take the time from /clock.'),
     'autostart': ('', 'Configure and activate the node at once.'),
@@ -85,7 +90,15 @@ def _start(context: LaunchContext) -> list[Action]:
     clock = {name: value for name, value in flags.items() if name == 'use_sim_time'}
     url, actions = _calibration(given)
     chosen = {'model': given['model'], 'backend': given['backend'], 'camera_info_url': url}
+    chosen |= {'base_frame': given['base_frame'], 'scan.output_frame': given['scan_frame']}
+    scale_file = _scale_file(given)
+    if given['scale_file']:
+        chosen['scale_file'] = str(scale_file)
     texts = {name: ParameterValue(text, value_type=str) for name, text in chosen.items() if text}
+    files = [given['params_file']]
+    if scale_file.is_file():
+        actions.append(LogInfo(msg=f'depth.scale is taken from {scale_file}'))
+        files.append(str(scale_file))
     logger = '.'.join([*filter(None, given['namespace'].split('/')), 'msdepth'])
     actions.append(
         LifecycleNode(
@@ -93,7 +106,7 @@ def _start(context: LaunchContext) -> list[Action]:
             executable='depth_node',
             name='msdepth',
             namespace=given['namespace'],
-            parameters=[given['params_file'], {**flags, **texts}],
+            parameters=[*files, {**mapping('parameters', given['parameters']), **flags, **texts}],
             remappings=remappings,
             ros_arguments=['--log-level', f'{logger}:={given["log_level"]}'],
             output='screen',
@@ -101,6 +114,8 @@ def _start(context: LaunchContext) -> list[Action]:
     )
     if given['camera_pose']:
         actions.append(_camera_pose(given))
+    if given['scan_frame']:
+        actions.append(_scan_frame(given))
     if flag('rviz', given['rviz']):
         actions.append(
             Node(
@@ -143,21 +158,38 @@ def _calibration(given: dict[str, str]) -> tuple[str, list[Action]]:
     return file.as_uri(), [RegisterEventHandler(remove)]
 
 
+def _scale_file(given: dict[str, str]) -> Path:
+    if given['scale_file']:
+        return Path(given['scale_file']).expanduser().absolute()
+    return default_scale_file(f'{given["namespace"]}/msdepth')
+
+
 def _camera_pose(given: dict[str, str]) -> Node:
     pose = CameraPose.parse(given['camera_pose'])
+    base = given['base_frame'] or 'base_link'
+    position, rotation = (pose.x, pose.y, pose.z), pose.optical_rotation()
+    return _transform('msdepth_camera_pose', base, given['camera_frame'], position, rotation)
+
+
+def _scan_frame(given: dict[str, str]) -> Node:
+    frames = given['camera_frame'], given['scan_frame']
+    return _transform('msdepth_scan_frame', *frames, (0.0, 0.0, 0.0), OPTICAL_TO_BODY)
+
+
+def _transform(
+    name: str,
+    parent: str,
+    child: str,
+    position: tuple[float, float, float],
+    rotation: Quaternion,
+) -> Node:
     names = ('--x', '--y', '--z', '--qx', '--qy', '--qz', '--qw')
-    numbers = (pose.x, pose.y, pose.z, *pose.optical_rotation())
-    values = [word for name, number in zip(names, numbers) for word in (name, f'{number:.9f}')]
+    numbers = (f'{number:.9f}' for number in (*position, *rotation))
+    values = [word for pair in zip(names, numbers) for word in pair]
     return Node(
         package='tf2_ros',
         executable='static_transform_publisher',
-        name='msdepth_camera_pose',
-        arguments=[
-            *values,
-            '--frame-id',
-            given['base_frame'],
-            '--child-frame-id',
-            given['camera_frame'],
-        ],
+        name=name,
+        arguments=[*values, '--frame-id', parent, '--child-frame-id', child],
         output='screen',
     )

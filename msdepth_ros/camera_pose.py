@@ -15,6 +15,7 @@ Quaternion = tuple[float, float, float, float]  # x, y, z, w
 
 # From the camera's body to its optical frame: roll -90 degrees, then yaw -90 degrees.
 BODY_TO_OPTICAL: Quaternion = (-0.5, 0.5, -0.5, 0.5)
+OPTICAL_TO_BODY: Quaternion = (0.5, -0.5, 0.5, 0.5)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@
 
 import math
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from msdepth_ros.errors import MsdepthError
 
@@ -55,3 +58,20 @@ def existing(name: str, text: str) -> Path:
 def file_url(name: str, text: str) -> str:
     """Return a URL as it is, and the path of an existing file as a file:// URL."""
     return text if '://' in text else existing(name, text).as_uri()
+
+
+def mapping(name: str, text: str) -> dict[str, Any]:
+    """Return the value of an argument that is a YAML mapping; '' is an empty one.
+
+    Raises
+    ------
+    MsdepthError
+        If it is something else.
+    """
+    try:
+        value = yaml.safe_load(text) if text else {}
+    except yaml.YAMLError:
+        value = None
+    if not isinstance(value, dict):
+        raise MsdepthError(f"{name} is a mapping such as '{{depth: {{max: 5.0}}}}', not '{text}'")
+    return value
