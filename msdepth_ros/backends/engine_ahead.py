@@ -38,7 +38,7 @@ def build_into_cache(
         If there is no TensorRT for RTX, it refuses, or the folder does not take the engine.
     """
     api = import_tensorrt()
-    key = engine_key(api, model, precision, target, '', options.workspace)
+    key = engine_key(api, model, precision, target, '')
     cache = EngineCache(options.cache_dir)
     path = cache.path(key)
     cached = None if options.force_update else cache.load(key)

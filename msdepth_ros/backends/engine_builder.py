@@ -82,6 +82,7 @@ def build_engine(
         graph = prepare_graph(model.read_onnx(), precision)
         _go_on(follow, 'starting TensorRT')
         built = _Build(api, model, precision, follow).run(graph, target, workspace, timing_cache)
+    built.facts['workspace'] = workspace
     built.facts['seconds'] = round(time.monotonic() - began, 2)
     follow.update('done', 1.0)
     _logger.info(

@@ -44,7 +44,6 @@ class EngineKey:
     gpu : the GPU's name; '' for TensorRT for RTX, whose plans fit all GPUs of a capability.
     capability : compute capability, for example 'sm87'.
     input_shape, output_shape : of the engine's tensors.
-    workspace : bytes of scratch memory that the build was allowed.
     format : FORMAT of the program that built it.
     """
 
@@ -57,7 +56,6 @@ class EngineKey:
     capability: str
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
-    workspace: int
     format: int = FORMAT
 
     def fields(self) -> dict[str, Any]:

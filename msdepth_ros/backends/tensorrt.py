@@ -113,7 +113,6 @@ class TensorRtBackend(Backend):
             precision,
             self._cuda.capability,
             '' if self._api.is_rtx else self._cuda.name,
-            self._options.workspace,
         )
         if not self._options.force_update:
             found = self._from_cache(cache, key)
@@ -185,9 +184,7 @@ class TensorRtBackend(Backend):
             self._progress('waiting for another process that builds this engine', 0.0)
 
 
-def engine_key(
-    api: TensorRt, model: Model, precision: str, capability: str, gpu: str, workspace: int
-) -> EngineKey:
+def engine_key(api: TensorRt, model: Model, precision: str, capability: str, gpu: str) -> EngineKey:
     """Return the cache key of a model's engine on a GPU (`gpu` is '' for TensorRT for RTX)."""
     (in_width, in_height), (out_width, out_height) = model.input_size, model.output_size
     return EngineKey(
@@ -200,5 +197,4 @@ def engine_key(
         capability=capability,
         input_shape=(1, in_height, in_width, 3),
         output_shape=(1, 1, out_height, out_width),
-        workspace=workspace,
     )

@@ -28,7 +28,6 @@ KEY = EngineKey(
     capability='sm87',
     input_shape=(1, 24, 32, 3),
     output_shape=(1, 1, 6, 8),
-    workspace=1 << 30,
 )
 PLAN = bytes(range(256)) * 40
 
@@ -65,7 +64,6 @@ OTHERS = {
     'version': '10.7.0',
     'input_shape': (1, 24, 48, 3),
     'output_shape': (1, 1, 6, 12),
-    'workspace': 1 << 20,
     'format': 0,
 }
 OTHER_FILES = {
