@@ -11,7 +11,7 @@ from typing import Any
 from msdepth_ros.backends.build_progress import BuildProgress, heartbeat
 from msdepth_ros.backends.engine_options import PRECISIONS, Progress
 from msdepth_ros.backends.onnx_graph import PreparedGraph, prepare_graph
-from msdepth_ros.backends.tensorrt_api import TensorRt, layer_tensors, network_layers
+from msdepth_ros.backends.tensorrt_api import TensorRt, is_product, layer_tensors, network_layers
 from msdepth_ros.errors import BackendError, ModelError
 from msdepth_ros.model import Model
 
@@ -126,19 +126,18 @@ class _Build:
             config.progress_monitor = monitor
         if target is not None:
             api.set_target(config, target)
-        if not api.is_rtx:
-            config.set_timing_cache(config.create_timing_cache(timing_cache), False)
+        timings = api.attach_timings(config, timing_cache)
         facts = self._check_network(network, graph)
         plan = builder.build_serialized_network(network, config)
         if self._follow.error is not None:
             raise self._follow.error
         if plan is None:
             raise api.error(f'cannot build the engine of {self._model.name}')
-        del parser
+        del parser  # it had to live until here, as had `timings` and `monitor`
         data = bytes(plan)
         self._check_size(data, graph, facts)
-        timings = b'' if api.is_rtx else bytes(config.get_timing_cache().serialize())
-        return BuiltEngine(data, self._precision, facts, timings)
+        measured = b'' if timings is None else bytes(config.get_timing_cache().serialize())
+        return BuiltEngine(data, self._precision, facts, measured)
 
     def _parse(self, network: Any, graph: PreparedGraph) -> Any:
         parser = self._api.module.OnnxParser(network, self._api.log.bridge)
@@ -160,9 +159,7 @@ class _Build:
         width, height = model.output_size
         depth = [network.get_output(i) for i in range(network.num_outputs)]
         self._check_tensor(depth, model.output_name, trt.DataType.FLOAT, (1, 1, height, width))
-        layer_type = trt.LayerType
-        kinds = (layer_type.CONVOLUTION, layer_type.DECONVOLUTION, layer_type.MATRIX_MULTIPLY)
-        products = [layer for layer in network_layers(network) if layer.type in kinds]
+        products = [layer for layer in network_layers(network) if is_product(layer)]
         half = [
             all(tensor.dtype == trt.DataType.HALF for tensor in layer_tensors(layer))
             for layer in products

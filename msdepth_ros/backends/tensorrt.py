@@ -71,8 +71,10 @@ class TensorRtBackend(Backend):
         self._session.run()
 
     def close(self) -> None:
-        """Free the GPU; `input` and `output` must not be used afterwards."""
+        """Free the GPU; `input` and `output` keep what they hold, as copies."""
         if self._session is not None:
+            # Page-locked memory must go before the context does, whoever still reads these.
+            self.input, self.output = self._session.input.copy(), self._session.output.copy()
             with suppress(BackendError):  # of a GPU that is lost already
                 self._session.close()
             self._session = None

@@ -20,6 +20,7 @@ from msdepth_ros.errors import BackendError
 
 MODULES = ('tensorrt', 'tensorrt_rtx', 'tensorrt_rtx_bindings')
 OLDEST = (8, 5)
+PRODUCT_LAYERS = ('CONVOLUTION', 'DECONVOLUTION', 'MATRIX_MULTIPLY', 'FULLY_CONNECTED')
 
 _logger = logging.getLogger(__name__)
 
@@ -74,10 +75,22 @@ class TensorRt:
             return
         config.set_flag(trt.BuilderFlag.FP16)
         config.set_flag(trt.BuilderFlag.PREFER_PRECISION_CONSTRAINTS)
-        for layer in network_layers(network):
-            kept = layer.type in (trt.LayerType.UNARY, trt.LayerType.ELEMENTWISE)
-            if kept and all(tensor.dtype == trt.DataType.FLOAT for tensor in layer_tensors(layer)):
+        layers = network_layers(network)
+        products = [index for index, layer in enumerate(layers) if is_product(layer)]
+        for layer in [*layers[: products[0]], *layers[products[-1] + 1 :]]:
+            if layer.type in (trt.LayerType.UNARY, trt.LayerType.ELEMENTWISE):
                 layer.precision = trt.DataType.FLOAT
+
+    def attach_timings(self, config: Any, timings: bytes) -> Any:
+        """Let a build use and extend a timing cache; return what must live as long as the build.
+
+        TensorRT for RTX has none: it times nothing.
+        """
+        if self.is_rtx:
+            return None
+        cache = config.create_timing_cache(timings) or config.create_timing_cache(b'')
+        config.set_timing_cache(cache, False)
+        return cache
 
     def set_target(self, config: Any, capability: str) -> None:
         """Compile for a compute capability such as 'sm89' instead of this machine's GPU.
@@ -187,6 +200,11 @@ def _missing() -> TensorRtMissingError:
         'TensorRT is not installed for this Python: see docs/jetson.md, or set the parameter '
         '`backend` to onnxruntime'
     )
+
+
+def is_product(layer: Any) -> bool:
+    """Return whether a layer is a convolution or a matrix product."""
+    return layer.type.name in PRODUCT_LAYERS
 
 
 def network_layers(network: Any) -> list[Any]:

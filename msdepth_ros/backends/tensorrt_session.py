@@ -79,12 +79,13 @@ class TensorRtSession:
             return []
 
     def close(self) -> None:
-        """Free what the session holds on the GPU; `input` and `output` go with their last user."""
+        """Free the engine and all memory; `input` and `output` go with their last user."""
         with self._cuda.current():
             if self._graph is not None:
                 self._graph.close()
                 self._graph = None
-            del self._context, self._engine, self._runtime, self._image, self._depth
+            del self._context, self._engine, self._runtime
+            del self._image, self._depth, self.input, self.output
 
     def _allocate(self) -> None:
         width, height = self._model.input_size

@@ -37,7 +37,6 @@ VARIABLES = {
     'context': 'IExecutionContext',
     '_context': 'IExecutionContext',
     'inspector': 'EngineInspector',
-    'layer_type': 'LayerType',
     'get_error': 'ParserError',
     'get_timing_cache': 'ITimingCache',
 }
@@ -270,3 +269,58 @@ def test_each_known_error_comes_with_its_remedy(words: str, remedy: str):
     text = cuda_remedy(words)
     assert remedy.lower() in text.lower()
     assert bool(text) == bool(remedy)
+
+
+def weakly_typed(kinds: list[str]) -> tuple[types.SimpleNamespace, types.SimpleNamespace, list]:
+    """Return a TensorRT 8 module, a network of these layers, and the flags that are set."""
+    enum = {kind: types.SimpleNamespace(name=kind) for kind in {*kinds, 'UNARY', 'ELEMENTWISE'}}
+    layers = [types.SimpleNamespace(type=enum[kind], precision='any') for kind in kinds]
+    network = types.SimpleNamespace(num_layers=len(layers), get_layer=layers.__getitem__)
+    module = types.SimpleNamespace(
+        BuilderFlag=types.SimpleNamespace(
+            FP16='fp16', TF32='tf32', PREFER_PRECISION_CONSTRAINTS='prefer'
+        ),
+        LayerType=types.SimpleNamespace(**enum),
+        DataType=types.SimpleNamespace(FLOAT='float'),
+    )
+    return module, network, layers
+
+
+@pytest.mark.parametrize(
+    ('version', 'precision', 'set_flags', 'cleared'),
+    [
+        ('8.6.1', 'fp16', ['fp16', 'prefer'], []),
+        ('8.6.1', 'fp32', [], ['tf32']),
+        ('10.3.0', 'fp16', [], []),
+        ('11.4.0', 'fp32', [], ['tf32']),
+    ],
+)
+def test_before_10_flags_make_it_fp16_and_name_what_stays_fp32(
+    version: str, precision: str, set_flags: list[str], cleared: list[str]
+):
+    kinds = ['ELEMENTWISE', 'CONVOLUTION', 'ELEMENTWISE', 'MATRIX_MULTIPLY', 'SHUFFLE', 'UNARY']
+    module, network, layers = weakly_typed(kinds)
+    was_set: list[str] = []
+    was_cleared: list[str] = []
+    config = types.SimpleNamespace(set_flag=was_set.append, clear_flag=was_cleared.append)
+    log = types.SimpleNamespace()
+    api = tensorrt_api.TensorRt(module, 'tensorrt', version, log)  # type: ignore[arg-type]
+    api.set_precision(config, network, precision)
+    assert (was_set, was_cleared) == (set_flags, cleared)
+    kept = [layer.precision for layer in layers]
+    expected = ['float', 'any', 'any', 'any', 'any', 'float']
+    assert kept == (expected if set_flags else ['any'] * 6)
+
+
+def test_a_timing_cache_that_is_damaged_is_begun_anew():
+    attached: list[object] = []
+    config = types.SimpleNamespace(
+        create_timing_cache=lambda data: None if data == b'damaged' else f'cache {data!r}',
+        set_timing_cache=lambda cache, ignore: attached.append((cache, ignore)),
+    )
+    api = tensorrt_api.TensorRt(None, 'tensorrt', '10.3.0', None)  # type: ignore[arg-type]
+    assert api.attach_timings(config, b'damaged') == "cache b''"
+    assert attached == [("cache b''", False)]
+    assert api.attach_timings(config, b'good') == "cache b'good'"
+    rtx = tensorrt_api.TensorRt(None, 'tensorrt_rtx', '1.7', None)  # type: ignore[arg-type]
+    assert rtx.attach_timings(config, b'good') is None
