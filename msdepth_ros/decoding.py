@@ -103,9 +103,14 @@ def decode_compressed(data: Any) -> tuple[np.ndarray, str]:
         image = cv2.imdecode(encoded, flags)
     except cv2.error:
         image = None
-    if image is None:
+    if image is None or _is_truncated_jpeg(encoded.tobytes()):
         raise ImageError(f'the compressed image of {encoded.size} bytes is damaged')
     return image, 'mono8' if image.ndim == 2 else 'bgr8'
+
+
+def _is_truncated_jpeg(data: bytes) -> bool:
+    """Return whether a JPEG lacks its end mark, padding aside; older OpenCV makes up the rest."""
+    return data[:2] == b'\xff\xd8' and b'\xff\xd9' not in data.rstrip(b'\0')[-1024:]
 
 
 def _announced_size(head: memoryview) -> tuple[int, int] | None:

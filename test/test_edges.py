@@ -206,3 +206,13 @@ def test_upsampling_leaves_its_input_alone():
     before = depth.copy()
     Upsampler(cells, size)(depth, THRESHOLD, RANGE)
     np.testing.assert_array_equal(depth, before)
+
+
+@pytest.mark.parametrize(('ratio', 'bridged'), [(1.14, True), (1.16, False)])
+def test_a_jump_is_a_ratio_of_depths(ratio, bridged):
+    cells, size = GRIDS[0]
+    depth = np.ones((55, 74), np.float32)
+    depth[:, 40:] = ratio
+    between = Upsampler(cells, size)(depth, THRESHOLD, RANGE)
+    between = between[(between > 1.001) & (between < ratio - 0.001)]
+    assert (between.size > 0) == bridged

@@ -330,3 +330,20 @@ def test_without_calibration_there_are_no_intrinsics(model):
     assert input_map.intrinsics is None
     assert input_map.focal is None
     assert input_map.seen.all()
+
+
+def test_the_fold_of_a_lens_is_about_its_own_axis_not_that_of_the_rectified_image(model):
+    k = (80.0, 0, 319.5, 0, 80.0, 239.5, 0, 0, 1)
+    p = (80.0, 0, 319.5, 0, 0, 80.0, 239.5, 0, 0, 0, 1, 0)
+    r = cv2.Rodrigues(np.array([0.0, 0.4, 0.0]))[0]
+    flat = tuple(float(number) for number in r.ravel())
+    camera = Camera(640, 480, k, (-0.35, 0, 0, 0, 0), 'plumb_bob', flat, p)
+    input_map = InputMap(model, (640, 480), camera, rectify=True)
+    i, j = np.meshgrid(5 + 4 * np.arange(74), 5 + 4 * np.arange(55))
+    u, v = (i + 0.5) * 640 / 304 - 0.5, (j + 0.5) * 480 / 228 - 0.5
+    rays = np.stack([(u - 319.5) / 80, (v - 239.5) / 80, np.ones_like(u)], axis=-1)
+    x, y, z = np.moveaxis(np.linalg.solve(r, rays[..., None])[..., 0], -1, 0)  # in the raw camera
+    angle, fold = np.arctan2(np.hypot(x, y), z), np.arctan(0.976)
+    assert input_map.seen[angle < fold - 0.05].all()
+    assert not input_map.seen[angle > fold + 0.05].any()
+    assert input_map.seen.sum() > 200
