@@ -21,7 +21,7 @@ endif
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
-.PHONY: help demo test lint test-launch test-gpu bench-gpu clean
+.PHONY: help demo test lint test-launch test-gpu bench-gpu bench-geometry clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -49,6 +49,9 @@ test-gpu:  ## run the tests that need an NVIDIA GPU
 
 bench-gpu:  ## measure TensorRT against what else there is: OUT=dir
 	@PYTHONPATH=. $(GPU_PYTHON) bench/gpu.py --out "$(OUT)/bench_gpu.json" $(ARGS)
+
+bench-geometry: $(VENV)/.demo  ## measure everything but the network on one core: ARGS='--runs 50'
+	@PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python bench/geometry.py $(ARGS)
 
 clean:  ## remove what was built, environments included
 	rm -rf .venv .venv-* build install log *.egg-info .pytest_cache .ruff_cache .mypy_cache
