@@ -3,6 +3,7 @@
 """What colcon makes of the package."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,3 +62,35 @@ def test_installed_command_line_runs_outside_the_source_tree(workspace, tmp_path
     assert done.returncode == 0, done.stderr
     assert 'infer' in done.stdout
     assert 'demo' in done.stdout
+
+
+def test_pip_installs_code_scripts_and_share_files(tmp_path):
+    """`pip install .` of a copy, for pip builds inside the source tree."""
+    source, prefix = tmp_path / 'source', tmp_path / 'prefix'
+    ignored = shutil.ignore_patterns('.*', 'build', 'install', 'log', 'out', 'runs', '*.egg-info')
+    shutil.copytree(ROOT, source, ignore=ignored)
+    command = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--no-build-isolation']
+    command += ['--disable-pip-version-check', '--prefix', str(prefix), str(source)]
+    installed = subprocess.run(command, text=True, capture_output=True)
+    assert installed.returncode == 0, installed.stderr
+    (site,) = prefix.glob('**/site-packages')
+    for name in ('depth_node', 'camera_player', 'msdepth'):
+        assert os.access(site.parents[2] / 'bin' / name, os.X_OK)
+    program = (
+        'from msdepth_ros.resources import share_directory; from msdepth_ros.sources import '
+        'DEFAULT_CLIP; print(share_directory(), DEFAULT_CLIP)'
+    )
+    found = subprocess.run(
+        [sys.executable, '-c', program],
+        text=True,
+        capture_output=True,
+        cwd=tmp_path,
+        env={**os.environ, 'PYTHONPATH': str(site)},
+    )
+    assert found.returncode == 0, found.stderr
+    share, clip = map(Path, found.stdout.split())
+    assert share == site.parents[2] / 'share' / 'msdepth_ros'
+    assert (share / 'launch' / 'depth.launch.py').is_file()
+    assert (share / 'config' / 'depth.yaml').is_file()
+    assert site in clip.parents
+    assert clip.is_file()
