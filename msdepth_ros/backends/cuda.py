@@ -6,6 +6,7 @@ The device's primary context is retained, not a new one made: TensorRT works in 
 current only while it is used, on the one thread that opened the device.
 """
 
+import ctypes
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ import numpy as np
 
 from msdepth_ros.backends.cuda_errors import TensorRtMissingError, cuda_remedy
 from msdepth_ros.errors import BackendError
+
+LIBRARY = 'libcuda.so.1'  # the driver's
 
 _logger = logging.getLogger(__name__)
 
@@ -119,8 +122,11 @@ class CudaDevice:
             return
         with suppress(BackendError), self.current():
             self._stream = self._done = None
+        before = _driver_context()
         with suppress(Exception):  # nothing more can be done about a context that is lost
             self._context.detach()
+        if _driver_context() != before:  # pycuda pushes it to detach it, and leaves it there
+            ctypes.CDLL(LIBRARY).cuCtxPopCurrent_v2(ctypes.byref(ctypes.c_void_p()))
         self._context = None
 
     @contextmanager
@@ -173,6 +179,14 @@ class CudaGraph:
         if code != self._driver.CUresult.CUDA_SUCCESS:
             raise BackendError(f'CUDA graph: {code.name}{cuda_remedy(code.name.replace("_", " "))}')
         return tuple(values)
+
+
+def _driver_context() -> int | None:
+    """Return the driver's current context of this thread, None if there is none to be known."""
+    context = ctypes.c_void_p()
+    with suppress(OSError):
+        ctypes.CDLL(LIBRARY).cuCtxGetCurrent(ctypes.byref(context))
+    return context.value
 
 
 def _import_pycuda() -> Any:
