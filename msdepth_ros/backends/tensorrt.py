@@ -129,6 +129,7 @@ class TensorRtBackend(Backend):
                 self._api,
                 self.model,
                 precision,
+                target=self._api.target_of(self._cuda.capability),
                 workspace=self._options.workspace,
                 timing_cache=cache.load_timings(key),
                 progress=self._progress,

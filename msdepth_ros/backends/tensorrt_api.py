@@ -112,6 +112,11 @@ class TensorRt:
         config.num_compute_capabilities = 1
         config.set_compute_capability(known[capability.upper()], 0)
 
+    def target_of(self, capability: str) -> str | None:
+        """Return the target to build for on such a GPU; None = as TensorRT sees fit."""
+        known = self.is_rtx and capability.upper() in self.module.ComputeCapability.__members__
+        return capability if known else None
+
     def can_capture(self, context: Any, stream: int) -> bool:
         """Whether the context's work on a stream can become a CUDA graph."""
         return not self.is_rtx or bool(context.is_stream_capturable(stream))
