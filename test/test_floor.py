@@ -3,6 +3,7 @@
 """The floor's height is measured within 1 %, or refused with numbers."""
 
 import math
+import random
 
 import numpy as np
 import pytest
@@ -111,3 +112,34 @@ def test_noise_has_no_floor():
     rng = np.random.default_rng(5)
     with pytest.raises(FloorError, match='too little floor'):
         fit_floor(cloud(rng.uniform(0.3, 8, (HEIGHT, WIDTH))), up_from_pitch(0.3))
+
+
+def test_floors_of_rendered_rooms_with_furniture_and_ten_percent_outliers():
+    """Rooms of the renderer, wherever two fifths of the picture are bare floor."""
+    torch = pytest.importorskip('torch', reason='rendering needs torch')
+    from msdepth_ros.training.rooms import Pose, from_fov, random_scene
+    from msdepth_ros.training.rooms.geometry import trace
+    from msdepth_ros.training.rooms.render import pixel_rays
+
+    film = from_fov(WIDTH, HEIGHT, 60)
+    v, u = (torch.from_numpy(grid.ravel()).float() for grid in np.mgrid[:HEIGHT, :WIDTH])
+    rays = np.stack([(u - film.cx) / film.fx, (v - film.cy) / film.fy, torch.ones(len(u))], axis=-1)
+    measured = 0
+    for seed in range(24):
+        draw = random.Random(seed)
+        scene = random_scene(draw, 'room')
+        length, width, _ = scene.size
+        height, pitch = draw.uniform(0.3, 1.2), draw.uniform(0.15, 0.6)
+        pose = Pose.look((length / 2, width / 2, height), draw.uniform(-3, 3), -pitch)
+        depth = trace(scene.primitives, pose.position[None], pixel_rays(pose, u, v, film))[
+            0
+        ].numpy()
+        up = up_from_pitch(pitch)
+        bare = np.abs(depth * (rays @ up) + height) < 0.005
+        if bare.mean() < 0.4:
+            continue
+        factor = draw.uniform(0.5, 2)
+        points = rays * (spoiled(depth, seed, noise=0.01) / factor)[:, None]
+        assert height / fit_floor(points, up).height == pytest.approx(factor, rel=0.01), seed
+        measured += 1
+    assert measured >= 5
