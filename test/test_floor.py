@@ -121,6 +121,7 @@ def test_floors_of_rendered_rooms_with_furniture_and_ten_percent_outliers():
     from msdepth_ros.training.rooms.geometry import trace
     from msdepth_ros.training.rooms.render import pixel_rays
 
+    torch.set_num_threads(1)
     film = from_fov(WIDTH, HEIGHT, 60)
     v, u = (torch.from_numpy(grid.ravel()).float() for grid in np.mgrid[:HEIGHT, :WIDTH])
     rays = np.stack([(u - film.cx) / film.fx, (v - film.cy) / film.fy, torch.ones(len(u))], axis=-1)
