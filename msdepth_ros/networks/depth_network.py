@@ -29,6 +29,25 @@ class Supervised:
     features: tuple[Tensor, ...]
 
 
+@dataclass(frozen=True)
+class Readout:
+    """A linear answer: ``log depth = mean + maps.T @ (projection @ features + offset)``.
+
+    Attributes
+    ----------
+    projection : float [rank, size], from the flattened deepest feature map.
+    offset : float [rank]; with it each of the `rank` numbers has zero mean and unit deviation.
+    maps : float [rank, cells].
+    mean : float [cells], ln metres.
+
+    """
+
+    projection: Tensor
+    offset: Tensor
+    maps: Tensor
+    mean: Tensor
+
+
 class DepthNetwork(nn.Module, ABC):
     """An image in, maps of log depth out, trained in one or more stages.
 
@@ -73,6 +92,12 @@ class DepthNetwork(nn.Module, ABC):
     @abstractmethod
     def plain_layers(self) -> list[nn.Conv2d | nn.Linear]:
         """Return the layers that a ReLU follows with no normalisation between."""
+
+    readout_rank: int = 0  # largest rank of a readout that the network can start from; 0: none
+
+    def set_readout(self, readout: Readout) -> None:
+        """Set the weights behind the features so that the coarsest answer is the readout's."""
+        raise NotImplementedError
 
     @abstractmethod
     def set_mean_log_depth(self, mean: Tensor) -> None:

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msdepth_ros.camera import Grid
-from msdepth_ros.networks.depth_network import DepthNetwork, Supervised
+from msdepth_ros.networks.depth_network import DepthNetwork, Readout, Supervised
 
+_COPIES = 4  # units that share a direction of a readout
 _COARSE_SHIFT = 3.0  # log depths are above -3 (5 cm): shifted by it they pass a ReLU unharmed
 
 
@@ -148,6 +149,27 @@ class Eigen2014(DepthNetwork):
         """Return every layer that a ReLU follows, but for the fine network's mixing one."""
         layers = [layer for layer in self.coarse.convolutions if isinstance(layer, nn.Conv2d)]
         return [*layers, self.coarse.full, self.fine.edges]
+
+    @property
+    def readout_rank(self) -> int:  # type: ignore[override]
+        """Return the largest rank of a readout that the full layers can hold."""
+        return self.coarse.full.out_features // (2 * _COPIES)
+
+    @torch.no_grad()
+    def set_readout(self, readout: Readout) -> None:
+        """Let the full layers answer the readout: x = relu(x) - relu(-x), in several copies.
+
+        Copies, each of which answers its share, make little of the units that dropout drops.
+        """
+        full, last = self.coarse.full, self.coarse.map
+        used = 2 * _COPIES * len(readout.projection)
+        signed = torch.cat([readout.projection, -readout.projection])
+        full.weight[:used] = signed.repeat(_COPIES, 1)
+        full.bias[:used] = torch.cat([readout.offset, -readout.offset]).repeat(_COPIES)
+        last.weight[:, :used] = torch.cat([readout.maps, -readout.maps]).repeat(_COPIES, 1).T
+        last.weight[:, :used] /= _COPIES
+        last.weight[:, used:] = 0
+        last.bias.copy_(readout.mean)
 
     @torch.no_grad()
     def set_mean_log_depth(self, mean: Tensor) -> None:

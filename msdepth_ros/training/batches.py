@@ -26,6 +26,11 @@ class Batch:
     log_depth: Tensor
     valid: Tensor
 
+    def split(self, size: int) -> 'list[Batch]':
+        """Return the batch in parts of `size` views, the last may be smaller."""
+        parts = (each.split(size) for each in (self.image, self.log_depth, self.valid))
+        return [Batch(*part) for part in zip(*parts, strict=True)]
+
 
 class Batches:
     """Draws batches from frames kept in memory.

@@ -60,6 +60,9 @@ class Stage:
     optimiser : 'adamw' or 'sgd' (Nesterov momentum 0.9).
     depth_weight, features_weight : weights of the depth loss and of the encoder's features
         (see `FeatureTeacher`).
+    readout : penalty with which the weights behind the features are fitted to the data in closed
+        form before the stage begins (see `fit_readout`); 0: they stay.
+    readout_views : views of each frame that they are fitted to.
 
     """
 
@@ -72,6 +75,8 @@ class Stage:
     optimiser: str = 'adamw'
     depth_weight: float = 1.0
     features_weight: float = 0.0
+    readout: float = 0.0
+    readout_views: int = 2
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from msdepth_ros.training.checkpoint import load_checkpoint
 from msdepth_ros.training.config import Config, from_document
 from msdepth_ros.training.datasets import open_dataset, split_in_blocks
 from msdepth_ros.training.evaluation import Evaluation, evaluate
-from msdepth_ros.training.trainer import CHECKPOINT, create_network_of
+from msdepth_ros.training.stage import CHECKPOINT
+from msdepth_ros.training.trainer import create_network_of
 
 
 def release(run: Path, data: Path, out: Path, name: str | None) -> tuple[Path, Evaluation]:

@@ -23,7 +23,7 @@ from msdepth_ros.training.config import Config, Data, Stage  # noqa: E402
 from msdepth_ros.training.datasets import DatasetFolder  # noqa: E402
 from msdepth_ros.training.trainer import Trainer  # noqa: E402
 
-COARSE = Stage('coarse', images=16, rate=1e-3, batch=4, warm_up=4)
+COARSE = Stage('coarse', images=16, rate=1e-3, batch=4, warm_up=4, readout=0.5)
 FINE = Stage('fine', images=8, rate=1e-3, batch=4, warm_up=0)
 CONFIG = Config(
     name='small',
@@ -42,7 +42,7 @@ def tiny_network():
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(networks, 'NETWORKS', {**networks.NETWORKS, 'tiny': Tiny})
+        patch.setattr(networks, 'NETWORKS', {**networks.NETWORKS, 'tiny': Tiny, 'unread': Unread})
         yield
     torch.set_num_threads(before)
 
@@ -50,6 +50,10 @@ def tiny_network():
 @pytest.fixture(scope='module')
 def dataset(tmp_path_factory):
     return DatasetFolder(write_folder(tmp_path_factory.mktemp('data') / 'set', 10))
+
+
+class Unread(Tiny):
+    readout_rank = 0
 
 
 def log_of(out):
@@ -79,7 +83,7 @@ def test_loop_logs_validates_and_checkpoints(whole):
 
 
 def test_it_learns(dataset, tmp_path):
-    stage = dataclasses.replace(COARSE, images=960, rate=1e-2, batch=8)
+    stage = dataclasses.replace(COARSE, images=960, rate=1e-2, batch=8, readout=0.0)
     plain = dataclasses.replace(
         CONFIG, stages=(stage,), augmentation=Augmentation(), averaging=0.8, validate_every=480
     )
@@ -90,7 +94,7 @@ def test_it_learns(dataset, tmp_path):
 
 @pytest.mark.parametrize('stop', [2, 4, 6])
 def test_resumed_training_is_the_uninterrupted_one(dataset, whole, tmp_path, monkeypatch, stop):
-    from msdepth_ros.training import trainer
+    from msdepth_ros.training import stage
 
     saves = []
 
@@ -100,7 +104,7 @@ def test_resumed_training_is_the_uninterrupted_one(dataset, whole, tmp_path, mon
         if len(saves) == stop // 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(trainer, 'save_checkpoint', save_and_stop)
+    monkeypatch.setattr(stage, 'save_checkpoint', save_and_stop)
     with pytest.raises(KeyboardInterrupt):
         Trainer(CONFIG, dataset, tmp_path).run(resume=False)
     monkeypatch.undo()
@@ -109,6 +113,16 @@ def test_resumed_training_is_the_uninterrupted_one(dataset, whole, tmp_path, mon
     assert log_of(tmp_path)[-1] == log_of(out)[-1]
     for name, value in expected.state_dict().items():
         assert torch.equal(network.state_dict()[name], value), name
+
+
+def test_readout_is_a_better_start(dataset, tmp_path):
+    losses = []
+    for readout in (0.0, 0.01):
+        stage = dataclasses.replace(COARSE, images=8, rate=1e-9, readout=readout, readout_views=3)
+        plain = dataclasses.replace(CONFIG, stages=(stage,), augmentation=Augmentation())
+        Trainer(plain, dataset, tmp_path / str(readout)).run(resume=False)
+        losses.append(log_of(tmp_path / str(readout))[0]['loss']['depth'])
+    assert losses[1] < 0.8 * losses[0]
 
 
 def test_the_papers_network_trains_in_both_stages(dataset, tmp_path):
@@ -165,6 +179,7 @@ def test_loss_that_is_not_a_number_stops_with_the_batch_saved(dataset, tmp_path)
     [
         ({'network': {'name': 'vgg'}}, 'no network is called'),
         ({'stages': (dataclasses.replace(COARSE, trains='joint'),)}, 'one of coarse, fine'),
+        ({'network': {'name': 'unread'}}, 'no readout'),
         ({'stages': (dataclasses.replace(COARSE, optimiser='adam'),)}, 'must be adamw or sgd'),
     ],
 )

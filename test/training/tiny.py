@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from msdepth_ros.camera import Grid
-from msdepth_ros.networks.depth_network import DepthNetwork, Supervised
+from msdepth_ros.networks.depth_network import DepthNetwork, Readout, Supervised
 
 
 class Tiny(DepthNetwork):
@@ -45,6 +45,13 @@ class Tiny(DepthNetwork):
 
     def plain_layers(self) -> list[nn.Conv2d | nn.Linear]:
         return [self.encode]
+
+    readout_rank = 5
+
+    @torch.no_grad()
+    def set_readout(self, readout: Readout) -> None:
+        self.coarse.weight.copy_(readout.maps.T @ readout.projection)
+        self.coarse.bias.copy_(readout.mean + readout.maps.T @ readout.offset)
 
     def set_mean_log_depth(self, mean: Tensor) -> None:
         with torch.no_grad():
