@@ -27,7 +27,7 @@ from msdepth_ros.outputs import DepthOutputs
 from msdepth_ros.parameters import Parameters
 from msdepth_ros.process import run_node
 from msdepth_ros.scale_calibration import ScaleCalibration
-from msdepth_ros.statistics import Statistics
+from msdepth_ros.statistics import FAILED, MALFORMED, Statistics
 from msdepth_ros.stream_monitor import GapMonitor, StampMonitor, describe_publishers
 from msdepth_ros.worker import NewestWorker
 
@@ -99,6 +99,7 @@ class DepthNode(LifecycleNode):
         self._stamps = StampMonitor()
         self._gaps = GapMonitor()
         self._active_since = time.monotonic()
+        self._received_before = self._statistics.snapshot().counts.get('received', 0)
         self._info_subscription = self.create_subscription(
             CameraInfo, 'camera_info', self._on_camera_info,
             QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT),
@@ -182,9 +183,9 @@ class DepthNode(LifecycleNode):
         if lost:
             self.get_logger().warning(
                 f'{self._image_subscription.topic_name}: {lost:.0%} of the images are lost between '
-                'the camera and this node, by their camera_info. If both use Fast DDS, start the '
-                "camera's driver with FASTRTPS_DEFAULT_PROFILES_FILE set to "
-                'share/msdepth_ros/config/fastdds.xml too'
+                'the camera and this node, by their camera_info: either this machine is too busy, '
+                "or the transport drops them; with Fast DDS start the camera's driver with "
+                'FASTRTPS_DEFAULT_PROFILES_FILE set to share/msdepth_ros/config/fastdds.xml too'
             )
         fate = self._stamps.fate(
             Time.from_msg(stamp).nanoseconds,
@@ -194,7 +195,7 @@ class DepthNode(LifecycleNode):
         )
         if fate is None:
             self._newest = message, now
-        wanted = self._outputs is not None and self._outputs.wanted()
+        wanted = self._outputs is not None and self._outputs.wanted(self._options.values)
         if fate is None and wanted and self._worker.put((message, now)):
             fate = 'replaced by a newer image'
         if fate:
@@ -206,7 +207,7 @@ class DepthNode(LifecycleNode):
         missing = []
         if not self._calibration.announced:
             missing.append(self._info_subscription)
-        if not self._statistics.snapshot().counts.get('received'):
+        if self._statistics.snapshot().counts.get('received', 0) == self._received_before:
             missing.append(self._image_subscription)
         for subscription in missing:
             publishers = describe_publishers(self, subscription)
@@ -221,10 +222,10 @@ class DepthNode(LifecycleNode):
         try:
             self._process(*arrival)
         except ImageError as error:
-            self._drop('malformed', error)
+            self._drop(MALFORMED, error)
         except Exception as error:
             if self.context.ok():  # else the node was shut down under this frame
-                self._drop('failed', error)
+                self._drop(FAILED, error)
 
     def _drop(self, fate: str, error: Exception) -> None:
         self._statistics.count(fate)

@@ -25,7 +25,6 @@ def diagnostic_array(
     latencies in ms as p50 / p95 / p99.
     """
     counts = snapshot.counts
-    troubled = counts.get('malformed', 0) + counts.get('failed', 0)
     status = DiagnosticStatus(
         name=f'{node_name}: depth', level=DiagnosticStatus.OK, message='running'
     )
@@ -37,8 +36,9 @@ def diagnostic_array(
         status.level, status.message = DiagnosticStatus.WARN, 'not configured'
     elif snapshot.input_rate == 0:
         status.level, status.message = DiagnosticStatus.WARN, 'no images arrive'
-    elif troubled:
-        status.level, status.message = DiagnosticStatus.WARN, f'{troubled} frames were not usable'
+    elif snapshot.unusable:
+        message = f'{snapshot.unusable} frames of the last seconds were not usable'
+        status.level, status.message = DiagnosticStatus.WARN, message
     values = {
         'input rate (Hz)': f'{snapshot.input_rate:.1f}',
         'output rate (Hz)': f'{snapshot.output_rate:.1f}',

@@ -60,17 +60,18 @@ class DepthOutputs:
         for publisher in self._publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)
 
-    def wanted(self) -> set[str]:
-        """Return the topics that somebody subscribes to."""
+    def wanted(self, parameters: dict[str, Any]) -> set[str]:
+        """Return the topics that somebody subscribes to and that the parameters allow."""
         return {
             topic
             for topic, publisher in self._publishers.items()
             if publisher.get_subscription_count()
+            and (topic != POINTS or parameters['points.enabled'])
         }
 
     def publish(self, frame: DepthFrame, header: Header, parameters: dict[str, Any]) -> None:
         """Publish a frame as the parameters depth.resolution, points... and scan... say."""
-        wanted = self.wanted()
+        wanted = self.wanted(parameters)
         full = parameters['depth.resolution'] == 'camera'
         intrinsics = frame.camera_intrinsics if full else frame.intrinsics
         if wanted & {DEPTH, DEPTH_COLOR, SCAN}:
@@ -81,7 +82,7 @@ class DepthOutputs:
         if intrinsics is not None:
             for topic in wanted & {DEPTH_INFO, RGB_INFO}:
                 self._publishers[topic].publish(intrinsics_msg(intrinsics, header))
-            if POINTS in wanted and parameters['points.enabled']:
+            if POINTS in wanted:
                 self._publish_points(frame, header, parameters)
             if SCAN in wanted:
                 self._publish_scan(depth.pixels, intrinsics, header, parameters)

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
@@ -48,6 +48,7 @@ class Recording:
     clouds: set[_Stamp] = field(default_factory=set)
     samples: dict[_Stamp, Sample] = field(default_factory=dict)
     diagnostics: dict[str, str] = field(default_factory=dict)
+    error: str = ''
 
     def latencies(self) -> list[float]:
         """Return the seconds from each image's stamp to the arrival of its depth."""
@@ -111,6 +112,8 @@ class Recorder(Node):
         for status in message.status:
             if status.name.startswith(self.get_namespace().rstrip('/') + '/msdepth'):
                 self.recording.diagnostics = {item.key: item.value for item in status.values}
+                failed = status.level == DiagnosticStatus.ERROR
+                self.recording.error = status.message if failed else ''
 
 
 def _stamp(header: Header) -> _Stamp:

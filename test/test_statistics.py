@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from msdepth_ros.statistics import WINDOW, Statistics
+from msdepth_ros.statistics import RECENT, WINDOW, Statistics
 
 
 def test_nothing_yet():
@@ -98,3 +98,16 @@ def test_threads_lose_no_counts():
     for thread in threads:
         thread.join()
     assert statistics.snapshot().counts == {'x': 8000, 'published': 8000}
+
+
+def test_unusable_frames_are_those_of_the_last_seconds(monkeypatch: pytest.MonkeyPatch):
+    now = 100.0
+    monkeypatch.setattr(time, 'monotonic', lambda: now)
+    statistics = Statistics()
+    for fate in ('malformed', 'failed', 'stale'):
+        statistics.count(fate)
+    assert statistics.snapshot().unusable == 2
+    now += RECENT + 0.1
+    statistics.count('malformed')
+    assert statistics.snapshot().unusable == 1
+    assert statistics.snapshot().counts['malformed'] == 2

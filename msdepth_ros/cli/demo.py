@@ -152,6 +152,8 @@ def _record(
                 progress.update(len(recording.answered) - progress.n)
                 if depth_node.poll() is not None:
                     raise MsdepthError(f'the depth node ended: {_last_line(out, "depth_node")}')
+                if recording.error:
+                    raise MsdepthError(recording.error)
                 if not recording.answered and time.monotonic() > deadline:
                     raise MsdepthError(
                         f'no depth image in {_START_LIMIT:.0f} s: {_last_line(out, "depth_node")}'
