@@ -45,7 +45,7 @@ test-launch: $(VENV)/.test $(VENV)/.launch  ## build with colcon, then run the l
 GPU_PYTHON := $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 
 test-gpu:  ## run the tests that need an NVIDIA GPU
-	@$(GPU_PYTHON) -m pytest -m gpu --ignore=test/launch --ignore=test/graph test/backends $(ARGS)
+	@$(GPU_PYTHON) -m pytest -m gpu test/backends/test_tensorrt_gpu.py $(ARGS)
 
 bench-gpu:  ## measure TensorRT against what else there is: OUT=dir
 	@PYTHONPATH=. $(GPU_PYTHON) bench/gpu.py --out "$(OUT)/bench_gpu.json" $(ARGS)

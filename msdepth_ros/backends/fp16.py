@@ -214,7 +214,10 @@ class _Converter:
     def _finish(self, made: list[Any], half: list[bool], nodes: list[Any]) -> Fp16Counts:
         graph = self._model.graph
         produced = {name for node in made for name in node.output}
-        used = {name for node in made for name in node.input} - produced
+        used = {name for node in made for name in node.input}
+        used |= {output.name for output in graph.output}
+        made = [n for n in made if n.op_type != 'Constant' or n.output[0] in used]
+        used -= produced
         weights = [tensor for name, tensor in self._added.items() if name in used]
         weights += [self._stored_as(n, n, np.float32) for n in self._constants if n in used]
         known = used - self._constants.keys()
