@@ -203,6 +203,7 @@ def test_full_disk_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ['checkpoint.pt']
 
 
+@pytest.mark.filterwarnings('ignore:Detected pickle protocol')
 @pytest.mark.parametrize('content', [b'', b'text', b'\x80\x04K\x01.'])
 def test_damaged_checkpoint(tmp_path, content):
     path = tmp_path / 'checkpoint.pt'
