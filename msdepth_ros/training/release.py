@@ -70,6 +70,7 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
                 'optimiser': stage.optimiser,
                 'rate': stage.rate,
                 'features_weight': stage.features_weight,
+                'readout': stage.readout,
             }
         )
     training: dict[str, Any] = {
