@@ -17,7 +17,7 @@ from msdepth_ros.errors import MsdepthError
 TOLERANCE = 0.06  # relative depth error up to which a point may be of the floor
 MIN_SHARE = 0.2  # of all valid points that must be of the floor
 MIN_POINTS = 100
-MAX_TILT = 8.0  # degrees between the floor's normal and where up is known to be
+MAX_TILT = 10.0  # degrees between the floor's normal and where up is known to be
 _STEADY = 0.01  # relative depth error that is never held against a point
 _HYPOTHESES = 400
 _VOTERS = 1500
