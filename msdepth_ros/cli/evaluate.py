@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--median-scaling', action='store_true', help='scale each prediction to the true median'
     )
     parser.add_argument(
-        '--intrinsics', help='fx,fy,cx,cy in pixels, for a folder without camera.yaml'
+        '--intrinsics', help="fx,fy,cx,cy in pixels, instead of the folder's camera.yaml"
     )
     parser.add_argument('--threads', type=int, default=0, help='CPU threads (default: all)')
     parser.add_argument('--json', action='store_true', help='print JSON instead of a table')

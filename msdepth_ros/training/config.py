@@ -24,7 +24,7 @@ class Data:
     ----------
     description : what the data is, for the model's YAML.
     licence : under what terms it was published, for the model's YAML.
-    intrinsics : (fx, fy, cx, cy), pixels, for a folder without camera.yaml.
+    intrinsics : (fx, fy, cx, cy), pixels, instead of the folder's camera.yaml.
     cached_width : frames are shrunk to this width and kept in memory.
     border : pixels of the shrunk frame along its edge that hold no scene.
     blocks, validation_share : as `split_in_blocks`.

@@ -150,7 +150,7 @@ class DatasetFolder:
 
 
 def open_dataset(folder: str | Path, focal_and_centre: Sequence[float] | None) -> DatasetFolder:
-    """Open a dataset folder, with intrinsics (fx, fy, cx, cy) in pixels where it has none.
+    """Open a dataset folder; (fx, fy, cx, cy) in pixels, where given, replace its camera.yaml.
 
     Raises
     ------
