@@ -92,8 +92,8 @@ setup(
     },
     entry_points={
         'console_scripts': [
-            f'camera_player = {NAME}.camera_player:main',
-            f'depth_node = {NAME}.depth_node:main',
+            f'camera_player = {NAME}.executables:camera_player',
+            f'depth_node = {NAME}.executables:depth_node',
             f'msdepth = {NAME}.cli:main',
         ],
     },

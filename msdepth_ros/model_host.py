@@ -68,9 +68,13 @@ class ModelHost:
             choice.engine_options,
             self._progress,
         )
-        for _ in range(_WARM_UP_RUNS):
-            backend.run()
         self.estimator = DepthEstimator(model, backend)
+        try:
+            for _ in range(_WARM_UP_RUNS):
+                backend.run()
+        except BackendError:
+            self._close()
+            raise
         self._choice = choice
         self._pause = _FIRST_PAUSE
         return backend

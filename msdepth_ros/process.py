@@ -50,7 +50,10 @@ def run_node(
     """
     node: AnyNode | None = None
     initialized = False
-    before = signal.signal(signal.SIGINT, lambda *_: None)  # rclpy's handler calls this one too
+    before = {
+        number: signal.signal(number, lambda *_: None)  # rclpy's handlers call these too
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         rclpy.init(args=args)
         initialized = True
@@ -72,5 +75,6 @@ def run_node(
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     return 0

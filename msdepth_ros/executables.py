@@ -1,0 +1,28 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The nodes' executables: they end cleanly even while Python still imports what a node needs."""
+
+import importlib
+import os
+import signal
+
+
+def depth_node() -> int:
+    """Run the depth node; see depth_node.DepthNode."""
+    return _run('depth_node')
+
+
+def camera_player() -> int:
+    """Run the camera player; see camera_player.CameraPlayer."""
+    return _run('camera_player')
+
+
+def _run(module: str) -> int:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _end)
+    return importlib.import_module(f'msdepth_ros.{module}').main()
+
+
+def _end(*_: object) -> None:
+    """End the process: nothing has been opened yet, and an exception could be lost in an import."""
+    os._exit(0)
