@@ -49,7 +49,8 @@ def release(run: Path, data: Path, out: Path, name: str | None) -> tuple[Path, E
     evaluation = evaluate(load_model(path), dataset, held_out, crop)
     knowledge['measured'] = {
         'on': f'{len(held_out)} frames of the training data that were held out, in '
-        f'{config.data.blocks} blocks; not the official test split',
+        f'{config.data.blocks} blocks, and looked at while the training was '
+        'designed; not the official test split',
         'crop': crop,
         'scaling': 'none: depths are metric',
         **evaluation.document(),
