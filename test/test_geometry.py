@@ -18,7 +18,6 @@ from truth import (
     CELLS_Y,
     LENSES,
     READOUTS,
-    WALL,
     Fit,
     camera_of,
     matrix_of,
@@ -26,6 +25,7 @@ from truth import (
     raw_pixels,
     rays,
     undistorted,
+    wall_bound,
     wall_depth,
 )
 
@@ -90,23 +90,9 @@ def assert_camera_resolution(frame, matrix, placed):
     z = full[v, u]
     points = np.stack([(u - i.cx) * z / i.fx, (v - i.cy) * z / i.fy, z], axis=-1)
     assert len(points) > 4000
-    # 1 / Z = WALL . ray / 3 is linear in the pixel and is what is interpolated, so only rounding is
-    # left. But nothing tells the slope at a cell without a valid neighbour on an axis: at most half
-    # a cell's change of 1 / Z is missing there.
-    column = np.rint((u - placed.camera_pixels(CELLS_X[0], 0)[0]) / (4 * placed.step[0]))
-    row = np.rint((v - placed.camera_pixels(0, CELLS_Y[0])[1]) / (4 * placed.step[1]))
-    alone = lone_cells(np.isfinite(frame.depth))[row.astype(int), column.astype(int)]
-    change = np.abs(WALL[:2]) / 3 * 4 * placed.step / np.array(matrix[:2])
-    bound = TOLERANCE + np.where(alone, z**2 * change.sum() / 2, 0)
-    assert (off_wall(points) < bound).all()
+    bound, alone = wall_bound(np.isfinite(frame.depth), matrix, placed, u, v, z)
+    assert (off_wall(points) < TOLERANCE + bound).all()
     assert alone.mean() < 0.01
-
-
-def lone_cells(valid):
-    """Return which cells have no valid neighbour beside them, or none above and below."""
-    around = np.pad(valid, 1)
-    beside = around[1:-1, :-2] | around[1:-1, 2:]
-    return ~beside | ~(around[:-2, 1:-1] | around[2:, 1:-1])
 
 
 def assert_network_resolution_and_strides(frame, matrix, placed):

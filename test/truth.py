@@ -121,3 +121,21 @@ class Fit:
         (x0, y0, _, _), (left, top, _, _) = self.source, self.target
         u = x0 + (x - left + 0.5) * self.step[0] - 0.5
         return u, y0 + (y - top + 0.5) * self.step[1] - 0.5
+
+
+def wall_bound(valid, matrix, placed, u, v, z):
+    """Return how far off the wall interpolated depth z of camera pixels may lie, and where it may.
+
+    1 / Z = WALL . ray / 3 is linear in the pixel and is what is interpolated: the bound is 0. But
+    nothing tells the slope at a cell that has no valid neighbour on an axis: up to half a cell's
+    change of 1 / Z is missing there. `valid`: bool, the cells; `placed`: a Fit.
+    """
+    around = np.pad(valid, 1)
+    beside = around[1:-1, :-2] | around[1:-1, 2:]
+    alone = ~beside | ~(around[:-2, 1:-1] | around[2:, 1:-1])
+    first_u, first_v = placed.camera_pixels(CELLS_X[0], CELLS_Y[0])
+    column = np.rint((u - first_u) / (4 * placed.step[0])).astype(int)
+    row = np.rint((v - first_v) / (4 * placed.step[1])).astype(int)
+    alone = alone[row.clip(0, len(CELLS_Y) - 1), column.clip(0, len(CELLS_X) - 1)]
+    change = np.abs(WALL[:2]) / 3 * 4 * placed.step / np.array(matrix[:2])
+    return np.where(alone, z**2 * change.sum() / 2, 0), alone
