@@ -5,7 +5,7 @@
 import hashlib
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class Model:
         step from one cell to the next. Pixel centres lie on integers.
     focal : f0, the focal length in network pixels that the output is metric for; 0 = any.
     depth_range : (nearest, farthest) depth in metres that the model can be trusted with.
+    int8 : the same model quantised, for CPUs: about twice as fast. None where there is none.
     document : the whole YAML, for what is known of the model beyond its use.
     """
 
@@ -50,6 +51,7 @@ class Model:
     grid_step: tuple[float, float]
     focal: float
     depth_range: tuple[float, float]
+    int8: 'Model | None' = field(default=None, repr=False)
     document: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def read_onnx(self) -> bytes:
@@ -132,6 +134,14 @@ class _Reader:
         self._document = document
 
     def model(self) -> Model:
+        model = self._plain_model()
+        if 'int8' not in self._document:
+            return model
+        onnx = self._path.parent / self._text('int8.onnx')
+        digest = self._text('int8.sha256').lower()
+        return replace(model, int8=replace(model, onnx=onnx, sha256=digest))
+
+    def _plain_model(self) -> Model:
         sha256 = self._document.get('sha256')
         if sha256 is not None and not re.fullmatch('[0-9a-fA-F]{64}', str(sha256)):
             raise self._error('sha256', 'must be 64 hex digits')

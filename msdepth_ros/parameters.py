@@ -66,7 +66,13 @@ PARAMETERS = (
         'model', 'eigen2014', 'Name of a shipped model, or path of a model YAML.', (), UNCONFIGURED
     ),
     _Parameter('backend', 'auto', 'Runtime of the network.', BACKENDS, UNCONFIGURED),
-    _Parameter('precision', 'fp16', 'Arithmetic of a TensorRT engine.', PRECISIONS, UNCONFIGURED),
+    _Parameter(
+        'precision',
+        'fp16',
+        'fp16: TensorRT in FP16, the CPU in int8 where the model has it; fp32: exact, slower.',
+        PRECISIONS,
+        UNCONFIGURED,
+    ),
     _Parameter(
         'engine_cache_dir',
         '',

@@ -32,7 +32,8 @@ def create_backend(
     backend : 'tensorrt', 'onnxruntime', or 'auto': the first that works, in this order. Why
         'auto' took the second is logged once.
     threads : CPU threads that the network may use; 0 = one per core.
-    precision : 'fp16' or 'fp32', what TensorRT computes in; the CPU computes in FP32.
+    precision : 'fp16' = TensorRT in FP16, the CPU in int8 if the model has an int8 file, else in
+        FP32; 'fp32' = both in FP32.
     engine_options : where TensorRT engines are kept and how they are built.
     progress : called as progress(stage, fraction) while an engine is built, which can take
         minutes; an exception that it raises stops the build and comes out here.
@@ -57,7 +58,7 @@ def create_backend(
             _say_once(error)
     from msdepth_ros.backends.onnxruntime import OnnxRuntimeBackend
 
-    return OnnxRuntimeBackend(model, threads)
+    return OnnxRuntimeBackend(model, threads, precision)
 
 
 def _say_once(error: Exception) -> None:

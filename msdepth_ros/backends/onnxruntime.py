@@ -12,13 +12,18 @@ from msdepth_ros.model import Model
 
 
 class OnnxRuntimeBackend(Backend):
-    """Runs a model on ONNX Runtime's CPU provider in FP32, with bound buffers (no copy a frame)."""
+    """Runs a model on ONNX Runtime's CPU provider, with bound buffers (no copy a frame).
+
+    It computes in FP32, or in int8 where the model has such a file and `precision` is not 'fp32'.
+    """
 
     name = 'onnxruntime'
     device = 'CPU'
-    precision = 'fp32'
 
-    def __init__(self, model: Model, threads: int = 0) -> None:
+    def __init__(self, model: Model, threads: int = 0, precision: str = 'fp32') -> None:
+        self.precision = 'fp32'
+        if precision != 'fp32' and model.int8 is not None:
+            self.precision, model = 'int8', model.int8
         super().__init__(model)
         ort = _import()
         options = ort.SessionOptions()

@@ -23,6 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--intrinsics', help="fx,fy,cx,cy in pixels, instead of the folder's camera.yaml"
     )
     parser.add_argument('--threads', type=int, default=0, help='CPU threads (default: all)')
+    parser.add_argument(
+        '--precision',
+        choices=('fp16', 'fp32'),
+        default='fp32',
+        help='fp16: int8 on the CPU where the model has it (default: fp32)',
+    )
     parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
 
 
@@ -39,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
         crop=args.crop,
         median_scaling=args.median_scaling,
         threads=args.threads,
+        precision=args.precision,
     )
     if args.json:
         settings = {'model': args.model, 'crop': args.crop, 'median_scaling': args.median_scaling}

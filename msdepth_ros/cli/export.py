@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--data', type=Path, required=True, help='the dataset folder that it was trained on'
     )
     parser.add_argument('--out', type=Path, default=Path('engines'), help='default: engines')
+    parser.add_argument('--int8', action='store_true', help='also write <name>.int8.onnx, for CPUs')
     parser.add_argument('--name', help="the model's name (default: the configuration's)")
 
 
@@ -26,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from msdepth_ros.training.evaluation import table
     from msdepth_ros.training.release import release
 
-    path, evaluation = release(args.folder, args.data, args.out, args.name)
+    path, evaluation = release(args.folder, args.data, args.out, args.name, args.int8)
     print(table(evaluation))
     print(f'wrote {path} and the ONNX file beside it')
     return 0

@@ -35,6 +35,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--model', default='eigen2014', help='shipped model, or path of its YAML')
     parser.add_argument('--backend', default='auto', help='auto, tensorrt or onnxruntime')
     parser.add_argument(
+        '--precision',
+        choices=('fp16', 'fp32'),
+        default='fp16',
+        help='fp16: int8 on the CPU where the model has it (default: %(default)s)',
+    )
+    parser.add_argument(
         '--format',
         default='npy,color',
         help='of npy (float32 metres, NaN invalid), png (16-bit mm, 0 invalid), color, ply '
@@ -55,7 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
     given = Camera.from_yaml(arguments.camera_info) if arguments.camera_info else None
     sources = [ImageSource(path) for path in arguments.inputs]
     model = load_model(arguments.model)
-    estimator = DepthEstimator(model, create_backend(model, arguments.backend))
+    estimator = DepthEstimator(
+        model, create_backend(model, arguments.backend, precision=arguments.precision)
+    )
     if given is None and any(source.camera is None for source in sources):
         tqdm.write(
             'no calibration: depth has the scale of the camera that the model was trained for; '

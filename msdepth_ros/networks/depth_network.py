@@ -58,6 +58,7 @@ class DepthNetwork(nn.Module, ABC):
         ``log(z * focal / f)`` for an image of focal length f.
     grid : the cells of the finest output, in input pixels.
     stages : names of the training stages, in order.
+    precise : names of the submodules that an int8 export leaves in FP32.
 
     """
 
@@ -65,6 +66,7 @@ class DepthNetwork(nn.Module, ABC):
     focal: float
     grid: Grid
     stages: tuple[str, ...]
+    precise: tuple[str, ...] = ()
 
     @abstractmethod
     def begin_stage(self, stage: str) -> None:

@@ -94,6 +94,7 @@ class Eigen2014(DepthNetwork):
     focal = 259.4  # the paper's centre crop of half-size Kinect images: 518.9 / 2
     grid = Grid(width=74, height=55, origin=(5.0, 5.0), step=(4.0, 4.0))
     stages = ('coarse', 'fine')
+    precise = ('fine.mix', 'fine.map')
 
     def __init__(self, hidden: int = 4096, dropout: float = 0.5) -> None:
         super().__init__()

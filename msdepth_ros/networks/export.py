@@ -39,8 +39,8 @@ class Deployed(nn.Module):
         return torch.exp(self.network(normalise(image)))
 
 
-def to_onnx(network: DepthNetwork) -> onnx.ModelProto:
-    """Return a network as a checked ONNX model with weights stored as FP16."""
+def to_onnx(network: DepthNetwork, half: bool = True) -> onnx.ModelProto:
+    """Return a network as a checked ONNX model, by default with weights stored as FP16."""
     width, height = network.image_size
     deployed = Deployed(network).cpu().eval()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -55,7 +55,8 @@ def to_onnx(network: DepthNetwork) -> onnx.ModelProto:
             dynamo=False,
         )
         model = onnx.load(Path(folder) / 'model.onnx')
-    store_as_half(model)
+    if half:
+        store_as_half(model)
     model.ir_version = IR_VERSION
     model.producer_name, model.producer_version = 'msdepth_ros', ''
     onnx.checker.check_model(model, full_check=True)

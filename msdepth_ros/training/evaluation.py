@@ -55,6 +55,7 @@ def evaluate(
     median_scaling: bool = False,
     backend: str = 'onnxruntime',
     threads: int = 0,
+    precision: str = 'fp32',
 ) -> Evaluation:
     """Run a model on a dataset's frames and compare it with their depths.
 
@@ -63,6 +64,7 @@ def evaluate(
     Parameters
     ----------
     indices : of the frames; None: all.
+    precision : see backends.create_backend.
     crop : 'none', or 'eigen': rows 45 to 470, columns 41 to 600 of 640x480 images.
     median_scaling : scale each prediction to the true median, which forgives errors of scale.
 
@@ -74,7 +76,7 @@ def evaluate(
     pinhole = dataset.intrinsics
     camera = Camera.pinhole(*dataclasses.astuple(pinhole))
     mask = _crop_mask(crop, pinhole.width, pinhole.height)
-    runtime = create_backend(model, backend, threads)
+    runtime = create_backend(model, backend, threads, precision)
     estimator = DepthEstimator(model, runtime, Settings(edge_threshold=0.0))
     sums = ErrorSums()
     answered = wanted = 0

@@ -2,20 +2,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a training's checkpoint to a model file that says how good it is and what it is made of."""
 
+import hashlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from msdepth_ros.model import load_model
-from msdepth_ros.networks.export import write_model
+import numpy as np
+
+from msdepth_ros.input_map import InputMap
+from msdepth_ros.model import Model, load_model
+from msdepth_ros.networks.depth_network import DepthNetwork
+from msdepth_ros.networks.export import to_onnx, write_model
+from msdepth_ros.networks.quantisation import quantise
 from msdepth_ros.training.checkpoint import load_checkpoint
 from msdepth_ros.training.config import Config, from_document
-from msdepth_ros.training.datasets import open_dataset, split_in_blocks
+from msdepth_ros.training.datasets import DatasetFolder, open_dataset, split_in_blocks
 from msdepth_ros.training.evaluation import Evaluation, evaluate
 from msdepth_ros.training.stage import CHECKPOINT
 from msdepth_ros.training.trainer import create_network_of
 
+_CALIBRATION_IMAGES = 100
 
-def release(run: Path, data: Path, out: Path, name: str | None) -> tuple[Path, Evaluation]:
+
+def release(
+    run: Path, data: Path, out: Path, name: str | None, int8: bool = False
+) -> tuple[Path, Evaluation]:
     """Export a checkpoint's averaged weights, measure them on the held-out blocks, write both.
 
     Parameters
@@ -24,6 +35,7 @@ def release(run: Path, data: Path, out: Path, name: str | None) -> tuple[Path, E
     data : the dataset folder that was trained on; its held-out blocks are measured.
     out : folder for `<name>.onnx` and `<name>.yaml`.
     name : the model's; None: the configuration's.
+    int8 : also write `<name>.int8.onnx`, calibrated on frames that were trained on.
 
     Returns
     -------
@@ -40,7 +52,9 @@ def release(run: Path, data: Path, out: Path, name: str | None) -> tuple[Path, E
     network.load_state_dict(checkpoint['weights'])
     name = name or config.name
     dataset = open_dataset(data, config.data.intrinsics)
-    _, held_out = split_in_blocks(len(dataset), config.data.blocks, config.data.validation_share)
+    training, held_out = split_in_blocks(
+        len(dataset), config.data.blocks, config.data.validation_share
+    )
     knowledge = _knowledge(config, checkpoint)
     path = write_model(network, name, out, config.depth_range, knowledge)
     crop = (
@@ -55,7 +69,38 @@ def release(run: Path, data: Path, out: Path, name: str | None) -> tuple[Path, E
         'scaling': 'none: depths are metric',
         **evaluation.document(),
     }
+    if int8:
+        calibration = training[:: max(1, len(training) // _CALIBRATION_IMAGES)]
+        knowledge['int8'] = _write_int8(network, load_model(path), dataset, calibration)
+        path = write_model(network, name, out, config.depth_range, knowledge)
+        quantised = evaluate(load_model(path), dataset, held_out, crop, precision='fp16')
+        knowledge['int8']['measured'] = quantised.document()
     return write_model(network, name, out, config.depth_range, knowledge), evaluation
+
+
+def _write_int8(
+    network: DepthNetwork, model: Model, dataset: DatasetFolder, calibration: Sequence[int]
+) -> dict[str, Any]:
+    """Write the model quantised beside it; return its entry in the YAML."""
+    size = (dataset.intrinsics.width, dataset.intrinsics.height)
+    to_input = InputMap(model, size)
+    width, height = model.input_size
+
+    def images() -> Iterator[np.ndarray]:
+        for index in calibration:
+            image = np.empty((height, width, 3), np.uint8)
+            to_input.apply(dataset[index].image, 'bgr8', image)
+            yield image
+
+    quantised = quantise(to_onnx(network, half=False), images(), network.precise)
+    path = model.onnx.with_suffix('.int8.onnx')
+    data = quantised.SerializeToString(deterministic=True)
+    path.write_bytes(data)
+    return {
+        'onnx': path.name,
+        'sha256': hashlib.sha256(data).hexdigest(),
+        'calibrated_on': f'{len(calibration)} frames that were trained on',
+    }
 
 
 def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:

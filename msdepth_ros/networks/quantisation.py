@@ -1,0 +1,70 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""From an exported network to one that computes in int8, for the CPU."""
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+
+from msdepth_ros.networks.export import IR_VERSION
+
+
+class _Calibration(CalibrationDataReader):  # type: ignore[misc]
+    """Feeds images one at a time."""
+
+    def __init__(self, images: Iterable[np.ndarray]) -> None:
+        self._images = iter(images)
+
+    def get_next(self) -> dict[str, Any] | None:
+        """Return the next image as the network's input, None after the last."""
+        image = next(self._images, None)
+        return None if image is None else {'image': image[None]}
+
+
+def quantise(
+    model: onnx.ModelProto, images: Iterable[np.ndarray], precise: Sequence[str]
+) -> onnx.ModelProto:
+    """Return a model whose convolutions and full layers compute in int8 (static QDQ).
+
+    Parameters
+    ----------
+    model : as `export.to_onnx` returns it, with FP32 weights.
+    images : uint8 [H, W, 3] network inputs that the value ranges are measured on.
+    precise : names of the network's submodules that stay FP32: those that read depth itself, whose
+        range of values is unlike the features'.
+
+    """
+    excluded = [
+        node.name
+        for node in model.graph.node
+        if any(f'/{name.replace(".", "/")}/' in node.name for name in precise)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / 'fp32.onnx', Path(folder) / 'int8.onnx'
+        onnx.save(model, source)
+        quantize_static(
+            source,
+            target,
+            _Calibration(images),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=['Conv', 'Gemm', 'MaxPool'],
+            nodes_to_exclude=excluded,
+        )
+        quantised = onnx.load(target)
+    quantised.ir_version = IR_VERSION
+    quantised.producer_name, quantised.producer_version = 'msdepth_ros', ''
+    onnx.checker.check_model(quantised, full_check=True)
+    return quantised
