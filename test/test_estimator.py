@@ -1,6 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Image and camera in, metric depth out: with models whose answer is known."""
+"""Image and camera in, metric depth out: with models whose answer is known.
+
+Where a known wall comes out is the matter of test_geometry.py.
+"""
 
 import math
 from dataclasses import replace
@@ -9,152 +12,19 @@ import cv2
 import numpy as np
 import pytest
 from oracle import COLOR_OFFSET, COLOR_WEIGHTS, write_color_model, write_depth_model
+from truth import Fit, camera_of, matrix_of
 
 from msdepth_ros.backends import create_backend
 from msdepth_ros.camera import Camera
-from msdepth_ros.cloud import point_cloud
 from msdepth_ros.errors import CalibrationError, ImageError
 from msdepth_ros.estimator import DepthEstimator, Settings
 from msdepth_ros.fit import FITS
 from msdepth_ros.model import load_model
 
-LENSES = {
-    'none': ('plumb_bob', (0.0,) * 5),
-    'plumb_bob': ('plumb_bob', (-0.28, 0.09, 0.0012, -0.0008, 0.0)),
-    'rational_polynomial': (
-        'rational_polynomial',
-        (0.1, -0.05, 0.0004, 0.0003, 0.01, 0.3, -0.02, 0.005),
-    ),
-    'equidistant': ('equidistant', (0.02, -0.01, 0.004, -0.001)),
-}
-SIZES = [(320, 240), (640, 480), (641, 479), (480, 640), (1920, 1080), (3840, 2160)]
-# A wall 3 m ahead, turned 25 degrees to the right and leaning 20 degrees back: n . X = 3.
-NORMAL = np.array([math.sin(0.436) * math.cos(0.35), math.sin(0.35), math.cos(0.436)])
-NORMAL /= NORMAL[2]
-
 
 def make_estimator(path, **settings):
     model = load_model(path)
     return DepthEstimator(model, create_backend(model, 'onnxruntime', 1), Settings(**settings))
-
-
-def make_camera(size, lens='none'):
-    width, height = size
-    focal = 0.8 * max(size)
-    name, d = LENSES[lens]
-    k = (focal, 0.0, 0.51 * width, 0.0, 1.02 * focal, 0.48 * height, 0.0, 0.0, 1.0)
-    p = (0.95 * focal, 0.0, 0.5 * width, 0.0, 0.0, focal, 0.5 * height, 0.0, 0.0, 0.0, 1.0, 0.0)
-    return Camera(width, height, k, d, name, p=p)
-
-
-def wall_depth(matrix, u, v):
-    """Return Z where the ray of pixel (u, v) of a pinhole image (fx, fy, cx, cy) meets the wall."""
-    fx, fy, cx, cy = matrix
-    return 3 / (NORMAL[0] * (u - cx) / fx + NORMAL[1] * (v - cy) / fy + NORMAL[2])
-
-
-def window_of(fit, size):
-    """Return the camera rectangle and the network rectangle, as the documentation defines them."""
-    width, height = size
-    if fit == 'stretch':
-        return (0, 0, width, height), (0, 0, 304, 228)
-    scale = (max if fit == 'crop' else min)(304 / width, 228 / height)
-    if fit == 'crop':
-        w, h = round(304 / scale), round(228 / scale)
-        return ((width - w) // 2, (height - h) // 2, w, h), (0, 0, 304, 228)
-    w, h = round(width * scale), round(height * scale)
-    return (0, 0, width, height), ((304 - w) // 2, (228 - h) // 2, w, h)
-
-
-def wall_model(folder, matrix, fit, size):
-    """Write a model that answers the wall's depth for an image of these intrinsics."""
-    (x0, y0, w, h), (left, top, width, height) = window_of(fit, size)
-
-    def depth(x, y):
-        u = x0 + (x - left + 0.5) * w / width - 0.5
-        v = y0 + (y - top + 0.5) * h / height - 0.5
-        return wall_depth(matrix, u, v)
-
-    return write_depth_model(folder, depth)
-
-
-def intrinsics_of(camera, rectified):
-    """Return (fx, fy, cx, cy) of P or of K."""
-    if rectified:
-        return camera.p[0], camera.p[5], camera.p[2], camera.p[6]
-    return camera.k[0], camera.k[4], camera.k[2], camera.k[5]
-
-
-def assert_on_wall(points):
-    """Within 1 mm of the wall, and it is a good part of it."""
-    distance = (points @ NORMAL - 3) / np.linalg.norm(NORMAL)
-    assert len(distance) > 200
-    assert np.abs(distance).max() < 0.001
-
-
-CASES = [
-    *((size, lens, 'crop') for size in SIZES for lens in LENSES),
-    *((size, 'plumb_bob', fit) for size in SIZES for fit in ('pad', 'stretch')),
-    *(((640, 480), lens, fit) for lens in ('none', 'equidistant') for fit in ('pad', 'stretch')),
-]
-
-
-@pytest.mark.parametrize(('size', 'lens', 'fit'), CASES)
-def test_a_known_wall_comes_out_where_it_is(size, lens, fit, tmp_path):
-    camera = make_camera(size, lens)
-    matrix = intrinsics_of(camera, rectified=lens != 'none')
-    estimator = make_estimator(wall_model(tmp_path, matrix, fit, size), fit=fit)
-    frame = estimator.estimate(np.zeros(size[::-1], np.uint8), 'mono8', camera)
-
-    # The depth image at the camera's size, with the camera's intrinsics (every 7th pixel of it).
-    fx, fy, cx, cy = matrix
-    full = frame.full_depth()
-    assert full.shape == size[::-1]
-    v, u = np.indices(full.shape)[:, ::7, ::7]
-    z = full[::7, ::7]
-    seen = np.isfinite(z)
-    points = np.stack([(u - cx) / fx * z, (v - cy) / fy * z, z], axis=-1)[seen]
-    assert_on_wall(points.astype(np.float64))
-    (_, _, w, h), _ = window_of(fit, size)
-    assert np.isfinite(full).sum() > 0.7 * w * h
-
-    # The cloud of the network's grid, whole and strided, with its own intrinsics.
-    assert frame.depth.shape == (55, 74)
-    for stride in (1, 3):
-        strided = frame.camera_intrinsics.sampled(frame.cells.strided(stride))
-        cloud = point_cloud(frame.depth[::stride, ::stride], strided)
-        assert_on_wall(cloud[np.isfinite(cloud[..., 2])].astype(np.float64))
-    # The depth image of network resolution is that cloud by depth_image_proc's formula.
-    i, grid = frame.intrinsics, point_cloud(frame.depth, frame.intrinsics)
-    assert (i.width, i.height) == (74, 55)
-    by_formula = (np.arange(74) - i.cx) / i.fx * frame.depth
-    np.testing.assert_allclose(grid[..., 0], by_formula, rtol=1e-5, atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ('roi', 'binning', 'delivered'),
-    [
-        ((0, 0, 0, 0), (2, 2), (640, 480)),
-        ((320, 240, 640, 480), (0, 0), (640, 480)),
-        ((100, 50, 1000, 800), (2, 4), (500, 200)),
-    ],
-)
-@pytest.mark.parametrize('lens', ['none', 'plumb_bob'])
-def test_a_wall_through_region_of_interest_and_binning(roi, binning, delivered, lens, tmp_path):
-    camera = replace(make_camera((1280, 960), lens), roi=roi, binning=binning)
-    fx, fy, cx, cy = intrinsics_of(camera, rectified=lens != 'none')
-    bx, by = (max(1, b) for b in binning)
-    matrix = (fx / bx, fy / by, (cx - roi[0]) / bx, (cy - roi[1]) / by)
-    estimator = make_estimator(wall_model(tmp_path, matrix, 'crop', delivered))
-    frame = estimator.estimate(np.zeros(delivered[::-1], np.uint8), 'mono8', camera)
-    full = frame.full_depth()
-    v, u = np.indices(full.shape)
-    points = np.stack(
-        [(u - matrix[2]) / matrix[0] * full, (v - matrix[3]) / matrix[1] * full, full], axis=-1
-    )
-    assert_on_wall(points[np.isfinite(full)].astype(np.float64))
-    cloud = point_cloud(frame.depth, frame.intrinsics)
-    assert_on_wall(cloud[np.isfinite(frame.depth)].astype(np.float64))
 
 
 @pytest.mark.parametrize('size', [(640, 480), (1920, 1080), (480, 640), (641, 479)])
@@ -163,7 +33,8 @@ def test_pixels_outside_of_what_the_cells_answer_for_are_nan(fit, size, tmp_path
     """Eigen's cells answer for the network pixels 3 to 299 and 3 to 223, and no others."""
     estimator = make_estimator(write_depth_model(tmp_path, lambda x, y: 2 + 0 * x), fit=fit)
     full = estimator.estimate(np.zeros(size[::-1], np.uint8), 'mono8').full_depth()
-    (x0, y0, w, h), (left, top, width, height) = window_of(fit, size)
+    placed = Fit(fit, size)
+    (x0, y0, w, h), (left, top, width, height) = placed.source, placed.target
     x = (np.arange(size[0]) - x0 + 0.5) * width / w - 0.5 + left
     y = (np.arange(size[1]) - y0 + 0.5) * height / h - 0.5 + top
     if fit == 'pad':  # a cell whose centre lies in a bar saw no image
@@ -218,7 +89,7 @@ def test_each_cell_has_the_colour_of_the_camera_pixel_at_its_centre(tmp_path):
 
 def test_the_rectified_image_lies_on_the_depth(tmp_path):
     """A raw pixel that OpenCV undistorts to (u, v) has its colour at (u, v)."""
-    camera = make_camera((640, 480), 'plumb_bob')
+    camera = camera_of((640, 480), 'plumb_bob')
     raw = np.zeros((480, 640), np.uint8)
     spots = [(100, 80), (320, 240), (560, 400), (500, 60)]
     for x, y in spots:
@@ -241,7 +112,7 @@ def test_an_image_that_needs_no_rectification_is_handed_on_as_it_is(tmp_path):
     image = np.zeros((48, 64), np.uint8)
     estimator = make_estimator(write_depth_model(tmp_path, lambda x, y: 2 + 0 * x))
     assert estimator.estimate(image, 'mono8', None).rectified_image()[0] is image
-    camera = make_camera((64, 48))
+    camera = camera_of((64, 48))
     assert estimator.estimate(image, 'mono8', camera).rectified_image()[0] is image
 
 
@@ -260,8 +131,8 @@ def median_depth(estimator, camera, size=(640, 480)):
 @pytest.mark.parametrize('size', [(640, 480), (1280, 720), (480, 640)])
 def test_depth_scales_with_the_focal_length_in_network_pixels(fit, size, tmp_path):
     camera = Camera.pinhole(*size, 500.0, 600.0, size[0] / 2, size[1] / 2)
-    (_, _, w, h), (_, _, width, height) = window_of(fit, size)
-    f = math.sqrt(500 * width / w * 600 * height / h)  # geometric mean for pixels not square
+    step = Fit(fit, size).step
+    f = math.sqrt(500 / step[0] * 600 / step[1])  # geometric mean for pixels not square
     estimator = make_estimator(constant(tmp_path, 2.0, focal=250.0), fit=fit)
     assert median_depth(estimator, camera, size) == pytest.approx(2 * f / 250, rel=1e-5)
 
@@ -277,7 +148,7 @@ def test_no_scaling_without_a_focal_length_or_a_calibration(focal, tmp_path):
     estimator = make_estimator(constant(tmp_path, 2.0, focal=focal))
     assert median_depth(estimator, None) == 2
     if focal == 0:
-        assert median_depth(estimator, make_camera((640, 480))) == 2
+        assert median_depth(estimator, camera_of((640, 480))) == 2
 
 
 def test_the_users_scale_comes_on_top(tmp_path):
@@ -301,8 +172,8 @@ def test_the_users_scale_comes_on_top(tmp_path):
 def test_rectified_images_have_the_focal_length_of_p_and_raw_ones_that_of_k(
     rectify, d, matrix, tmp_path
 ):
-    camera = make_camera((640, 480), d)
-    fx, fy, cx, cy = intrinsics_of(camera, rectified=matrix == 'p')
+    camera = camera_of((640, 480), d)
+    fx, fy, cx, cy = matrix_of(camera, rectified=matrix == 'p')
     estimator = make_estimator(constant(tmp_path, 2.0, focal=250.0), rectify=rectify)
     frame = estimator.estimate(np.zeros((480, 640), np.uint8), 'mono8', camera)
     f = math.sqrt(fx * fy) * 304 / 640
@@ -313,7 +184,7 @@ def test_rectified_images_have_the_focal_length_of_p_and_raw_ones_that_of_k(
 
 @pytest.mark.parametrize(('rectify', 'moves'), [('on', True), ('auto', True), ('off', False)])
 def test_rectify_decides_whether_pixels_move(rectify, moves, tmp_path):
-    camera = make_camera((640, 480), 'plumb_bob')
+    camera = camera_of((640, 480), 'plumb_bob')
     rng = np.random.default_rng(0)
     image = cv2.resize(rng.integers(0, 256, (24, 32, 3), np.uint8), (640, 480))
     path = write_color_model(tmp_path)
@@ -407,11 +278,11 @@ def test_size_calibration_and_settings_may_change_between_frames(tmp_path):
     path = constant(tmp_path, 2.0, focal=250.0)
     estimator = make_estimator(path)
     for size, camera, settings in (
-        ((640, 480), make_camera((640, 480)), Settings()),
-        ((320, 240), make_camera((640, 480)), Settings()),
+        ((640, 480), camera_of((640, 480)), Settings()),
+        ((320, 240), camera_of((640, 480)), Settings()),
         ((1280, 720), None, Settings(fit='pad')),
-        ((640, 480), make_camera((640, 480), 'equidistant'), Settings(rectify='on', scale=0.5)),
-        ((640, 480), make_camera((640, 480)), Settings()),
+        ((640, 480), camera_of((640, 480), 'equidistant'), Settings(rectify='on', scale=0.5)),
+        ((640, 480), camera_of((640, 480)), Settings()),
     ):
         estimator.settings = settings
         image = np.zeros(size[::-1], np.uint8)
@@ -435,7 +306,7 @@ def test_a_frame_outlives_the_next_one(tmp_path):
 
 def test_a_calibration_of_another_aspect_is_refused_and_the_next_frame_works(tmp_path):
     estimator = make_estimator(constant(tmp_path, 2.0, focal=250.0))
-    camera = make_camera((640, 480))
+    camera = camera_of((640, 480))
     before = median_depth(estimator, camera)
     with pytest.raises(CalibrationError, match='1280x720'):
         estimator.estimate(np.zeros((720, 1280), np.uint8), 'mono8', camera)

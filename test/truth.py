@@ -32,7 +32,7 @@ WALL = np.array([math.sin(0.436) * math.cos(0.35), math.sin(0.35), math.cos(0.43
 WALL /= WALL[2]
 
 
-def camera_of(size, lens, readout='whole'):
+def camera_of(size, lens='none', readout='whole'):
     """Return a camera off centre, whose P differs from its K and which delivers images of `size`.
 
     With a region of interest the sensor is a quarter larger, with binning so many times larger.
