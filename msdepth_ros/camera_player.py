@@ -76,18 +76,20 @@ class CameraPlayer(Node):
             self.done = True
             return
         image = self._next
-        header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self._frame_id)
-        height, width = image.shape[:2]
         if self._camera is None:
-            self._camera = guessed_camera(width, height)
-        self._info_publisher.publish(camera_info_msg(self._camera, header))
-        self._image_publisher.publish(image_msg(image, 'bgr8', header))
+            self._camera = guessed_camera(image.width, image.height)
+        image.header.stamp = self.get_clock().now().to_msg()
+        self._info_publisher.publish(camera_info_msg(self._camera, image.header))
+        self._image_publisher.publish(image)
         self.played += 1
         self._next = self._decode()
 
-    def _decode(self) -> np.ndarray | None:
-        _, image = next(self._images, (None, None))
-        return image
+    def _decode(self) -> Image | None:
+        """Return the next image as a message that only lacks its stamp, None after the last."""
+        _, pixels = next(self._images, (None, None))
+        return (
+            None if pixels is None else image_msg(pixels, 'bgr8', Header(frame_id=self._frame_id))
+        )
 
     def _endless(self) -> Iterator[tuple[str, np.ndarray]]:
         while True:

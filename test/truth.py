@@ -91,7 +91,7 @@ def undistorted(camera, pixels):
     ending = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 50, 1e-9)
     points = np.ascontiguousarray(pixels, np.float64)[:, None]
     if camera.distortion_model == 'equidistant':
-        slopes = cv2.fisheye.undistortPoints(points, k, d, criteria=ending)
+        slopes = cv2.fisheye.undistortPoints(points, k, d)
     else:  # iterated to the end, which OpenCV 4 offers under another name
         undistort = getattr(cv2, 'undistortPointsIter', cv2.undistortPoints)
         slopes = undistort(points, k, d, R=np.eye(3), P=np.eye(3), criteria=ending)

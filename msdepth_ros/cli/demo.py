@@ -198,8 +198,11 @@ def _report(recording: 'Recording', started: float, pictures: list[Path], out: P
     p50, p95, p99 = 1e3 * np.percentile(recording.latencies(), (50, 95, 99))
     first = min(recording.answered.values()) - started
     stages = recording.diagnostics
-    network = stages.get('infer (ms)', '').split(' / ')[0]
-    beyond = f'{p50 - float(network):.1f} ms beyond the network' if network else ''
+    median = {
+        name: float(stages.get(f'{name} (ms)', 'nan').split(' / ')[0])
+        for name in ('wait', 'prepare', 'infer', 'publish', 'age')
+    }
+    transport = p50 - sum(median[name] for name in ('wait', 'prepare', 'infer', 'publish'))
     unanswered = len(recording.played - recording.answered.keys())
     rows = {
         'model': f'{stages.get("model", "?")} on {stages.get("backend", "?")}',
@@ -209,7 +212,9 @@ def _report(recording: 'Recording', started: float, pictures: list[Path], out: P
         'dropped': f'{unanswered}',
         'rate': f'{recording.rate():.1f} Hz',
         'latency p50 / p95 / p99': f'{p50:.1f} / {p95:.1f} / {p99:.1f} ms, publish to received',
-        'of it, network p50': f'{network} ms; {beyond}',
+        'of it, network p50': f'{median["infer"]:.1f} ms',
+        'and beyond it': f'{p50 - median["infer"]:.1f} ms: waiting {median["wait"]:.1f}, preparing '
+        f'{median["prepare"]:.1f}, publishing {median["publish"]:.1f}, transport {transport:.1f}',
         'first depth image': f'{first:.1f} s after the node was started',
         'pictures': f'{len(pictures)} in {out}/demo_*.png: image, depth, cloud from above',
     }
