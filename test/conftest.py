@@ -4,6 +4,7 @@
 
 import fcntl
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -27,6 +28,8 @@ def _free_domain() -> tuple[int, object]:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep this run's nodes away from every other graph, before anything imports rclpy."""
+    # A shell that starts the tests in the background has them, and their processes, ignore SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     domain, config.stash[_DOMAIN_LOCK] = _free_domain()
     os.environ['ROS_DOMAIN_ID'] = str(domain)
     if os.environ.get('ROS_DISTRO') == 'humble':
