@@ -21,7 +21,7 @@ endif
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
-.PHONY: help demo test lint test-launch test-gpu bench-gpu bench-geometry bench-transport clean
+.PHONY: help demo test lint test-launch test-gpu bench-gpu bench-geometry bench-network bench-transport clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -52,6 +52,9 @@ bench-gpu:  ## measure TensorRT against what else there is: OUT=dir
 
 bench-geometry: $(VENV)/.demo  ## measure everything but the network on one core: ARGS='--runs 50'
 	@PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python bench/geometry.py $(ARGS)
+
+bench-network: $(VENV)/.demo  ## measure the network alone on the CPU: ARGS='--runs 50'
+	@$(BIN)/python bench/network.py $(ARGS)
 
 bench-transport: $(VENV)/.demo  ## measure images between two processes without the node: ARGS='--rate 10'
 	@$(BIN)/python bench/transport.py $(ARGS)
