@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_colcon_knows_the_package_type(colcon):
-    command = [*colcon, 'list', '--paths', str(ROOT)]
+def test_colcon_knows_the_package_type(colcon, tmp_path):
+    command = [*colcon, '--log-base', str(tmp_path), 'list', '--paths', str(ROOT)]
     listed = subprocess.run(command, text=True, capture_output=True, check=True).stdout
     name, path, kind = listed.split()
     assert (name, Path(path).resolve(), kind) == ('msdepth_ros', ROOT, '(ros.ament_python)')
@@ -70,7 +70,9 @@ def test_pip_installs_code_scripts_and_share_files(tmp_path):
     ignored = shutil.ignore_patterns('.*', 'build', 'install', 'log', 'out', 'runs', '*.egg-info')
     shutil.copytree(ROOT, source, ignore=ignored)
     command = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--no-build-isolation']
-    command += ['--disable-pip-version-check', '--prefix', str(prefix), str(source)]
+    # else pip would uninstall the package that the tests themselves run from
+    command += ['--ignore-installed', '--disable-pip-version-check', '--prefix', str(prefix)]
+    command.append(str(source))
     installed = subprocess.run(command, text=True, capture_output=True)
     assert installed.returncode == 0, installed.stderr
     (site,) = prefix.glob('**/site-packages')
