@@ -57,26 +57,8 @@ class ModelHost:
         Raises BackendError or ModelError if that fails.
         """
         self.unload()
-        if choice.threads:
-            cv2.setNumThreads(choice.threads)
-        model = load_model(choice.model)
-        backend = create_backend(
-            model,
-            choice.backend,
-            choice.threads,
-            choice.precision,
-            choice.engine_options,
-            self._progress,
-        )
-        self.estimator = DepthEstimator(model, backend)
-        try:
-            for _ in range(_WARM_UP_RUNS):
-                backend.run()
-        except BackendError:
-            self._close()
-            raise
-        self._choice = choice
-        self._pause = _FIRST_PAUSE
+        backend = self._open(choice)
+        self._choice, self._pause = choice, _FIRST_PAUSE
         return backend
 
     def unload(self) -> None:
@@ -115,16 +97,34 @@ class ModelHost:
         left = self._next_try - self._clock()
         if left > 0:
             raise BackendError(f'{self._failure}; next try in {left:.0f} s')
-        pause = self._pause
         try:
-            self.load(choice)
+            self._open(choice)
         except MsdepthError as error:
-            self._choice, self._pause = choice, pause
             self._fail(error)
             raise
-        self._pause = pause  # until a frame succeeds, it is the same trouble
         assert self.estimator is not None
         return self.estimator
+
+    def _open(self, choice: ModelChoice) -> Backend:
+        if choice.threads:
+            cv2.setNumThreads(choice.threads)
+        model = load_model(choice.model)
+        backend = create_backend(
+            model,
+            choice.backend,
+            choice.threads,
+            choice.precision,
+            choice.engine_options,
+            self._progress,
+        )
+        self.estimator = DepthEstimator(model, backend)
+        try:
+            for _ in range(_WARM_UP_RUNS):
+                backend.run()
+        except BackendError:
+            self._close()
+            raise
+        return backend
 
     def _fail(self, error: MsdepthError) -> None:
         self._failure = str(error)

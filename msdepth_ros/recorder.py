@@ -69,20 +69,19 @@ class Recorder(Node):
         self.recording = Recording()
         self._sample_period = sample_period
         self._next_sample = 0.0
-        best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
         reliable = QoSProfile(depth=100)
         self.create_subscription(Image, 'depth/image_rect', self._on_depth, reliable)
         self.create_subscription(PointCloud2, 'points', self._on_points, reliable)
         self.create_subscription(CameraInfo, 'camera_info', self._on_camera_info, reliable)
         self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, reliable)
-        self._best_effort = best_effort
         self._watching_images = False
 
     def watch_images(self) -> None:
         """Subscribe to the images, once the depth node has been found."""
         if not self._watching_images and self._found_depth_node():
             self._watching_images = True
-            self.create_subscription(Image, 'image_raw', self._on_image, self._best_effort)
+            newest = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+            self.create_subscription(Image, 'image_raw', self._on_image, newest)
 
     def _found_depth_node(self) -> bool:
         return all(self.count_publishers(topic) for topic in ('depth/image_rect', 'points'))
