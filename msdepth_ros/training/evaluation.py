@@ -15,7 +15,7 @@ from msdepth_ros.camera import Camera
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.estimator import DepthEstimator, Settings
 from msdepth_ros.model import Model
-from msdepth_ros.training.datasets import DatasetFolder
+from msdepth_ros.training.datasets import Dataset
 from msdepth_ros.training.metrics import EIGEN_CROP, Errors, ErrorSums
 
 
@@ -49,7 +49,7 @@ class Evaluation:
 
 def evaluate(
     model: Model,
-    dataset: DatasetFolder,
+    dataset: Dataset,
     indices: Sequence[int] | None = None,
     crop: str = 'none',
     median_scaling: bool = False,
@@ -59,7 +59,8 @@ def evaluate(
 ) -> Evaluation:
     """Run a model on a dataset's frames and compare it with their depths.
 
-    Depths are metric, at the image's full size, without the discontinuity filter.
+    Depths are metric by each frame's own intrinsics, at the image's full size, without the
+    discontinuity filter.
 
     Parameters
     ----------
@@ -73,9 +74,6 @@ def evaluate(
     MsdepthError : a frame cannot be read, or `crop` is 'eigen' and images are not 640x480.
 
     """
-    pinhole = dataset.intrinsics
-    camera = Camera.pinhole(*dataclasses.astuple(pinhole))
-    mask = _crop_mask(crop, pinhole.width, pinhole.height)
     runtime = create_backend(model, backend, threads, precision)
     estimator = DepthEstimator(model, runtime, Settings(edge_threshold=0.0))
     sums = ErrorSums()
@@ -83,6 +81,8 @@ def evaluate(
     chosen = range(len(dataset)) if indices is None else indices
     for index in tqdm(chosen, desc='evaluating', unit='image', disable=None):
         frame = dataset[index]
+        camera = Camera.pinhole(*dataclasses.astuple(frame.intrinsics))
+        mask = _crop_mask(crop, frame.intrinsics.width, frame.intrinsics.height)
         depth = estimator.estimate(frame.image, 'bgr8', camera).full_depth()
         truth = np.where(mask & (frame.depth > 0), frame.depth, np.nan)
         sums.add(depth, truth, median_scaling)

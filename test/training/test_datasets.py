@@ -64,8 +64,8 @@ def test_empty_folder(tmp_path):
 
 
 def test_missing_calibration_tells_the_two_ways_out(folder):
-    (folder / 'camera.yaml').rename(folder / 'camera.json')
-    with pytest.raises(MsdepthError, match=r'camera\.json is another format.*fx,fy,cx,cy'):
+    (folder / 'camera.yaml').unlink()
+    with pytest.raises(MsdepthError, match=r'camera\.yaml is missing.*fx,fy,cx,cy'):
         DatasetFolder(folder)
     dataset = open_dataset(folder, (100.0, 101.0, 80.0, 60.0))
     assert dataset[0].intrinsics == Intrinsics(WIDTH, HEIGHT, 100.0, 101.0, 80.0, 60.0)
@@ -89,7 +89,7 @@ def test_wrong_size_is_named(folder, part):
 
 def test_all_invalid_depth(folder):
     cv2.imwrite(str(folder / 'depth/0000.png'), np.zeros((HEIGHT, WIDTH), np.uint16))
-    with pytest.raises(MsdepthError, match='no valid pixel: remove the pair 0000'):
+    with pytest.raises(MsdepthError, match=r'0000\.png has no valid pixel: remove'):
         DatasetFolder(folder)[0]
 
 
@@ -98,6 +98,22 @@ def test_damaged_file(folder, part):
     (folder / part / '0000.png').write_bytes(b'\x89PNG broken')
     with pytest.raises(MsdepthError, match=r'0000\.png is'):
         DatasetFolder(folder)[0]
+
+
+@pytest.mark.parametrize(('millimetres', 'scale'), [(2, 1000.0), (2000, 5.0)])
+def test_wrong_unit_names_depth_scale(folder, millimetres, scale):
+    """Depths of 2 mm, and of 400 m, are a wrong unit."""
+    depth = np.full((HEIGHT, WIDTH), millimetres, np.uint16)
+    cv2.imwrite(str(folder / 'depth/0000.png'), depth)
+    with (folder / 'camera.yaml').open('a') as calibration:
+        calibration.write(f'depth_scale: {scale}\n')
+    with pytest.raises(MsdepthError, match=r'0000\.png: .*set depth_scale in .*camera\.yaml'):
+        DatasetFolder(folder)[0]
+
+
+def test_scenes(folder):
+    (folder / 'scenes.csv').write_text('frame,scene_type\n0000,kitchen\n0001,\n')
+    assert [DatasetFolder(folder)[i].scene for i in range(3)] == ['kitchen', None, None]
 
 
 def test_eight_bit_depth_is_refused(folder):
