@@ -75,7 +75,8 @@ SYSTEM_NUMPY = "numpy<$$($(BIN)/python -c 'import numpy; print(int(numpy.__versi
 
 $(VENV)/.demo: $(PROJECT) | $(BIN)/python
 	@echo "== adding msdepth_ros to ROS 2 $(ROS_DISTRO) in $(VENV)"
-	$(PIP) install $(SYSTEM_NUMPY) 'setuptools<80' wheel onnxruntime pyyaml tqdm
+	$(PIP) install $(SYSTEM_NUMPY) 'setuptools<80' wheel onnxruntime \
+	  'openvino; platform_machine == "x86_64"' pyyaml tqdm
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -91,12 +92,12 @@ else
 $(VENV)/.demo: $(PROJECT) | $(BIN)/python
 	@echo "== installing ROS 2 and msdepth_ros from PyPI into $(VENV) (about a minute)"
 	$(PIP) install --constraint constraints.txt setuptools wheel
-	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[ros]'
+	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[ros,openvino]'
 	touch $@
 
 $(VENV)/.test: $(VENV)/.demo
 	@echo "== adding test tools and torch (a few minutes the first time)"
-	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[ros,train,test]'
+	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[ros,openvino,train,test]'
 	touch $@
 
 $(VENV)/.launch: test/launch/fetch_launch.py | $(VENV)/.test

@@ -68,6 +68,8 @@ setup(
             'onnxscript',
             'torch',
         ],
+        # Faster than ONNX Runtime on x86 CPUs; `backend: auto` takes it where it is installed.
+        'openvino': ['openvino'],
         # TensorRT itself comes with JetPack, or as a wheel: see docs/jetson.md. pycuda is compiled
         # where it is installed.
         'tensorrt': [
@@ -80,6 +82,7 @@ setup(
             f'cuda-bindings; {X86}',
             'hypothesis',
             'mypy',
+            f'openvino; {X86}',
             'pytest',
             'ruff',
             # TensorRT for RTX builds engines on machines without a GPU; the lean runtime has

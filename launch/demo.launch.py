@@ -37,7 +37,7 @@ ARGUMENTS = {
     'rate': ('', "Frames a second; default: the video's own, or the player's."),
     'loop': ('true', 'Play for ever; false ends the launch after one pass.'),
     'model': ('', 'A model of the engines/ folder by name, or the path of a model YAML.'),
-    'backend': ('', 'auto, tensorrt or onnxruntime.'),
+    'backend': ('', 'auto, tensorrt, openvino or onnxruntime.'),
     'rviz': ('false', 'Start RViz.'),
     'log_level': ('info', 'debug, info, warn, error or fatal.'),
 }

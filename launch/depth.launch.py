@@ -42,7 +42,7 @@ ARGUMENTS = {
     'namespace': ('', 'Namespace of the node and of what it publishes.'),
     'params_file': (str(CONFIG / 'depth.yaml'), 'Parameters of the node.'),
     'model': ('', 'A model of the engines/ folder by name, or the path of a model YAML.'),
-    'backend': ('', 'auto, tensorrt or onnxruntime.'),
+    'backend': ('', 'auto, tensorrt, openvino or onnxruntime.'),
     'camera_info_url': ('', 'Calibration YAML, for a camera that publishes no camera_info.'),
     'fx': ('', 'Calibration by hand, with fy, cx, cy, width and height: focal length in pixels.'),
     'fy': ('', 'Focal length in pixels, vertical.'),

@@ -15,6 +15,10 @@ class BackendError(MsdepthError):
     """The runtime cannot be used: not installed, no device, or it failed while running."""
 
 
+class RuntimeMissingError(BackendError):
+    """A runtime is not installed on this machine."""
+
+
 class CalibrationError(MsdepthError):
     """A camera calibration cannot be used."""
 

@@ -65,7 +65,13 @@ PARAMETERS = (
     _Parameter(
         'model', 'eigen2014', 'Name of a shipped model, or path of a model YAML.', (), UNCONFIGURED
     ),
-    _Parameter('backend', 'auto', 'Runtime of the network.', BACKENDS, UNCONFIGURED),
+    _Parameter(
+        'backend',
+        'auto',
+        'Runtime of the network; auto: the first that works.',
+        BACKENDS,
+        UNCONFIGURED,
+    ),
     _Parameter(
         'precision',
         'fp16',

@@ -5,12 +5,12 @@
 import logging
 
 from msdepth_ros.backends.base import Backend
-from msdepth_ros.backends.cuda_errors import TensorRtMissingError
 from msdepth_ros.backends.engine_options import PRECISIONS, EngineOptions, Progress
-from msdepth_ros.errors import BackendError, ModelError
+from msdepth_ros.errors import BackendError, ModelError, RuntimeMissingError
 from msdepth_ros.model import Model
 
-BACKENDS = ('auto', 'tensorrt', 'onnxruntime')
+RUNTIMES = ('tensorrt', 'openvino', 'onnxruntime')
+BACKENDS = ('auto', *RUNTIMES)
 
 _logger = logging.getLogger(__name__)
 _said: set[str] = set()
@@ -29,11 +29,11 @@ def create_backend(
     Parameters
     ----------
     model : the model to load.
-    backend : 'tensorrt', 'onnxruntime', or 'auto': the first that works, in this order. Why
-        'auto' took the second is logged once.
+    backend : 'tensorrt', 'openvino', 'onnxruntime', or 'auto': the first that works, in this
+        order. Why 'auto' passed over one is logged once.
     threads : CPU threads that the network may use; 0 = one per core.
     precision : 'fp16' = TensorRT in FP16, the CPU in int8 if the model has an int8 file, else in
-        FP32; 'fp32' = both in FP32.
+        FP32 (OpenVINO: in BF16 where the CPU has it); 'fp32' = all in FP32.
     engine_options : where TensorRT engines are kept and how they are built.
     progress : called as progress(stage, fraction) while an engine is built, which can take
         minutes; an exception that it raises stops the build and comes out here.
@@ -47,26 +47,47 @@ def create_backend(
     """
     if backend not in BACKENDS:
         raise BackendError(f"no backend named '{backend}': choose one of {', '.join(BACKENDS)}")
-    if backend != 'onnxruntime':
+    refusals: dict[str, Exception] = {}
+    for name in RUNTIMES if backend == 'auto' else (backend,):
         try:
-            from msdepth_ros.backends.tensorrt import TensorRtBackend
-
-            return TensorRtBackend(model, precision, engine_options, progress)
+            loaded = _load(name, model, threads, precision, engine_options, progress)
         except (BackendError, ModelError) as error:
-            if backend == 'tensorrt':
-                raise
-            _say_once(error)
+            refusals[name] = error
+            continue
+        for refused, reason in refusals.items():
+            _say_once(name, refused, reason)
+        return loaded
+    raise refusals.popitem()[1]
+
+
+def _load(
+    name: str,
+    model: Model,
+    threads: int,
+    precision: str,
+    engine_options: EngineOptions | None,
+    progress: Progress | None,
+) -> Backend:
+    """Load a model on the runtime of this name, importing no other."""
+    if name == 'tensorrt':
+        from msdepth_ros.backends.tensorrt import TensorRtBackend
+
+        return TensorRtBackend(model, precision, engine_options, progress)
+    if name == 'openvino':
+        from msdepth_ros.backends.openvino import OpenVinoBackend
+
+        return OpenVinoBackend(model, threads, precision)
     from msdepth_ros.backends.onnxruntime import OnnxRuntimeBackend
 
     return OnnxRuntimeBackend(model, threads, precision)
 
 
-def _say_once(error: Exception) -> None:
-    """Log why the CPU is used; a machine without TensorRT is nothing to warn of."""
-    text = f'running on the CPU with ONNX Runtime, not with TensorRT: {error}'
+def _say_once(used: str, refused: str, error: Exception) -> None:
+    """Log why a runtime is not used; that it is not installed is nothing to warn of."""
+    text = f'running on {used}, not on {refused}: {error}'
     if text not in _said:
         _said.add(text)
-        missing = isinstance(error, TensorRtMissingError)
+        missing = isinstance(error, RuntimeMissingError)
         _logger.log(logging.INFO if missing else logging.WARNING, '%s', text)
 
 

@@ -20,7 +20,7 @@ class Backend(ABC):
     ----------
     name : the runtime's name, as the parameter `backend` takes it.
     device : what it runs on, for people.
-    precision : 'fp32', 'fp16' or 'int8', the arithmetic that is really used.
+    precision : 'fp32', 'fp16', 'bf16' or 'int8', the arithmetic that is really used.
     input : uint8 [height, width, 3], the network's image.
     output : float32 [height, width], the network's answer, in the model's own quantity.
     details : what else is known of the loaded model, for diagnostics.

@@ -4,7 +4,7 @@
 
 import re
 
-from msdepth_ros.errors import BackendError
+from msdepth_ros.errors import RuntimeMissingError
 
 # Words of CUDA's own messages, and what to do about each.
 REMEDIES = (
@@ -33,7 +33,7 @@ REMEDIES = (
 )
 
 
-class TensorRtMissingError(BackendError):
+class TensorRtMissingError(RuntimeMissingError):
     """TensorRT or pycuda is not installed on this machine."""
 
 

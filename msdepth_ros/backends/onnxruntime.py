@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from msdepth_ros.backends.base import Backend
-from msdepth_ros.errors import BackendError, ModelError
+from msdepth_ros.backends.tensor_check import Tensor, check_tensors, input_shape, output_shape
+from msdepth_ros.errors import BackendError, ModelError, RuntimeMissingError
 from msdepth_ros.model import Model
 
 
@@ -40,10 +41,11 @@ class OnnxRuntimeBackend(Backend):
             raise ModelError(
                 f'model {model.name}: ONNX Runtime cannot load {model.onnx}: {reason}'
             ) from error
-        self._check(model.input_name, self._session.get_inputs(), 'uint8', self._input_shape())
-        self._check(model.output_name, self._session.get_outputs(), 'float', self._output_shape())
-        tensor_in = np.zeros(self._input_shape(), np.uint8)
-        tensor_out = np.zeros(self._output_shape(), np.float32)
+        check_tensors(
+            model, _tensors(self._session.get_inputs()), _tensors(self._session.get_outputs())
+        )
+        tensor_in = np.zeros(input_shape(model), np.uint8)
+        tensor_out = np.zeros(output_shape(model), np.float32)
         self.input, self.output = tensor_in[0], tensor_out[0, 0]
         self._binding = self._session.io_binding()
         self._binding.bind_input(
@@ -65,44 +67,19 @@ class OnnxRuntimeBackend(Backend):
         """Free the session."""
         del self._binding, self._session
 
-    def _input_shape(self) -> tuple[int, ...]:
-        width, height = self.model.input_size
-        return 1, height, width, 3
 
-    def _output_shape(self) -> tuple[int, ...]:
-        width, height = self.model.output_size
-        return 1, 1, height, width
-
-    def _check(self, name: str, tensors: list[Any], kind: str, shape: tuple[int, ...]) -> None:
-        """Raise ModelError unless the session has a tensor of this name, type and shape."""
-        found = {tensor.name: tensor for tensor in tensors}
-        if name not in found:
-            raise ModelError(
-                f"model {self.model.name}: the ONNX file has no tensor named '{name}', only "
-                f'{", ".join(found)}: correct its name in the YAML'
-            )
-        if kind == 'uint8' and len(tensors) > 1:
-            raise ModelError(
-                f'model {self.model.name}: the ONNX file has the inputs {", ".join(found)}, but a '
-                'depth model has one, the image: make the others constants'
-            )
-        tensor = found[name]
-        fits = len(tensor.shape) == len(shape) and all(
-            isinstance(have, str) or have is None or have == want
-            for have, want in zip(tensor.shape, shape, strict=True)
-        )
-        if not fits or tensor.type != f'tensor({kind})':
-            raise ModelError(
-                f"model {self.model.name}: tensor '{name}' is {tensor.type} {tensor.shape}, the "
-                f'YAML needs tensor({kind}) {list(shape)}'
-            )
+def _tensors(tensors: list[Any]) -> dict[str, Tensor]:
+    return {
+        tensor.name: Tensor(tensor.type.removeprefix('tensor(').removesuffix(')'), tensor.shape)
+        for tensor in tensors
+    }
 
 
 def _import() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise BackendError(
+        raise RuntimeMissingError(
             'ONNX Runtime is not installed: run `pip install onnxruntime`'
         ) from error
     return onnxruntime

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from msdepth_ros.backends import BACKENDS
 from msdepth_ros.errors import MsdepthError
 
 HELP = "measure a model's errors on a dataset folder"
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--intrinsics', help="fx,fy,cx,cy in pixels, instead of the folder's camera.yaml"
     )
+    parser.add_argument('--backend', default='onnxruntime', help=', '.join(BACKENDS))
     parser.add_argument('--threads', type=int, default=0, help='CPU threads (default: all)')
     parser.add_argument(
         '--precision',
@@ -44,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
         dataset,
         crop=args.crop,
         median_scaling=args.median_scaling,
+        backend=args.backend,
         threads=args.threads,
         precision=args.precision,
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from msdepth_ros.backends import BACKENDS, PRECISIONS
 from msdepth_ros.camera import Camera
 from msdepth_ros.cloud import dense_points, point_cloud
 from msdepth_ros.colormap import colorize
@@ -33,10 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='camera_calibration YAML; default: camera.yaml in the folder, else no metric scale',
     )
     parser.add_argument('--model', default='eigen2014', help='shipped model, or path of its YAML')
-    parser.add_argument('--backend', default='auto', help='auto, tensorrt or onnxruntime')
+    parser.add_argument('--backend', default='auto', help=', '.join(BACKENDS))
     parser.add_argument(
         '--precision',
-        choices=('fp16', 'fp32'),
+        choices=PRECISIONS,
         default='fp16',
         help='fp16: int8 on the CPU where the model has it (default: %(default)s)',
     )
