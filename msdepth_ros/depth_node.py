@@ -17,19 +17,19 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from msdepth_ros.backends import Backend
 from msdepth_ros.calibration import CalibrationSource
 from msdepth_ros.diagnostics import diagnostic_array
 from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
 from msdepth_ros.estimator import DepthFrame
 from msdepth_ros.messages import image_from_compressed_msg, image_from_msg
-from msdepth_ros.model_host import ModelHost
+from msdepth_ros.model_swap import ModelServer, ModelSwap
 from msdepth_ros.outputs import DepthOutputs
 from msdepth_ros.parameters import Parameters
 from msdepth_ros.process import run_node
 from msdepth_ros.scale_calibration import ScaleCalibration
 from msdepth_ros.statistics import FAILED, MALFORMED, Statistics
 from msdepth_ros.stream_monitor import GapMonitor, StampMonitor, describe_publishers
-from msdepth_ros.worker import NewestWorker
 
 PATIENCE = 5.0  # seconds without a camera_info or an image before the log says so
 _THROTTLE = {'throttle_duration_sec': 5.0}
@@ -48,10 +48,11 @@ class DepthNode(LifecycleNode):
 
     def __init__(self, **node_options: Any) -> None:
         super().__init__('msdepth', **node_options)
-        self._options = Parameters(self)
         self._statistics = Statistics()
-        self._worker: NewestWorker[_Arrival] = NewestWorker(self._process_safely)
-        self._host = ModelHost(self._on_build_progress)
+        self._server = ModelServer(self._process_safely, self._on_build_progress)
+        changed = self.create_guard_condition(self._follow_swap)
+        self._swap = ModelSwap(self._process_safely, self._on_build_progress, changed.trigger)
+        self._options = Parameters(self, self._swap.begin)
         self._build = ''
         self._build_told = 0.0
         self._outputs: DepthOutputs | None = None
@@ -72,8 +73,7 @@ class DepthNode(LifecycleNode):
         values = self._options.values
         try:
             self._calibration = CalibrationSource(values['camera_info_url'])
-            choice = self._options.model_choice()
-            backend = self._worker.call(lambda: self._host.load(choice))
+            backend = self._server.load(self._options.model_choice()).result()
         except MsdepthError as error:
             self._last_error = str(error)
             self.get_logger().error(str(error))
@@ -82,13 +82,9 @@ class DepthNode(LifecycleNode):
             return _FAILURE
         finally:
             self._build = ''
-        self._last_error = ''
         self._options.unconfigured = False
         self._outputs = DepthOutputs(self)
-        self.get_logger().info(
-            f'model {backend.model.name} on {backend.name} ({backend.device}, '
-            f'{backend.precision}), input {"x".join(map(str, backend.model.input_size))}'
-        )
+        self._tell_model(backend)
         return _SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -133,20 +129,21 @@ class DepthNode(LifecycleNode):
 
     def destroy_node(self) -> None:
         """Free everything and end the worker thread."""
-        self._worker.clear()
-        self._worker.call(self._host.unload)
-        self._worker.stop()
+        self._swap.cancel(wait=True)
+        self._server.close()
         super().destroy_node()
 
     def _unsubscribe(self) -> None:
         self._newest = None
-        self._worker.clear()  # first: the frame at work still asks the subscriptions for names
+        # First: the frame at work still asks the subscriptions for their names.
+        self._server.worker.clear()
         self.destroy_timer(self._patience_timer)
         self.destroy_subscription(self._image_subscription)
         self.destroy_subscription(self._info_subscription)
 
     def _free(self) -> None:
-        self._worker.call(self._host.unload)
+        self._swap.cancel()
+        self._server.unload()
         self._options.unconfigured = True
         if self._outputs is not None:
             self._outputs.close()
@@ -196,7 +193,7 @@ class DepthNode(LifecycleNode):
         if fate is None:
             self._newest = message, now
         wanted = self._outputs is not None and self._outputs.wanted(self._options.values)
-        if fate is None and wanted and self._worker.put((message, now)):
+        if fate is None and wanted and self._server.worker.put((message, now)):
             fate = 'replaced by a newer image'
         if fate:
             self._statistics.count(fate)
@@ -226,6 +223,8 @@ class DepthNode(LifecycleNode):
         except Exception as error:
             if self.context.ok():  # else the node was shut down under this frame
                 self._drop(FAILED, error)
+        finally:
+            self._build = ''  # of an engine that was built after a failure
 
     def _drop(self, fate: str, error: Exception) -> None:
         self._statistics.count(fate)
@@ -264,14 +263,14 @@ class DepthNode(LifecycleNode):
         image, encoding = decode(message)
         settings = self._options.settings(self._image_subscription.topic_name)
         try:
-            return self._host.estimate(image, encoding, self._calibration.camera, settings)
+            return self._server.host.estimate(image, encoding, self._calibration.camera, settings)
         except CalibrationError as error:
             self.get_logger().warning(
                 f'{self._info_subscription.topic_name}: {error}; until then there is no cloud and '
                 'no metric scale',
                 **_THROTTLE,
             )
-            return self._host.estimate(image, encoding, None, settings)
+            return self._server.host.estimate(image, encoding, None, settings)
 
     def _estimate_newest(self) -> tuple[DepthFrame, str]:
         """Return the depth of the newest image and its frame_id, on any thread."""
@@ -280,12 +279,41 @@ class DepthNode(LifecycleNode):
             raise MsdepthError(
                 f'no image came in the last {PATIENCE:.0f} s: start the camera, activate the node'
             )
-        return self._worker.call(lambda: self._estimate(message)), message.header.frame_id
+        return self._server.worker.call(lambda: self._estimate(message)), message.header.frame_id
+
+    # The next model, on the executor's thread.
+
+    def _follow_swap(self) -> None:
+        """Let the next model serve once it is loaded; if it cannot be, go on with this one."""
+        try:
+            loaded = self._swap.finish()
+        except Exception as error:
+            text = str(error) if isinstance(error, MsdepthError) else repr(error)
+            self._last_error = f'the model stays as it was: {text}'
+            self.get_logger().error(self._last_error)
+            choice = self._server.host.choice
+            if choice is not None:
+                self._options.keep_model(choice.model)
+        else:
+            if loaded is not None:
+                waiting = self._server.close()
+                self._server, backend = loaded
+                if waiting is not None:
+                    self._server.worker.put(waiting)
+                self._tell_model(backend)
+        self._publish_diagnostics()
+
+    def _tell_model(self, backend: Backend) -> None:
+        self._last_error = ''
+        self.get_logger().info(
+            f'model {backend.model.name} on {backend.name} ({backend.device}, '
+            f'{backend.precision}), input {"x".join(map(str, backend.model.input_size))}'
+        )
 
     # Diagnostics, on the executor's thread.
 
     def _publish_diagnostics(self) -> None:
-        estimator = self._host.estimator
+        estimator = self._server.host.estimator
         self._diagnostics.publish(
             diagnostic_array(
                 self.get_fully_qualified_name(),
@@ -294,6 +322,7 @@ class DepthNode(LifecycleNode):
                 None if estimator is None else estimator.backend,
                 self._last_error,
                 self._build,
+                self._swap.status,
             )
         )
 

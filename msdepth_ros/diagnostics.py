@@ -17,12 +17,13 @@ def diagnostic_array(
     backend: Backend | None,
     last_error: str,
     build: str = '',
+    next_model: str = '',
 ) -> DiagnosticArray:
     """Return the state of a node.
 
     ERROR: no model runs, because of an error. WARN: an engine is being built (`build` says how
     far it is), no images arrive, or some are dropped as malformed or failed. Rates are in Hz,
-    latencies in ms as p50 / p95 / p99.
+    latencies in ms as p50 / p95 / p99. `next_model` is being loaded while this one runs.
     """
     counts = snapshot.counts
     status = DiagnosticStatus(
@@ -52,6 +53,8 @@ def diagnostic_array(
         values['backend'] = backend.name
         values['precision'] = backend.precision
         values |= {f'engine {name}': str(value) for name, value in backend.details.items()}
+    if next_model:
+        values['next model'] = next_model
     values['last error'] = last_error
     status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
     return DiagnosticArray(header=Header(stamp=stamp), status=[status])

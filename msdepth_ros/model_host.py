@@ -37,6 +37,8 @@ class ModelHost:
     Attributes
     ----------
     estimator : DepthEstimator, None while no model is loaded.
+    choice : ModelChoice, what is or will be loaded again; None after `unload`.
+    progress : hears of engines being built.
     """
 
     def __init__(
@@ -44,9 +46,9 @@ class ModelHost:
     ) -> None:
         """`progress` hears of engines being built; `clock` is in seconds."""
         self.estimator: DepthEstimator | None = None
-        self._progress = progress
+        self.progress = progress
         self._clock = clock
-        self._choice: ModelChoice | None = None
+        self.choice: ModelChoice | None = None
         self._pause = _FIRST_PAUSE
         self._next_try = 0.0
         self._failure = ''
@@ -58,12 +60,12 @@ class ModelHost:
         """
         self.unload()
         backend = self._open(choice)
-        self._choice, self._pause = choice, _FIRST_PAUSE
+        self.choice, self._pause = choice, _FIRST_PAUSE
         return backend
 
     def unload(self) -> None:
         """Free the model, if one is loaded."""
-        self._choice = None
+        self.choice = None
         self._close()
 
     def estimate(
@@ -91,7 +93,7 @@ class ModelHost:
         return frame
 
     def _load_again(self) -> DepthEstimator:
-        choice = self._choice
+        choice = self.choice
         if choice is None:
             raise BackendError('no model is loaded')
         left = self._next_try - self._clock()
@@ -115,7 +117,7 @@ class ModelHost:
             choice.threads,
             choice.precision,
             choice.engine_options,
-            self._progress,
+            self.progress,
         )
         self.estimator = DepthEstimator(model, backend)
         try:

@@ -3,6 +3,7 @@
 """The node's parameters: names, defaults, ranges, and when each may change."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -62,9 +63,7 @@ class _Parameter:
 
 
 PARAMETERS = (
-    _Parameter(
-        'model', 'eigen2014', 'Name of a shipped model, or path of a model YAML.', (), UNCONFIGURED
-    ),
+    _Parameter('model', 'eigen2014', 'Name of a shipped model, or path of a model YAML.'),
     _Parameter(
         'backend',
         'auto',
@@ -196,7 +195,10 @@ class Parameters:
     `values` maps each name to its current value; it is replaced as a whole at a change.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, swap: Callable[[ModelChoice], str | None] | None = None) -> None:
+        """`swap` is asked to change the model of a configured node, or to say why it cannot."""
+        self._node = node
+        self._swap = swap
         self._by_name = {parameter.name: parameter for parameter in PARAMETERS}
         self.unconfigured = True
         for parameter in PARAMETERS:
@@ -209,14 +211,13 @@ class Parameters:
 
     def model_choice(self) -> ModelChoice:
         """Return which model runs on what."""
-        values = self.values
-        options = EngineOptions(force_update=values['force_engine_update'])
-        if values['engine_cache_dir']:
-            folder = Path(values['engine_cache_dir']).expanduser()
-            options = replace(options, cache_dir=folder)
-        return ModelChoice(
-            values['model'], values['backend'], values['precision'], values['threads'], options
-        )
+        return _model_choice(self.values)
+
+    def keep_model(self, model: str) -> None:
+        """Say in the parameter `model` which model runs, after a change that failed."""
+        swap, self._swap = self._swap, None
+        self._node.set_parameters([Parameter('model', value=model)])
+        self._swap = swap
 
     def settings(self, image_topic: str) -> Settings:
         """Return the estimator's settings for images of a topic."""
@@ -254,10 +255,23 @@ class Parameters:
                 return SetParametersResult(successful=False, reason=reason)
             values[change.name] = change.value
         reason = _conflict(values)
+        swap = None if self.unconfigured else self._swap
+        if reason is None and swap and any(change.name == 'model' for change in changes):
+            reason = swap(_model_choice(values))
         if reason is not None:
             return SetParametersResult(successful=False, reason=reason)
         self.values = values
         return SetParametersResult(successful=True)
+
+
+def _model_choice(values: dict[str, Any]) -> ModelChoice:
+    options = EngineOptions(force_update=values['force_engine_update'])
+    if values['engine_cache_dir']:
+        folder = Path(values['engine_cache_dir']).expanduser()
+        options = replace(options, cache_dir=folder)
+    return ModelChoice(
+        values['model'], values['backend'], values['precision'], values['threads'], options
+    )
 
 
 def _conflict(values: dict[str, Any]) -> str | None:

@@ -39,30 +39,36 @@ class NewestWorker(Generic[Item]):
             self._condition.notify()
         return replaced
 
-    def clear(self) -> None:
-        """Forget the waiting item and wait until the one at work is done."""
+    def clear(self) -> Item | None:
+        """Take the waiting item back, if there is one, and wait until the one at work is done."""
         with self._condition:
-            self._item = None
+            item, self._item = self._item, None
         self.call(lambda: None)
+        return item
 
     def call(self, function: Callable[[], Result]) -> Result:
         """Run a function on the thread, between items, and return or raise what it does."""
         if threading.current_thread() is self._thread:
             return function()
+        return self.submit(function).result()
+
+    def submit(self, function: Callable[[], Result]) -> 'Future[Result]':
+        """Have a function run on the thread, between items; its outcome is the future's."""
         future: Future[Result] = Future()
         with self._condition:
             if self._stopping:
                 raise RuntimeError('the worker was stopped')
             self._calls.append((function, future))
             self._condition.notify()
-        return future.result()
+        return future
 
     def stop(self) -> None:
-        """End the thread after the item at work."""
+        """End the thread after the item at work, and wait for that unless called on the thread."""
         with self._condition:
             self._stopping = True
             self._condition.notify()
-        self._thread.join()
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
 
     def _run(self) -> None:
         while True:
