@@ -83,7 +83,8 @@ $(VENV)/.demo: $(PROJECT) | $(BIN)/python
 # pytest 9 does not load the plugin of ROS 2's launch_testing.
 $(VENV)/.test: $(VENV)/.demo
 	@echo "== adding test tools and torch (a few minutes the first time)"
-	$(PIP) install $(SYSTEM_NUMPY) hypothesis mypy onnx onnxscript 'pytest<9' ruff torch types-PyYAML
+	$(PIP) install $(SYSTEM_NUMPY) h5py hypothesis mypy onnx onnxscript 'pytest<9' rosbags ruff \
+	  scipy torch types-PyYAML
 	touch $@
 
 $(VENV)/.launch: $(VENV)/.demo

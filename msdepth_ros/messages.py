@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""sensor_msgs to NumPy and back: the only module that knows how messages are laid out."""
+"""sensor_msgs to NumPy and back: the only module that makes messages."""
 
 import array
 import functools
@@ -19,20 +19,10 @@ from sensor_msgs.msg import (
 from std_msgs.msg import Header
 
 from msdepth_ros.camera import Camera, Intrinsics
-from msdepth_ros.decoding import decode_compressed, decode_raw
+from msdepth_ros.decoding import decode_compressed
 from msdepth_ros.errors import ImageError
-from msdepth_ros.input_map import ENCODINGS
+from msdepth_ros.message_fields import camera_fields, converted_pixels, image_pixels
 from msdepth_ros.scan import Scan
-
-_BYTES_PER_PIXEL = {
-    'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1, '8UC1': 1, '8UC3': 3, '8UC4': 4,
-    'mono16': 2, '16UC1': 2, 'rgb16': 6, 'bgr16': 6, 'rgba16': 8, 'bgra16': 8,
-    'bayer_rggb8': 1, 'bayer_bggr8': 1, 'bayer_gbrg8': 1, 'bayer_grbg8': 1,
-    'bayer_rggb16': 2, 'bayer_bggr16': 2, 'bayer_gbrg16': 2, 'bayer_grbg16': 2,
-    'yuv422': 2, 'uyvy': 2, 'yuv422_yuy2': 2, 'yuyv': 2, 'nv12': 1, 'nv21': 1, 'nv24': 1,
-}  # fmt: skip
-_ROWS_PER_ROW = {'nv12': 1.5, 'nv21': 1.5, 'nv24': 3}
-_SIXTEEN_BIT = ('mono16', '16UC1', 'rgb16', 'bgr16', 'rgba16', 'bgra16')
 
 
 def image_from_msg(message: Image) -> tuple[np.ndarray, str]:
@@ -47,34 +37,13 @@ def image_from_msg(message: Image) -> tuple[np.ndarray, str]:
     ImageError
         If size, step, data and encoding do not fit together, or the encoding is not known.
     """
-    encoding = message.encoding
-    pixel = _BYTES_PER_PIXEL.get(encoding)
-    if pixel is None:
-        raise ImageError(
-            f"encoding '{encoding}' is not supported: use one of {', '.join(_BYTES_PER_PIXEL)}"
-        )
-    width, height, step = message.width, message.height, message.step
-    rows = int(height * _ROWS_PER_ROW.get(encoding, 1))
-    if not width or not height:
-        raise ImageError(f'the image is {width}x{height}')
-    if step < width * pixel:
-        raise ImageError(f'step is {step} but {width} pixels of {encoding} are {width * pixel}')
-    if len(message.data) < rows * step:
-        raise ImageError(
-            f'data has {len(message.data)} bytes but {rows} rows of step {step} are {rows * step}'
-        )
-    data = np.frombuffer(message.data, np.uint8)
-    if encoding in ENCODINGS:
-        view = np.ndarray((height, width, pixel), np.uint8, data, strides=(step, pixel, 1))
-        return (view[..., 0] if pixel == 1 else view), encoding
+    direct = image_pixels(message)
+    if direct is not None:
+        return direct
     bridged = _through_cv_bridge(message)
     if bridged is not None:
         return bridged, 'bgr8'
-    packed = np.ndarray((rows, width * pixel), np.uint8, data, strides=(step, 1))
-    if encoding.endswith('16') or encoding in _SIXTEEN_BIT:
-        order = '>' if message.is_bigendian else '<'
-        packed = np.ascontiguousarray(packed).view(f'{order}u2').astype(np.uint16, copy=False)
-    return decode_raw(packed, width, height, encoding)
+    return converted_pixels(message)
 
 
 def _through_cv_bridge(message: Image) -> np.ndarray | None:
@@ -113,18 +82,7 @@ def image_from_compressed_msg(message: CompressedImage) -> tuple[np.ndarray, str
 
 def camera_from_msg(message: CameraInfo) -> Camera:
     """Return a CameraInfo as a Camera, unchecked (see Camera.check)."""
-    roi = message.roi
-    return Camera(
-        width=message.width,
-        height=message.height,
-        k=tuple(float(number) for number in message.k),
-        d=tuple(float(number) for number in message.d),
-        distortion_model=message.distortion_model,
-        r=tuple(float(number) for number in message.r),
-        p=tuple(float(number) for number in message.p),
-        roi=(roi.x_offset, roi.y_offset, roi.width, roi.height),
-        binning=(message.binning_x, message.binning_y),
-    )
+    return camera_fields(message)
 
 
 def camera_info_msg(camera: Camera, header: Header) -> CameraInfo:

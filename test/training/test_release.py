@@ -60,7 +60,7 @@ def test_exported_model_says_what_it_is(trained, capsys):
     [
         (['export', 'nowhere', '--data', 'set'], 'train first'),
         (['train', 'nowhere.yaml', '--data', 'set', '--out', 'run'], 'cannot read the training'),
-        (['train', 'small.yaml', '--data', 'nowhere', '--out', 'x'], 'a dataset folder holds'),
+        (['train', 'small.yaml', '--data', 'nowhere', '--out', 'x'], 'nowhere does not exist'),
         (['train', 'small.yaml', '--data', 'set', '--out', 'run'], 'continue it with --resume'),
     ],
 )

@@ -2,16 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """RGB-D datasets on disk: one module a format, all with the interface of `Dataset`."""
 
+from msdepth_ros.training.datasets.bag_topics import Topics
 from msdepth_ros.training.datasets.base import Dataset, DatasetError, Frame
 from msdepth_ros.training.datasets.blocks import split_in_blocks
 from msdepth_ros.training.datasets.folder import DatasetFolder
-from msdepth_ros.training.datasets.opening import open_dataset
+from msdepth_ros.training.datasets.joined import JoinedDatasets
+from msdepth_ros.training.datasets.opening import FORMATS, open_dataset
 
 __all__ = [
+    'FORMATS',
     'Dataset',
     'DatasetError',
     'DatasetFolder',
     'Frame',
+    'JoinedDatasets',
+    'Topics',
     'open_dataset',
     'split_in_blocks',
 ]

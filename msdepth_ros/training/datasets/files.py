@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Image files as readers need them: read, and refused with a word of what is wrong."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -25,7 +26,7 @@ def read_color(path: Path) -> np.ndarray:
     return image
 
 
-def read_depth16(path: Path) -> np.ndarray:
+def read_depth(path: Path) -> np.ndarray:
     """Return a depth file as uint16 [H, W].
 
     Raises
@@ -47,3 +48,10 @@ def check_size(image: np.ndarray, intrinsics: Intrinsics, where: object) -> None
             f'{where} is {width}x{height} but the calibration is for '
             f'{intrinsics.width}x{intrinsics.height}: resize the files, or correct the calibration'
         )
+
+
+def given_intrinsics(focal_and_centre: Sequence[float], image: np.ndarray) -> Intrinsics:
+    """Return fx, fy, cx, cy (pixels) as the intrinsics of an image of [H, W, ...]."""
+    height, width = image.shape[:2]
+    fx, fy, cx, cy = focal_and_centre
+    return Intrinsics(width, height, fx, fy, cx, cy)

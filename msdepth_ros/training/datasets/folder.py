@@ -17,7 +17,7 @@ import numpy as np
 from msdepth_ros.camera import Intrinsics
 from msdepth_ros.training.datasets.base import Dataset, DatasetError, Frame, check_depth
 from msdepth_ros.training.datasets.calibration import read_calibration
-from msdepth_ros.training.datasets.files import check_size, read_color, read_depth16
+from msdepth_ros.training.datasets.files import check_size, read_color, read_depth
 
 
 class DatasetFolder(Dataset):
@@ -27,6 +27,7 @@ class DatasetFolder(Dataset):
     ----------
     folder : the dataset folder.
     intrinsics : used instead of the folder's camera.yaml or camera.json, for images of that size.
+    depth_scale : units of the depth files that make a metre, instead of the calibration's.
 
     Raises
     ------
@@ -34,10 +35,16 @@ class DatasetFolder(Dataset):
 
     """
 
-    def __init__(self, folder: str | Path, intrinsics: Intrinsics | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        intrinsics: Intrinsics | None = None,
+        depth_scale: float | None = None,
+    ) -> None:
         self.folder = Path(folder)
         self.names, self._images = self._pairs()
         self._calibration = read_calibration(self.folder, intrinsics)
+        self._units_per_metre = depth_scale or self._calibration.units_per_metre
         self.intrinsics = self._calibration.default or self._calibration.of(self.names[0])
         self._scenes = _scenes(self.folder / 'scenes.csv')
 
@@ -54,25 +61,15 @@ class DatasetFolder(Dataset):
         intrinsics = self._calibration.of(name)
         depth_path = self.folder / 'depth' / f'{name}.png'
         image = read_color(self._images[index])
-        raw = read_depth16(depth_path)
+        raw = read_depth(depth_path)
         for path, array in ((self._images[index], image), (depth_path, raw)):
             check_size(array, intrinsics, path)
-        depth = raw.astype(np.float32) / np.float32(self._calibration.units_per_metre)
+        depth = raw.astype(np.float32) / np.float32(self._units_per_metre)
         check_depth(depth, str(depth_path), f'set depth_scale in {self._calibration.file}')
         return Frame(name, image, depth, intrinsics, self._scenes.get(name))
 
     def _pairs(self) -> tuple[list[str], list[Path]]:
-        for part in ('rgb', 'depth'):
-            if not (self.folder / part).is_dir():
-                raise DatasetError(
-                    f'{self.folder / part} is missing: a dataset folder holds rgb/NAME.jpg (or '
-                    '.png), depth/NAME.png and camera.yaml'
-                )
-        images = {
-            path.stem: path
-            for path in sorted((self.folder / 'rgb').iterdir())
-            if path.suffix.lower() in ('.jpg', '.jpeg', '.png')
-        }
+        images = {path.stem: path for path in list_images(self.folder)}
         depths = {path.stem for path in (self.folder / 'depth').glob('*.png')}
         lonely = sorted(images.keys() ^ depths)
         if lonely:
@@ -81,9 +78,31 @@ class DatasetFolder(Dataset):
                 f'{self.folder}: {len(lonely)} files have no partner, the first is {lonely[0]}, '
                 f'which is missing in {part}/: add it, or remove its partner'
             )
-        if not images:
-            raise DatasetError(f'{self.folder}/rgb holds no .jpg or .png image')
         return list(images), list(images.values())
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Return a dataset folder's colour images, by name.
+
+    Raises
+    ------
+    DatasetError : there are none, or rgb/ or depth/ is missing.
+
+    """
+    for part in ('rgb', 'depth'):
+        if not (folder / part).is_dir():
+            raise DatasetError(
+                f'{folder / part} is missing: a dataset folder holds rgb/NAME.jpg (or .png), '
+                'depth/NAME.png and camera.yaml'
+            )
+    images = [
+        path
+        for path in sorted((folder / 'rgb').iterdir())
+        if path.suffix.lower() in ('.jpg', '.jpeg', '.png')
+    ]
+    if not images:
+        raise DatasetError(f'{folder}/rgb holds no .jpg or .png image')
+    return images
 
 
 def _scenes(path: Path) -> dict[str, str]:
