@@ -19,7 +19,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from msdepth_ros.backends import Backend
 from msdepth_ros.calibration import CalibrationSource
-from msdepth_ros.diagnostics import diagnostic_array
+from msdepth_ros.diagnostics import NodeState, diagnostic_array
 from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
 from msdepth_ros.estimator import DepthFrame
 from msdepth_ros.messages import image_from_compressed_msg, image_from_msg
@@ -28,7 +28,7 @@ from msdepth_ros.outputs import DepthOutputs
 from msdepth_ros.parameters import Parameters
 from msdepth_ros.process import run_node
 from msdepth_ros.scale_calibration import ScaleCalibration
-from msdepth_ros.statistics import FAILED, MALFORMED, Statistics
+from msdepth_ros.statistics import Fate, Statistics
 from msdepth_ros.stream_monitor import GapMonitor, StampMonitor, describe_publishers
 
 PATIENCE = 5.0  # seconds without a camera_info or an image before the log says so
@@ -95,7 +95,7 @@ class DepthNode(LifecycleNode):
         self._stamps = StampMonitor()
         self._gaps = GapMonitor()
         self._active_since = time.monotonic()
-        self._received_before = self._statistics.snapshot().counts.get('received', 0)
+        self._received_before = self._statistics.snapshot().counts.get(Fate.RECEIVED, 0)
         self._info_subscription = self.create_subscription(
             CameraInfo, 'camera_info', self._on_camera_info,
             QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT),
@@ -174,7 +174,7 @@ class DepthNode(LifecycleNode):
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         now = time.monotonic()
-        self._statistics.received(now)
+        self._statistics.count(Fate.RECEIVED, now)
         stamp = message.header.stamp
         lost = self._gaps.image(stamp)
         if lost:
@@ -192,9 +192,10 @@ class DepthNode(LifecycleNode):
         )
         if fate is None:
             self._newest = message, now
-        wanted = self._outputs is not None and self._outputs.wanted(self._options.values)
-        if fate is None and wanted and self._server.worker.put((message, now)):
-            fate = 'replaced by a newer image'
+            if self._outputs is None or not self._outputs.wanted(self._options.values):
+                fate = Fate.UNWANTED
+            elif self._server.worker.put((message, now)):
+                fate = Fate.REPLACED
         if fate:
             self._statistics.count(fate)
 
@@ -204,7 +205,7 @@ class DepthNode(LifecycleNode):
         missing = []
         if not self._calibration.announced:
             missing.append(self._info_subscription)
-        if self._statistics.snapshot().counts.get('received', 0) == self._received_before:
+        if self._statistics.snapshot().counts.get(Fate.RECEIVED, 0) == self._received_before:
             missing.append(self._image_subscription)
         for subscription in missing:
             publishers = describe_publishers(self, subscription)
@@ -219,10 +220,10 @@ class DepthNode(LifecycleNode):
         try:
             self._process(*arrival)
         except ImageError as error:
-            self._drop(MALFORMED, error)
+            self._drop(Fate.MALFORMED, error)
         except Exception as error:
             if self.context.ok():  # else the node was shut down under this frame
-                self._drop(FAILED, error)
+                self._drop(Fate.FAILED, error)
         finally:
             self._build = ''  # of an engine that was built after a failure
 
@@ -239,7 +240,7 @@ class DepthNode(LifecycleNode):
         if outputs is None:
             return
         if not self._calibration.announced and started - self._active_since < PATIENCE:
-            self._statistics.count('without camera_info')
+            self._statistics.count(Fate.UNCALIBRATED)
             return
         frame = self._estimate(message)
         estimated = time.monotonic()
@@ -319,10 +320,13 @@ class DepthNode(LifecycleNode):
                 self.get_fully_qualified_name(),
                 self.get_clock().now().to_msg(),
                 self._statistics.snapshot(),
-                None if estimator is None else estimator.backend,
-                self._last_error,
-                self._build,
-                self._swap.status,
+                NodeState(
+                    None if estimator is None else estimator.backend,
+                    self._last_error,
+                    self._build,
+                    self._swap.status,
+                ),
+                self._options.thresholds(),
             )
         )
 

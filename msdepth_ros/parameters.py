@@ -18,6 +18,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from msdepth_ros.backends import BACKENDS, PRECISIONS, EngineOptions
+from msdepth_ros.diagnostics import Thresholds
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.estimator import RECTIFY, Settings
 from msdepth_ros.fit import FITS
@@ -185,6 +186,24 @@ PARAMETERS = (
         'Seconds between stamp and arrival after which an image is dropped; 0: never.',
         (0.0, 3600.0),
     ),
+    _Parameter(
+        'diagnostics.min_frequency',
+        0.0,
+        'Hz of the output; below it diagnostics warn. 0: no limit.',
+        (0.0, 1000.0),
+    ),
+    _Parameter(
+        'diagnostics.max_age',
+        0.0,
+        'Seconds from stamp to publication; above it diagnostics show an error. 0: no limit.',
+        (0.0, 3600.0),
+    ),
+    _Parameter(
+        'diagnostics.max_dropped',
+        1.0,
+        'Share of the images dropped, for whatever reason; above it diagnostics warn.',
+        (0.0, 1.0),
+    ),
     _Parameter('autostart', True, 'Configure and activate at start.', (), AT_START),
 )
 
@@ -232,6 +251,15 @@ class Parameters:
             max_depth=values['depth.max'],
             scale=values['depth.scale'],
             edge_threshold=values['depth.edge_threshold'],
+        )
+
+    def thresholds(self) -> Thresholds:
+        """Return what diagnostics warn of."""
+        values = self.values
+        return Thresholds(
+            min_frequency=values['diagnostics.min_frequency'],
+            max_age=values['diagnostics.max_age'],
+            max_dropped=values['diagnostics.max_dropped'],
         )
 
     def _refuse_start_values(self) -> None:

@@ -9,9 +9,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WINDOW = 300  # frames that percentiles and rates are taken over
+WINDOW = 300  # frames that percentiles are taken over
 RECENT = 3.0  # seconds that rates and troubles are counted over
-MALFORMED, FAILED = UNUSABLE = ('malformed', 'failed')
+_MOST = 4096  # events of the last seconds that are remembered
+
+
+class Fate:
+    """What becomes of an image; what is DROPPED was wanted and gets no answer."""
+
+    RECEIVED = 'received'
+    PUBLISHED = 'published'
+    UNWANTED = 'without subscribers'
+    REPLACED = 'replaced by a newer image'
+    STALE = 'stale'
+    BACKWARDS = 'stamp went backwards'
+    UNCALIBRATED = 'without camera_info'
+    MALFORMED = 'malformed'
+    FAILED = 'failed'
+    UNUSABLE = (MALFORMED, FAILED)
+    DROPPED = (REPLACED, STALE, BACKWARDS, UNCALIBRATED, *UNUSABLE)
 
 
 @dataclass(frozen=True)
@@ -20,69 +36,93 @@ class Snapshot:
 
     Attributes
     ----------
-    counts : frames by fate since the start: 'received', 'published', 'replaced', ...
-    input_rate, output_rate : Hz over the last seconds, 0 when nothing comes.
+    counts : frames by fate since the start.
+    recent : frames by fate in the last RECENT seconds.
+    input_rate, output_rate : Hz over the last RECENT seconds, 0 when nothing comes.
+    input_span : seconds between the first and the last wanted image of the last RECENT seconds.
     percentiles : for each stage of a frame, (p50, p95, p99) in seconds over the last WINDOW frames.
-    unusable : frames that were malformed or failed in the last seconds.
+    oldest : seconds, the greatest age at publication in the last RECENT seconds.
     """
 
     counts: dict[str, int]
+    recent: dict[str, int]
     input_rate: float
     output_rate: float
+    input_span: float
     percentiles: dict[str, tuple[float, float, float]]
-    unusable: int
+    oldest: float
+
+    @property
+    def unusable(self) -> int:
+        """Frames that were malformed or failed in the last seconds."""
+        return sum(self.recent.get(fate, 0) for fate in Fate.UNUSABLE)
+
+    @property
+    def dropped(self) -> float:
+        """Share of the wanted frames of the last seconds that were dropped, 0 to 1."""
+        dropped = sum(self.recent.get(fate, 0) for fate in Fate.DROPPED)
+        return dropped / (dropped + self.recent.get(Fate.PUBLISHED, 0)) if dropped else 0.0
 
 
 class Statistics:
-    """Collects from the receiving and the working thread; `snapshot` may be called from a third."""
+    """Collects from the receiving and the working thread; `snapshot` may be called from a third.
+
+    A frame costs it a lock, a count and an entry or two: all arithmetic is the snapshot's.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
-        self._arrivals: deque[float] = deque(maxlen=WINDOW)
-        self._departures: deque[float] = deque(maxlen=WINDOW)
-        self._frames: deque[dict[str, float]] = deque(maxlen=WINDOW)
-        self._troubles: deque[float] = deque(maxlen=WINDOW)
+        self._events: deque[tuple[float, str]] = deque(maxlen=_MOST)
+        self._frames: deque[tuple[float, dict[str, float]]] = deque(maxlen=WINDOW)
 
-    def count(self, fate: str) -> None:
-        """Count one frame under a fate."""
+    def count(self, fate: str, now: float | None = None) -> None:
+        """Count one frame under a fate, at `now` (time.monotonic seconds)."""
+        now = time.monotonic() if now is None else now
         with self._lock:
             self._counts[fate] += 1
-            if fate in UNUSABLE:
-                self._troubles.append(time.monotonic())
-
-    def received(self, now: float) -> None:
-        """Count a frame that arrived at `now` (time.monotonic seconds)."""
-        with self._lock:
-            self._counts['received'] += 1
-            self._arrivals.append(now)
+            self._events.append((now, fate))
 
     def published(self, now: float, stages: dict[str, float]) -> None:
         """Count a frame that was published, with the seconds that each stage took."""
         with self._lock:
-            self._counts['published'] += 1
-            self._departures.append(now)
-            self._frames.append(stages)
+            self._counts[Fate.PUBLISHED] += 1
+            self._events.append((now, Fate.PUBLISHED))
+            self._frames.append((now, stages))
 
     def snapshot(self) -> Snapshot:
         """Return the statistics of this moment."""
         with self._lock:
-            counts, frames = dict(self._counts), list(self._frames)
-            arrivals, departures = list(self._arrivals), list(self._departures)
-            troubles = list(self._troubles)
-        names = dict.fromkeys(name for frame in frames for name in frame)
-        percentiles = {}
-        for name in names:
-            p50, p95, p99 = np.percentile([f[name] for f in frames if name in f], (50, 95, 99))
-            percentiles[name] = (float(p50), float(p95), float(p99))
-        now = time.monotonic()
-        unusable = sum(now - moment <= RECENT for moment in troubles)
-        return Snapshot(counts, _rate(arrivals, now), _rate(departures, now), percentiles, unusable)
+            counts, events, frames = dict(self._counts), list(self._events), list(self._frames)
+        since = time.monotonic() - RECENT
+        times: dict[str, list[float]] = {}
+        for moment, fate in events:
+            if moment >= since:
+                times.setdefault(fate, []).append(moment)
+        arrivals = times.get(Fate.RECEIVED, [])
+        wanted = len(arrivals) > len(times.get(Fate.UNWANTED, []))
+        ages = [stages.get('age', 0.0) for moment, stages in frames if moment >= since]
+        return Snapshot(
+            counts,
+            {fate: len(moments) for fate, moments in times.items()},
+            _rate(arrivals),
+            _rate(times.get(Fate.PUBLISHED, [])),
+            arrivals[-1] - arrivals[0] if wanted else 0.0,
+            _percentiles([stages for _, stages in frames]),
+            max(ages, default=0.0),
+        )
 
 
-def _rate(times: list[float], now: float) -> float:
-    """Return the rate in Hz of the events of the last seconds."""
-    recent = [moment for moment in times if now - moment <= RECENT]
-    if len(recent) < 2:
+def _rate(times: list[float]) -> float:
+    """Return the rate in Hz of events at these times."""
+    if len(times) < 2 or times[-1] <= times[0]:
         return 0.0
-    return (len(recent) - 1) / (recent[-1] - recent[0]) if recent[-1] > recent[0] else 0.0
+    return (len(times) - 1) / (times[-1] - times[0])
+
+
+def _percentiles(frames: list[dict[str, float]]) -> dict[str, tuple[float, float, float]]:
+    percentiles = {}
+    for name in dict.fromkeys(name for frame in frames for name in frame):
+        p50, p95, p99 = np.percentile([f[name] for f in frames if name in f], (50, 95, 99))
+        percentiles[name] = (float(p50), float(p95), float(p99))
+    return percentiles

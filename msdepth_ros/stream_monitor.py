@@ -10,6 +10,8 @@ from rclpy.node import Node
 from rclpy.qos import QoSCompatibility, qos_check_compatible
 from rclpy.subscription import Subscription
 
+from msdepth_ros.statistics import Fate
+
 _WINDOW = 100  # camera_info messages that a loss is measured over
 _UNSETTLED = 5  # newest of them, whose images may still be under way
 _TOLERATED = 0.05  # share of images lost that is not worth a warning
@@ -33,9 +35,9 @@ class StampMonitor:
         backwards = stamp < self._last and not simulated
         self._last = stamp
         if backwards:
-            return 'stamp went backwards'
+            return Fate.BACKWARDS
         if max_age > 0 and now - stamp > max_age * 1e9:
-            return 'stale'
+            return Fate.STALE
         return None
 
 
