@@ -1,29 +1,48 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`msdepth evaluate`: the error table of a model on a dataset folder."""
+"""`msdepth evaluate`: the error table of a model on datasets."""
 
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from msdepth_ros.backends import BACKENDS
 from msdepth_ros.errors import MsdepthError
 
-HELP = "measure a model's errors on a dataset folder"
+if TYPE_CHECKING:
+    from msdepth_ros.training.datasets import Dataset
+
+HELP = "measure a model's errors on datasets"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument('dataset', type=Path, help='folder with rgb/, depth/ and camera.yaml')
+    data = parser.add_argument_group('data (formats: docs/datasets.md)')
+    data.add_argument('dataset', type=Path, nargs='+', help='folder or file; several are joined')
+    data.add_argument('--format', help='nyu, tum, rosbag, folder or kitti (default: as it looks)')
+    data.add_argument('--split', help='of nyu: train, test or all (default: all)')
+    data.add_argument(
+        '--raw-depths', action='store_true', help="of nyu: the sensor's depths, not in-painted"
+    )
+    data.add_argument('--intrinsics', help="fx,fy,cx,cy in pixels, instead of the dataset's own")
+    data.add_argument('--depth-scale', type=float, help='units of the depths that make a metre')
+    for role in ('image', 'depth', 'camera-info'):
+        data.add_argument(f'--{role}-topic', metavar='TOPIC', help='of rosbag, if not clear')
+    data.add_argument('--every', type=int, default=1, metavar='N', help='take every N-th frame')
     parser.add_argument('--model', default='eigen2014', help='name, or path of a model YAML')
     parser.add_argument('--crop', choices=('eigen', 'none'), default='none')
     parser.add_argument(
         '--median-scaling', action='store_true', help='scale each prediction to the true median'
     )
+    parser.add_argument('--near', type=float, metavar='METRES', help='also of depths below this')
+    parser.add_argument('--by-scene', action='store_true', help='also of each scene or dataset')
     parser.add_argument(
-        '--intrinsics', help="fx,fy,cx,cy in pixels, instead of the folder's camera.yaml"
+        '--robustness', action='store_true', help='also under bad exposure, blur, JPEG and noise'
     )
-    parser.add_argument('--backend', default='onnxruntime', help=', '.join(BACKENDS))
+    parser.add_argument(
+        '--worst', type=int, default=0, metavar='N', help='write pictures of the N worst frames'
+    )
+    parser.add_argument('--out', type=Path, metavar='DIR', help='folder for the pictures')
     parser.add_argument('--threads', type=int, default=0, help='CPU threads (default: all)')
     parser.add_argument(
         '--precision',
@@ -31,31 +50,88 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='fp32',
         help='fp16: int8 on the CPU where the model has it (default: fp32)',
     )
-    parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
+    parser.add_argument('--json', action='store_true', help='print JSON instead of tables')
 
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print; return the exit code."""
     from msdepth_ros.model import load_model
-    from msdepth_ros.training.datasets import open_dataset
-    from msdepth_ros.training.evaluation import evaluate, table
+    from msdepth_ros.training.error_table import pooled_table, table
+    from msdepth_ros.training.evaluation import evaluate, open_estimator, rounded
+    from msdepth_ros.training.robustness import measure_robustness
+    from msdepth_ros.training.worst_frames import write_worst
 
-    dataset = open_dataset(args.dataset, parse_intrinsics(args.intrinsics))
-    result = evaluate(
-        load_model(args.model),
-        dataset,
-        crop=args.crop,
-        median_scaling=args.median_scaling,
-        backend=args.backend,
-        threads=args.threads,
-        precision=args.precision,
-    )
+    _check(args)
+    model = load_model(args.model)
+    dataset = _open(args)
+    how: dict[str, Any] = {
+        'indices': range(0, len(dataset), args.every),
+        'crop': args.crop,
+        'median_scaling': args.median_scaling,
+        'threads': args.threads,
+        'precision': args.precision,
+    }
+    near = args.near or 0.0
+    result = evaluate(model, dataset, **how, near=near, by_scene=args.by_scene)
+    disturbed = measure_robustness(model, dataset, **how) if args.robustness else {}
+    worst = result.worst(args.worst)
+    pictures: list[Path] = []
+    if worst:
+        with open_estimator(model, threads=args.threads, precision=args.precision) as estimator:
+            pictures = write_worst(worst, dataset, estimator, args.out, args.crop)
     if args.json:
-        settings = {'model': args.model, 'crop': args.crop, 'median_scaling': args.median_scaling}
-        print(json.dumps({**settings, **result.document()}, indent=2))
-    else:
-        print(table(result))
+        document = {'model': args.model, 'crop': args.crop, 'median_scaling': args.median_scaling}
+        document |= result.document()
+        if disturbed:
+            document['robustness'] = {name: part.document() for name, part in disturbed.items()}
+        if worst:
+            document['worst'] = [
+                {'name': frame.name, 'picture': str(path), **rounded(frame.errors)}
+                for frame, path in zip(worst, pictures, strict=True)
+            ]
+        print(json.dumps(document, indent=2))
+        return 0
+    print(table(result, near))
+    if disturbed:
+        print(f'\n{pooled_table(disturbed)}')
+    if pictures:
+        print(f'\nthe {len(pictures)} worst frames: {pictures[0]} ...')
     return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.worst < 0 or args.every < 1:
+        raise MsdepthError('--worst must be 0 or more, and --every 1 or more')
+    if args.worst and args.out is None:
+        raise MsdepthError('--worst needs --out DIR, the folder for its pictures')
+    if args.near is not None and not 0 < args.near < float('inf'):
+        raise MsdepthError(f'--near is {args.near:g} but must be a distance in metres')
+
+
+def _open(args: argparse.Namespace) -> 'Dataset':
+    """Open the dataset, or the datasets as one."""
+    from msdepth_ros.training.datasets import JoinedDatasets, Topics, open_dataset
+
+    intrinsics = parse_intrinsics(args.intrinsics)
+    topics = Topics(args.image_topic, args.depth_topic, args.camera_info_topic)
+    parts: dict[str, Dataset] = {
+        str(path): open_dataset(
+            path,
+            intrinsics,
+            args.format,
+            depth_scale=args.depth_scale,
+            split=args.split,
+            raw_depths=args.raw_depths,
+            topics=topics,
+        )
+        for path in args.dataset
+    }
+    if len(args.dataset) == 1:
+        return parts[str(args.dataset[0])]
+    names = [path.name for path in args.dataset]
+    if len(set(names)) == len(names):
+        parts = dict(zip(names, parts.values(), strict=True))
+    return JoinedDatasets(parts)
 
 
 def parse_intrinsics(text: str | None) -> tuple[float, float, float, float] | None:

@@ -50,7 +50,9 @@ class ErrorSums:
     images: list[np.ndarray] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
 
-    def add(self, depth: np.ndarray, truth: np.ndarray, median_scaling: bool = False) -> None:
+    def add(
+        self, depth: np.ndarray, truth: np.ndarray, median_scaling: bool = False
+    ) -> Errors | None:
         """Add one image.
 
         Only pixels where both depths are finite and positive count; an image without any is
@@ -59,17 +61,19 @@ class ErrorSums:
         Parameters
         ----------
         depth, truth : float [H, W], metres.
-        median_scaling : multiply depth by median(truth) / median(depth) first.
+        median_scaling : see `median_scaled`.
+
+        Returns
+        -------
+        The image's own errors, None where it is passed over.
 
         """
-        valid = np.isfinite(depth) & np.isfinite(truth)
-        valid &= np.where(valid, depth, 0) > 0
-        valid &= np.where(valid, truth, 0) > 0
+        valid = _comparable(depth, truth)
         if not valid.any():
-            return
-        z, z_true = depth[valid].astype(np.float64), truth[valid].astype(np.float64)
+            return None
         if median_scaling:
-            z = z * (np.median(z_true) / np.median(z))
+            depth = median_scaled(depth, truth)
+        z, z_true = depth[valid].astype(np.float64), truth[valid].astype(np.float64)
         difference = z - z_true
         log_difference = np.log(z) - np.log(z_true)
         ratio = np.exp(np.abs(log_difference))
@@ -83,6 +87,7 @@ class ErrorSums:
         ]
         self.images.append(np.array(means))
         self.counts.append(len(z))
+        return _errors(self.images[-1], np.sqrt(means[4]))
 
     def pooled(self) -> Errors:
         """Return the table pooled over all pixels, as the paper prints it.
@@ -109,6 +114,31 @@ class ErrorSums:
 def _errors(means: np.ndarray, scale_invariant: float) -> Errors:
     abs_rel, sq_rel, square, square_log, _, *deltas = (float(mean) for mean in means)
     return Errors(abs_rel, sq_rel, square**0.5, square_log**0.5, float(scale_invariant), *deltas)
+
+
+def median_scaled(depth: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return depth times median(truth) / median(depth), which forgives an error of scale.
+
+    Medians over the pixels where both are finite and positive; where there are none, depth.
+
+    Parameters
+    ----------
+    depth, truth : float [H, W], metres.
+
+    """
+    valid = _comparable(depth, truth)
+    if not valid.any():
+        return depth
+    median, median_true = (np.median(each[valid].astype(np.float64)) for each in (depth, truth))
+    return depth * (median_true / median)
+
+
+def _comparable(depth: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return where both are finite and positive."""
+    valid = np.isfinite(depth) & np.isfinite(truth)
+    valid &= np.where(valid, depth, 0) > 0
+    valid &= np.where(valid, truth, 0) > 0
+    return valid
 
 
 def scale_invariant_error(depth: np.ndarray, truth: np.ndarray, scale_weight: float = 1.0) -> float:
