@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument('folder', type=Path, help='the folder that `msdepth train` wrote')
     parser.add_argument(
-        '--data', type=Path, required=True, help='the dataset folder that it was trained on'
+        '--data', type=Path, required=True, help='the folder that `msdepth train` was given'
     )
     parser.add_argument('--out', type=Path, default=Path('engines'), help='default: engines')
     parser.add_argument('--int8', action='store_true', help='also write <name>.int8.onnx, for CPUs')
@@ -27,7 +27,8 @@ def run(args: argparse.Namespace) -> int:
     from msdepth_ros.training.evaluation import table
     from msdepth_ros.training.release import release
 
-    path, evaluation = release(args.folder, args.data, args.out, args.name, args.int8)
-    print(table(evaluation))
-    print(f'wrote {path} and the ONNX file beside it')
+    written = release(args.folder, args.data, args.out, args.name, args.int8)
+    for name, evaluation in written.errors.items():
+        print(f'{name}, held out:\n{table(evaluation)}\n')
+    print(f'wrote {written.path} and the ONNX file beside it')
     return 0

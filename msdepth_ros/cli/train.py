@@ -11,7 +11,12 @@ HELP = 'train a network (needs torch)'
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument('config', type=Path, help='YAML under config/training/, or your own')
-    parser.add_argument('--data', type=Path, required=True, help='dataset folder')
+    parser.add_argument(
+        '--data',
+        type=Path,
+        required=True,
+        help="folder that holds the configuration's dataset folders",
+    )
     parser.add_argument('--out', type=Path, required=True, help='folder for checkpoint and log')
     parser.add_argument('--resume', action='store_true', help='continue the checkpoint in --out')
     parser.add_argument('--device', default='cpu', help='torch device (default: cpu)')
@@ -26,13 +31,11 @@ def run(args: argparse.Namespace) -> int:
     import torch
 
     from msdepth_ros.training.config import read_config
-    from msdepth_ros.training.datasets import open_dataset
     from msdepth_ros.training.trainer import Trainer
 
     if args.threads:
         torch.set_num_threads(args.threads)
     config = read_config(args.config)
-    dataset = open_dataset(args.data, config.data.intrinsics)
-    Trainer(config, dataset, args.out, args.device).run(args.resume)
+    Trainer(config, args.data, args.out, args.device).run(args.resume)
     print(f'done: {args.out}/checkpoint.pt; next: msdepth export {args.out}')
     return 0

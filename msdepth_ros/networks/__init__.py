@@ -11,8 +11,12 @@ from typing import Any
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.networks.eigen2014 import Eigen2014
+from msdepth_ros.networks.msdepth import MultiScaleDepth
 
-NETWORKS: Mapping[str, type[DepthNetwork]] = {'eigen2014': Eigen2014}
+NETWORKS: Mapping[str, type[DepthNetwork]] = {
+    'eigen2014': Eigen2014,
+    'msdepth': MultiScaleDepth,
+}
 
 
 def create_network(name: str, options: Mapping[str, Any]) -> DepthNetwork:

@@ -59,6 +59,7 @@ class DepthNetwork(nn.Module, ABC):
     grid : the cells of the finest output, in input pixels.
     stages : names of the training stages, in order.
     precise : names of the submodules that an int8 export leaves in FP32.
+    pretrained : names of the submodules that `load_pretrained` sets.
 
     """
 
@@ -67,6 +68,21 @@ class DepthNetwork(nn.Module, ABC):
     grid: Grid
     stages: tuple[str, ...]
     precise: tuple[str, ...] = ()
+    pretrained: tuple[str, ...] = ()
+
+    def load_pretrained(self) -> None:
+        """Start the `pretrained` submodules from published weights.
+
+        Raises
+        ------
+        MsdepthError : the package that holds the weights is not installed.
+
+        """
+
+    def pretrained_parameters(self) -> set[nn.Parameter]:
+        """Return the weights that `load_pretrained` sets."""
+        parts = map(self.get_submodule, self.pretrained)
+        return {parameter for part in parts for parameter in part.parameters()}
 
     @abstractmethod
     def begin_stage(self, stage: str) -> None:

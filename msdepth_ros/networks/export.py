@@ -17,6 +17,9 @@ import onnx
 import torch
 import yaml
 from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+from onnxscript import optimizer, rewriter
+from onnxscript.rewriter.rules import common
 from torch import Tensor, nn
 
 from msdepth_ros.errors import MsdepthError
@@ -55,12 +58,40 @@ def to_onnx(network: DepthNetwork, half: bool = True) -> onnx.ModelProto:
             dynamo=False,
         )
         model = onnx.load(Path(folder) / 'model.onnx')
+    model = simplify(model)
     if half:
         store_as_half(model)
     model.ir_version = IR_VERSION
     model.producer_name, model.producer_version = 'msdepth_ros', ''
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return the model with zero padding left to the convolutions, where Pad nodes did it."""
+    for node in model.graph.node:
+        if node.op_type == 'Pad':
+            amounts = numpy_helper.from_array(_constant(model, node.input[1]), f'{node.name}_pads')
+            model.graph.initializer.append(amounts)
+            node.input[1] = amounts.name
+    pad_rules = [common.normalize_pad_format_conv_rule, common.fuse_pad_into_conv_rule]
+    return rewriter.rewrite(optimizer.optimize(model), pattern_rewrite_rules=pad_rules)
+
+
+def _constant(model: onnx.ModelProto, name: str) -> np.ndarray:
+    """Return a value that does not depend on the model's input."""
+    graph, wanted = model.graph, {name}
+    nodes: list[onnx.NodeProto] = []
+    for node in reversed(graph.node):  # they are in topological order
+        if wanted.intersection(node.output):
+            nodes.insert(0, node)
+            wanted.update(node.input)
+    weights = [weight for weight in graph.initializer if weight.name in wanted]
+    outputs = [helper.make_empty_tensor_value_info(name)]
+    part = helper.make_graph(nodes, 'constant', [], outputs, weights)
+    part_model = helper.make_model(part, opset_imports=model.opset_import)
+    values: Any = ReferenceEvaluator(part_model).run(None, {})
+    return np.asarray(values[0])
 
 
 def store_as_half(model: onnx.ModelProto) -> None:

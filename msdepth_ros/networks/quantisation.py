@@ -18,6 +18,8 @@ from onnxruntime.quantization import (
 
 from msdepth_ros.networks.export import IR_VERSION
 
+_KINDS = ['Add', 'Clip', 'Concat', 'Conv', 'Gemm', 'MaxPool', 'Relu', 'Reshape', 'Resize']
+
 
 class _Calibration(CalibrationDataReader):  # type: ignore[misc]
     """Feeds images one at a time."""
@@ -34,7 +36,9 @@ class _Calibration(CalibrationDataReader):  # type: ignore[misc]
 def quantise(
     model: onnx.ModelProto, images: Iterable[np.ndarray], precise: Sequence[str]
 ) -> onnx.ModelProto:
-    """Return a model whose convolutions and full layers compute in int8 (static QDQ).
+    """Return a model whose features are computed in int8 (static QDQ).
+
+    Maps of one channel, which are depths, stay FP32.
 
     Parameters
     ----------
@@ -44,10 +48,11 @@ def quantise(
         range of values is unlike the features'.
 
     """
+    maps = _of_one_channel(model)
     excluded = [
         node.name
         for node in model.graph.node
-        if any(f'/{name.replace(".", "/")}/' in node.name for name in precise)
+        if maps.intersection(node.output) or any(_is_in(node, name) for name in precise)
     ]
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / 'fp32.onnx', Path(folder) / 'int8.onnx'
@@ -60,7 +65,7 @@ def quantise(
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
-            op_types_to_quantize=['Conv', 'Gemm', 'MaxPool'],
+            op_types_to_quantize=_KINDS,
             nodes_to_exclude=excluded,
         )
         quantised = onnx.load(target)
@@ -68,3 +73,18 @@ def quantise(
     quantised.producer_name, quantised.producer_version = 'msdepth_ros', ''
     onnx.checker.check_model(quantised, full_check=True)
     return quantised
+
+
+def _of_one_channel(model: onnx.ModelProto) -> set[str]:
+    """Return the names of the values of shape [N, 1, h, w]."""
+    shapes = onnx.shape_inference.infer_shapes(model).graph.value_info
+    return {
+        value.name
+        for value in shapes
+        if len(value.type.tensor_type.shape.dim) == 4
+        and value.type.tensor_type.shape.dim[1].dim_value == 1
+    }
+
+
+def _is_in(node: onnx.NodeProto, submodule: str) -> bool:
+    return f'/{submodule}/'.replace('.', '/') in node.name.replace('.', '/')

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random views of a frame, as Eigen et al. 2014 make them, with photometric noise on top.
 
-A view is what the network's input would show after a rotation, a zoom and a shift of the camera
-image. Zooming by s is the same picture as a camera of s times the focal length, and the network
-predicts depth for one focal length, so the depth it must answer is divided by s.
+A view is what the network's input would show if the camera had been turned about its centre, and
+its image then zoomed, cropped and mirrored. Turning is exact: it moves every pixel by a homography
+and changes the depth along Z as it changes the axis. Zooming by s is the same picture as a camera
+of s times the focal length, and the network predicts depth for one focal length, so the depth it
+must answer is divided by s.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -25,24 +27,30 @@ class Augmentation:
     ----------
     zoom : smallest and largest; 1 shows the largest part of the image that has the input's aspect.
     rotation : largest angle about the optical axis, degrees.
+    tilt : largest angle about the image's horizontal and vertical axis each, degrees.
     flip : mirror half of the views.
     colour : largest relative gain of each colour channel, and of all of them together.
     gamma : largest logarithm of the exponent.
+    exposure : largest number of stops by which a tenth of the views is darker or brighter.
     grey : share of views without colour.
     noise : largest standard deviation, grey levels.
     blur : largest standard deviation, input pixels.
+    jpeg : share of views that are compressed, at a quality of 25 to 90.
     erase : share of views in which a rectangle is blotted out.
 
     """
 
     zoom: tuple[float, float] = (1.0, 1.0)
     rotation: float = 0.0
+    tilt: float = 0.0
     flip: bool = False
     colour: float = 0.0
     gamma: float = 0.0
+    exposure: float = 0.0
     grey: float = 0.0
     noise: float = 0.0
     blur: float = 0.0
+    jpeg: float = 0.0
     erase: float = 0.0
 
 
@@ -71,13 +79,10 @@ class ViewMaker:
     image_size : (width, height) of the network's input.
     grid : the network's output cells in its input.
     focal : focal length at which the network's output is metric, input pixels.
-    border : pixels (of the frame) along the edge that hold no scene; their depth is not used.
 
     """
 
-    def __init__(
-        self, image_size: tuple[int, int], grid: Grid, focal: float, border: int = 0
-    ) -> None:
+    def __init__(self, image_size: tuple[int, int], grid: Grid, focal: float) -> None:
         self._size = image_size
         self._grid = np.array(
             [
@@ -88,27 +93,28 @@ class ViewMaker:
         )
         self._grid_size = (grid.width, grid.height)
         self._focal = focal
-        self._border = border
 
     def whole(self, frame: Frame) -> View:
         """Return the view that the running node gives the network (`fit: crop`)."""
-        return self._view(frame, self._to_frame(frame, 1.0, 0.0, (0.5, 0.5), False))
+        return self._view(frame, self._crop(frame, 1.0, (0.5, 0.5), False), np.eye(3))
 
-    def random(self, frame: Frame, how: Augmentation, rng: np.random.Generator) -> View:
-        """Return a random view of the frame."""
-        zoom = rng.uniform(*how.zoom)
-        angle = rng.uniform(-how.rotation, how.rotation)
+    def random(
+        self, frame: Frame, how: Augmentation, rng: np.random.Generator, border: int = 0
+    ) -> View:
+        """Return a random view of the frame.
+
+        `border` pixels along its edge hold no scene: half of the views show what is beside them
+        instead.
+        """
         shift = (rng.uniform(), rng.uniform())
-        flip = how.flip and rng.uniform() < 0.5
-        affine = self._to_frame(frame, zoom, angle, shift, flip)
-        if self._border and rng.uniform() < 0.5:
-            frame = Frame(frame.name, self._without_border(frame), frame.depth, frame.intrinsics)
-        view = self._view(frame, affine)
+        crop = self._crop(frame, rng.uniform(*how.zoom), shift, how.flip and rng.uniform() < 0.5)
+        turn = turned(*rng.uniform(-1, 1, 3) * (how.tilt, how.tilt, how.rotation))
+        if border and rng.uniform() < 0.5:
+            frame = replace(frame, image=_without_border(frame.image, border))
+        view = self._view(frame, crop, turn)
         return View(change_colours(view.image, how, rng), view.log_depth, view.valid)
 
-    def _to_frame(
-        self, frame: Frame, zoom: float, angle: float, shift: Sequence[float], flip: bool
-    ) -> np.ndarray:
+    def _crop(self, frame: Frame, zoom: float, shift: Sequence[float], flip: bool) -> np.ndarray:
         """Return the 3x3 affine map from input pixels to frame pixels.
 
         `shift` places the view within the room that zooming leaves: 0 left or top, 1 right or
@@ -116,58 +122,68 @@ class ViewMaker:
         """
         (width, height), source = self._size, frame.intrinsics
         step = min(source.width / width, source.height / height) / zoom
-        centre = np.array(
-            [
-                source.width / 2 + (shift[0] - 0.5) * max(0.0, source.width - step * width),
-                source.height / 2 + (shift[1] - 0.5) * max(0.0, source.height - step * height),
-            ]
-        )
-        c, s = step * np.cos(np.radians(angle)), step * np.sin(np.radians(angle))
-        turn = np.array([[-c, -s], [-s, c]]) if flip else np.array([[c, -s], [s, c]])
-        middle = np.array([(width - 1) / 2, (height - 1) / 2])
-        affine = np.eye(3)
-        affine[:2, :2] = turn
-        affine[:2, 2] = centre - 0.5 - turn @ middle
-        return affine
+        left = shift[0] * max(0.0, source.width - step * width)
+        top = shift[1] * max(0.0, source.height - step * height)
+        if flip:
+            columns = [-step, 0, left + step * width - 0.5 * step - 0.5]
+        else:
+            columns = [step, 0, left + 0.5 * step - 0.5]
+        return np.array([columns, [0, step, top + 0.5 * step - 0.5], [0, 0, 1]])
 
-    def _view(self, frame: Frame, affine: np.ndarray) -> View:
-        step = float(np.hypot(affine[0, 0], affine[1, 0]))
-        image = cv2.warpAffine(
+    def _view(self, frame: Frame, crop: np.ndarray, turn: np.ndarray) -> View:
+        """Return the view of a camera that was turned by the rotation `turn`, then cropped."""
+        i = frame.intrinsics
+        camera = np.array([[i.fx, 0, i.cx], [0, i.fy, i.cy], [0, 0, 1]])
+        to_ray = turn @ np.linalg.inv(camera) @ crop  # from input pixel to the frame's axes
+        image = cv2.warpPerspective(
             frame.image,
-            affine[:2],
+            camera @ to_ray,
             self._size,
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        depth = frame.depth
-        if self._border:
-            b = self._border
-            depth = np.zeros_like(depth)
-            depth[b:-b, b:-b] = frame.depth[b:-b, b:-b]
-        depth = cv2.warpAffine(
-            depth,
-            (affine @ self._grid)[:2],
+        to_ray = to_ray @ self._grid
+        depth = cv2.warpPerspective(
+            frame.depth,
+            camera @ to_ray,
             self._grid_size,
             flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=0,
         )
+        # a ray of length 1 along the turned axis has this length along the frame's
+        along = to_ray[2, 0] * np.arange(self._grid_size[0])
+        along = along + (to_ray[2, 1] * np.arange(self._grid_size[1]) + to_ray[2, 2])[:, None]
         valid = np.isfinite(depth) & (depth > 0)
-        focal = np.sqrt(frame.intrinsics.fx * frame.intrinsics.fy) / step
-        log_depth = np.log(np.where(valid, depth, 1)) + np.float32(np.log(self._focal / focal))
-        return View(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), log_depth, valid)
+        focal = np.sqrt(i.fx * i.fy) / crop[1, 1]
+        log_depth = np.log(np.where(valid, depth, 1) / along * (self._focal / focal))
+        rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        return View(rgb, log_depth.astype(np.float32), valid)
 
-    def _without_border(self, frame: Frame) -> np.ndarray:
-        b = self._border
-        return cv2.copyMakeBorder(frame.image[b:-b, b:-b], b, b, b, b, cv2.BORDER_REPLICATE)
+
+def turned(tilt: float, pan: float, roll: float) -> np.ndarray:
+    """Return the rotation from a turned camera's optical axes to those before, float64 [3, 3].
+
+    Angles about the x, y and z axis, degrees; z is applied first, x last.
+    """
+    axes = np.radians([[tilt, 0, 0], [0, pan, 0], [0, 0, roll]])
+    about_x, about_y, about_z = (cv2.Rodrigues(axis)[0] for axis in axes)
+    return np.asarray(about_x @ about_y @ about_z)
+
+
+def _without_border(image: np.ndarray, border: int) -> np.ndarray:
+    inner = image[border:-border, border:-border]
+    return cv2.copyMakeBorder(inner, border, border, border, border, cv2.BORDER_REPLICATE)
 
 
 def change_colours(image: np.ndarray, how: Augmentation, rng: np.random.Generator) -> np.ndarray:
-    """Return a copy of a uint8 RGB image with random colours, exposure, noise, blur and a blot."""
-    if how.colour or how.gamma:
+    """Return a uint8 RGB image with random colours, exposure, noise, blur, blot and JPEG."""
+    if how.colour or how.gamma or how.exposure:
         levels = np.linspace(0, 1, 256)[:, None] ** np.exp(rng.uniform(-how.gamma, how.gamma))
         gain = 1 + rng.uniform(-how.colour, how.colour, 3)
         gain *= 1 + rng.uniform(-how.colour, how.colour)
+        if how.exposure and rng.uniform() < 0.1:
+            gain *= 2 ** rng.uniform(-how.exposure, how.exposure)
         table = np.clip(255 * levels * gain, 0, 255).astype(np.uint8)
         image = cv2.LUT(image, table[None])
     if rng.uniform() < how.grey:
@@ -176,12 +192,15 @@ def change_colours(image: np.ndarray, how: Augmentation, rng: np.random.Generato
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.1, how.blur))
     if how.noise and rng.uniform() < 0.5:
         sigma = rng.uniform(0, how.noise)
-        noisy = image + rng.normal(0, sigma, image.shape).astype(np.float32)
-        image = np.clip(noisy, 0, 255).astype(np.uint8)
+        noise = rng.standard_normal(image.shape, np.float32)
+        image = np.clip(image + np.float32(sigma) * noise, 0, 255).astype(np.uint8)
     if rng.uniform() < how.erase:
         height, width = image.shape[:2]
         h, w = (int(size * rng.uniform(0.1, 0.4)) for size in (height, width))
         y, x = rng.integers(0, height - h), rng.integers(0, width - w)
         image = image.copy()
         image[y : y + h, x : x + w] = rng.integers(0, 256, 3)
+    if rng.uniform() < how.jpeg:
+        options = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 91))]
+        image = np.asarray(cv2.imdecode(cv2.imencode('.jpg', image, options)[1], 1))
     return image

@@ -32,12 +32,29 @@ class Batch:
         return [Batch(*part) for part in zip(*parts, strict=True)]
 
 
+@dataclass(frozen=True)
+class Share:
+    """Frames that make up a share of every batch's views, in the long run.
+
+    Attributes
+    ----------
+    frames : kept in memory.
+    weight : of the share, relative to the others'.
+    border : pixels along a frame's edge that hold no scene.
+
+    """
+
+    frames: Sequence[Frame]
+    weight: float = 1.0
+    border: int = 0
+
+
 class Batches:
     """Draws batches from frames kept in memory.
 
     Parameters
     ----------
-    frames : training frames.
+    shares : what to draw from.
     maker : makes the views.
     augmentation : how far they stray.
     size : views in a batch.
@@ -47,33 +64,49 @@ class Batches:
 
     def __init__(
         self,
-        frames: Sequence[Frame],
+        shares: Sequence[Share],
         maker: ViewMaker,
         augmentation: Augmentation,
         size: int,
         seed: Sequence[int],
     ) -> None:
-        self._frames = frames
+        self._shares = shares
         self._maker = maker
         self._augmentation = augmentation
         self._size = size
         self._seed = list(seed)
+        self._turns = turns([share.weight for share in shares])
 
     def __getitem__(self, number: int) -> Batch:
-        """Return batch `number`; each frame comes once before any comes again."""
+        """Return batch `number`; each frame of a share comes once before any comes again."""
         rng = np.random.default_rng([*self._seed, 1, number])
-        places = range(number * self._size, (number + 1) * self._size)
-        return stack_views(
-            [
-                self._maker.random(self._frames[self._frame_at(place)], self._augmentation, rng)
-                for place in places
-            ]
-        )
+        views = []
+        for place in range(number * self._size, (number + 1) * self._size):
+            share, frame = self._at(place)
+            views.append(self._maker.random(frame, self._augmentation, rng, share.border))
+        return stack_views(views)
 
-    def _frame_at(self, place: int) -> int:
-        epoch, position = divmod(place, len(self._frames))
-        order = np.random.default_rng([*self._seed, 0, epoch]).permutation(len(self._frames))
-        return int(order[position])
+    def _at(self, place: int) -> tuple[Share, Frame]:
+        """Return whose turn it is at a place of the endless sequence of views."""
+        cycle, position = divmod(place, len(self._turns))
+        order = np.random.default_rng([*self._seed, 2, cycle]).permutation(self._turns)
+        number = order[position]
+        before = cycle * np.sum(order == number) + np.sum(order[:position] == number)
+        share = self._shares[number]
+        epoch, position = divmod(int(before), len(share.frames))
+        shuffled = np.random.default_rng([*self._seed, 0, int(number), epoch])
+        return share, share.frames[int(shuffled.permutation(len(share.frames))[position])]
+
+
+def turns(weights: Sequence[float], length: int = 500) -> np.ndarray:
+    """Return a cycle of `length` turns or a few more: each share's number, by its weight.
+
+    One share alone has a cycle of one turn; each share has at least one.
+    """
+    if len(weights) == 1:
+        return np.zeros(1, int)
+    counts = np.maximum(1, np.round(length * np.array(weights) / np.sum(weights))).astype(int)
+    return np.repeat(np.arange(len(weights)), counts)
 
 
 def stack_views(views: Sequence[View]) -> Batch:

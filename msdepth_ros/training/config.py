@@ -17,27 +17,45 @@ from msdepth_ros.training.augmentation import Augmentation
 
 
 @dataclass(frozen=True)
+class Source:
+    """One dataset, or several of one kind.
+
+    Attributes
+    ----------
+    folders : dataset folders, relative to the folder that the training is given.
+    weight : share of the views that it gives, relative to the other sources; its folders divide
+        it by the square roots of their numbers of frames. 0: everything is held out.
+    description : what the data is, for the model's YAML.
+    licence : under what terms it was published, for the model's YAML.
+    intrinsics : (fx, fy, cx, cy), pixels, instead of the folder's calibration.
+    border : pixels of the shrunk frame along its edge that hold no scene.
+    blocks, validation_share : as `split_in_blocks`; what is held out of training.
+
+    """
+
+    folders: tuple[str, ...]
+    description: str
+    licence: str
+    weight: float = 1.0
+    intrinsics: tuple[float, float, float, float] | None = None
+    border: int = 0
+    blocks: int = 12
+    validation_share: float = 0.0
+
+
+@dataclass(frozen=True)
 class Data:
     """What is trained on.
 
     Attributes
     ----------
-    description : what the data is, for the model's YAML.
-    licence : under what terms it was published, for the model's YAML.
-    intrinsics : (fx, fy, cx, cy), pixels, instead of the folder's camera.yaml.
+    sources : by a short name; the first is what a released model is measured on.
     cached_width : frames are shrunk to this width and kept in memory.
-    border : pixels of the shrunk frame along its edge that hold no scene.
-    blocks, validation_share : as `split_in_blocks`.
 
     """
 
-    description: str
-    licence: str
-    intrinsics: tuple[float, float, float, float] | None = None
+    sources: Mapping[str, Source]
     cached_width: int = 320
-    border: int = 0
-    blocks: int = 12
-    validation_share: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -45,6 +63,7 @@ class Loss:
     """Weights of `multi_scale_loss`."""
 
     scale_weight: float = 0.5
+    absolute_weight: float = 0.0
     gradient_weight: float = 0.0
 
 
@@ -57,6 +76,7 @@ class Stage:
     trains : the network's stage: which of its weights learn.
     images : how many views it sees.
     rate : largest learning rate, reached after `warm_up` images, then falling as a cosine to 0.
+    pretrained_rate : learning rate of weights that began pretrained, relative to `rate`.
     optimiser : 'adamw' or 'sgd' (Nesterov momentum 0.9).
     depth_weight, features_weight : weights of the depth loss and of the encoder's features
         (see `FeatureTeacher`).
@@ -72,6 +92,7 @@ class Stage:
     batch: int = 16
     warm_up: int = 2000
     weight_decay: float = 0.0
+    pretrained_rate: float = 1.0
     optimiser: str = 'adamw'
     depth_weight: float = 1.0
     features_weight: float = 0.0
@@ -145,6 +166,10 @@ def _build(kind: Any, value: Any, where: str) -> Any:
         kinds = [arguments[0]] * len(value) if many else arguments
         items = enumerate(zip(kinds, value, strict=True))
         return tuple(_build(kind, item, f'{where}[{i}]') for i, (kind, item) in items)
+    if origin is Mapping and dataclasses.is_dataclass(arguments[-1]):
+        if not isinstance(value, Mapping) or not value:
+            raise MsdepthError(f'{where} must be a mapping of at least one entry')
+        return {str(k): _build(arguments[-1], v, f'{where}: {k}') for k, v in value.items()}
     accepted = {float: (int, float)}.get(kind, origin or kind)
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):
         name = getattr(origin or kind, '__name__', str(kind))

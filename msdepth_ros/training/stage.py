@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -19,7 +20,7 @@ from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.networks.losses import multi_scale_loss
 from msdepth_ros.training.batches import Batch, Batches, prepare, stack_views
 from msdepth_ros.training.checkpoint import save_checkpoint
-from msdepth_ros.training.optimiser import create_optimiser, warm_cosine
+from msdepth_ros.training.optimiser import create_optimiser, set_rate, warm_cosine
 from msdepth_ros.training.readout import fit_readout
 from msdepth_ros.training.teacher import FeatureTeacher
 from msdepth_ros.training.validation import validate
@@ -48,13 +49,15 @@ class StageTraining:
         if self.stage.features_weight:
             self.teacher = FeatureTeacher(self.network)
             place(self.teacher, trainer.device)
-        self.optimiser = create_optimiser(self.stage, self._learning())
+        self.optimiser = create_optimiser(
+            self.stage, self._learning(), self.network.pretrained_parameters()
+        )
         self.averaged = AveragedModel(
             self.network, multi_avg_fn=get_ema_multi_avg_fn(self.config.averaging)
         )
         self.kept = cast(DepthNetwork, self.averaged.module)
         self.batches = Batches(
-            trainer.training,
+            trainer.shares,
             trainer.maker,
             self.config.augmentation,
             self.stage.batch,
@@ -65,12 +68,13 @@ class StageTraining:
     def _fit_readout(self) -> None:
         """Set the weights behind the features by regression on views of all frames."""
         trainer, stage = self.trainer, self.stage
-        whole = stack_views([trainer.maker.whole(frame) for frame in trainer.training])
+        frames = [frame for share in trainer.shares for frame in share.frames]
+        whole = stack_views([trainer.maker.whole(frame) for frame in frames])
         random = Batches(
-            trainer.training,
+            trainer.shares,
             trainer.maker,
             self.config.augmentation,
-            len(trainer.training),
+            len(frames),
             [self.config.seed, self.index, 2],
         )
         views = [whole, *(random[number] for number in range(stage.readout_views - 1))]
@@ -118,25 +122,23 @@ class StageTraining:
             disable=None,
         )
         losses: list[dict[str, float]] = []
-        while self.step < steps:
-            losses.append(self._learn(self.step / steps))
-            self.step += 1
-            bar.update(size)
-            if self.step % every == 0 or self.step == steps:
-                self._note(losses, bar)
-                self._save()
-                losses = []
-        bar.close()
+        with bar, ThreadPoolExecutor(1) as ahead:
+            batch = ahead.submit(self.batches.__getitem__, self.step)
+            while self.step < steps:
+                ready, batch = batch, ahead.submit(self.batches.__getitem__, self.step + 1)
+                losses.append(self._learn(ready.result(), self.step / steps))
+                self.step += 1
+                bar.update(size)
+                if self.step % every == 0 or self.step == steps:
+                    self._note(losses, bar)
+                    self._save()
+                    losses = []
 
-    def _learn(self, progress: float) -> dict[str, float]:
+    def _learn(self, batch: Batch, progress: float) -> dict[str, float]:
         """Take one step and return the terms of its loss."""
         torch.manual_seed(hash((self.config.seed, self.index, self.step)) % 2**31)
-        batch = self.batches[self.step]
-        rate = self.stage.rate * warm_cosine(
-            progress, self.stage.warm_up / max(1, self.stage.images)
-        )
-        for group in self.optimiser.param_groups:
-            group['lr'] = rate
+        warm_up = self.stage.warm_up / max(1, self.stage.images)
+        set_rate(self.optimiser, self.stage.rate * warm_cosine(progress, warm_up))
         losses = self._losses(batch)
         loss = torch.stack(list(losses.values())).sum()
         if not math.isfinite(loss.item()):
@@ -165,6 +167,7 @@ class StageTraining:
                 batch.valid.to(device),
                 self.config.loss.scale_weight,
                 self.config.loss.gradient_weight,
+                absolute_weight=self.config.loss.absolute_weight,
             )
             losses['depth'] = self.stage.depth_weight * depth_loss
         return losses
@@ -189,8 +192,10 @@ class StageTraining:
 
     def _note(self, losses: Sequence[dict[str, float]], bar: tqdm) -> None:
         trainer = self.trainer
-        errors = validate(self.kept, trainer.validation, trainer.maker, trainer.device)
-        table = {} if errors is None else dataclasses.asdict(errors)
+        tables = {
+            name: dataclasses.asdict(validate(self.kept, frames, trainer.maker, trainer.device))
+            for name, frames in trainer.validation.items()
+        }
         line = {
             'stage': self.stage.trains,
             'images': self.step * self.stage.batch,
@@ -198,7 +203,10 @@ class StageTraining:
                 name: round(float(np.mean([loss[name] for loss in losses])), 5)
                 for name in losses[0]
             },
-            'validation': {name: round(value, 4) for name, value in table.items()},
+            'validation': {
+                source: {name: round(value, 4) for name, value in table.items()}
+                for source, table in tables.items()
+            },
         }
         with (self.trainer.out / LOG).open('a', encoding='utf-8') as file:
             file.write(json.dumps(line) + '\n')

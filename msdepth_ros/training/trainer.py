@@ -3,9 +3,11 @@
 """The training loop: stage after stage, with averaged weights, checkpoints and exact resume."""
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -13,10 +15,10 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks import create_network
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.training.augmentation import ViewMaker
-from msdepth_ros.training.batches import prepare, stack_views
+from msdepth_ros.training.batches import Share, prepare, stack_views
 from msdepth_ros.training.checkpoint import load_checkpoint
-from msdepth_ros.training.config import Config, from_document
-from msdepth_ros.training.datasets import DatasetFolder, split_in_blocks
+from msdepth_ros.training.config import Config, Source, from_document
+from msdepth_ros.training.datasets import Frame, open_dataset, split_in_blocks
 from msdepth_ros.training.initialisation import initialise_from_data
 from msdepth_ros.training.metrics import mean_log_depth
 from msdepth_ros.training.stage import CHECKPOINT, StageTraining, place
@@ -25,35 +27,49 @@ _SAMPLE = 96  # frames that the network's start is made from, at most
 
 
 class Trainer:
-    """Trains one network on one dataset.
+    """Trains one network.
 
     Parameters
     ----------
     config : everything that decides the result.
-    dataset : read once, whole, into memory.
+    data : folder that holds the configuration's dataset folders, which are read into memory.
     out : folder for the checkpoint and the log, made if missing.
     device : where to train.
 
     """
 
-    def __init__(
-        self, config: Config, dataset: DatasetFolder, out: Path, device: str = 'cpu'
-    ) -> None:
+    def __init__(self, config: Config, data: Path, out: Path, device: str = 'cpu') -> None:
         self.config = config
         self.out = out
         self.device = torch.device(device)
         torch.manual_seed(config.seed)
         self.network = create_network_of(config)
-        self.maker = ViewMaker(
-            self.network.image_size, self.network.grid, self.network.focal, config.data.border
-        )
-        indices = tqdm(range(len(dataset)), desc='reading', unit='image', disable=None)
-        frames = [dataset[index].shrunk(config.data.cached_width) for index in indices]
-        training, validation = split_in_blocks(
-            len(frames), config.data.blocks, config.data.validation_share
-        )
-        self.training = [frames[index] for index in training]
-        self.validation = [frames[index] for index in validation]
+        self.maker = ViewMaker(self.network.image_size, self.network.grid, self.network.focal)
+        self.shares: list[Share] = []
+        self.validation: dict[str, list[Frame]] = {}
+        for name, source in config.data.sources.items():
+            self._read(name, source, data)
+        if not self.shares:
+            raise MsdepthError('data: every source has weight 0, so there is nothing to train on')
+
+    def _read(self, name: str, source: Source, data: Path) -> None:
+        """Read a source's folders into shares to train on and frames held out."""
+        parts: list[list[Frame]] = []
+        for folder in source.folders:
+            dataset = open_dataset(data / folder, source.intrinsics)
+            training, held_out = split_source(source, len(dataset))
+            bar = tqdm(range(len(dataset)), desc=f'reading {folder}', unit='image', disable=None)
+            frames = [dataset[index].shrunk(self.config.data.cached_width) for index in bar]
+            if held_out:
+                self.validation.setdefault(name, []).extend(frames[i] for i in held_out)
+            parts.append([inside(frames[i], source.border) for i in training])
+        if source.weight:
+            roots = [math.sqrt(len(frames)) for frames in parts]
+            self.shares += [
+                Share(frames, source.weight * root / sum(roots), source.border)
+                for frames, root in zip(parts, roots, strict=True)
+                if frames
+            ]
 
     def run(self, resume: bool) -> DepthNetwork:
         """Train every stage and return the network with its averaged weights.
@@ -82,15 +98,18 @@ class Trainer:
 
     def _initialise(self) -> None:
         """Start from the mean of the training depths and from the images themselves."""
+        self.network.load_pretrained()
+        frames = [frame for share in self.shares for frame in share.frames]
         mean = mean_log_depth(
-            (view.log_depth, view.valid) for view in map(self.maker.whole, self.training)
+            (view.log_depth, view.valid) for view in map(self.maker.whole, frames)
         )
         self.network.set_mean_log_depth(torch.from_numpy(mean).to(self.device))
-        sample = self.training[:: 1 + len(self.training) // _SAMPLE]
-        batch = stack_views([self.maker.whole(frame) for frame in sample])
-        image = prepare(batch.image, self.device)
-        self.network.eval()
-        initialise_from_data(self.network.plain_layers(), lambda: self.network(image))
+        if layers := self.network.plain_layers():
+            sample = frames[:: 1 + len(frames) // _SAMPLE]
+            batch = stack_views([self.maker.whole(frame) for frame in sample])
+            image = prepare(batch.image, self.device)
+            self.network.eval()
+            initialise_from_data(layers, lambda: self.network(image))
 
     def _open(self, resume: bool) -> dict[str, Any] | None:
         path = self.out / CHECKPOINT
@@ -110,6 +129,22 @@ class Trainer:
                 'started with (stages not yet begun may differ), or start anew in another folder'
             )
         return saved
+
+
+def split_source(source: Source, count: int) -> tuple[list[int], list[int]]:
+    """Return the indices of a folder's frames to train on and to hold out."""
+    if not source.weight:
+        return [], list(range(count))
+    return split_in_blocks(count, source.blocks, source.validation_share)
+
+
+def inside(frame: Frame, border: int) -> Frame:
+    """Return the frame without depth within `border` pixels of its edge."""
+    if not border:
+        return frame
+    depth = np.zeros_like(frame.depth)
+    depth[border:-border, border:-border] = frame.depth[border:-border, border:-border]
+    return dataclasses.replace(frame, depth=depth)
 
 
 def create_network_of(config: Config) -> DepthNetwork:

@@ -19,14 +19,12 @@ _BATCH = 16
 @torch.no_grad()
 def validate(
     network: DepthNetwork, frames: Sequence[Frame], maker: ViewMaker, device: torch.device
-) -> Errors | None:
+) -> Errors:
     """Return the errors on whole frames, at the output's cells and the network's focal length.
 
-    None where there are no frames. `msdepth_ros.training.evaluation` measures exactly: at the
+    `msdepth_ros.training.evaluation` measures exactly: at the
     image's own size, through the exported file.
     """
-    if not frames:
-        return None
     sums = ErrorSums()
     network.eval()
     for start in range(0, len(frames), _BATCH):

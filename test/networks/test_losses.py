@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip('torch', reason='training needs torch')
 
 from msdepth_ros.networks.losses import (  # noqa: E402
+    absolute_loss,
     gradient_loss,
     multi_scale_loss,
     scale_invariant_loss,
@@ -74,7 +75,7 @@ def test_numpy_twin_agrees_at_any_weight(maps):
         assert loss == pytest.approx(np.mean(each), rel=1e-12)
 
 
-@pytest.mark.parametrize('loss', [scale_invariant_loss, gradient_loss])
+@pytest.mark.parametrize('loss', [scale_invariant_loss, gradient_loss, absolute_loss])
 def test_masked_cells_count_for_nothing(maps, loss):
     log_depth, truth, valid = maps
     poisoned = torch.where(valid, truth, float('nan'))
@@ -87,7 +88,7 @@ def test_masked_cells_count_for_nothing(maps, loss):
     assert (log_depth.grad[valid] != 0).any()
 
 
-@pytest.mark.parametrize('loss', [scale_invariant_loss, gradient_loss])
+@pytest.mark.parametrize('loss', [scale_invariant_loss, gradient_loss, absolute_loss])
 def test_empty_images_are_passed_over(maps, loss):
     log_depth, truth, valid = maps
     rest = loss(log_depth[1:], truth[1:], valid[1:]).item()
@@ -106,6 +107,13 @@ def test_gradient_loss_sees_steps_and_not_offsets():
     ramp = truth + 0.1 * torch.arange(5)
     # 16 steps of 0.1 along rows, 15 steps of 0 along columns, two steps to a cell
     assert gradient_loss(ramp, truth, valid).item() == pytest.approx(16 * 0.01 / 15.5)
+
+
+def test_absolute_loss_is_the_mean_over_valid_cells_and_images(maps):
+    log_depth, truth, valid = maps
+    each = [(log_depth[i] - truth[i])[valid[i]].abs().mean().item() for i in range(3)]
+    loss = absolute_loss(log_depth, truth, valid).item()
+    assert loss == pytest.approx(np.mean(each), rel=1e-12)
 
 
 def test_multi_scale_loss_adds_weighted_scales(maps):
@@ -129,3 +137,12 @@ def test_coarse_truth_is_the_mean_of_the_valid_cells():
     fine = torch.where(valid, truth, 0.0)
     loss = multi_scale_loss([fine, coarse], truth, valid, 0.0, map_weights=(1.0, 1.0))
     assert loss.item() == pytest.approx(0.5**2)
+
+
+def test_terms_of_the_multi_scale_loss_have_their_weights(maps):
+    plain, gradient, absolute = (
+        multi_scale_loss([maps[0]], *maps[1:], gradient_weight=g, absolute_weight=a).item()
+        for g, a in ((0, 0), (0.7, 0), (0, 0.2))
+    )
+    assert gradient - plain == pytest.approx(0.7 * gradient_loss(*maps).item())
+    assert absolute - plain == pytest.approx(0.2 * absolute_loss(*maps).item())

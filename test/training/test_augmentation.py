@@ -7,7 +7,7 @@ import pytest
 
 from msdepth_ros.camera import Grid, Intrinsics
 from msdepth_ros.fit import fit_window
-from msdepth_ros.training.augmentation import Augmentation, ViewMaker, change_colours
+from msdepth_ros.training.augmentation import Augmentation, ViewMaker, change_colours, turned
 from msdepth_ros.training.datasets import Frame
 
 SIZE, FOCAL = (304, 228), 259.4
@@ -96,30 +96,56 @@ def test_no_augmentation_changes_nothing(maker):
     assert np.array_equal(plain.log_depth, whole.log_depth)
 
 
-def test_invalid_depth_border_and_outside_are_not_valid():
+def test_invalid_depth_and_outside_are_not_valid(maker):
     frame = coordinate_frame()
     frame.depth[200:280, 300:400] = 0
     frame.depth[0, 0] = np.nan
-    maker = ViewMaker(SIZE, GRID, FOCAL, border=40)
     view = maker.whole(frame)
     assert np.isfinite(view.log_depth).all()
     u, v = cells(view)
     hole = (u > 306) & (u < 394) & (v > 206) & (v < 274)
     assert hole.sum() > 50
     assert not view.valid[hole].any()
-    assert not view.valid[(u < 34) | (v < 34)].any()
-    assert view.valid[(u > 50) & (u < 290) & (v > 50) & (v < 430)].all()
+    assert view.valid[(u > 10) & (u < 290) & (v > 10) & (v < 470)].all()
     shrunk = maker.random(frame, Augmentation(zoom=(0.5, 0.5)), np.random.default_rng(0))
-    assert not shrunk.valid[0].any()
+    assert not shrunk.valid[-1].any()
 
 
-def test_border_is_painted_over_in_half_of_the_views():
+def test_border_is_painted_over_in_half_of_the_views(maker):
     frame = coordinate_frame()
     frame.image[:8] = 255
-    maker = ViewMaker(SIZE, GRID, FOCAL, border=8)
-    views = [maker.random(frame, Augmentation(), np.random.default_rng(s)) for s in range(20)]
+    views = [maker.random(frame, Augmentation(), np.random.default_rng(s), 8) for s in range(20)]
     white = sum(view.image[0].mean() > 250 for view in views)
     assert 4 <= white <= 16
+
+
+def test_a_turned_camera_sees_a_wall_at_an_angle(maker):
+    """A wall at 3 m, camera turned: the depths are those of the plane in the turned axes."""
+    image = coordinate_frame().image
+    wall = Frame('wall', image, np.full((480, 640), 3, np.float32), INTRINSICS)
+    how = Augmentation(tilt=12.0, rotation=6.0)
+    rng = np.random.default_rng(5)
+    rng.uniform(size=2), rng.uniform(*how.zoom)  # the shift and the zoom come first
+    turn = turned(*rng.uniform(-1, 1, 3) * (12, 12, 6))
+    view = maker.random(wall, how, np.random.default_rng(5))
+    scale = 304 / 640
+    x = (GRID.origin[0] + GRID.step[0] * np.arange(74) + 0.5) / scale - 0.5
+    y = ((GRID.origin[1] + GRID.step[1] * np.arange(55) + 0.5) / scale - 0.5)[:, None]
+    rays = np.stack(np.broadcast_arrays((x - 319.5) / 518, (y - 239.5) / 518, 1.0), axis=-1)
+    expected = 3 / (rays @ turn[2])  # the wall is the plane z = 3 of the axes before
+    depth = np.exp(view.log_depth) * (518 * scale) / FOCAL
+    assert view.valid.mean() > 0.7
+    assert depth[view.valid] == pytest.approx(expected[view.valid], rel=1e-5)
+    assert np.ptp(expected) > 0.5
+
+
+def test_turned_angles():
+    tilt, pan, roll = turned(10, 0, 0), turned(0, 10, 0), turned(0, 0, 10)
+    s = np.sin(np.radians(10))
+    assert tilt[:, 2] == pytest.approx([0, -s, np.cos(np.radians(10))])  # up
+    assert pan[:, 2] == pytest.approx([s, 0, np.cos(np.radians(10))])  # to the right
+    assert roll[:, 0] == pytest.approx([np.cos(np.radians(10)), s, 0])  # clockwise
+    assert turned(3, -4, 5) @ turned(3, -4, 5).T == pytest.approx(np.eye(3))
 
 
 def test_camera_of_other_shape_shows_its_largest_part(maker):
@@ -142,3 +168,19 @@ def test_colours_change_but_the_image_given_does_not():
     assert any((r[..., 0] == r[..., 1]).mean() > 0.3 for r in results)
     same = change_colours(image, Augmentation(), np.random.default_rng(0))
     assert np.array_equal(same, image)
+
+
+def test_exposure_and_jpeg():
+    image = np.full((228, 304, 3), (200, 120, 40), np.uint8)
+    image[:, ::8] = 0
+    means = [
+        change_colours(image, Augmentation(exposure=3.0), np.random.default_rng(s)).mean()
+        for s in range(60)
+    ]
+    changed = sum(mean != means[0] for mean in means) if means[0] == image.mean() else 60
+    assert sum(mean == image.mean() for mean in means) > 40
+    assert 1 <= changed <= 20
+    compressed = change_colours(image, Augmentation(jpeg=1.0), np.random.default_rng(0))
+    assert compressed.shape == image.shape
+    difference = np.abs(compressed.astype(int) - image)
+    assert 0 < difference.mean() < 30

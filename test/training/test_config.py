@@ -11,10 +11,11 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.training.config import Stage, from_document, read_config
 
 SHIPPED = sorted(Path(__file__).parents[2].glob('config/training/*.yaml'))
+SOURCE = {'folders': ['a'], 'description': 'none', 'licence': 'none'}
 SMALL = {
     'name': 'small',
     'network': {'hidden': 8},
-    'data': {'description': 'none', 'licence': 'none'},
+    'data': {'sources': {'a': SOURCE}},
     'stages': [{'trains': 'coarse', 'images': 10, 'rate': 1}],
 }
 
@@ -30,7 +31,8 @@ def test_values_and_defaults():
     config = from_document(SMALL, 'small.yaml')
     assert config.stages == (Stage('coarse', 10, 1.0),)
     assert isinstance(config.stages[0].rate, float)
-    assert config.data.intrinsics is None
+    assert config.data.sources['a'].folders == ('a',)
+    assert config.data.sources['a'].intrinsics is None
 
 
 @pytest.mark.parametrize(
@@ -44,6 +46,8 @@ def test_values_and_defaults():
         ({'stages': [{'trains': 'coarse'}]}, r"stages\[0\] lacks the key 'images'"),
         ({'depth_range': [1]}, 'depth_range must be a list of 2'),
         ({'data': None}, 'data must be a mapping'),
+        ({'data': {'sources': {}}}, 'sources must be a mapping of at least one entry'),
+        ({'data': {'sources': {'a': {**SOURCE, 'folders': 'a'}}}}, 'a: folders must be a list'),
         ({'augmentation': {'zoom': ['a', 2]}}, r'zoom\[0\] is'),
     ],
 )
@@ -63,6 +67,6 @@ def test_unreadable_files(tmp_path, text):
 
 def test_missing_key_is_named():
     lacking = yaml.safe_load(yaml.safe_dump(SMALL))
-    del lacking['data']['licence']
-    with pytest.raises(MsdepthError, match="data lacks the key 'licence'"):
+    del lacking['data']['sources']['a']['licence']
+    with pytest.raises(MsdepthError, match="sources: a lacks the key 'licence'"):
         from_document(lacking, 'small.yaml')

