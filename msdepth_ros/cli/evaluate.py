@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msdepth_ros.backends import BACKENDS
 from msdepth_ros.errors import MsdepthError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--worst', type=int, default=0, metavar='N', help='write pictures of the N worst frames'
     )
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder for the pictures')
+    parser.add_argument('--backend', default='onnxruntime', help=', '.join(BACKENDS))
     parser.add_argument('--threads', type=int, default=0, help='CPU threads (default: all)')
     parser.add_argument(
         '--precision',
@@ -64,12 +66,12 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     model = load_model(args.model)
     dataset = _open(args)
+    runtime = {'backend': args.backend, 'threads': args.threads, 'precision': args.precision}
     how: dict[str, Any] = {
         'indices': range(0, len(dataset), args.every),
         'crop': args.crop,
         'median_scaling': args.median_scaling,
-        'threads': args.threads,
-        'precision': args.precision,
+        **runtime,
     }
     near = args.near or 0.0
     result = evaluate(model, dataset, **how, near=near, by_scene=args.by_scene)
@@ -77,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     worst = result.worst(args.worst)
     pictures: list[Path] = []
     if worst:
-        with open_estimator(model, threads=args.threads, precision=args.precision) as estimator:
+        with open_estimator(model, **runtime) as estimator:
             pictures = write_worst(worst, dataset, estimator, args.out, args.crop)
     if args.json:
         document = {'model': args.model, 'crop': args.crop, 'median_scaling': args.median_scaling}

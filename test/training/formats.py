@@ -110,14 +110,16 @@ class BagWriter:
     ----------
     path : folder of the recording, replaced.
     storage : 'mcap' or 'sqlite3'.
+    compression : 'none', 'file', 'message' or, in mcap, 'storage'.
     """
 
-    def __init__(self, path: Path, storage: str = 'mcap') -> None:
-        from rosbags.rosbag2 import StoragePlugin, Writer
+    def __init__(self, path: Path, storage: str = 'mcap', compression: str = 'none') -> None:
+        from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
         from rosbags.typesys import Stores, get_typestore
 
         shutil.rmtree(path, ignore_errors=True)
         self._writer = Writer(path, version=9, storage_plugin=StoragePlugin[storage.upper()])
+        self._writer.set_compression(CompressionMode[compression.upper()], CompressionFormat.ZSTD)
         self._store = get_typestore(Stores.ROS2_JAZZY)
         self._connections = {}
 
@@ -168,14 +170,14 @@ class BagWriter:
         self.write(topic, 'CameraInfo', ns, **values)
 
 
-def write_bag(path: Path, storage: str = 'mcap', count: int = 3, **camera) -> Path:
+def write_bag(path: Path, storage: str = 'mcap', compression: str = 'none', count: int = 3) -> Path:
     """Record `count` frames of 64x48: rgb8, 16UC1 of i + 1 metres 10 ms later, camera_info."""
-    with BagWriter(path, storage) as bag:
+    with BagWriter(path, storage, compression) as bag:
         for i in range(count):
             ns = 1_700_000_000_000_000_000 + i * 100_000_000
             depth = np.full((48, 64), 1000 * (i + 1), np.uint16)
             depth[:4] = 0
-            bag.camera_info(INFO_TOPIC, 64, 48, 55.0, ns, **camera)
+            bag.camera_info(INFO_TOPIC, 64, 48, 55.0, ns)
             bag.image(COLOR_TOPIC, 'rgb8', picture(i, 64, 48)[..., ::-1].copy(), ns)
             bag.image(DEPTH_TOPIC, '16UC1', depth, ns + 10_000_000)
     return path

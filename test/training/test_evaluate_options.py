@@ -160,6 +160,17 @@ def test_a_recording_with_its_topics_by_name(tmp_path, model, capsys):
     assert '(--image-topic)' in output.err
 
 
+def test_another_runtime(tmp_path, model, capsys):
+    pytest.importorskip('openvino', reason='the other runtime of a CPU')
+    folder = write_folder(tmp_path / 'set', 2)
+    out = ('--worst', '1', '--out', tmp_path / 'out')
+    code, output = evaluate(
+        capsys, folder, '--model', model, '--json', '--backend', 'openvino', *out
+    )
+    assert code == 0
+    assert json.loads(output.out)['pooled']['abs_rel'] == pytest.approx(0.5, abs=1e-3)
+
+
 def test_a_dataset_that_is_not_there(model, capsys):
     code, output = evaluate(capsys, 'nowhere', '--model', model)
     assert code == 2
@@ -172,6 +183,7 @@ def test_a_dataset_that_is_not_there(model, capsys):
         (['--worst', '2'], '--worst needs --out DIR'),
         (['--worst', '-1'], '--worst must be 0 or more'),
         (['--worst', '1', '--out', '/dev/null/x'], 'cannot write /dev/null/x'),
+        (['--backend', 'caffe'], "no backend named 'caffe'"),
         (['--every', '0'], '--every 1 or more'),
         (['--near', '0'], '--near is 0 but must be a distance'),
         (['--near', 'nan'], 'must be a distance'),

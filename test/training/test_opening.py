@@ -2,11 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Formats are recognised by their files or taken by name, and datasets are joined."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from folders import write_folder
 from formats import write_bag, write_kitti, write_nyu, write_tum
 
+from msdepth_ros.errors import MsdepthError
 from msdepth_ros.training.datasets import (
     FORMATS,
     DatasetError,
@@ -97,6 +101,26 @@ def test_a_path_that_is_not_of_the_named_format(tmp_path, format):
         pytest.importorskip(KINDS[format][2])
     with pytest.raises(DatasetError):
         open_dataset(tmp_path, format=format)
+
+
+def test_what_few_formats_need_is_imported_by_them_alone():
+    code = """
+import sys
+import msdepth_ros.cli.evaluate, msdepth_ros.training.datasets
+import msdepth_ros.training.evaluation, msdepth_ros.training.robustness
+print(sorted({'h5py', 'rosbags', 'scipy', 'torch', 'sensor_msgs'} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout == '[]\n'
+
+
+@pytest.mark.parametrize(('format', 'package'), [('nyu', 'h5py'), ('rosbag', 'rosbags')])
+def test_missing_packages_are_named(tmp_path, monkeypatch, format, package):
+    pytest.importorskip(package)
+    path = KINDS[format][1](tmp_path / 'data')
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MsdepthError, match=rf'needs {package}.*pip install'):
+        open_dataset(path)
 
 
 def test_joined_datasets(tmp_path):

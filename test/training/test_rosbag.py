@@ -41,6 +41,21 @@ def test_frames_are_found_by_the_topics_names(tmp_path, storage):
     assert dataset[0].scene == 'walk'
 
 
+@pytest.mark.parametrize(
+    ('storage', 'compression'),
+    [
+        ('mcap', 'file'),
+        ('mcap', 'message'),
+        ('mcap', 'storage'),
+        ('sqlite3', 'file'),
+        ('sqlite3', 'message'),
+    ],
+)
+def test_compressed_recordings(tmp_path, storage, compression):
+    dataset = open_dataset(write_bag(tmp_path / 'walk', storage, compression))
+    assert [dataset[i].depth.max() for i in (2, 0, 1)] == [3, 1, 2]
+
+
 @pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
 def test_a_recording_that_was_cut_off_has_no_metadata(tmp_path, storage):
     bag = write_bag(tmp_path / 'walk', storage)
@@ -64,6 +79,17 @@ def test_float_depths_and_other_encodings(tmp_path):
     frame = open_dataset(tmp_path / 'bag')[0]
     assert frame.image[5, 5].tolist() == [77, 77, 77]
     assert frame.depth[0].tolist() == [0, 0, 0] + [1.5] * 61
+
+
+def test_big_endian_depths(tmp_path):
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.camera_info(INFO_TOPIC, 64, 48, 55.0, START)
+        bag.image(COLOR_TOPIC, 'bgr8', picture(0, 64, 48), START)
+        bag.write(
+            DEPTH_TOPIC, 'Image', START, encoding='16UC1', height=48, width=64, step=128,
+            is_bigendian=1, data=np.full((48, 64), 1500, '>u2').view(np.uint8).ravel(),
+        )  # fmt: skip
+    assert (open_dataset(tmp_path / 'bag')[0].depth == 1.5).all()
 
 
 def test_compressed_topics(tmp_path):
