@@ -24,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from msdepth_ros.training import require
 
     require('torch', 'onnx')
-    from msdepth_ros.training.evaluation import table
+    from msdepth_ros.training.error_table import table
     from msdepth_ros.training.release import release
 
     written = release(args.folder, args.data, args.out, args.name, args.int8)

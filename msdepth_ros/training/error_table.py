@@ -4,19 +4,16 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from msdepth_ros.training.evaluation import Evaluation, Summary
 from msdepth_ros.training.metrics import Errors
-
-if TYPE_CHECKING:
-    from msdepth_ros.training.evaluation import Evaluation, Summary
 
 _NAMES = [entry.name for entry in dataclasses.fields(Errors)]
 _HEADINGS = ['frames', *('scale_inv' if name == 'scale_invariant' else name for name in _NAMES)]
 _WIDTH = 10
 
 
-def table(evaluation: 'Evaluation', near: float = 0.0) -> str:
+def table(evaluation: Evaluation, near: float = 0.0) -> str:
     """Return an evaluation as text; `near` is the distance that it was asked for, metres."""
     rows = [
         ('all pixels', evaluation.frames, evaluation.pooled),
@@ -37,7 +34,7 @@ def table(evaluation: 'Evaluation', near: float = 0.0) -> str:
     return '\n'.join(lines)
 
 
-def pooled_table(parts: 'Mapping[str, Summary]') -> str:
+def pooled_table(parts: Mapping[str, Summary]) -> str:
     """Return a line of errors over all pixels for each part."""
     return _lines([(name, part.frames, part.pooled) for name, part in parts.items()])
 

@@ -18,7 +18,6 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.estimator import DepthEstimator, Settings
 from msdepth_ros.model import Model
 from msdepth_ros.training.datasets import Dataset, Frame
-from msdepth_ros.training.error_table import table  # noqa: F401
 from msdepth_ros.training.metrics import EIGEN_CROP, Errors, ErrorSums, median_scaled
 
 NO_SCENE = '(no scene)'

@@ -192,7 +192,7 @@ def test_a_dataset_that_is_not_there(model, capsys):
         (['--split', 'test'], 'a split or raw depths has only nyu'),
         (['--image-topic', '/image'], 'topics has only rosbag'),
         (['--depth-scale', '-5'], 'depth_scale is -5.0'),
-        (['--depth-scale', '2'], 'so the unit is wrong: set depth_scale'),
+        (['--depth-scale', '2'], 'so their unit is wrong: set depth_scale in'),
     ],
 )
 def test_mistakes_are_one_line(tmp_path, model, capsys, arguments, message):

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from folders import HEIGHT, WIDTH, write_folder
+from known_model import write_model
 
 from msdepth_ros.cli import main
 from msdepth_ros.model import load_model
@@ -16,7 +17,7 @@ from msdepth_ros.training.config import read_config
 from msdepth_ros.training.datasets import open_dataset, split_in_blocks
 from msdepth_ros.training.evaluation import evaluate as evaluate_model
 
-onnx = pytest.importorskip('onnx', reason='the test makes its own model with onnx')
+pytest.importorskip('onnx', reason='the test makes its own model with onnx')
 
 ARGUMENTS = ['evaluate', '--threads', '1']
 
@@ -24,31 +25,7 @@ ARGUMENTS = ['evaluate', '--threads', '1']
 @pytest.fixture
 def model(tmp_path):
     """A model that answers 2 m everywhere at a focal length of 130 px of 160, grid 16x12."""
-    helper, proto = onnx.helper, onnx.TensorProto
-    depth = helper.make_tensor('two', proto.FLOAT, [1, 1, 12, 16], [2.0] * 192)
-    nodes = [
-        helper.make_node('Cast', ['image'], ['real'], to=proto.FLOAT),
-        helper.make_node('ReduceMax', ['real'], ['top'], keepdims=1),
-        helper.make_node('Mul', ['top', 'zero'], ['none']),
-        helper.make_node('Add', ['two', 'none'], ['depth']),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        'constant',
-        [helper.make_tensor_value_info('image', proto.UINT8, [1, 120, 160, 3])],
-        [helper.make_tensor_value_info('depth', proto.FLOAT, [1, 1, 12, 16])],
-        [depth, helper.make_tensor('zero', proto.FLOAT, [1], [0.0])],
-    )
-    opset = [helper.make_opsetid('', 17)]
-    onnx.save(helper.make_model(graph, opset_imports=opset, ir_version=8), tmp_path / 'two.onnx')
-    path = tmp_path / 'two.yaml'
-    path.write_text(
-        'name: two\nonnx: two.onnx\n'
-        'input: {name: image, width: 160, height: 120, channels: rgb}\n'
-        'output: {name: depth, width: 16, height: 12, quantity: depth}\n'
-        'grid: {origin: [4.5, 4.5], step: [10, 10]}\nfocal: 130\ndepth_range: [0.3, 10]\n'
-    )
-    return path
+    return write_model(tmp_path, offset=2.0)
 
 
 def evaluate(capsys, *arguments):

@@ -80,14 +80,16 @@ class Dataset(ABC):
         """
 
 
-def check_depth(depth: np.ndarray, where: str, cure: str = 'set depth_scale') -> None:
+def check_depth(
+    depth: np.ndarray, where: str, cure: str = 'give depth_scale (--depth-scale)'
+) -> None:
     """Refuse depths that cannot be metres.
 
     Parameters
     ----------
     depth : float32 [H, W], metres, 0 invalid.
     where : names the depth image in the error.
-    cure : what to do about a wrong unit.
+    cure : how the right unit is given.
 
     Raises
     ------
@@ -101,6 +103,6 @@ def check_depth(depth: np.ndarray, where: str, cure: str = 'set depth_scale') ->
     median = float(np.median(valid))
     if not _NEAREST_MEDIAN <= median <= _FARTHEST_MEDIAN:
         raise DatasetError(
-            f'{where}: half of the depths are beyond {median:.3g} m, so the unit is wrong: {cure} '
-            '(units that make a metre)'
+            f'{where}: half of the depths are beyond {median:.3g} m, so their unit is wrong: '
+            f'{cure}, how many units make a metre'
         )

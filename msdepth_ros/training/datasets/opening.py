@@ -5,7 +5,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from msdepth_ros.camera import Intrinsics
 from msdepth_ros.training.datasets import kitti, nyu, rosbag, tum
@@ -44,8 +43,8 @@ def open_dataset(
     split: str | None = None,
     raw_depths: bool = False,
     topics: Topics | None = None,
-) -> Any:
-    """Open a dataset and return it as a `Dataset`.
+) -> Dataset:
+    """Open a dataset.
 
     Parameters
     ----------
