@@ -55,6 +55,21 @@ def test_scenes_of_a_folder(tmp_path, model, capsys):
     }
 
 
+def test_each_frames_own_intrinsics_count(tmp_path, model, capsys):
+    """Frame 1 is of half the size, and half the focal length of its size: 1 m where 2 m is true."""
+    folder = write_folder(tmp_path / 'set', 2)
+    (folder / 'camera.yaml').unlink()
+    for part, value in (('rgb', 90), ('depth', 2000)):
+        kind = np.uint8 if part == 'rgb' else np.uint16
+        for index, shape in ((0, (HEIGHT, WIDTH)), (1, (HEIGHT // 2, WIDTH // 2))):
+            cv2.imwrite(str(folder / part / f'{index:04}.png'), np.full(shape, value, kind))
+    own = {'fx': 130, 'fy': 130, 'cx': 79.5, 'cy': 59.5, 'width': WIDTH, 'height': HEIGHT}
+    other = {'fx': 32.5, 'fy': 32.5, 'cx': 39.5, 'cy': 29.5, 'width': 80, 'height': 60}
+    (folder / 'camera.json').write_text(json.dumps({**own, 'frames': {'0001': other}}))
+    _, output = evaluate(capsys, folder, '--model', model, '--json')
+    assert json.loads(output.out)['per_image']['abs_rel'] == pytest.approx(0.25)
+
+
 def test_near_depths_have_their_own_line(tmp_path, model, capsys):
     folder = write_folder(tmp_path / 'set', 2)
     depth = np.full((HEIGHT, WIDTH), 4000, np.uint16)

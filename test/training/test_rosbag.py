@@ -3,6 +3,7 @@
 """Recordings of a robot's depth camera, written and read as rosbag2."""
 
 import shutil
+import struct
 
 import cv2
 import numpy as np
@@ -116,7 +117,25 @@ def test_compressed_topics(tmp_path):
     assert frame.intrinsics == PINHOLE
 
 
-def test_compressed_float_depth_is_refused(tmp_path):
+def test_compressed_float_depths(tmp_path):
+    """As compressed_depth_image_transport quantises 32FC1, with its own defaults."""
+    depth = np.tile(np.linspace(0.5, 9.5, 64, dtype=np.float32), (48, 1))
+    step, farthest = 100.0, 10.0  # depth_quantization, depth_max
+    a = step * (step + 1)
+    b = 1 - a / farthest
+    quantised = np.rint(a / depth + b).astype(np.uint16)
+    quantised[:3] = 0
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.camera_info('/cam/camera_info', 64, 48, 55.0, START)
+        bag.image('/cam/image', 'bgr8', picture(0, 64, 48), START)
+        data = struct.pack('<iff', 0, a, b) + cv2.imencode('.png', quantised)[1].tobytes()
+        bag.compressed('/cam/depth/compressedDepth', '32FC1; compressedDepth png', data, START)
+    read = open_dataset(tmp_path / 'bag')[0].depth
+    assert (read[:3] == 0).all()
+    np.testing.assert_allclose(read[3:], depth[3:], rtol=0.01)
+
+
+def test_compressed_depth_of_another_codec_is_refused(tmp_path):
     with BagWriter(tmp_path / 'bag') as bag:
         bag.camera_info('/cam/camera_info', 64, 48, 55.0, START)
         bag.image('/cam/image', 'bgr8', picture(0, 64, 48), START)

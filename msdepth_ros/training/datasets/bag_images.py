@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Images of a recording as training takes them: colour as BGR, depth in metres, both pinhole."""
 
+import struct
 from typing import Any
 
 import cv2
@@ -21,6 +22,7 @@ _TO_BGR = {
 }
 _MILLIMETRES = 1000.0
 _PNG = b'\x89PNG'
+_HEADER = struct.Struct('<iff')
 
 
 def color_image(message: Any) -> np.ndarray:
@@ -44,8 +46,8 @@ def depth_image(message: Any, units_per_metre: float | None) -> np.ndarray:
 
     Parameters
     ----------
-    message : sensor_msgs Image (16UC1 in millimetres, 32FC1 in metres, REP-118), or CompressedImage
-        of compressed_depth_image_transport with 16-bit PNG.
+    message : sensor_msgs Image, or CompressedImage of compressed_depth_image_transport with png:
+        16UC1 in millimetres or 32FC1 in metres (REP-118).
     units_per_metre : instead of REP-118's.
 
     Raises
@@ -61,18 +63,27 @@ def depth_image(message: Any, units_per_metre: float | None) -> np.ndarray:
 
 
 def _compressed_depth(message: Any) -> np.ndarray:
-    """Return the 16-bit image that follows compressed_depth_image_transport's header."""
+    """Return the depth that compressed_depth_image_transport's codec wrote as a 16-bit PNG.
+
+    Its header is an int32 and two float32 a, b; a 16UC1 image follows as it is, one of 32FC1 as
+    q = a / z + b, rounded, 0 where invalid.
+    """
     data = bytes(message.data)
-    start = data.find(_PNG, 0, 64)
-    if 'compressedDepth' not in message.format or '16UC1' not in message.format or start < 0:
+    encoding = message.format.split(';')[0].strip()
+    if encoding not in ('16UC1', '32FC1') or data[_HEADER.size :][: len(_PNG)] != _PNG:
         raise ImageError(
             f"depth compressed as '{message.format}' is not supported: record the raw topic, or "
-            '16UC1 with png'
+            'compressedDepth with png'
         )
-    values = cv2.imdecode(np.frombuffer(data[start:], np.uint8), cv2.IMREAD_UNCHANGED)
+    values = cv2.imdecode(np.frombuffer(data[_HEADER.size :], np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None or values.dtype != np.uint16 or values.ndim != 2:
         raise ImageError('the compressed depth is damaged')
-    return values
+    if encoding == '16UC1':
+        return values
+    _, a, b = _HEADER.unpack_from(data)
+    inverse = values.astype(np.float32) - np.float32(b)
+    valid = (values > 0) & (inverse > 0)
+    return np.where(valid, np.float32(a) / np.where(valid, inverse, 1), 0)
 
 
 class Undistortion:
