@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch_network import torch_network
 
 from msdepth_ros.backends.base import Backend
 from msdepth_ros.backends.cuda import CudaDevice
@@ -91,26 +92,6 @@ def end_to_end(model: Model, frames: int, backend: Backend) -> dict[str, float]:
         backend.close()
 
 
-def torch_network(model: Model) -> Any:
-    """Return the network in PyTorch with the weights of the ONNX file."""
-    import onnx
-    import torch
-
-    from msdepth_ros.networks import create_network
-
-    options = dict(model.document['network'])
-    network = create_network(options.pop('name'), options)
-    stored = onnx.load_model_from_string(model.read_onnx()).graph.initializer
-    arrays = {i.name.removesuffix('_half'): onnx.numpy_helper.to_array(i) for i in stored}
-    weights = {
-        key: torch.from_numpy(arrays[f'network.{key}'].astype(np.float32))
-        for key in network.state_dict()
-        if f'network.{key}' in arrays
-    }
-    network.load_state_dict(weights, strict=False)
-    return network
-
-
 def torch_fp16(model: Model, frames: int, compiled: bool) -> dict[str, Any]:
     """Measure PyTorch in FP16 with the ONNX file's weights, image to answer as above."""
     import torch
@@ -119,7 +100,7 @@ def torch_fp16(model: Model, frames: int, compiled: bool) -> dict[str, Any]:
 
     if not torch.cuda.is_available():
         raise MsdepthError('PyTorch sees no GPU')
-    network = torch_network(model).eval().cuda().half()
+    network = torch_network(model).cuda().half()
 
     def forward(image: torch.Tensor) -> torch.Tensor:
         return torch.exp(network(normalise(image).half()).float())

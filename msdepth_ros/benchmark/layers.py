@@ -1,0 +1,157 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured: the engine alone, the estimator around it, the node around both."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from msdepth_ros.backends import create_backend
+from msdepth_ros.backends.base import Backend
+from msdepth_ros.backends.self_check import check_images
+from msdepth_ros.benchmark.machine import model_facts
+from msdepth_ros.benchmark.metrics import TOLERATED_LOSS, latencies, loss, performance
+from msdepth_ros.benchmark.timing import measure, summary
+from msdepth_ros.camera import Camera
+from msdepth_ros.estimator import DepthEstimator
+from msdepth_ros.model import Model, load_model
+from msdepth_ros.sources import guessed_camera
+
+if TYPE_CHECKING:
+    from msdepth_ros.benchmark.rig import Rig, Run
+
+LAYERS = ('engine', 'estimator', 'node')
+RATES = (10.0, 30.0, 60.0)  # Hz, the fixed ones of ros2_benchmark
+_LENS = (0.05, -0.1, 0.001, 0.001, 0.0)  # so that images are rectified
+_PEAK_STEPS = 6  # halvings of the interval in which the peak rate is looked for
+_BACK_OFF = 0.95  # a peak that does not hold is tried again so much slower
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is measured.
+
+    Attributes
+    ----------
+    model, backend, precision, threads : as the node's parameters.
+    size : (width, height) of the camera's images.
+    seconds : of each measurement.
+    """
+
+    model: str = 'eigen2014'
+    backend: str = 'auto'
+    precision: str = 'fp16'
+    threads: int = 0
+    size: tuple[int, int] = (640, 480)
+    seconds: float = 5.0
+    rates: tuple[float, ...] = field(default=RATES)
+
+    def load(self) -> tuple[Model, Backend]:
+        """Load the model; raises ModelError or BackendError if that fails."""
+        model = load_model(self.model)
+        return model, create_backend(model, self.backend, self.threads, self.precision)
+
+
+def measure_engine(setup: Setup) -> dict[str, Any]:
+    """Measure the network alone: from its input buffer to its output buffer."""
+    _, backend = setup.load()
+    try:
+        backend.input[:] = check_images(*backend.model.input_size)[0]
+        return {**model_facts(backend), 'milliseconds': measure(backend.run, setup.seconds)}
+    finally:
+        backend.close()
+
+
+def measure_estimator(setup: Setup) -> dict[str, Any]:
+    """Measure from a host image to metric depth of the same size, rectification included."""
+    model, backend = setup.load()
+    width, height = setup.size
+    pinhole = guessed_camera(width, height)
+    camera = Camera(width, height, pinhole.k, _LENS, 'plumb_bob', p=pinhole.p)
+    image = check_images(width, height)[0]
+    estimator = DepthEstimator(model, backend)
+    depth = estimator.estimate(image, 'bgr8', camera).full_depth()
+    network: list[float] = []
+
+    def estimate() -> None:
+        frame = estimator.estimate(image, 'bgr8', camera)
+        frame.full_depth(depth)
+        network.append(frame.infer_time)
+
+    try:
+        times = measure(estimate, setup.seconds)
+        facts = model_facts(backend)
+        return {**facts, 'milliseconds': times, 'network': summary(network)}
+    finally:
+        backend.close()
+
+
+def measure_node(setup: Setup) -> dict[str, Any]:
+    """Measure the running node, from an image's stamp to its answer in another process.
+
+    Returns
+    -------
+    ros2_benchmark's metrics at the peak rate, the highest with less than 5 % of the frames missed,
+    and under '30.0fps' and so on those at fixed rates.
+
+    Raises
+    ------
+    MsdepthError
+        If ROS 2 is not installed or the node does not run.
+    """
+    result: dict[str, Any] = {}
+    for rate in setup.rates:
+        result[f'{rate:.1f}fps'] = measure_rate(setup, rate)
+    _, backend = setup.load()
+    try:
+        fastest = 1e3 / measure(backend.run, 0.5)['min']
+    finally:
+        backend.close()
+    return {**_measure_peak(setup, fastest), **result}
+
+
+def measure_rate(setup: Setup, rate: float, **options: Any) -> dict[str, Any]:
+    """Measure a node at one rate (Hz); `options` go to the Rig."""
+    from msdepth_ros.benchmark.rig import Rig
+
+    with Rig(_parameters(setup), setup.size, **options) as rig:
+        return _metrics(rig, rig.run(rate, setup.seconds))
+
+
+def _measure_peak(setup: Setup, fastest: float) -> dict[str, Any]:
+    """Look for the peak rate below `fastest`, as ros2_benchmark does, and measure there."""
+    from msdepth_ros.benchmark.rig import DEPTH, Rig
+
+    with Rig(_parameters(setup), setup.size) as rig:
+        low, high = 0.0, fastest
+        for _ in range(_PEAK_STEPS):
+            rate = (low + high) / 2
+            run = rig.run(rate, setup.seconds / 2)
+            if loss(run.sent, run.received[DEPTH]) < TOLERATED_LOSS:
+                low = rate
+            else:
+                high = rate
+        rate = low or high
+        for _ in range(_TRIES):
+            run = rig.run(rate, setup.seconds)
+            if loss(run.sent, run.received[DEPTH]) < TOLERATED_LOSS:
+                break
+            rate *= _BACK_OFF
+        return _metrics(rig, run)
+
+
+def _metrics(rig: 'Rig', run: 'Run') -> dict[str, Any]:
+    from msdepth_ros.benchmark.rig import DEPTH
+
+    told = rig.diagnostics().get('infer (ms)')  # as p50 / p95 / p99 of the last seconds
+    return {
+        **performance(run.sent, run.received[DEPTH]),
+        **run.usage,
+        'latency': {topic: latencies(run.sent, times) for topic, times in run.received.items()},
+        'network': {'p50': float(told.split(' / ')[0]) if told else None},
+    }
+
+
+def _parameters(setup: Setup) -> dict[str, Any]:
+    names = ('model', 'backend', 'precision', 'threads')
+    return {name: getattr(setup, name) for name in names}

@@ -1,0 +1,231 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A camera, a depth node and a monitor, each in a process of its own: what a robot's graph does."""
+
+import contextlib
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import Image, PointCloud2
+
+from msdepth_ros.benchmark.camera import READY, stamp_of
+from msdepth_ros.benchmark.usage import Usage
+from msdepth_ros.children import last_line, node_command, running
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.transport import PROFILE_VARIABLES, transport_environment
+
+DEPTH, POINTS = 'depth/image_rect', 'points'
+DEPTH_NODE = ('-m', 'msdepth_ros.depth_node')
+_START_LIMIT = 120.0  # seconds; a TensorRT engine may have to be built first
+_LAST_ANSWER = 1.0  # seconds that the answers to the last images may take
+_WARM_UP = 15  # images
+_numbers = itertools.count()  # so that no rig finds what an earlier one left in the graph
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was sent and what came back; all times are nanoseconds of this machine's clock.
+
+    Attributes
+    ----------
+    sent : the stamps of the images.
+    received : by topic, when the message with a stamp arrived.
+    usage : see usage.Usage.
+    """
+
+    sent: list[int]
+    received: Mapping[str, dict[int, int]]
+    usage: dict[str, Any]
+
+
+class Monitor(Node):
+    """Subscribes as a consumer of depth and points does, on a thread of its own.
+
+    Messages are taken as bytes: what counts is when they are there, not how long Python unpacks
+    them.
+    """
+
+    def __init__(self, namespace: str, consumes: bool = True) -> None:
+        super().__init__('benchmark_monitor', namespace=namespace)
+        self.received: dict[str, dict[int, int]] = {DEPTH: {}, POINTS: {}}
+        self.diagnostics: dict[str, str] = {}
+        self.error = ''
+        for topic, kind in ((DEPTH, Image), (POINTS, PointCloud2)) if consumes else ():
+            self.create_subscription(kind, topic, self._note(topic), QoSProfile(depth=10), raw=True)
+        self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
+        self._executor = SingleThreadedExecutor()
+        self._executor.add_node(self)
+        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
+        self._thread.start()
+
+    @property
+    def ready(self) -> bool:
+        """Whether both topics are published."""
+        return all(self.count_publishers(topic) for topic in self.received)
+
+    def close(self) -> None:
+        """Leave the graph."""
+        self._executor.shutdown()
+        self._thread.join()
+        self.destroy_node()
+
+    def _note(self, topic: str) -> Callable[[bytes], None]:
+        arrivals = self.received[topic]
+
+        def note(message: bytes) -> None:
+            arrivals[stamp_of(message)] = time.time_ns()
+
+        return note
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name.startswith(self.get_namespace()):
+                self.diagnostics = {item.key: item.value for item in status.values}
+                self.error = status.message if status.level == DiagnosticStatus.ERROR else ''
+
+
+class Rig:
+    """Runs a node under test between a camera and a monitor, for the length of a `with` block.
+
+    Attributes
+    ----------
+    pid : of the node under test.
+    output : what it wrote, after the block.
+    monitor : receives its answers.
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Any],
+        size: tuple[int, int] = (640, 480),
+        program: Sequence[str] = DEPTH_NODE,
+        consumes: bool = True,
+        profile: bool = True,
+    ) -> None:
+        """Test a node.
+
+        Parameters
+        ----------
+        parameters : of the node, by name.
+        size : (width, height) of the images.
+        program : as in children.node_command.
+        consumes : whether the monitor subscribes to depth and points; nothing is computed without.
+        profile : whether all processes use config/fastdds.xml (or the user's own), or none; read
+            when the first rig of this process is started.
+        """
+        self._parameters, self._size, self._program = parameters, size, program
+        self._consumes, self._profile = consumes, profile
+        self._exits = contextlib.ExitStack()
+        self.output = ''
+
+    def __enter__(self) -> 'Rig':
+        with contextlib.ExitStack() as exits:
+            self._start(exits)
+            self._exits = exits.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exits.close()
+
+    def run(self, rate: float, seconds: float) -> Run:
+        """Play images at a rate (Hz) for some seconds and collect the answers."""
+        for arrivals in self.monitor.received.values():
+            arrivals.clear()
+        with Usage(self.pid) as usage:
+            sent = self._ask({'rate': rate, 'frames': max(3, round(rate * seconds))})
+        deadline = time.monotonic() + _LAST_ANSWER
+        received = self.monitor.received
+        while time.monotonic() < deadline and sent[-1] not in received[POINTS] and self._consumes:
+            time.sleep(0.01)
+        return Run(sent, {topic: dict(times) for topic, times in received.items()}, usage.metrics)
+
+    def diagnostics(self) -> dict[str, str]:
+        """Return what the node tells of itself next, {} if it tells nothing."""
+        self.monitor.diagnostics = {}
+        deadline = time.monotonic() + 2.5  # it is told once a second
+        while not self.monitor.diagnostics and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return self.monitor.diagnostics
+
+    def _start(self, exits: contextlib.ExitStack) -> None:
+        # Fast DDS reads these when the first node of a process is made, here and in the children.
+        if self._profile:
+            os.environ.update(transport_environment(os.environ))
+        else:
+            for name in PROFILE_VARIABLES:
+                os.environ.pop(name, None)
+        os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+        folder = Path(exits.enter_context(tempfile.TemporaryDirectory()))
+        namespace = f'/msdepth_benchmark_{os.getpid()}_{next(_numbers)}'
+        if not rclpy.ok():
+            rclpy.init(args=[])
+            exits.callback(rclpy.try_shutdown)
+        self.monitor = Monitor(namespace, self._consumes)
+        exits.callback(self.monitor.close)
+        self._log = folder / 'node.log'
+        exits.callback(self._keep_output)
+        command = node_command(self._program, namespace, self._parameters)
+        node = exits.enter_context(running(command, self._log))
+        self.pid = node.pid
+        self._node = node
+        camera = [sys.executable, '-m', 'msdepth_ros.benchmark.camera', namespace]
+        self._camera = subprocess.Popen(
+            [*camera, *map(str, self._size)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        exits.callback(self._end_camera)
+        self._await_node()
+        if self._answer() != READY:
+            raise MsdepthError(f'the node does not take images: {last_line(self._log)}')
+        self.run(30.0, _WARM_UP / 30)
+
+    def _await_node(self) -> None:
+        deadline = time.monotonic() + _START_LIMIT
+        while not self.monitor.ready:
+            if self._node.poll() is not None:
+                raise MsdepthError(f'the node ended: {last_line(self._log)}')
+            if self.monitor.error:
+                raise MsdepthError(self.monitor.error)
+            if time.monotonic() > deadline:
+                raise MsdepthError(
+                    f'the node did not start in {_START_LIMIT:.0f} s: {last_line(self._log)}'
+                )
+            time.sleep(0.05)
+
+    def _keep_output(self) -> None:
+        if self._log.exists():
+            self.output = self._log.read_text(errors='replace')
+
+    def _end_camera(self) -> None:
+        self._camera.kill()
+        self._camera.communicate()
+
+    def _ask(self, request: dict[str, Any]) -> list[int]:
+        assert self._camera.stdin is not None
+        self._camera.stdin.write(json.dumps(request) + '\n')
+        self._camera.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> Any:
+        assert self._camera.stdout is not None
+        line = self._camera.stdout.readline()
+        if not line:
+            raise MsdepthError("the benchmark's camera ended")
+        return json.loads(line)

@@ -1,0 +1,92 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmarks that run the node: `msdepth benchmark`, the soak, the tutorial node."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from oracle import write_slow_model
+
+from msdepth_ros.benchmark.layers import Setup, measure_node
+from msdepth_ros.benchmark.rig import DEPTH, POINTS, Rig
+from msdepth_ros.errors import MsdepthError
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = 'BasicPerformanceMetrics.'
+
+
+def run_script(name, *options, codes=(0,)):
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH', '')]))
+    result = subprocess.run(
+        [sys.executable, str(ROOT / 'bench' / name), *options],
+        env={**os.environ, 'PYTHONPATH': path},
+        capture_output=True,
+        text=True,
+        timeout=180,
+    )
+    assert result.returncode in codes, result.stdout + result.stderr
+    return result.stdout
+
+
+def test_the_node_is_measured_at_a_fixed_rate_and_at_its_peak(graph, color_model):
+    setup = Setup(color_model, 'onnxruntime', size=(320, 240), seconds=1.0, rates=(20.0,))
+    found = measure_node(setup)
+    fixed = found.pop('20.0fps')
+    assert fixed[f'{NAMES}NUM_FRAMES_SENT'] == 20
+    assert fixed[f'{NAMES}MEAN_PLAYBACK_FRAME_RATE'] == pytest.approx(20, abs=3)
+    assert fixed[f'{NAMES}NUM_MISSED_FRAMES'] <= 5
+    for run in (fixed, found):
+        assert run[f'{NAMES}MIN_LATENCY'] > 0
+        for topic in (DEPTH, POINTS):
+            times = run['latency'][topic]
+            assert 0 < times['min'] <= times['p50'] <= times['p99']
+        assert 0 < run['network']['p50'] < run['latency'][DEPTH]['p99']
+        assert run['ResourceMetrics.NODE_MEMORY'] > 10
+    assert found[f'{NAMES}MEAN_FRAME_RATE'] > 5
+    json.dumps(found, allow_nan=False)
+
+
+def test_a_network_slower_than_the_camera_shows_as_missed(graph, tmp_path):
+    model = write_slow_model(tmp_path, layers=2)
+    with Rig({'model': str(model), 'backend': 'onnxruntime', 'threads': 1}) as rig:
+        run = rig.run(60.0, 1.0)
+    answered = [stamp for stamp in run.sent if stamp in run.received[DEPTH]]
+    assert len(run.sent) == 60
+    assert 0 < len(answered) < 50
+
+
+def test_a_node_that_cannot_start_is_one_error(graph):
+    with (
+        pytest.raises(MsdepthError, match="no model named 'nothing'"),
+        Rig({'model': 'nothing'}),
+    ):
+        pass
+
+
+def test_the_soak_prints_every_period_and_judges(graph, color_model):
+    options = ['--model', color_model, '--backend', 'onnxruntime', '--rate', '10']
+    text = run_script('soak.py', '--minutes', '0.05', '--every', '1', *options, codes=(0, 1))
+    lines = text.splitlines()
+    assert len(lines) == 5
+    assert all('memory' in line and 'of 10' in line for line in lines[1:4])
+    assert 'of 30 images dropped' in lines[4]
+
+
+def test_the_tutorial_node_answers_as_ours_does(graph, color_model, tmp_path):
+    out = tmp_path / 'overhead.md'
+    options = ['--model', color_model, '--backend', 'onnxruntime', '--rate', '10']
+    run_script('overhead.py', '--seconds', '0.5', '--rounds', '1', '--out', str(out), *options)
+    rows = [line.split(' | ') for line in out.read_text().splitlines() if ' of ' in line[-12:]]
+    assert [row[0].lstrip('| ') for row in rows] == [
+        'depth_node',
+        'tutorial node, a point a cell',
+        'tutorial node, a point a pixel',
+    ]
+    for row in rows:
+        depth, cloud, network, beyond = map(float, row[1:5])
+        assert 0 < network < max(depth, cloud)
+        assert beyond > 0
