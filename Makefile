@@ -21,7 +21,8 @@ endif
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
-.PHONY: help demo test lint test-launch test-gpu bench-gpu bench-geometry bench-network bench-transport clean
+.PHONY: help demo test lint test-launch test-gpu bench bench-node bench-runtimes bench-overhead \
+  bench-transport bench-geometry bench-gpu soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -47,17 +48,31 @@ GPU_PYTHON := $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 test-gpu:  ## run the tests that need an NVIDIA GPU
 	@$(GPU_PYTHON) -m pytest -m gpu test/backends/test_tensorrt_gpu.py $(ARGS)
 
+# OUT/bench gets the figures as JSON, Markdown tables and a chart. ARGS='--model NAME' goes to each.
+BENCH = OPENCV_LOG_LEVEL=OFF PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python
+
+bench: bench-node bench-runtimes bench-overhead bench-transport  ## measure everything on this machine, into OUT/bench
+
+bench-node: $(VENV)/.demo  ## msdepth benchmark: engine, estimator and node
+	@$(BIN)/msdepth benchmark --out "$(OUT)/bench" $(ARGS)
+
+bench-runtimes: $(VENV)/.test  ## the same network on every runtime for CPUs
+	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/runtimes.py --out "$(OUT)/bench/runtimes.md" $(ARGS)
+
+bench-overhead: $(VENV)/.demo  ## the node beside one written the way tutorials do it
+	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/overhead.py --out "$(OUT)/bench/overhead.md" $(ARGS)
+
+bench-transport: $(VENV)/.demo  ## images lost between camera and node
+	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/transport.py --out "$(OUT)/bench/transport.md" $(ARGS)
+
+bench-geometry: $(VENV)/.demo  ## everything but the network on one core: ARGS='--runs 50'
+	@$(BENCH) bench/geometry.py $(ARGS)
+
 bench-gpu:  ## measure TensorRT against what else there is: OUT=dir
 	@PYTHONPATH=. $(GPU_PYTHON) bench/gpu.py --out "$(OUT)/bench_gpu.json" $(ARGS)
 
-bench-geometry: $(VENV)/.demo  ## measure everything but the network on one core: ARGS='--runs 50'
-	@PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python bench/geometry.py $(ARGS)
-
-bench-network: $(VENV)/.demo  ## measure the network alone on the CPU: ARGS='--runs 50'
-	@$(BIN)/python bench/network.py $(ARGS)
-
-bench-transport: $(VENV)/.demo  ## measure images between two processes without the node: ARGS='--rate 10'
-	@$(BIN)/python bench/transport.py $(ARGS)
+soak: $(VENV)/.demo  ## run the node at 30 Hz for long: MINUTES=20
+	@$(BENCH) bench/soak.py --minutes $(or $(MINUTES),20) $(ARGS)
 
 clean:  ## remove what was built, environments included
 	rm -rf .venv .venv-* build install log *.egg-info .pytest_cache .ruff_cache .mypy_cache

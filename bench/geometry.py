@@ -32,7 +32,7 @@ from msdepth_ros.camera import Camera  # noqa: E402
 from msdepth_ros.cloud import point_cloud  # noqa: E402
 from msdepth_ros.estimator import DepthEstimator  # noqa: E402
 from msdepth_ros.messages import cloud_msg  # noqa: E402
-from msdepth_ros.model import Model, load_model  # noqa: E402
+from msdepth_ros.model import DEFAULT_MODEL, Model, load_model  # noqa: E402
 
 SIZES = ((320, 240), (640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 LENS = (-0.25, 0.07, 0.0005, -0.0003, 0.0)  # so that the map rectifies, too
@@ -151,7 +151,7 @@ def text(times: Times) -> str:
 def main() -> int:
     """Measure, print tables, and write JSON if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument('--model', default='eigen2014', help='whose grid is used')
+    parser.add_argument('--model', default=DEFAULT_MODEL, help='whose grid is used')
     parser.add_argument('--runs', type=int, default=200)
     parser.add_argument('--json', help='write the figures to this file')
     options = parser.parse_args()

@@ -18,6 +18,7 @@ from typing import Any
 
 from msdepth_ros.benchmark.metrics import latencies
 from msdepth_ros.benchmark.rig import DEPTH, DEPTH_NODE, POINTS, Rig
+from msdepth_ros.model import DEFAULT_MODEL
 
 TUTORIAL = (str(Path(__file__).resolve().parent / 'tutorial_node.py'),)
 SIZE = (640, 480)
@@ -103,7 +104,7 @@ def table(found: dict[str, Figures], rate: float) -> str:
 def main() -> None:
     """Print the table, and write it if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--model', default='eigen2014')
+    parser.add_argument('--model', default=DEFAULT_MODEL)
     parser.add_argument('--backend', default='auto')
     parser.add_argument('--rate', type=float, default=30.0, help='Hz')
     parser.add_argument('--seconds', type=float, default=5.0, help='of each run')

@@ -18,7 +18,7 @@ from torch_network import torch_network
 
 from msdepth_ros.backends import create_backend
 from msdepth_ros.backends.self_check import check_images
-from msdepth_ros.model import Model, load_model
+from msdepth_ros.model import DEFAULT_MODEL, Model, load_model
 
 ROUNDS = 5
 WARM_UP = 3
@@ -182,7 +182,7 @@ def tables(model: Model, runs: int) -> list[str]:
 def main() -> None:
     """Print the table, and write it if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--model', default='eigen2014')
+    parser.add_argument('--model', default=DEFAULT_MODEL)
     parser.add_argument('--runs', type=int, default=100)
     parser.add_argument('--out', type=Path, help='write the table to this file')
     arguments = parser.parse_args()

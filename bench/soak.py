@@ -13,6 +13,7 @@ from typing import Any
 
 from msdepth_ros.benchmark.metrics import latencies
 from msdepth_ros.benchmark.rig import DEPTH, Rig
+from msdepth_ros.model import DEFAULT_MODEL
 
 LARGEST_GROWTH = 5.0  # MB after the first period
 
@@ -60,7 +61,7 @@ def main() -> int:
     parser.add_argument('--minutes', type=float, default=20.0)
     parser.add_argument('--every', type=float, default=60.0, help='seconds of a period')
     parser.add_argument('--rate', type=float, default=30.0, help='Hz')
-    parser.add_argument('--model', default='eigen2014')
+    parser.add_argument('--model', default=DEFAULT_MODEL)
     parser.add_argument('--backend', default='auto')
     arguments = parser.parse_args()
     count = max(1, round(60 * arguments.minutes / arguments.every))

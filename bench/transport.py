@@ -11,19 +11,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+from msdepth_ros.model import DEFAULT_MODEL
+
 SIZES = ((640, 480), (1920, 1080), (3840, 2160))
 RATES = (10.0, 30.0)  # Hz
 PROFILES = {'as it comes': False, 'with config/fastdds.xml': True}
 
 
-def lost(size: tuple[int, int], rate: float, seconds: float, profile: bool) -> tuple[int, int]:
+def lost(
+    model: str, size: tuple[int, int], rate: float, seconds: float, profile: bool
+) -> tuple[int, int]:
     """Return how many images were sent, and how many of them the node did not receive.
 
     Nobody subscribes to the node's topics, so it does nothing but receive.
     """
     from msdepth_ros.benchmark.rig import Rig
 
-    with Rig({'backend': 'onnxruntime'}, size, consumes=False, profile=profile) as rig:
+    with Rig({'model': model}, size, consumes=False, profile=profile) as rig:
         before = int(rig.diagnostics().get('frames received', 0))
         run = rig.run(rate, seconds)
         received = int(rig.diagnostics().get('frames received', 0)) - before
@@ -35,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--seconds', type=float, default=5.0, help='of each run')
     parser.add_argument('--out', type=Path, help='write the table to this file')
+    parser.add_argument('--model', default=DEFAULT_MODEL)
     parser.add_argument('--cell', help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.cell:
@@ -46,7 +51,7 @@ def main() -> None:
         for rate in RATES:
             cells = []
             for profile in PROFILES.values():
-                cell = json.dumps((size, rate, arguments.seconds, profile))
+                cell = json.dumps((arguments.model, size, rate, arguments.seconds, profile))
                 answer = subprocess.check_output([sys.executable, __file__, '--cell', cell])
                 sent, missing = json.loads(answer)
                 cells.append(f'{missing} of {sent}')

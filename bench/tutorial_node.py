@@ -21,7 +21,7 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 
 from msdepth_ros.backends import create_backend
-from msdepth_ros.model import load_model
+from msdepth_ros.model import DEFAULT_MODEL, load_model
 
 
 class TutorialNode(Node):
@@ -33,7 +33,7 @@ class TutorialNode(Node):
 
     def __init__(self) -> None:
         super().__init__('tutorial_node')
-        model = load_model(self.declare_parameter('model', 'eigen2014').value)
+        model = load_model(self.declare_parameter('model', DEFAULT_MODEL).value)
         self.backend = create_backend(
             model,
             self.declare_parameter('backend', 'auto').value,

@@ -22,6 +22,7 @@ from msdepth_ros.diagnostics import Thresholds
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.estimator import RECTIFY, Settings
 from msdepth_ros.fit import FITS
+from msdepth_ros.model import DEFAULT_MODEL
 from msdepth_ros.model_host import ModelChoice
 
 ALWAYS, UNCONFIGURED, AT_START = 'always', 'while unconfigured', 'at start only'
@@ -64,7 +65,7 @@ class _Parameter:
 
 
 PARAMETERS = (
-    _Parameter('model', 'eigen2014', 'Name of a shipped model, or path of a model YAML.'),
+    _Parameter('model', DEFAULT_MODEL, 'Name of a shipped model, or path of a model YAML.'),
     _Parameter(
         'backend',
         'auto',

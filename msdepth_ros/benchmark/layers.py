@@ -13,7 +13,7 @@ from msdepth_ros.benchmark.metrics import TOLERATED_LOSS, latencies, loss, perfo
 from msdepth_ros.benchmark.timing import measure, summary
 from msdepth_ros.camera import Camera
 from msdepth_ros.estimator import DepthEstimator
-from msdepth_ros.model import Model, load_model
+from msdepth_ros.model import DEFAULT_MODEL, Model, load_model
 from msdepth_ros.sources import guessed_camera
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Setup:
     seconds : of each measurement.
     """
 
-    model: str = 'eigen2014'
+    model: str = DEFAULT_MODEL
     backend: str = 'auto'
     precision: str = 'fp16'
     threads: int = 0

@@ -9,6 +9,7 @@ from typing import Any
 
 from msdepth_ros.backends import BACKENDS, PRECISIONS
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.model import DEFAULT_MODEL
 
 HELP = 'measure the network, the estimator and the running node'
 
@@ -17,7 +18,7 @@ _LARGEST = 8192  # pixels
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommand's arguments."""
-    parser.add_argument('--model', default='eigen2014', help='shipped model, or path of its YAML')
+    parser.add_argument('--model', default=DEFAULT_MODEL, help='shipped model, or path of its YAML')
     parser.add_argument('--backend', default='auto', help=', '.join(BACKENDS))
     parser.add_argument('--precision', default='fp16', help=', '.join(PRECISIONS))
     parser.add_argument('--threads', type=int, default=0, help='CPU threads (default: all)')

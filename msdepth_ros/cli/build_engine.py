@@ -11,14 +11,14 @@ from typing import Any
 
 from msdepth_ros.backends.engine_options import PRECISIONS, EngineOptions, Progress
 from msdepth_ros.errors import BackendError
-from msdepth_ros.model import Model
+from msdepth_ros.model import DEFAULT_MODEL, Model
 
 HELP = 'build the TensorRT engine of a model, for this GPU or (TensorRT for RTX) for others'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument('--model', default='eigen2014', help='name, or path of a model YAML')
+    parser.add_argument('--model', default=DEFAULT_MODEL, help='name, or path of a model YAML')
     parser.add_argument('--precision', choices=PRECISIONS, default='fp16')
     parser.add_argument(
         '--target',

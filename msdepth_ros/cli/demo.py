@@ -6,14 +6,12 @@ import argparse
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from msdepth_ros.children import last_line, node_command, running
 from msdepth_ros.errors import MsdepthError
 
 if TYPE_CHECKING:
@@ -77,10 +75,8 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.headless and shutil.which('rviz2') and os.environ.get('DISPLAY'):
             children.enter_context(_rviz(out))
         started = time.time()
-        depth_node = children.enter_context(
-            _node('depth_node', node, out, ['-r', 'image:=image_raw'])
-        )
-        camera = children.enter_context(_node('camera_player', player, out, []))
+        depth_node = children.enter_context(_node('depth_node', node, out, 'image:=image_raw'))
+        camera = children.enter_context(_node('camera_player', player, out))
         recording = _record(depth_node, camera, out, total)
     if not recording.answered:
         raise MsdepthError(f'no depth image came: see {out}/depth_node.log')
@@ -89,42 +85,23 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-@contextlib.contextmanager
 def _node(
-    executable: str, parameters: dict[str, object], out: Path, extra: list[str]
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a node of this package in a process of its own until the block ends."""
-    command = [sys.executable, '-m', f'msdepth_ros.{executable}', '--ros-args']
-    command += ['-r', f'__ns:={_NAMESPACE}', *extra]
-    for name, value in parameters.items():
-        text = str(value).lower() if isinstance(value, bool) else value
-        command += ['-p', f'{name}:={text}']
-    with (out / f'{executable}.log').open('wb') as log:
-        yield from _running(command, log)
+    executable: str, parameters: dict[str, Any], out: Path, *remappings: str
+) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    """Run a node of this package in a process of its own until a block ends."""
+    program = ('-m', f'msdepth_ros.{executable}')
+    command = node_command(program, _NAMESPACE, parameters, remappings)
+    return running(command, out / f'{executable}.log')
 
 
-@contextlib.contextmanager
-def _rviz(out: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _rviz(out: Path) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
     from msdepth_ros.resources import share_directory
 
     remaps = [f'{topic}:={_NAMESPACE}{topic}' for topic in ('/points', '/depth/image_rect')]
     remaps.append(f'/camera/image_raw:={_NAMESPACE}/image_raw')
     command = ['rviz2', '-d', str(share_directory() / 'config' / 'depth.rviz'), '--ros-args']
     command += [word for remap in remaps for word in ('-r', remap)]
-    with (out / 'rviz.log').open('wb') as log:
-        yield from _running(command, log)
-
-
-def _running(command: list[str], log: object) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)  # type: ignore[call-overload]
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
+    return running(command, out / 'rviz.log')
 
 
 def _record(
@@ -151,16 +128,17 @@ def _record(
                 recorder.watch_images()
                 progress.update(len(recording.answered) - progress.n)
                 if depth_node.poll() is not None:
-                    raise MsdepthError(f'the depth node ended: {_last_line(out, "depth_node")}')
+                    raise MsdepthError(f'the depth node ended: {last_line(out / "depth_node.log")}')
                 if recording.error:
                     raise MsdepthError(recording.error)
                 if not recording.answered and time.monotonic() > deadline:
                     raise MsdepthError(
-                        f'no depth image in {_START_LIMIT:.0f} s: {_last_line(out, "depth_node")}'
+                        f'no depth image in {_START_LIMIT:.0f} s: '
+                        f'{last_line(out / "depth_node.log")}'
                     )
                 if ended is None and camera.poll() is not None:
                     if camera.returncode:
-                        raise MsdepthError(_last_line(out, 'camera_player'))
+                        raise MsdepthError(last_line(out / 'camera_player.log'))
                     ended = time.monotonic()
                 if ended and len(recording.answered) == len(recording.played):
                     break
@@ -168,11 +146,6 @@ def _record(
         recorder.destroy_node()
         rclpy.try_shutdown()
     return recording
-
-
-def _last_line(out: Path, executable: str) -> str:
-    lines = (out / f'{executable}.log').read_text(errors='replace').strip().splitlines()
-    return lines[-1] if lines else f'see {out}/{executable}.log'
 
 
 def _draw(recording: 'Recording', out: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msdepth_ros.backends import BACKENDS
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.model import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from msdepth_ros.training.datasets import Dataset
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for role in ('image', 'depth', 'camera-info'):
         data.add_argument(f'--{role}-topic', metavar='TOPIC', help='of rosbag, if not clear')
     data.add_argument('--every', type=int, default=1, metavar='N', help='take every N-th frame')
-    parser.add_argument('--model', default='eigen2014', help='name, or path of a model YAML')
+    parser.add_argument('--model', default=DEFAULT_MODEL, help='name, or path of a model YAML')
     parser.add_argument('--crop', choices=('eigen', 'none'), default='none')
     parser.add_argument(
         '--median-scaling', action='store_true', help='scale each prediction to the true median'

@@ -15,6 +15,7 @@ from msdepth_ros.cloud import dense_points, point_cloud
 from msdepth_ros.colormap import colorize
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.estimator import DepthFrame
+from msdepth_ros.model import DEFAULT_MODEL
 
 HELP = 'write the depth of images, folders of images or videos'
 
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='FILE',
         help='camera_calibration YAML; default: camera.yaml in the folder, else no metric scale',
     )
-    parser.add_argument('--model', default='eigen2014', help='shipped model, or path of its YAML')
+    parser.add_argument('--model', default=DEFAULT_MODEL, help='shipped model, or path of its YAML')
     parser.add_argument('--backend', default='auto', help=', '.join(BACKENDS))
     parser.add_argument(
         '--precision',
