@@ -5,6 +5,8 @@
 import math
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import rclpy
@@ -16,6 +18,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
 
 from msdepth_ros.backends import Backend
 from msdepth_ros.calibration import CalibrationSource
@@ -25,6 +28,7 @@ from msdepth_ros.estimator import DepthFrame
 from msdepth_ros.messages import image_from_compressed_msg, image_from_msg
 from msdepth_ros.model_swap import ModelServer, ModelSwap
 from msdepth_ros.outputs import DepthOutputs
+from msdepth_ros.overlap import LastStage
 from msdepth_ros.parameters import Parameters
 from msdepth_ros.process import run_node
 from msdepth_ros.scale_calibration import ScaleCalibration
@@ -56,6 +60,7 @@ class DepthNode(LifecycleNode):
         self._build = ''
         self._build_told = 0.0
         self._outputs: DepthOutputs | None = None
+        self._publication = LastStage()
         self._last_error = ''
         self._newest: _Arrival | None = None
         self._scale_calibration = ScaleCalibration(self, self._options, self._estimate_newest)
@@ -131,12 +136,14 @@ class DepthNode(LifecycleNode):
         """Free everything and end the worker thread."""
         self._swap.cancel(wait=True)
         self._server.close()
+        self._publication.close()
         super().destroy_node()
 
     def _unsubscribe(self) -> None:
         self._newest = None
         # First: the frame at work still asks the subscriptions for their names.
         self._server.worker.clear()
+        self._publication.wait()
         self.destroy_timer(self._patience_timer)
         self.destroy_subscription(self._image_subscription)
         self.destroy_subscription(self._info_subscription)
@@ -213,19 +220,21 @@ class DepthNode(LifecycleNode):
                 f'nothing came on {subscription.topic_name} in {PATIENCE:.0f} s: {publishers}'
             )
 
-    # Work, on the worker's thread.
+    # Work, on the worker's thread; the publication also on one of its own.
 
     def _process_safely(self, arrival: _Arrival) -> None:
-        """Process a frame; whatever goes wrong with it, the next one is answered."""
+        self._safely(partial(self._process, *arrival))
+        self._build = ''  # of an engine that was built after a failure
+
+    def _safely(self, work: Callable[[], None]) -> None:
+        """Do some work on a frame; whatever goes wrong with it, the next one is answered."""
         try:
-            self._process(*arrival)
+            work()
         except ImageError as error:
             self._drop(Fate.MALFORMED, error)
         except Exception as error:
             if self.context.ok():  # else the node was shut down under this frame
                 self._drop(Fate.FAILED, error)
-        finally:
-            self._build = ''  # of an engine that was built after a failure
 
     def _drop(self, fate: str, error: Exception) -> None:
         self._statistics.count(fate)
@@ -236,27 +245,34 @@ class DepthNode(LifecycleNode):
 
     def _process(self, message: Image | CompressedImage, arrived: float) -> None:
         started = time.monotonic()
-        outputs = self._outputs
-        if outputs is None:
+        if self._outputs is None:
             return
         if not self._calibration.announced and started - self._active_since < PATIENCE:
             self._statistics.count(Fate.UNCALIBRATED)
             return
         frame = self._estimate(message)
         estimated = time.monotonic()
-        outputs.publish(frame, message.header, self._options.values)
+        stages = {
+            'wait': started - arrived,
+            'prepare': estimated - started - frame.infer_time,
+            'infer': frame.infer_time,
+        }
+        publish = partial(self._publish, self._outputs, frame, message.header, stages, estimated)
+        self._publication.run(partial(self._safely, publish), self._server.worker.waiting)
+
+    def _publish(
+        self,
+        outputs: DepthOutputs,
+        frame: DepthFrame,
+        header: Header,
+        stages: dict[str, float],
+        estimated: float,
+    ) -> None:
+        outputs.publish(frame, header, self._options.values)
         now = time.monotonic()
-        age = self.get_clock().now().nanoseconds - Time.from_msg(message.header.stamp).nanoseconds
-        self._statistics.published(
-            now,
-            {
-                'wait': started - arrived,
-                'prepare': estimated - started - frame.infer_time,
-                'infer': frame.infer_time,
-                'publish': now - estimated,
-                'age': age * 1e-9,
-            },
-        )
+        age = self.get_clock().now().nanoseconds - Time.from_msg(header.stamp).nanoseconds
+        stages = {**stages, 'publish': now - estimated, 'age': age * 1e-9}
+        self._statistics.published(now, stages)
 
     def _estimate(self, message: Image | CompressedImage) -> DepthFrame:
         compressed = isinstance(message, CompressedImage)

@@ -93,10 +93,7 @@ class DepthFrame:
         return image, self._encoding
 
     def colors(self) -> np.ndarray:
-        """Return each cell's colour, uint8 [height, width, 3] RGB.
-
-        They are read from the network's input, so only until the next frame is estimated.
-        """
+        """Return each cell's colour, uint8 [height, width, 3] RGB."""
         (x0, y0), (dx, dy) = self._model.grid_origin, self._model.grid_step
         height, width = self.depth.shape
         x = np.rint(x0 + dx * np.arange(width)).astype(np.intp)
@@ -161,7 +158,7 @@ class DepthEstimator:
             encoding,
             self._rectifier,
             self._upsampler,
-            self.backend.input,
+            self.backend.input.copy(),  # the next frame overwrites it
             self.model,
             self.settings.edge_threshold,
             self._depth_range(),

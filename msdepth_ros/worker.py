@@ -39,6 +39,11 @@ class NewestWorker(Generic[Item]):
             self._condition.notify()
         return replaced
 
+    @property
+    def waiting(self) -> bool:
+        """Whether an item waits for the thread."""
+        return self._item is not None
+
     def clear(self) -> Item | None:
         """Take the waiting item back, if there is one, and wait until the one at work is done."""
         with self._condition:

@@ -302,6 +302,7 @@ def test_a_frame_outlives_the_next_one(tmp_path):
     before = frame.depth.copy()
     estimator.estimate(bright, 'rgb8')
     np.testing.assert_array_equal(frame.depth, before)
+    assert (frame.colors() == 10).all()
 
 
 def test_a_calibration_of_another_aspect_is_refused_and_the_next_frame_works(tmp_path):

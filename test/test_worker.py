@@ -162,3 +162,15 @@ def test_many_threads_may_call_at_once(worker):
     for thread in threads:
         thread.join(PATIENCE)
     assert sorted(results.queue) == [(n, n * n) for n in range(20)]
+
+
+def test_waiting_tells_of_an_item_that_was_not_begun(worker, gate):
+    assert not worker.waiting
+    worker.put('first')
+    gate.next()
+    assert not worker.waiting
+    worker.put('second')
+    assert worker.waiting
+    gate.open.release()
+    gate.next()
+    assert not worker.waiting
