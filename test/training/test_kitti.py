@@ -47,12 +47,15 @@ def test_intrinsics_are_of_the_frames_own_day(folder):
     )
 
 
-def test_one_drive_with_everything_in_it(folder):
-    """As some unpack it: depths, images and calibration in the drive's folder."""
+@pytest.mark.parametrize('calibration', ['in the drive', 'of its day'])
+def test_one_drive_with_everything_in_it(folder, monkeypatch, calibration):
+    """As some unpack it: depths and images in the drive's folder."""
     drive = raw(folder)
     shutil.move(depths(folder).parents[1], drive / 'proj_depth')
-    shutil.move(drive.parent / 'calib_cam_to_cam.txt', drive)
-    dataset = open_dataset(drive)
+    if calibration == 'in the drive':
+        shutil.move(drive.parent / 'calib_cam_to_cam.txt', drive)
+    monkeypatch.chdir(drive)
+    dataset = open_dataset('.')
     assert dataset.names == [f'{DRIVES[0]}/{i:010}' for i in (1, 2)]
     assert dataset[0].intrinsics.fx == 70.5
 

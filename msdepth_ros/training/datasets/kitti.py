@@ -46,7 +46,7 @@ class KittiDepth(Dataset):
         focal_and_centre: Sequence[float] | None = None,
         depth_scale: float = UNITS_PER_METRE,
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = Path(folder).absolute()
         self._units = depth_scale
         self._given = focal_and_centre
         self._depths = [
@@ -100,12 +100,12 @@ class KittiDepth(Dataset):
         return self._calibrations[drive]
 
     def _find_calibration(self, index: int, drive: Path) -> Path:
-        top = self.folder.resolve()
+        last = self.folder.parent  # of a drive's day, where the dataset's folder is one drive
         for start in (drive, self._depths[index].parents[3]):
-            for place in (start.resolve(), *start.resolve().parents):
+            for place in (start, *start.parents):
                 if (place / _CALIBRATION).is_file():
                     return place / _CALIBRATION
-                if place == top:
+                if place == last:
                     break
         raise DatasetError(
             f'{drive}: no {_CALIBRATION} in it or above it: put the calibration of its day '

@@ -50,7 +50,7 @@ class Rosbag(Dataset):
     Parameters
     ----------
     path : the recording's folder, or its one .mcap or .db3 file.
-    topics : which to read; those not given are found by their names, see `choose_topics`.
+    topics : which to read; those not given are found by what they hold, see `choose_topics`.
     focal_and_centre : fx, fy, cx, cy of the images, which are then taken as rectified; no
         camera_info is read.
     depth_scale : units that make a metre, instead of REP-118's.
