@@ -27,11 +27,17 @@ class Graph:
 
     @contextmanager
     def process(
-        self, module: str, parameters: dict[str, Any], remappings: tuple[str, ...] = ()
+        self,
+        module: str,
+        parameters: dict[str, Any],
+        remappings: tuple[str, ...] = (),
+        preamble: str = '',
     ) -> Iterator[RosProcess]:
         """Run an executable; whatever happens, it has ended at the end of the block."""
         name = f'{module}_{next(self._numbers)}'
-        process = RosProcess(module, f'/{name}', self.folder / name, parameters, remappings)
+        process = RosProcess(
+            module, f'/{name}', self.folder / name, parameters, remappings, preamble
+        )
         try:
             yield process
         finally:
@@ -53,6 +59,7 @@ class Graph:
         state: str = 'active',
         remappings: tuple[str, ...] = (),
         joined: bool = True,
+        preamble: str = '',
         **client_options: Any,
     ) -> Iterator[tuple[RosProcess, Client]]:
         """Run the depth node and a client; wait for a lifecycle state, and for joined topics.
@@ -62,7 +69,7 @@ class Graph:
         """
         parameters = {'backend': 'onnxruntime', **parameters}
         with (
-            self.process('depth_node', parameters, remappings) as process,
+            self.process('depth_node', parameters, remappings, preamble) as process,
             self.client(process, **client_options) as client,
         ):
             client.wait_until(

@@ -25,14 +25,16 @@ class RosProcess:
         folder: Path,
         parameters: dict[str, Any],
         remappings: tuple[str, ...] = (),
+        preamble: str = '',
     ) -> None:
+        """Start it; `preamble` is Python code that the process runs first."""
         folder.mkdir(parents=True, exist_ok=True)
         params_file = folder / 'parameters.yaml'
         params_file.write_text(yaml.safe_dump({'/**': {'ros__parameters': parameters}}))
         command = [
             sys.executable,
             '-c',
-            f'import sys; from msdepth_ros.{module} import main; sys.exit(main())',
+            f'{preamble}\nimport sys; from msdepth_ros.{module} import main; sys.exit(main())',
             '--ros-args',
             *('-r', f'__ns:={namespace}'),
             *(word for remapping in remappings for word in ('-r', remapping)),
@@ -49,6 +51,11 @@ class RosProcess:
     def output(self) -> str:
         """Return what the process wrote so far, stdout and stderr."""
         return self._log.read_text(errors='replace')
+
+    @property
+    def pid(self) -> int:
+        """Return the process's number."""
+        return self._process.pid
 
     @property
     def running(self) -> bool:

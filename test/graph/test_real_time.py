@@ -2,11 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Work for subscribers only, the newest image only, and a word about images lost on the way."""
 
+import contextlib
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from camera_messages import camera_info, uniform
-from oracle import write_slow_model
 from steady_camera import SteadyCamera
+
+from msdepth_ros.benchmark.usage import memory
 
 LOST = 'of the images are lost'
 
@@ -28,34 +35,70 @@ def test_nothing_is_computed_when_nobody_subscribes(graph, color_model):
         assert values['backend'] == 'onnxruntime'
 
 
+NETWORK = 0.05  # seconds
+# A network that takes its time and no processor, so that a busy machine changes little.
+SLOW_BACKEND = f"""
+import time
+from msdepth_ros.backends.onnxruntime import OnnxRuntimeBackend
+run = OnnxRuntimeBackend.run
+OnnxRuntimeBackend.run = lambda backend: (time.sleep({NETWORK}), run(backend))
+"""
+
+
 @pytest.fixture(scope='module')
-def slow_run(graph, tmp_path_factory):
-    """Four seconds of a 60 Hz camera before a network that is several times slower."""
-    model = write_slow_model(tmp_path_factory.mktemp('slow'), layers=2)
-    with graph.depth_node({'model': str(model), 'threads': 1}) as (_, client):
+def slow_run(graph, color_model):
+    """Four seconds of a 60 Hz camera before a network that is three times slower."""
+    with graph.depth_node({'model': color_model}, preamble=SLOW_BACKEND) as (process, client):
         client.collect('depth/image_rect')
         client.ask(uniform(), camera_info())
         first = client.diagnostics()
         client.received['depth/image_rect'].clear()
         with SteadyCamera(client) as camera:
+            client.wait_until(lambda: len(camera.sent) >= 120, '120 images are sent')
+            before = memory(process.pid)
             client.wait_until(lambda: len(camera.sent) >= 240, '240 images are sent')
+            grown = memory(process.pid) - before
         last = camera.sent[-1]
         published = client.received['depth/image_rect']
         client.wait_until(lambda: last in published, 'the last image is answered')
-        yield client, camera.sent, first, client.diagnostics()
+        yield client, camera.sent, first, client.diagnostics(), grown
 
 
 def test_the_newest_image_wins(slow_run):
-    client, sent, _, _ = slow_run
+    client, sent, *_ = slow_run
     answered = [stamp for stamp in client.received['depth/image_rect'] if stamp >= sent[0]]
     assert answered == sorted(answered)
     assert set(answered) <= set(sent)
     assert 5 <= len(answered) < len(sent)
 
 
+def _milliseconds(values, stage):
+    """Return the p50, p95 and p99 of a stage."""
+    return tuple(map(float, values[f'{stage} (ms)'].split(' / ')))
+
+
+def test_the_output_keeps_the_networks_own_rate(slow_run):
+    client, sent, *_ = slow_run
+    answered = [stamp for stamp in client.received['depth/image_rect'] if stamp >= sent[0]]
+    period = (answered[-1] - answered[0]) * 1e-9 / (len(answered) - 1)
+    assert NETWORK <= period < NETWORK / 0.8
+
+
+def test_what_is_published_is_younger_than_two_network_times_and_5_ms(slow_run):
+    values = slow_run[3]
+    for age, network in zip(
+        _milliseconds(values, 'age'), _milliseconds(values, 'infer'), strict=True
+    ):
+        assert age < 2 * network + 5
+
+
+def test_memory_is_flat(slow_run):
+    assert slow_run[4] < 5  # MB; 120 images that are kept would be 110
+
+
 def test_the_age_stays_bounded(slow_run):
     """Two network times: an image that arrives just after another was begun waits for that one."""
-    client, sent, _, values = slow_run
+    client, sent, _, values, _ = slow_run
     arrival = client.arrival['depth/image_rect']
     stamps = [stamp for stamp in client.received['depth/image_rect'] if stamp >= sent[0]]
     ages = np.array([arrival[stamp] - stamp for stamp in stamps]) * 1e-9
@@ -67,7 +110,7 @@ def test_the_age_stays_bounded(slow_run):
 
 
 def test_every_image_is_accounted_for(slow_run):
-    _, sent, first, last = slow_run
+    _, sent, first, last, _ = slow_run
     counts = {
         fate: _count(last, fate) - _count(first, fate)
         for fate in ('received', 'published', 'replaced by a newer image')
@@ -75,6 +118,36 @@ def test_every_image_is_accounted_for(slow_run):
     assert counts['replaced by a newer image'] > 0
     assert counts['published'] + counts['replaced by a newer image'] == counts['received']
     assert counts['received'] <= len(sent)
+
+
+STUCK = Path(__file__).with_name('stuck_subscriber.py')
+
+
+@contextlib.contextmanager
+def _stuck_subscriber(client):
+    """A reliable subscriber that has received something and then stands still."""
+    command = [sys.executable, str(STUCK), client.namespace]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            with SteadyCamera(client, 10):
+                assert process.stdout.readline() == 'got one\n'
+            process.send_signal(signal.SIGSTOP)
+            yield
+        finally:
+            process.kill()
+
+
+def test_a_stuck_subscriber_slows_neither_the_camera_nor_other_subscribers(graph, color_model):
+    with graph.depth_node({'model': color_model}) as (_, client):
+        client.collect('depth/image_rect', 'points')
+        client.ask(uniform(), camera_info())
+        with _stuck_subscriber(client), SteadyCamera(client, 30) as camera:
+            client.wait_until(lambda: len(camera.sent) >= 240, '240 images are sent')
+        last = camera.sent[-1]
+        client.wait_until(lambda: last in client.received['points'], 'the last one is answered')
+        assert (camera.sent[-1] - camera.sent[0]) * 1e-9 < 1.25 * 239 / 30
+        answered = set(client.received['points']) & set(camera.sent)
+        assert len(answered) > 0.8 * len(camera.sent)
 
 
 def _play(client, images, every_lost):
