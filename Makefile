@@ -21,7 +21,7 @@ endif
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
-.PHONY: help demo test lint test-launch test-gpu bench bench-node bench-runtimes bench-overhead \
+.PHONY: help demo test fuzz lint test-launch test-gpu bench bench-node bench-runtimes bench-overhead \
   bench-transport bench-geometry bench-gpu soak clean
 
 help:  ## list the targets
@@ -33,6 +33,9 @@ demo: $(VENV)/.demo  ## play a clip through the running node: IMAGES=dir or VIDE
 
 test: $(VENV)/.test  ## run the tests
 	@$(BIN)/python -m pytest --ignore=test/launch $(ARGS)
+
+fuzz: $(VENV)/.test  ## generate EXAMPLES=20000 hostile messages of each kind, other ones each time
+	@EXAMPLES="$(or $(EXAMPLES),20000)" $(BIN)/python -m pytest test/fuzz $(ARGS)
 
 lint: $(VENV)/.test  ## check style and types
 	@echo '== ruff' && $(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -5,7 +5,6 @@
 Pixel centres lie on integers: an image of width W covers u from -0.5 to W - 0.5.
 """
 
-import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,9 @@ from typing import Any
 import numpy as np
 import yaml
 
+from msdepth_ros.camera_check import check_camera
 from msdepth_ros.errors import CalibrationError
 
-# Number of distortion coefficients that OpenCV takes, for each of ROS's model names.
-_COEFFICIENTS = {
-    'plumb_bob': (4, 5),
-    'rational_polynomial': (8, 12, 14),
-    'equidistant': (4,),
-    'fisheye': (4,),
-}
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 _ASPECT_TOLERANCE = 0.01
 
@@ -202,29 +195,7 @@ class Camera:
 
     def check(self) -> None:
         """Raise CalibrationError unless metric geometry can be computed from this calibration."""
-        numbers = (*self.k, *self.d, *self.r, *self.p)
-        if not all(math.isfinite(number) for number in numbers):
-            raise CalibrationError('the calibration holds NaN or infinite numbers')
-        width, height = self.delivered_size
-        if width <= 0 or height <= 0:
-            raise CalibrationError(f'the calibration is of an image of {width}x{height}')
-        if self.k[0] == 0.0:
-            raise CalibrationError('K[0] is 0, which means that the camera is not calibrated')
-        for image in (self.raw_intrinsics(), self.rectified_intrinsics()):
-            if image.fx < 0 or image.fy <= 0:
-                raise CalibrationError(f'focal lengths {image.fx:g}, {image.fy:g} are not positive')
-        if any(self.d):
-            counts = _COEFFICIENTS.get(self.distortion_model)
-            if counts is None:
-                raise CalibrationError(
-                    f"distortion model '{self.distortion_model}' is not known: use one of "
-                    f'{", ".join(_COEFFICIENTS)}'
-                )
-            if len(self.d) not in counts:
-                raise CalibrationError(
-                    f'{self.distortion_model} has {" or ".join(map(str, counts))} coefficients, '
-                    f'this calibration has {len(self.d)}'
-                )
+        check_camera(self)
 
     @property
     def distorted(self) -> bool:

@@ -6,6 +6,8 @@ import numpy as np
 
 from msdepth_ros.camera import Intrinsics
 
+_SMALLEST_VOXEL = 1e-3  # metres; with less, 64 bits do not number the cubes of a room
+
 
 def point_cloud(
     depth: np.ndarray, intrinsics: Intrinsics, colors: np.ndarray | None = None
@@ -58,8 +60,9 @@ def voxel_downsample(points: np.ndarray, size: float) -> np.ndarray:
     Parameters
     ----------
     points : float32 [count, 3 or 4], valid points as `dense_points` returns them.
-    size : edge of a cube in metres; the cubes are aligned with the origin.
+    size : edge of a cube in metres, 1 mm where it is less; the cubes are aligned with the origin.
     """
+    size = max(size, _SMALLEST_VOXEL)
     if len(points) == 0:
         return points
     cube = np.floor(points[:, :3] / np.float32(size)).astype(np.int64)

@@ -16,7 +16,6 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
@@ -25,7 +24,7 @@ from msdepth_ros.calibration import CalibrationSource
 from msdepth_ros.diagnostics import NodeState, diagnostic_array
 from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
 from msdepth_ros.estimator import DepthFrame
-from msdepth_ros.messages import image_from_compressed_msg, image_from_msg
+from msdepth_ros.messages import image_from_compressed_msg, image_from_msg, nanoseconds
 from msdepth_ros.model_swap import ModelServer, ModelSwap
 from msdepth_ros.outputs import DepthOutputs
 from msdepth_ros.overlap import LastStage
@@ -192,7 +191,7 @@ class DepthNode(LifecycleNode):
                 'FASTRTPS_DEFAULT_PROFILES_FILE set to share/msdepth_ros/config/fastdds.xml too'
             )
         fate = self._stamps.fate(
-            Time.from_msg(stamp).nanoseconds,
+            nanoseconds(stamp),
             self.get_clock().now().nanoseconds,
             self._options.values['max_image_age'],
             self.get_parameter('use_sim_time').value,
@@ -270,7 +269,7 @@ class DepthNode(LifecycleNode):
     ) -> None:
         outputs.publish(frame, header, self._options.values)
         now = time.monotonic()
-        age = self.get_clock().now().nanoseconds - Time.from_msg(header.stamp).nanoseconds
+        age = self.get_clock().now().nanoseconds - nanoseconds(header.stamp)
         stages = {**stages, 'publish': now - estimated, 'age': age * 1e-9}
         self._statistics.published(now, stages)
 

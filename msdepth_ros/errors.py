@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The errors a user can cause; each message says what is wrong and what to do next."""
 
+_LONGEST = 40  # characters of a text from outside that a message shows
+
 
 class MsdepthError(Exception):
     """Base of every error that is reported as one line instead of a traceback."""
@@ -25,3 +27,8 @@ class CalibrationError(MsdepthError):
 
 class ImageError(MsdepthError):
     """An image cannot be used: its size, layout, encoding or bytes are wrong."""
+
+
+def quoted(text: str) -> str:
+    """Return a text from outside as it may stand in a message: in quotes, on one line, not long."""
+    return repr(text if len(text) <= _LONGEST else f'{text[:_LONGEST]}...')

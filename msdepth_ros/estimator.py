@@ -16,6 +16,7 @@ from msdepth_ros.model import Model
 from msdepth_ros.rectifier import Rectifier
 
 RECTIFY = ('auto', 'on', 'off')
+_NEAREST = 1e-3  # metres; nearer is nothing, and inverse depth stays within single precision
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,8 @@ class DepthEstimator:
     def _depth_range(self) -> tuple[float, float]:
         """Return the (nearest, farthest) depth in metres that is not NaN."""
         low, high = self.model.depth_range
-        return self.settings.min_depth or low, self.settings.max_depth or high
+        near, far = self.settings.min_depth or low, self.settings.max_depth or high
+        return max(near, _NEAREST), max(far, _NEAREST)
 
     def _metric(self, answer: np.ndarray) -> np.ndarray:
         """Return the network's answer as a new array of metres, NaN where invalid.

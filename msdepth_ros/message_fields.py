@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from msdepth_ros.camera import Camera
-from msdepth_ros.decoding import decode_raw
-from msdepth_ros.errors import ImageError
+from msdepth_ros.decoding import check_size, decode_raw
+from msdepth_ros.errors import ImageError, quoted
 from msdepth_ros.input_map import ENCODINGS
 
 _BYTES_PER_PIXEL = {
@@ -18,6 +18,7 @@ _BYTES_PER_PIXEL = {
     'bayer_rggb16': 2, 'bayer_bggr16': 2, 'bayer_gbrg16': 2, 'bayer_grbg16': 2,
     'yuv422': 2, 'uyvy': 2, 'yuv422_yuy2': 2, 'yuyv': 2, 'nv12': 1, 'nv21': 1, 'nv24': 1,
 }  # fmt: skip
+_MAX_COEFFICIENTS = 15  # more than any lens model has: enough to see that they are too many
 _DEPTH_TYPES = {'16UC1': 'u2', 'mono16': 'u2', '32FC1': 'f4'}
 _ROWS_PER_ROW = {'nv12': 1.5, 'nv21': 1.5, 'nv24': 3}
 _SIXTEEN_BIT = ('mono16', '16UC1', 'rgb16', 'bgr16', 'rgba16', 'bgra16')
@@ -91,7 +92,7 @@ def camera_fields(message: Any) -> Camera:
         width=message.width,
         height=message.height,
         k=tuple(float(number) for number in message.k),
-        d=tuple(float(number) for number in message.d),
+        d=tuple(float(number) for number in message.d[:_MAX_COEFFICIENTS]),
         distortion_model=message.distortion_model,
         r=tuple(float(number) for number in message.r),
         p=tuple(float(number) for number in message.p),
@@ -102,14 +103,15 @@ def camera_fields(message: Any) -> Camera:
 
 def _known(encoding: str, known: dict[str, Any]) -> Any:
     if encoding not in known:
-        raise ImageError(f"encoding '{encoding}' is not supported: use one of {', '.join(known)}")
+        raise ImageError(
+            f'encoding {quoted(encoding)} is not supported: use one of {", ".join(known)}'
+        )
     return known[encoding]
 
 
 def _check_layout(message: Any, rows: int, pixel: int) -> None:
     width, step, size = message.width, message.step, len(message.data)
-    if not width or not message.height:
-        raise ImageError(f'the image is {width}x{message.height}')
+    check_size(width, message.height)
     if step < width * pixel:
         raise ImageError(
             f'step is {step} but {width} pixels of {message.encoding} are {width * pixel}'

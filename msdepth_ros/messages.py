@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 import numpy as np
+from builtin_interfaces.msg import Time
 from sensor_msgs.msg import (
     CameraInfo,
     CompressedImage,
@@ -23,6 +24,11 @@ from msdepth_ros.decoding import decode_compressed
 from msdepth_ros.errors import ImageError
 from msdepth_ros.message_fields import camera_fields, converted_pixels, image_pixels
 from msdepth_ros.scan import Scan
+
+
+def nanoseconds(stamp: Time) -> int:
+    """Return a stamp as nanoseconds; rclpy's Time refuses one before 1970, which may come."""
+    return stamp.sec * 10**9 + stamp.nanosec
 
 
 def image_from_msg(message: Image) -> tuple[np.ndarray, str]:
@@ -73,7 +79,7 @@ def image_from_compressed_msg(message: CompressedImage) -> tuple[np.ndarray, str
     Raises
     ------
     ImageError
-        If the data is not an image that OpenCV can decode, or is larger than 8192x8192.
+        If the data is not a JPEG or PNG that can be decoded, or is larger than 8K.
     """
     if 'compressedDepth' in message.format:
         raise ImageError('the topic carries compressedDepth, not a colour image')

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from msdepth_ros.errors import ModelError
-from msdepth_ros.resources import share_directory
+from msdepth_ros.resources import share_directory, user_path
 
 DEFAULT_MODEL = 'eigen2014'  # of the node and of all commands
 QUANTITIES = ('depth', 'log_depth', 'inverse_depth')
@@ -114,7 +114,7 @@ def _yaml_path(model: str) -> Path:
     shipped = share_directory() / 'engines' / f'{model}.yaml'
     if model and Path(model).name == model and shipped.is_file():
         return shipped
-    path = Path(model).expanduser()
+    path = user_path(model)
     if path.suffix == '.onnx':
         path = path.with_suffix('.yaml')
     if path.suffix in ('.yaml', '.yml') and path.is_file():

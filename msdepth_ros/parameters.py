@@ -5,7 +5,6 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from rcl_interfaces.msg import (
@@ -24,6 +23,7 @@ from msdepth_ros.estimator import RECTIFY, Settings
 from msdepth_ros.fit import FITS
 from msdepth_ros.model import DEFAULT_MODEL
 from msdepth_ros.model_host import ModelChoice
+from msdepth_ros.resources import user_path
 
 ALWAYS, UNCONFIGURED, AT_START = 'always', 'while unconfigured', 'at start only'
 
@@ -296,8 +296,7 @@ class Parameters:
 def _model_choice(values: dict[str, Any]) -> ModelChoice:
     options = EngineOptions(force_update=values['force_engine_update'])
     if values['engine_cache_dir']:
-        folder = Path(values['engine_cache_dir']).expanduser()
-        options = replace(options, cache_dir=folder)
+        options = replace(options, cache_dir=user_path(values['engine_cache_dir']))
     return ModelChoice(
         values['model'], values['backend'], values['precision'], values['threads'], options
     )

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the package's share files (launch/, config/, engines/) are."""
+"""Where files are: the package's share files (launch/, config/, engines/), and the user's own."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +28,14 @@ def share_directory() -> Path:
         f'the share files of msdepth_ros are missing beside {Path(__file__).parent}: install the '
         'package again with `pip install .` or `colcon build`'
     )
+
+
+def user_path(text: str) -> Path:
+    """Return a path as users write it: ~ is a home folder; one of nobody's stays as it is."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
 
 
 def _candidates() -> Iterator[Path]:

@@ -4,7 +4,6 @@
 
 from collections.abc import Callable
 from datetime import datetime, timezone
-from pathlib import Path
 
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -16,6 +15,7 @@ from msdepth_ros.estimator import DepthFrame
 from msdepth_ros.floor import fit_floor
 from msdepth_ros.mount import Mount, mount_from_parameters, mount_from_tf
 from msdepth_ros.parameters import Parameters
+from msdepth_ros.resources import user_path
 from msdepth_ros.scale_file import default_scale_file, write_scale_file
 
 Estimate = Callable[[], tuple[DepthFrame, str]]
@@ -70,7 +70,7 @@ class ScaleCalibration:
         )
         name = self._node.get_fully_qualified_name()
         given = self._parameters.values['scale_file']
-        path = Path(given).expanduser() if given else default_scale_file(name)
+        path = user_path(given) if given else default_scale_file(name)
         applied = self._node.set_parameters([Parameter('depth.scale', value=scale)])[0]
         if not applied.successful:
             raise MsdepthError(f'{applied.reason}; measured: {result}')

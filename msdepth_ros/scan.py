@@ -54,9 +54,11 @@ def laser_scan(
     Raises
     ------
     MsdepthError
-        If the band does not fit into the image.
+        If the band does not fit into the image, or the image has a single column.
     """
     height, width = depth.shape
+    if width < 2:
+        raise MsdepthError('an image that is one column wide has no scan')
     if not scan_height / 2 <= min(intrinsics.cy, height - intrinsics.cy):
         raise MsdepthError(
             f'scan_height {scan_height} is too large: the image has {height} rows and its '

@@ -3,6 +3,8 @@
 """Compressed images, good and bad."""
 
 import struct
+import subprocess
+import sys
 import zlib
 
 import cv2
@@ -101,12 +103,100 @@ def test_any_buffer_will_do():
 @pytest.mark.parametrize(
     'data',
     [png_that_says(MAX_SIDE + 1, 10), png_that_says(10, 2**31 - 1), png_that_says(0, 10),
-     jpeg_that_says(65500, 65500), jpeg_that_says(8, MAX_SIDE + 1)],
+     jpeg_that_says(65500, 65500), jpeg_that_says(8, MAX_SIDE + 1),
+     png_that_says(8192, 4321), jpeg_that_says(8192, 4321)],
 )  # fmt: skip
 def test_a_huge_announced_size_is_refused_before_decoding(data, monkeypatch):
     monkeypatch.setattr(cv2, 'imdecode', lambda *_: pytest.fail('decoded'))
-    with pytest.raises(ImageError, match=r'says it is \d+x\d+'):
+    with pytest.raises(ImageError, match=r'the image is \d+x\d+'):
         decode_compressed(data)
+
+
+def test_an_8k_image_is_not_too_large():
+    picture = np.zeros((4320, 8192), np.uint8)
+    assert decode_compressed(encode(picture, '.png'))[0].shape == picture.shape
+
+
+def zeros(count, level=9):
+    """Return `count` zeros compressed, without ever holding them."""
+    packer = zlib.compressobj(level)
+    block = bytes(1 << 20)
+    packed = b''.join(packer.compress(block) for _ in range(count >> 20))
+    return packed + packer.compress(bytes(count % (1 << 20))) + packer.flush()
+
+
+DECODE = """
+import resource, sys
+from msdepth_ros.decoding import decode_compressed
+from msdepth_ros.errors import ImageError
+data = sys.stdin.buffer.read()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    decode_compressed(data)
+except ImageError as error:
+    print(error)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def decode_apart(data):
+    """Decode in a process of its own; return what it said and how many MB its memory grew by."""
+    command = [sys.executable, '-c', DECODE]
+    done = subprocess.run(command, input=data, capture_output=True, check=True, timeout=60)
+    *said, grown = done.stdout.decode().splitlines()
+    return ' '.join(said), int(grown)
+
+
+@pytest.mark.parametrize('depth', [1, 8])
+def test_a_png_bomb_is_not_decoded(depth):
+    """30000x30000 zeros: 0.1 MB at one bit a pixel, 4 MB at eight, that would take 0.9 GB."""
+    header = struct.pack('>IIBBBBB', 30000, 30000, depth, 0, 0, 0, 0)
+    row = 1 + 30000 * depth // 8
+    data = (
+        b'\x89PNG\r\n\x1a\n'
+        + png_chunk(b'IHDR', header)
+        + png_chunk(b'IDAT', zeros(30000 * row, level=1))
+        + png_chunk(b'IEND', b'')
+    )
+    assert len(data) < 5 << 20
+    said, grown = decode_apart(data)
+    assert said.startswith('the image is 30000x30000: at most 8192 pixels a side')
+    assert grown < 10
+
+
+@pytest.mark.parametrize(
+    'decoy',
+    [b'\xff\x01', b'\xff\xd0', b'\xff\xdc', b'\xff\x00', b'\xff\xd9', b'\xff\xd8', b'garbage'],
+    ids=['TEM', 'RST', 'DNL', 'stuffing', 'EOI', 'SOI', 'garbage'],
+)
+def test_a_jpeg_cannot_hide_its_header_behind_another(decoy, monkeypatch):
+    """A decoder skips a marker without length; whoever reads one there lands on a false header."""
+    real = jpeg_that_says(30000, 30000)
+    false = jpeg_that_says(80, 60)
+    place = false.index(b'\xff\xc0')
+    comment = false[place : place + 19].rjust(65533, b'\0')
+    data = real[:2] + decoy + b'\xff\xfe\xff\xff' + comment + real[2:]
+    monkeypatch.setattr(cv2, 'imdecode', lambda *_: pytest.fail('decoded'))
+    with pytest.raises(ImageError):
+        decode_compressed(data)
+
+
+def test_a_jpeg_of_endless_scans_is_not_decoded(monkeypatch):
+    """A scan takes some fifty bytes, and a pass over all the picture to decode."""
+    data = encode(np.zeros((480, 640, 3), np.uint8), '.jpg', cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    assert data.count(b'\xff\xda') == 10
+    decode_compressed(data)
+    last = data[data.rindex(b'\xff\xda') : -2]
+    monkeypatch.setattr(cv2, 'imdecode', lambda *_: pytest.fail('decoded'))
+    with pytest.raises(ImageError, match='a JPEG of 1010 scans'):
+        decode_compressed(data[:-2] + 1000 * last + data[-2:])
+
+
+def test_more_bytes_than_the_picture_can_have_are_refused(monkeypatch):
+    monkeypatch.setattr(cv2, 'imdecode', lambda *_: pytest.fail('decoded'))
+    for suffix in ('.png', '.jpg'):
+        with pytest.raises(ImageError, match='too many for an image of 80x60'):
+            decode_compressed(encode(PICTURE, suffix) + bytes(2 << 20))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointField, RegionOfInterest
 from std_msgs.msg import Header
 
@@ -23,6 +24,7 @@ from msdepth_ros.messages import (
     image_from_msg,
     image_msg,
     intrinsics_msg,
+    nanoseconds,
 )
 
 RED, GREEN, BLUE = 200, 120, 30
@@ -205,8 +207,11 @@ def malformed(**changes):
         ({'step': 14}, 'step is 14 but 5 pixels of rgb8 are 15'),
         ({'step': 0}, 'step is 0'),
         ({'step': 2**32 - 1}, 'data has 60 bytes'),
-        ({'width': 2**32 - 1}, 'step is 15'),
-        ({'height': 2**32 - 1}, 'data has 60 bytes'),
+        ({'width': 8192}, 'step is 15'),
+        ({'height': 4320}, 'data has 60 bytes'),
+        ({'width': 2**32 - 1}, 'at most 8192 pixels a side'),
+        ({'height': 8193}, 'at most 8192 pixels a side'),
+        ({'width': 8192, 'height': 4321}, 'at most 8192 pixels a side and 35389440 in all'),
         ({'width': 0}, '0x4'),
         ({'height': 0}, '5x0'),
         ({'encoding': 'rgb9'}, "'rgb9' is not supported: use one of rgb8"),
@@ -287,6 +292,21 @@ def test_camera_info_field_by_field():
         tuple(map(float, range(10, 19))), tuple(map(float, range(20, 32))), (1, 2, 3, 4), (5, 6),
     )  # fmt: skip
     assert hash(camera) == hash(camera_from_msg(message))
+
+
+def test_a_stamp_may_be_before_1970_or_not_normal():
+    assert nanoseconds(Time(sec=12, nanosec=34)) == 12_000_000_034
+    assert nanoseconds(Time(sec=-1, nanosec=5)) == -999_999_995
+    assert nanoseconds(Time(sec=2**31 - 1, nanosec=2**32 - 1)) == (2**31 - 1) * 10**9 + 2**32 - 1
+
+
+def test_of_endless_coefficients_enough_are_read_to_refuse_them():
+    message = CameraInfo(width=640, height=480, distortion_model='plumb_bob', d=[0.1] * 100_000)
+    message.k = [600.0, 0.0, 320.0, 0.0, 600.0, 240.0, 0.0, 0.0, 1.0]
+    camera = camera_from_msg(message)
+    assert len(camera.d) == 15
+    with pytest.raises(CalibrationError, match='plumb_bob has 4 or 5 coefficients'):
+        camera.check()
 
 
 def test_an_empty_camera_info_is_not_calibrated():

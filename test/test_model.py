@@ -191,3 +191,8 @@ def test_a_missing_onnx_file_is_named(write, tmp_path):
     (tmp_path / 'mine.onnx').mkdir()
     with pytest.raises(ModelError, match=r'cannot read .*mine\.onnx'):
         load_model(write()).read_onnx()
+
+
+def test_the_home_of_nobody_is_no_model():
+    with pytest.raises(ModelError, match="no model named '~nobody-of-that-name'"):
+        load_model('~nobody-of-that-name')

@@ -3,7 +3,6 @@
 """Nodes in processes of their own and clients in this one, joined by DDS as on a robot."""
 
 import itertools
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,10 +11,9 @@ from typing import Any
 import pytest
 import rclpy
 from client import Client
+from dds_profile import quick_profile
 from oracle import write_color_model
 from ros_process import RosProcess
-
-from msdepth_ros.transport import transport_environment
 
 
 class Graph:
@@ -89,26 +87,14 @@ class Graph:
                 process.end_cleanly()
 
 
-QUICK_DISCOVERY = """</useBuiltinTransports>
-      <builtin><discovery_config>
-        <leaseAnnouncement><sec>0</sec><nanosec>200000000</nanosec></leaseAnnouncement>
-      </discovery_config></builtin>"""
-
-
 @pytest.fixture(scope='session')
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
-    """Return the graph; both ends run under config/fastdds.xml.
-
-    This end announces itself more often than the default of 3 s, so that tests start sooner.
-    """
+    """Return the graph; both ends run under config/fastdds.xml."""
     folder = tmp_path_factory.mktemp('graph')
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('ROS_LOG_DIR', str(folder / 'ros'))
-        for name, value in transport_environment(os.environ).items():
-            profile = folder / 'fastdds.xml'
-            text = Path(value).read_text()
-            profile.write_text(text.replace('</useBuiltinTransports>', QUICK_DISCOVERY))
-            patch.setenv(name, str(profile))
+        for name, value in quick_profile(folder).items():
+            patch.setenv(name, value)
         rclpy.init()
         anchor = rclpy.create_node('graph_tests')  # keeps this process in the graph
         yield Graph(folder)

@@ -1,0 +1,28 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A model whose time does not count, and the DDS profile that all tests run under."""
+
+from collections.abc import Iterator
+
+import pytest
+from dds_profile import quick_profile
+from oracle import write_color_model
+
+
+@pytest.fixture(scope='session', autouse=True)
+def _profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in quick_profile(tmp_path_factory.mktemp('profile')).items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope='session')
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the path of a model of 32x24 pixels in and 8x6 cells out."""
+    return str(
+        write_color_model(
+            tmp_path_factory.mktemp('tiny_model'),
+            input_size=(32, 24), output_size=(8, 6), origin=(1.5, 1.5), step=(4.0, 4.0),
+        )
+    )  # fmt: skip
