@@ -22,7 +22,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
 .PHONY: help demo test fuzz lint test-launch test-gpu bench bench-node bench-runtimes bench-overhead \
-  bench-transport bench-geometry bench-gpu soak clean
+  bench-transport bench-copies bench-geometry bench-gpu soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -54,7 +54,7 @@ test-gpu:  ## run the tests that need an NVIDIA GPU
 # OUT/bench gets the figures as JSON, Markdown tables and a chart. ARGS='--model NAME' goes to each.
 BENCH = OPENCV_LOG_LEVEL=OFF PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python
 
-bench: bench-node bench-runtimes bench-overhead bench-transport  ## measure everything on this machine, into OUT/bench
+bench: bench-node bench-runtimes bench-overhead bench-transport bench-copies  ## measure everything on this machine, into OUT/bench
 
 bench-node: $(VENV)/.demo  ## msdepth benchmark: engine, estimator and node
 	@$(BIN)/msdepth benchmark --out "$(OUT)/bench" $(ARGS)
@@ -67,6 +67,9 @@ bench-overhead: $(VENV)/.demo  ## the node beside one written the way tutorials 
 
 bench-transport: $(VENV)/.demo  ## images lost between camera and node
 	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/transport.py --out "$(OUT)/bench/transport.md" $(ARGS)
+
+bench-copies: $(VENV)/.demo  ## what each copy between message and network costs
+	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/copies.py --out "$(OUT)/bench/copies.md" $(ARGS)
 
 bench-geometry: $(VENV)/.demo  ## everything but the network on one core: ARGS='--runs 50'
 	@$(BENCH) bench/geometry.py $(ARGS)

@@ -21,6 +21,7 @@ from msdepth_ros.benchmark.rig import DEPTH, DEPTH_NODE, POINTS, Rig
 from msdepth_ros.model import DEFAULT_MODEL
 
 TUTORIAL = (str(Path(__file__).resolve().parent / 'tutorial_node.py'),)
+FORWARDER = (str(Path(__file__).resolve().parent / 'forwarder_node.py'),)
 SIZE = (640, 480)
 
 
@@ -54,8 +55,14 @@ def network_of_tutorial(rig: Rig) -> Callable[[], float]:
     return lambda: json.loads(rig.output.strip().splitlines()[-1])['infer_p50']
 
 
+def no_network(_: Rig) -> Callable[[], float]:
+    """Return what tells that no network ran."""
+    return lambda: 0.0
+
+
 NODES: dict[str, tuple[tuple[str, ...], dict[str, Any], Any]] = {
     'depth_node': (DEPTH_NODE, {}, network_of_ours),
+    'a node that computes nothing': (FORWARDER, {}, no_network),
     'tutorial node, a point a cell': (TUTORIAL, {'cloud': 'network'}, network_of_tutorial),
     'tutorial node, a point a pixel': (TUTORIAL, {'cloud': 'image'}, network_of_tutorial),
 }

@@ -14,6 +14,7 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.memory import keep_freed_memory
 
 
 class RosLogHandler(logging.Handler):
@@ -49,6 +50,7 @@ def run_node(
     SIGINT does what SIGTERM does: rclpy shuts the context down. A KeyboardInterrupt could come in
     the middle of anything, also of rclpy's C++ code, which turns it into other errors.
     """
+    keep_freed_memory()
     node: AnyNode | None = None
     initialized = False
     before = {

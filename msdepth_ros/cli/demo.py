@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from msdepth_ros.children import last_line, node_command, running
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from msdepth_ros.recorder import Recording
@@ -116,6 +117,7 @@ def _record(
 
     from msdepth_ros.recorder import Recorder
 
+    keep_freed_memory()
     rclpy.init()
     recorder = Recorder(_NAMESPACE, sample_period=1.0)
     recording = recorder.recording

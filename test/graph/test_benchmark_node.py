@@ -83,10 +83,25 @@ def test_the_tutorial_node_answers_as_ours_does(graph, color_model, tmp_path):
     rows = [line.split(' | ') for line in out.read_text().splitlines() if ' of ' in line[-12:]]
     assert [row[0].lstrip('| ') for row in rows] == [
         'depth_node',
+        'a node that computes nothing',
         'tutorial node, a point a cell',
         'tutorial node, a point a pixel',
     ]
     for row in rows:
         depth, cloud, network, beyond = map(float, row[1:5])
-        assert 0 < network < max(depth, cloud)
+        assert (network > 0) == ('nothing' not in row[0])
+        assert network < max(depth, cloud)
         assert beyond > 0
+
+
+def test_every_copy_is_counted_and_timed_next_to_its_floor(graph):
+    lines = run_script('copies.py', '--runs', '3').splitlines()
+    assert 'GB/s' in lines[0]
+    rows = [[cell.strip() for cell in line.split('|')[1:-1]] for line in lines if '|' in line][2:]
+    assert len(rows) == 10
+    for step, copies, *cells in rows:
+        for cell in cells:
+            spent, floor = map(float, cell.split(' / '))
+            assert 0 <= spent < 1000, step
+            assert 0 <= floor < 1000, step
+            assert floor > 0 or 'cloud' in step or not int(copies), step
