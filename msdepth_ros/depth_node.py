@@ -348,6 +348,8 @@ class DepthNode(LifecycleNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM."""
+    # A frame changes threads on its way, and Python may let the next one wait for 5 ms.
+    sys.setswitchinterval(1e-4)
 
     def run(node: DepthNode) -> None:
         if node.get_parameter('autostart').value and node.trigger_configure() == _SUCCESS:
