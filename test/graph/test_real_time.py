@@ -92,6 +92,27 @@ def test_what_is_published_is_younger_than_two_network_times_and_5_ms(slow_run):
         assert age < 2 * network + 5
 
 
+SLOW_OUTPUTS = f"""
+from msdepth_ros.outputs import DepthOutputs
+publish = DepthOutputs.publish
+DepthOutputs.publish = lambda *arguments: (time.sleep({0.8 * NETWORK}), publish(*arguments))
+"""
+
+
+def test_a_frame_is_published_while_the_network_works_on_the_next(graph, color_model):
+    preamble = SLOW_BACKEND + SLOW_OUTPUTS
+    with graph.depth_node({'model': color_model}, preamble=preamble) as (_, client):
+        client.collect('depth/image_rect')
+        client.ask(uniform(), camera_info())
+        client.received['depth/image_rect'].clear()
+        with SteadyCamera(client) as camera:
+            client.wait_until(lambda: len(camera.sent) >= 120, '120 images are sent')
+        answered = [s for s in client.received['depth/image_rect'] if s >= camera.sent[0]]
+    assert answered == sorted(answered)
+    period = (answered[-1] - answered[0]) * 1e-9 / (len(answered) - 1)
+    assert period < 1.4 * NETWORK  # one after the other they take 1.8
+
+
 def test_memory_is_flat(slow_run):
     assert slow_run[4] < 5  # MB; 120 images that are kept would be 110
 
