@@ -179,7 +179,11 @@ PARAMETERS = (
         (-math.pi / 2, math.pi / 2),
     ),
     _Parameter(
-        'scale_file', '', 'Where calibrate_scale writes; empty: the XDG configuration folder.'
+        'scale_file',
+        '',
+        'Where calibrate_scale writes; empty: the XDG configuration folder.',
+        (),
+        AT_START,  # else whoever may set parameters could have any file overwritten
     ),
     _Parameter(
         'max_image_age',

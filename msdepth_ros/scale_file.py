@@ -34,7 +34,8 @@ def default_scale_file(node: str, environment: Mapping[str, str] = os.environ) -
 def write_scale_file(path: Path, scale: float, node: str, note: str) -> None:
     """Write a ROS parameter file with depth.scale; whoever reads it finds it whole.
 
-    `note` is one line for people: how the scale was found.
+    `note` is one line for people: how the scale was found. It may hold names that came from
+    elsewhere: what would end the line, or YAML could not read, becomes a space.
 
     Raises
     ------
@@ -44,10 +45,17 @@ def write_scale_file(path: Path, scale: float, node: str, note: str) -> None:
     draft = path.with_name(f'{path.name}.{os.getpid()}')
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(_TEXT.format(node=node, note=note, scale=float(scale)), encoding='utf-8')
+        draft.write_text(
+            _TEXT.format(node=node, note=_one_line(note), scale=float(scale)),
+            encoding='utf-8',
+        )
         draft.replace(path)
     except OSError as error:
         raise MsdepthError(
             f'cannot write {path}: {error.strerror}; set the parameter scale_file to a file in a '
             'folder that the node may write to'
         ) from error
+
+
+def _one_line(text: str) -> str:
+    return ''.join(character if character.isprintable() else ' ' for character in text)

@@ -26,6 +26,19 @@ def test_each_node_has_its_own_file_in_the_xdg_folder(node, environment, path):
     assert default_scale_file(node, environment) == Path(path)
 
 
+@pytest.mark.parametrize(
+    'end', ['\n', '\r', '\r\n', '\x85', '\u2028', '\u2029', '\x0b', '\x0c', '\x07', '\ud800']
+)
+def test_a_note_cannot_become_a_parameter(end, tmp_path):
+    """It names frames of other nodes, and who publishes them may call them as they like."""
+    path = tmp_path / 'scale.yaml'
+    write_scale_file(path, 1.5, '/msdepth', f"'camera{end}    model: /tmp/theirs.yaml{end}# '")
+    document = yaml.safe_load(path.read_text(encoding='utf-8'))
+    assert document == {'/**': {'ros__parameters': {'depth': {'scale': 1.5}}}}
+    lines = path.read_text(encoding='utf-8').splitlines()
+    assert next(line for line in lines if not line.startswith('#')) == '/**:'
+
+
 def test_the_file_is_a_ros_parameter_file(tmp_path):
     path = tmp_path / 'new' / 'folder' / 'scale.yaml'
     write_scale_file(path, 1.25, '/msdepth', 'measured today')
