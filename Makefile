@@ -22,7 +22,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
 .PHONY: help demo test fuzz lint test-launch test-gpu bench bench-node bench-runtimes bench-overhead \
-  bench-transport bench-copies bench-geometry bench-gpu soak clean
+  bench-transport bench-copies bench-geometry bench-gpu bench-docs soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -54,7 +54,15 @@ test-gpu:  ## run the tests that need an NVIDIA GPU
 # OUT/bench gets the figures as JSON, Markdown tables and a chart. ARGS='--model NAME' goes to each.
 BENCH = OPENCV_LOG_LEVEL=OFF PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python
 
-bench: bench-node bench-runtimes bench-overhead bench-transport bench-copies  ## measure everything on this machine, into OUT/bench
+# One after the other, also under make -j: they measure.
+bench:  ## measure everything on this machine, into OUT/bench
+	@for part in node runtimes overhead transport copies geometry; do
+	  echo "== make bench-$$part"
+	  $(MAKE) bench-$$part
+	done
+
+bench-docs:  ## put the figures of OUT/bench into docs/performance.md
+	@$(GPU_PYTHON) bench/fill_in.py docs/performance.md "$(OUT)/bench"
 
 bench-node: $(VENV)/.demo  ## msdepth benchmark: engine, estimator and node
 	@$(BIN)/msdepth benchmark --out "$(OUT)/bench" $(ARGS)
@@ -72,13 +80,14 @@ bench-copies: $(VENV)/.demo  ## what each copy between message and network costs
 	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/copies.py --out "$(OUT)/bench/copies.md" $(ARGS)
 
 bench-geometry: $(VENV)/.demo  ## everything but the network on one core: ARGS='--runs 50'
-	@$(BENCH) bench/geometry.py $(ARGS)
+	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/geometry.py --out "$(OUT)/bench/geometry.md" $(ARGS)
 
 bench-gpu:  ## measure TensorRT against what else there is: OUT=dir
 	@PYTHONPATH=. $(GPU_PYTHON) bench/gpu.py --out "$(OUT)/bench_gpu.json" $(ARGS)
 
 soak: $(VENV)/.demo  ## run the node at 30 Hz for long: MINUTES=20
-	@$(BENCH) bench/soak.py --minutes $(or $(MINUTES),20) $(ARGS)
+	@mkdir -p "$(OUT)/bench"
+	$(BENCH) bench/soak.py --minutes $(or $(MINUTES),20) $(ARGS) | tee "$(OUT)/bench/soak.txt"
 
 clean:  ## remove what was built, environments included
 	rm -rf .venv .venv-* build install log *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -148,12 +148,31 @@ def text(times: Times) -> str:
     return f'{times["min"]:.2f} / {times["median"]:.2f}, cpu {times["cpu"]:.2f}'
 
 
+def table(model: Model, runs: int, results: dict[str, Any]) -> str:
+    """Return the results as Markdown."""
+    grid = 'x'.join(map(str, model.output_size))
+    lines = [
+        f'{model.name}, grid {grid}, one core, {runs} runs, ms; of the steps the minima:',
+        '',
+        '| image | map, validate | upsample | cloud | all: minimum | all: median |',
+        '| --- ' * 6 + '|',
+    ]
+    for size in SIZES:
+        name = 'x'.join(map(str, size))
+        steps = results[name]
+        cells = [f'{steps[step]["min"]:.2f}' for step in ('map, validate', 'upsample', 'cloud')]
+        cells += [f'{steps["whole"][key]:.2f}' for key in ('min', 'median')]
+        lines.append(f'| {name} | {" | ".join(cells)} |')
+    return '\n'.join(lines) + '\n'
+
+
 def main() -> int:
-    """Measure, print tables, and write JSON if asked to."""
+    """Measure, print tables, and write JSON or Markdown if asked to."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument('--model', default=DEFAULT_MODEL, help='whose grid is used')
     parser.add_argument('--runs', type=int, default=200)
     parser.add_argument('--json', help='write the figures to this file')
+    parser.add_argument('--out', type=Path, help='write a Markdown table to this file')
     options = parser.parse_args()
     cv2.setNumThreads(1)
     if hasattr(os, 'sched_setaffinity'):
@@ -174,6 +193,8 @@ def main() -> int:
         own = clouds['cloud_msg, array']['min']
         for name, times in clouds.items():
             print(f'{name:>28}   {text(times)}   {times["min"] / own:.1f} times')
+    if options.out:
+        options.out.write_text(table(model, options.runs, results), encoding='utf-8')
     if options.json:
         Path(options.json).write_text(json.dumps(results, indent=2), encoding='utf-8')
     return 0

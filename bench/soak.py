@@ -63,9 +63,11 @@ def main() -> int:
     parser.add_argument('--rate', type=float, default=30.0, help='Hz')
     parser.add_argument('--model', default=DEFAULT_MODEL)
     parser.add_argument('--backend', default='auto')
+    parser.add_argument('--threads', type=int, default=0, help='of the network (default: all)')
     arguments = parser.parse_args()
     count = max(1, round(60 * arguments.minutes / arguments.every))
-    parameters: dict[str, Any] = {'model': arguments.model, 'backend': arguments.backend}
+    names = ('model', 'backend', 'threads')
+    parameters: dict[str, Any] = {name: getattr(arguments, name) for name in names}
     seen: list[Period] = []
     print(f'640x480 at {arguments.rate:g} Hz, {count} periods of {arguments.every:g} s')
     with Rig(parameters) as rig:

@@ -10,6 +10,7 @@ count} to its stdin for each run and gets the JSON list of the stamps back on st
 import argparse
 import itertools
 import json
+import signal
 import struct
 import sys
 import time
@@ -21,6 +22,7 @@ import rclpy
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.serialization import serialize_message
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
@@ -97,7 +99,8 @@ def main() -> None:
     parser.add_argument('width', type=int)
     parser.add_argument('height', type=int)
     arguments = parser.parse_args()
-    rclpy.init(args=[])
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     camera = BenchmarkCamera(arguments.namespace, arguments.width, arguments.height)
     deadline = time.monotonic() + _PATIENCE
     while not camera.awaited and time.monotonic() < deadline:

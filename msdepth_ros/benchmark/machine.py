@@ -23,7 +23,7 @@ _PACKAGES = ('numpy', 'onnxruntime', 'openvino', 'tensorrt', 'tensorrt_rtx', 'to
 
 
 def machine_facts() -> dict[str, Any]:
-    """Return machine, operating system, versions and commit, and the time now (UTC)."""
+    """Return machine, operating system, versions, commit, load, and the time now (UTC)."""
     return {
         'TEST_DATETIME': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
         'DEVICE_ARCH': platform.machine(),
@@ -31,6 +31,7 @@ def machine_facts() -> dict[str, Any]:
         'cpu': _cpu('model name') or platform.machine(),
         'cpu_features': [name for name in _FEATURES if name in _cpu('flags').split()],
         'cores': len(os.sched_getaffinity(0)),
+        'load_before': round(os.getloadavg()[0], 2),
         'versions': {
             'msdepth_ros': __version__,
             'python': platform.python_version(),
@@ -62,7 +63,8 @@ def describe(facts: dict[str, Any]) -> str:
     parts = [f'{facts["cores"]} cores of {facts["cpu"]} ({features})', facts['DEVICE_OS']]
     parts += [f'{title} {versions[key]}' for key, title in names.items() if key in versions]
     parts.append(f'commit {facts["commit"]}')
-    return ', '.join(parts) + f'; {facts["TEST_DATETIME"][:10]}'
+    busy = f'load average {facts["load_before"]:.1f} before the run'
+    return f'{", ".join(parts)}; {facts["TEST_DATETIME"][:10]}, {busy}'
 
 
 def _installed() -> dict[str, str]:

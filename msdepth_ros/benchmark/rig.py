@@ -18,7 +18,7 @@ from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Image, PointCloud2
@@ -70,7 +70,7 @@ class Monitor(Node):
         self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
         self._executor = SingleThreadedExecutor()
         self._executor.add_node(self)
-        self._thread = threading.Thread(target=self._executor.spin, daemon=True)
+        self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
 
     @property
@@ -83,6 +83,10 @@ class Monitor(Node):
         self._executor.shutdown()
         self._thread.join()
         self.destroy_node()
+
+    def _spin(self) -> None:
+        with contextlib.suppress(ExternalShutdownException):  # a signal ends all
+            self._executor.spin()
 
     def _note(self, topic: str) -> Callable[[bytes], None]:
         arrivals = self.received[topic]

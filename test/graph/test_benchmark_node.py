@@ -4,6 +4,7 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -105,3 +106,18 @@ def test_every_copy_is_counted_and_timed_next_to_its_floor(graph):
             assert 0 <= spent < 1000, step
             assert 0 <= floor < 1000, step
             assert floor > 0 or 'cloud' in step or not int(copies), step
+
+
+@pytest.mark.parametrize(
+    ('memory', 'dropped', 'passed'),
+    [((300, 304.9, 303), 0, True), ((300, 305.1, 303), 0, False), ((300, 290, 300), 1, False)],
+)
+def test_the_soak_fails_when_memory_grows_or_an_image_is_dropped(memory, dropped, passed):
+    soak = runpy.run_path(str(ROOT / 'bench' / 'soak.py'))
+    seen = [soak['Period'](8.0, 12.0, value, 1800, 0) for value in memory]
+    seen.append(soak['Period'](9.0, 13.0, memory[-1], 1800, dropped))
+    result, line = soak['verdict'](seen)
+    assert result is passed
+    assert line.startswith('passed' if passed else 'FAILED')
+    assert f'{dropped} of 7200 images dropped' in line
+    assert 'p50 went from 8.0 to 9.0 ms' in line
