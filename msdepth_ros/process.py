@@ -36,6 +36,7 @@ class RosLogHandler(logging.Handler):
 
 
 AnyNode = TypeVar('AnyNode', bound=Node)
+_WITHOUT_LOG_FILE = ('--ros-args', '--disable-external-lib-logs')
 
 
 def run_node(
@@ -57,7 +58,7 @@ def run_node(
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        rclpy.init(args=args)
+        _init(args)
         initialized = True
         node = make()
         logger = logging.getLogger('msdepth_ros')
@@ -80,3 +81,18 @@ def run_node(
         for number, handler in before.items():
             signal.signal(number, handler)
     return 0
+
+
+def _init(args: list[str] | None) -> None:
+    """Initialise rclpy; without a log file where none can be made, on a full disk say."""
+    try:
+        rclpy.init(args=args)
+    except RuntimeError as error:
+        if 'log' not in str(error):
+            raise
+        rclpy.try_shutdown()
+        reason = ' '.join(str(error).split())
+        print(
+            f'no log file is written, set ROS_LOG_DIR to another folder: {reason}', file=sys.stderr
+        )
+        rclpy.init(args=[*(sys.argv if args is None else args), *_WITHOUT_LOG_FILE])

@@ -139,7 +139,9 @@ def test_a_camera_that_stops_and_returns(graph, plane_model):
             client.diagnostics(lambda values: values['level'] == 'OK')
         values = client.diagnostics(lambda values: values['level'] == 'WARN')
         assert values['message'] == 'no images arrive'
+        gone = max(client.received['depth/image_rect'])
         with SteadyCamera(client, 30):
+            client.wait_until(lambda: max(client.received['depth/image_rect']) > gone, 'answers')
             client.diagnostics(lambda values: values['level'] == 'OK')
 
 
