@@ -57,11 +57,11 @@ class Upsampler:
         )
         # A pixel is 1 * the line of its cells + its offset * the slope on its side of the line.
         before, after = np.minimum(offset_v, 0), np.maximum(offset_v, 0)
-        self._weights = np.stack([np.ones_like(offset_v), before, after], axis=1)
+        weights = np.stack([np.ones_like(offset_v), before, after], axis=1)
         self._terms = np.full((cells.height, 3, width), np.nan, np.float32)
         starts = np.flatnonzero(np.diff(row, prepend=-1)).tolist()
         self._blocks = [
-            (slice(start, stop), int(row[start]))
+            (slice(start, stop), weights[start:stop], self._terms[row[start]])
             for start, stop in zip(starts, [*starts[1:], len(row)], strict=False)
         ]
 
@@ -85,8 +85,8 @@ class Upsampler:
             lines = self._lines(inverse, threshold, limits)
             self._terms[:, 0, self._columns] = lines
             self._terms[:, 1:, self._columns] = _slopes(lines, threshold, limits)
-            for rows, cell in self._blocks:
-                np.matmul(self._weights[rows], self._terms[cell], out=seen[rows])
+            for rows, weights, terms in self._blocks:
+                np.matmul(weights, terms, out=seen[rows])
             np.reciprocal(seen, out=seen)
         image[: self._rows.start] = image[self._rows.stop :] = np.nan
         return image
