@@ -12,12 +12,14 @@ import platform
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gpu_timing import copies, measure
 from torch_network import torch_network
 
 from msdepth_ros.backends.base import Backend
@@ -32,32 +34,26 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.estimator import DepthEstimator
 from msdepth_ros.model import Model, load_model, model_names
 
-WARM_UP = 30
 CPU_FRAMES = 50
 
 
-def measure(run: Callable[[], Any], frames: int) -> dict[str, float]:
-    """Return p50, p95 and p99 of a call's time and the share of a core it takes; milliseconds."""
-    for _ in range(WARM_UP):
-        run()
-    times = np.empty(frames)
-    cpu, start = time.process_time(), time.perf_counter()
-    for index in range(frames):
-        begin = time.perf_counter()
-        run()
-        times[index] = time.perf_counter() - begin
-    busy = (time.process_time() - cpu) / (time.perf_counter() - start)
-    p50, p95, p99 = np.percentile(1e3 * times, (50, 95, 99))
-    return {'p50': float(p50), 'p95': float(p95), 'p99': float(p99), 'cpu': busy}
+_reasons: Counter[str] = Counter()
 
 
 def attempt(results: dict[str, Any], name: str, work: Callable[[], Any]) -> None:
     """Note a measurement's result, or in one line why there is none."""
     try:
         results[name] = work()
+        shown = ', '.join(
+            f'{key} {value:.4g}' if isinstance(value, float) else f'{key} {value}'
+            for key, value in results[name].items()
+        )
     except Exception as error:  # of any of the runtimes compared
-        results[name] = f'not measured: {type(error).__name__}: {" ".join(str(error).split())}'
-    print(f'  {name}: {results[name]}', flush=True)
+        reason = f'{type(error).__name__}: {" ".join(str(error).split())}'
+        results[name] = f'not measured: {reason}'
+        _reasons[reason] += 1
+        shown = 'not measured, as above' if _reasons[reason] > 1 else results[name]
+    print(f'  {name}: {shown}', flush=True)
 
 
 def tensorrt(model: Model, frames: int, precision: str, graph: bool, cache: Path) -> dict[str, Any]:
@@ -68,7 +64,8 @@ def tensorrt(model: Model, frames: int, precision: str, graph: bool, cache: Path
             raise MsdepthError('no CUDA graph could be captured')
         backend.input[:] = check_images(*model.input_size)[0]
         facts = {'precision': backend.precision, **backend.details['self_check']}
-        facts['plan_mb'] = backend.details['plan_bytes'] / 1e6
+        for name in ('fp16_by', 'fp16_layers', 'layers', 'seconds', 'plan_bytes'):
+            facts[name] = backend.details[name]
         return {**measure(backend.run, frames), **facts}
     finally:
         backend.close()
@@ -150,11 +147,44 @@ def bench(model: Model, frames: int, cache: Path) -> dict[str, Any]:
         'TensorRT fp16, 640x480 to metric depth',
         lambda: end_to_end(model, frames, TensorRtBackend(model, 'fp16', EngineOptions(cache))),
     )
+    for graph in (True, False):
+        name = f'copies alone, {"CUDA graph" if graph else "plain enqueue"}'
+        attempt(results, name, partial(copies, model, frames, graph))
     attempt(results, 'PyTorch eager FP16', partial(torch_fp16, model, frames, False))
     attempt(results, 'torch.compile FP16', partial(torch_fp16, model, frames, True))
     cpu = min(frames, CPU_FRAMES)
     attempt(results, 'ONNX Runtime CPU', partial(cpu_run, model, cpu))
+    attempt(
+        results,
+        'ONNX Runtime CPU, 640x480 to metric depth',
+        lambda: end_to_end(model, cpu, OnnxRuntimeBackend(model)),
+    )
+    results['compared'] = compare(results)
+    for line in results['compared']:
+        print(f'  {line}')
     return results
+
+
+def compare(results: dict[str, Any]) -> list[str]:
+    """Say how many times faster the FP16 engine is than each other way, by the medians."""
+    fastest = results['TensorRT fp16, CUDA graph']
+    if not isinstance(fastest, dict):
+        fastest = results['TensorRT fp16, plain enqueue']
+    if not isinstance(fastest, dict):
+        return ['TensorRT was not measured, so there is nothing to compare with']
+    lines = []
+    for name in (
+        *('TensorRT fp16, plain enqueue', 'TensorRT fp32, CUDA graph', 'PyTorch eager FP16'),
+        *('torch.compile FP16', 'ONNX Runtime CPU'),
+    ):
+        other = results[name]
+        if other is fastest:
+            lines.append('no CUDA graph was measured: its gain is not known')
+        elif isinstance(other, dict):
+            lines.append(f'{other["p50"] / fastest["p50"]:.2f} times as fast as {name}')
+        else:
+            lines.append(f'not compared with {name}, which was not measured')
+    return lines
 
 
 def cpu_run(model: Model, frames: int) -> dict[str, float]:

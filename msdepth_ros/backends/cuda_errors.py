@@ -9,7 +9,7 @@ from msdepth_ros.errors import RuntimeMissingError
 # Words of CUDA's own messages, and what to do about each.
 REMEDIES = (
     (
-        'out of memory|memory allocation|cudaError 2\\b',
+        'out ?of ?memory|memory allocation|memory .*could not be allocated|cudaError 2\\b',
         'free GPU memory (`nvidia-smi` or `tegrastats` shows who has it) or choose a smaller model',
     ),
     (
@@ -17,7 +17,12 @@ REMEDIES = (
         'no NVIDIA GPU is visible; a container needs `--gpus all` (on a Jetson `--runtime nvidia`)',
     ),
     (
-        'driver version is insufficient|cudaError 35\\b|unsupported display driver|system not yet',
+        'busy or unavailable|cudaError 46\\b',
+        'another program has the GPU for itself (`nvidia-smi` shows it and the compute mode)',
+    ),
+    (
+        'driver version is insufficient|cudaError 35\\b|unsupported display driver|system not yet|'
+        'installed CUDA driver|unsupported toolchain|cudaError (?:36|222|803|804)\\b',
         'the NVIDIA driver is missing, or too old for this CUDA: install the driver that it needs',
     ),
     (

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from msdepth_ros.backends.engine_builder import BuiltEngine, build_engine
+from msdepth_ros.backends.engine_builder import build_engine
 from msdepth_ros.backends.engine_cache import EngineCache, write_atomically
 from msdepth_ros.backends.engine_options import EngineOptions, Progress
 from msdepth_ros.backends.tensorrt import engine_key
@@ -42,12 +42,18 @@ def build_into_cache(
     cache = EngineCache(options.cache_dir)
     path = cache.path(key)
     cached = None if options.force_update else cache.load(key)
-    if cached is not None:
-        return cached.facts, f'cache: {path}'
-    with cache.lock(key):
-        built = build_engine(api, model, precision, target, options.workspace, progress=progress)
-        cache.store(key, built.plan, built.facts)
-    return built.facts, str(path)
+    if cached is None:
+        cache.check_takes(key)
+        with cache.lock(key, progress) as another_built:
+            if another_built and not options.force_update:
+                cached = cache.load(key)
+            if cached is None:
+                built = build_engine(
+                    api, model, precision, target, options.workspace, progress=progress
+                )
+                cache.store(key, built.plan, built.facts)
+                return built.facts, str(path)
+    return cached.facts, f'cache: {path}'
 
 
 def build_into_file(
@@ -66,9 +72,14 @@ def build_into_file(
     api = import_tensorrt()
     if not path.parent.is_dir():
         raise BackendError(f'there is no folder {path.parent}: make it first')
-    built: BuiltEngine = build_engine(
-        api, model, precision, target, options.workspace, progress=progress
-    )
+    if path.is_dir():
+        raise BackendError(f'{path} is a folder: name a file in it')
+    built = build_engine(api, model, precision, target, options.workspace, progress=progress)
+    if precision == 'fp16' and not built.facts['fp16_by']:
+        raise BackendError(
+            f'{api.title} built a plan of {len(built.plan) / 1e6:.1f} MB, which is too large to be '
+            'FP16: build it with --precision fp32'
+        )
     facts = {'runtime': api.flavour, 'version': api.version, 'target': target, **built.facts}
     try:
         write_atomically(path, built.plan)

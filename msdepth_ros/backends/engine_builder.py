@@ -15,9 +15,8 @@ from msdepth_ros.backends.tensorrt_api import TensorRt, is_product, layer_tensor
 from msdepth_ros.errors import BackendError, ModelError
 from msdepth_ros.model import Model
 
-# An FP16 plan is this much of its weights in FP32 at most; half of them, and what else is in it.
+# A plan smaller than this share of its weights in FP32 cannot hold them in FP32.
 LARGEST_FP16_SHARE = 0.75
-OVERHEAD = 4 << 20  # bytes of a plan that are not weights: kernels, names
 
 _logger = logging.getLogger(__name__)
 
@@ -29,8 +28,9 @@ class BuiltEngine:
     Attributes
     ----------
     plan : the serialised engine.
-    precision : 'fp16' or 'fp32', as proven.
-    facts : for people and for the cache's sidecar: sizes, counts of operations, seconds.
+    precision : 'fp16' or 'fp32', as asked for.
+    facts : for people and for the cache's sidecar: sizes, counts of operations, seconds, and
+        'fp16_by': what shows that it computes in FP16, of 'types' and 'size'.
     timing_cache : what the build measured, to build faster the next time; b'' = nothing.
     """
 
@@ -67,7 +67,7 @@ def build_engine(
     ModelError
         If the model is not usable or TensorRT cannot read it.
     BackendError
-        If TensorRT cannot build it, or the engine is not what was asked for.
+        If TensorRT cannot build it, or would not in the precision asked for.
     """
     if precision not in PRECISIONS:
         raise BackendError(f"no precision named '{precision}': choose fp16 or fp32")
@@ -135,7 +135,9 @@ class _Build:
             raise api.error(f'cannot build the engine of {self._model.name}')
         del parser  # it had to live until here, as had `timings` and `monitor`
         data = bytes(plan)
-        self._check_size(data, graph, facts)
+        facts['plan_bytes'] = len(data)
+        facts['fp32_weight_bytes'] = graph.fp32_weight_bytes
+        facts['fp16_by'] = self._shown_by(data, graph)
         measured = b'' if timings is None else bytes(config.get_timing_cache().serialize())
         return BuiltEngine(data, self._precision, facts, measured)
 
@@ -187,15 +189,15 @@ class _Build:
                 f'says {name} {kind.name} {list(shape)}'
             )
 
-    def _check_size(self, plan: bytes, graph: PreparedGraph, facts: dict[str, Any]) -> None:
-        """Check that an FP16 plan holds its weights in two bytes each: its size cannot lie."""
-        facts['plan_bytes'] = len(plan)
-        facts['fp32_weight_bytes'] = graph.fp32_weight_bytes
-        largest = LARGEST_FP16_SHARE * graph.fp32_weight_bytes + OVERHEAD
-        kept_fp32 = graph.counts is not None and graph.counts.fp32_products > 0
-        if self._precision == 'fp16' and not kept_fp32 and len(plan) > largest:
-            raise BackendError(
-                f'{self._api.title} built an engine of {len(plan) / 1e6:.1f} MB from '
-                f'{graph.fp32_weight_bytes / 1e6:.1f} MB of FP32 weights: that is not FP16. Set '
-                'the parameter `precision` to fp32 to run it as it is'
-            )
+    def _shown_by(self, plan: bytes, graph: PreparedGraph) -> list[str]:
+        """Return what shows that a plan computes in FP16.
+
+        Types: in a strongly typed network they are the engine's, and were checked. Size: a plan
+        this small has no room for FP32 weights; a larger one may be full of kernels instead.
+        """
+        if self._precision != 'fp16':
+            return []
+        shown = ['types'] if self._api.strongly_typed else []
+        if len(plan) < LARGEST_FP16_SHARE * graph.fp32_weight_bytes:
+            shown.append('size')
+        return shown

@@ -18,15 +18,16 @@ import re
 import stat
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from msdepth_ros.backends.engine_options import Progress
 from msdepth_ros.errors import BackendError
 
-FORMAT = 1  # raise it when engines are built in another way, so that none of before is used
+FORMAT = 2  # raise it when engines are built in another way, so that none of before is used
 OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 _logger = logging.getLogger(__name__)
@@ -128,10 +129,22 @@ class EngineCache:
             'built': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
         }
         path = self.path(key)
-        try:
+        with self._refusals_explained(key):
             self._make_folder()
             write_atomically(path, plan)
             write_atomically(_sidecar(path), (json.dumps(known, indent=2) + '\n').encode())
+
+    def check_takes(self, key: EngineKey) -> None:
+        """Raise BackendError, as `store` would, where nothing can be written: before a build."""
+        with self._refusals_explained(key):
+            self._make_folder()
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+
+    @contextmanager
+    def _refusals_explained(self, key: EngineKey) -> Iterator[None]:
+        try:
+            yield
         except (OSError, _RefusedError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise BackendError(
@@ -154,10 +167,10 @@ class EngineCache:
                 write_atomically(self._timings_path(key), timings)
 
     @contextmanager
-    def lock(self, key: EngineKey, waiting: Callable[[], None] = lambda: None) -> Iterator[bool]:
+    def lock(self, key: EngineKey, progress: Progress | None = None) -> Iterator[bool]:
         """Let one process at a time build this engine; gives whether another one had the lock.
 
-        `waiting` is called every 0.2 s while another process has the lock; what it raises ends
+        `progress` is called every 0.2 s while another process has the lock; what it raises ends
         the wait. Where no lock can be made (a read-only folder) there is none.
         """
         try:
@@ -169,7 +182,7 @@ class EngineCache:
             yield False
             return
         try:
-            yield _take(handle, waiting)
+            yield _take(handle, progress)
         finally:
             os.close(handle)
 
@@ -239,7 +252,7 @@ def _check_folder(folder: Path) -> None:
         raise _RefusedError(f'others can write to {folder}: run `chmod go-w {folder}`')
 
 
-def _take(handle: int, waiting: Callable[[], None]) -> bool:
+def _take(handle: int, progress: Progress | None) -> bool:
     """Wait for the lock of an open file; return whether another process had it."""
     waited = False
     while True:
@@ -250,7 +263,8 @@ def _take(handle: int, waiting: Callable[[], None]) -> bool:
             if not waited:
                 _logger.info('another process is building this engine: waiting for it')
                 waited = True
-            waiting()
+            if progress is not None:
+                progress('waiting for another process that builds this engine', 0.0)
             time.sleep(0.2)
         except OSError:  # a file system without locks
             return waited

@@ -30,7 +30,8 @@ class TensorRtBackend(Backend):
 
     Attributes
     ----------
-    details : what is known of the engine, for diagnostics: its origin, sizes, self-check.
+    details : what is known of the engine, for diagnostics: its origin, where it is kept ('' =
+        nowhere), sizes, self-check.
 
     Raises
     ------
@@ -82,24 +83,16 @@ class TensorRtBackend(Backend):
 
     def _start(self, precision: str) -> None:
         session, facts = self._obtain(precision)
-        check = facts['self_check']
-        if not check['passed']:
+        wrong = _what_is_wrong(facts, precision)
+        if wrong:
             self._session = None
             session.close()
-            errors = f'{check["mean_error"]:.2%} mean, {check["max_error"]:.2%} largest'
+            refused = f'the {precision.upper()} engine of {self.model.name} is refused: {wrong}'
             if precision == 'fp32':
-                raise BackendError(
-                    f'the FP32 engine of {self.model.name} is refused: its relative error against '
-                    f'ONNX Runtime is {errors}. Set the parameter `backend` to onnxruntime'
-                )
-            _logger.warning(
-                'the FP16 engine of %s is refused: its relative error against FP32 is %s; the '
-                'FP32 engine is used instead',
-                self.model.name,
-                errors,
-            )
+                raise BackendError(f'{refused}. Set the parameter `backend` to onnxruntime')
+            _logger.warning('%s; the FP32 engine is used instead', refused)
             self._start('fp32')
-            self.details['fp16_refused'] = errors
+            self.details['fp16_refused'] = wrong
             return
         self.precision = precision
         self.device = f'{self._cuda.name} ({self._cuda.capability}), {self._api.title}'
@@ -120,7 +113,7 @@ class TensorRtBackend(Backend):
             found = self._from_cache(cache, key)
             if found is not None:
                 return found
-        with cache.lock(key, self._while_waiting) as another_built:
+        with cache.lock(key, self._progress) as another_built:
             if another_built and not self._options.force_update:
                 found = self._from_cache(cache, key)
                 if found is not None:
@@ -136,9 +129,10 @@ class TensorRtBackend(Backend):
             )
             session = self._open(built.plan)
             facts = self._examine(session, built.facts)
-            self._store(cache, key, built.plan, facts)
+            kept = self._store(cache, key, built.plan, facts)
             cache.store_timings(key, built.timing_cache)
-        return session, {**facts, 'origin': 'built now'}
+        place = str(cache.path(key)) if kept else ''
+        return session, {**facts, 'origin': 'built now', 'kept': place}
 
     def _from_cache(
         self, cache: EngineCache, key: EngineKey
@@ -155,15 +149,19 @@ class TensorRtBackend(Backend):
         if 'self_check' not in facts:  # built ahead of time, where there was no GPU to run it
             facts = self._examine(session, facts)
             self._store(cache, key, cached.plan, facts)
-        return session, {**facts, 'origin': f'cache: {cache.path(key)}'}
+        place = str(cache.path(key))
+        return session, {**facts, 'origin': f'cache: {place}', 'kept': place}
 
     def _store(
         self, cache: EngineCache, key: EngineKey, plan: bytes, facts: dict[str, Any]
-    ) -> None:
+    ) -> bool:
+        """Keep an engine if the folder takes it; return whether it did."""
         try:
             cache.store(key, plan, facts)
         except BackendError as error:
             _logger.error('%s. It runs from memory; the next start builds it again', error)
+            return False
+        return True
 
     def _open(self, plan: bytes) -> TensorRtSession:
         options = self._options
@@ -175,16 +173,31 @@ class TensorRtBackend(Backend):
         layers = session.layers()
         check = check_engine(self.model, session.input, session.output, session.run)
         _logger.info('self-check of %s against FP32: %s', self.model.name, check)
+        half = count_half_layers(layers)
+        shown_by = [*facts['fp16_by'], *(['layers'] if half else [])]
         return {
             **facts,
             'layers': len(layers),
-            'fp16_layers': count_half_layers(layers),
+            'fp16_layers': half,
+            'fp16_by': shown_by,
             'self_check': {**asdict(check), 'passed': check.passed},
         }
 
-    def _while_waiting(self) -> None:
-        if self._progress is not None:
-            self._progress('waiting for another process that builds this engine', 0.0)
+
+def _what_is_wrong(facts: dict[str, Any], precision: str) -> str:
+    """Return why an engine must not be used, '' if it may be."""
+    check = facts['self_check']
+    if not check['passed']:
+        return (
+            f'its relative error against ONNX Runtime in FP32 is {check["mean_error"]:.2%} mean, '
+            f'{check["max_error"]:.2%} largest'
+        )
+    if precision == 'fp16' and not facts['fp16_by']:
+        return (
+            f'neither its layers nor its size are those of FP16 ({facts["plan_bytes"] / 1e6:.1f} '
+            f'MB, of {facts["fp32_weight_bytes"] / 1e6:.1f} MB of FP32 weights)'
+        )
+    return ''
 
 
 def engine_key(api: TensorRt, model: Model, precision: str, capability: str, gpu: str) -> EngineKey:

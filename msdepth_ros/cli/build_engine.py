@@ -64,8 +64,10 @@ def _build(
     args: argparse.Namespace, model: Model, target: str | None, progress: Progress
 ) -> tuple[dict[str, Any], str]:
     """Return what is known of the engine and where it is."""
+    from msdepth_ros.backends.cuda import CudaDevice
     from msdepth_ros.backends.engine_ahead import build_into_cache, build_into_file
     from msdepth_ros.backends.tensorrt import TensorRtBackend
+    from msdepth_ros.backends.tensorrt_api import check_installed
 
     options = _options(args)
     if args.out is not None:
@@ -73,16 +75,33 @@ def _build(
         return facts, str(args.out)
     if target is not None:
         return build_into_cache(model, args.precision, target, options, progress)
+    check_installed()
+    try:
+        CudaDevice().close()
+    except BackendError as error:
+        raise BackendError(
+            f'{error}. Without a GPU, name one to build for with --target (TensorRT for RTX)'
+        ) from error
     backend = TensorRtBackend(model, args.precision, options, progress)
     try:
-        return backend.details, backend.details['origin']
+        facts = backend.details
     finally:
         backend.close()
+    if not facts['kept']:
+        raise BackendError(
+            f'the engine of {model.name} was built and works, but is not kept in '
+            f'{options.cache_dir}: make room there, or name another folder with --cache-dir'
+        )
+    return facts, facts['kept'] if facts['origin'] == 'built now' else facts['origin']
 
 
 def _describe(facts: dict[str, Any]) -> str:
     text = f'{facts["plan_bytes"] / 1e6:.1f} MB in {facts["seconds"]:.1f} s'
     text += f', {facts["fp16_products"]} of {facts["products"]} products in FP16'
+    if facts['fp16_by']:
+        text += f' (shown by {" and ".join(facts["fp16_by"])})'
+    if 'fp16_refused' in facts:
+        text += f' (FP16 is refused: {facts["fp16_refused"]})'
     check = facts.get('self_check')
     if check is not None:
         text += f', {check["mean_error"]:.3%} mean error against FP32'

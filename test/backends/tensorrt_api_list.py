@@ -12,7 +12,7 @@ import re
 import sys
 from types import ModuleType
 
-Api = dict[str, dict[str, list[int] | None]]
+from api_walk import Api
 
 CLASSES = (
     *('Builder', 'BuilderFlag', 'DataType', 'EngineInspector', 'IBuilderConfig', 'ICudaEngine'),

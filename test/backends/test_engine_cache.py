@@ -192,8 +192,14 @@ def test_a_folder_that_cannot_be_made_is_an_error_and_needs_no_lock(tmp_path: Pa
     assert cache.load(KEY) is None
     with cache.lock(KEY) as waited:
         assert not waited
-    with pytest.raises(BackendError, match='cannot be kept in'):
-        cache.store(KEY, PLAN, {})
+    for write in (lambda: cache.store(KEY, PLAN, {}), lambda: cache.check_takes(KEY)):
+        with pytest.raises(BackendError, match='cannot be kept in'):
+            write()
+
+
+def test_a_folder_that_takes_engines_is_left_as_it_was(cache: EngineCache):
+    cache.check_takes(KEY)
+    assert list(cache.folder.iterdir()) == []
 
 
 def test_a_write_that_fails_keeps_the_engine_before(
@@ -244,7 +250,8 @@ def test_of_several_processes_one_builds(tmp_path: Path):
 
 
 def test_waiting_for_the_lock_can_be_stopped(cache: EngineCache):
-    def stop() -> None:
+    def stop(stage: str, fraction: float) -> None:
+        assert 'waiting for another process' in stage
         raise KeyboardInterrupt
 
     with (

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""All that the backend uses of TensorRT, pycuda and cuda-bindings exists there.
+"""All that the backend uses of TensorRT exists there.
 
 The backend's source is walked; every attribute of TensorRT's objects is looked up, and every
 call's arguments are counted, in the modules that are installed here and in lists made of
@@ -9,17 +9,21 @@ TensorRT 8.6, 10.3 and 11.4. So a name that only a robot would miss is missed he
 
 import ast
 import json
+import sys
 import types
 from pathlib import Path
 
+import api_walk
 import pytest
-from tensorrt_api_list import Api, list_api
+from api_walk import Api, Uses, missing
+from tensorrt_api_list import list_api
 
 from msdepth_ros.backends import tensorrt_api
 from msdepth_ros.backends.cuda_errors import TensorRtMissingError, cuda_remedy
 from msdepth_ros.errors import BackendError
 
 BACKENDS = Path(tensorrt_api.__file__).parent
+PACKAGE = BACKENDS.parent
 SOURCES = ('tensorrt_api', 'engine_builder', 'build_progress', 'tensorrt_session')
 LISTS: dict[str, Api] = json.loads(Path(__file__).with_name('tensorrt_api.json').read_text())
 
@@ -79,21 +83,14 @@ def _owner(node: ast.expr) -> str | None:
     return VARIABLES.get(node.attr)
 
 
-def uses() -> dict[str, set[int]]:
-    """Return 'Class.member' (or 'Class') -> counts of arguments it is called with."""
-    found: dict[str, set[int]] = {}
+def uses() -> Uses:
+    """Return what the backend uses of TensorRT."""
+    found: Uses = {}
     for source in SOURCES:
-        tree = ast.parse((BACKENDS / f'{source}.py').read_text())
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and (owner := _owner(node.value)) is not None:
-                found.setdefault(f'{owner}.{node.attr}'.lstrip('.'), set())
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                owner = _owner(node.func.value)
-                if owner is not None:
-                    assert not node.keywords, f'keywords differ between versions: {source}'
-                    name = f'{owner}.{node.func.attr}' if owner else f'{node.func.attr}.__init__'
-                    count = len(node.args) - (node.func.attr == '__init__')  # it is given self
-                    found.setdefault(name, set()).add(count)
+        path = BACKENDS / f'{source}.py'
+        for name, counts in api_walk.uses(path, _owner).items():
+            found.setdefault(name, set()).update(counts)
+        for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef):
                 for base in node.bases:
                     if isinstance(base, ast.Attribute) and _owner(base.value) == '':
@@ -101,26 +98,10 @@ def uses() -> dict[str, set[int]]:
     return found
 
 
-def _overrides(node: ast.ClassDef, base: str, found: dict[str, set[int]]) -> None:
+def _overrides(node: ast.ClassDef, base: str, found: Uses) -> None:
     for item in node.body:
         if isinstance(item, ast.FunctionDef) and item.name != '__init__':
             found.setdefault(f'{base}.{item.name}', set()).add(len(item.args.args) - 1)
-
-
-def missing(api: Api, used: dict[str, set[int]]) -> set[str]:
-    """Return what of `used` an API does not have, or does not take with these arguments."""
-    wrong = set()
-    for name, counts in used.items():
-        kind, _, member = name.partition('.')
-        if kind not in api:
-            wrong.add(name)
-        elif member:
-            if member not in api[kind]:
-                wrong.add(name)
-            limits = api[kind].get(member)
-            if counts and limits and not all(limits[0] <= n <= limits[1] for n in counts):
-                wrong.add(f'{name}{sorted(counts)}')
-    return wrong
 
 
 def test_the_walk_finds_what_the_backend_does():
@@ -128,9 +109,56 @@ def test_the_walk_finds_what_the_backend_does():
     assert used['Builder.build_serialized_network'] == {2}
     assert used['IExecutionContext.execute_async_v3'] == {1}
     assert used['IProgressMonitor.phase_start'] == {3}
-    assert used['Runtime.__init__'] == {1}
+    assert used['Runtime'] == {1}
     assert {name.partition('.')[0] for name in used} >= set(VARIABLES.values())
     assert len(used) > 60
+
+
+def test_no_other_source_touches_tensorrt():
+    others = {path for path in PACKAGE.rglob('*.py') if path.parent != BACKENDS}
+    others |= {path for path in BACKENDS.glob('*.py') if path.stem not in SOURCES}
+    assert len(others) > 50
+    for path in others:
+        names = {n.id for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Name)}
+        assert 'trt' not in names, path
+
+
+@pytest.mark.parametrize(
+    ('source', 'old', 'new', 'found'),
+    [
+        ('tensorrt_session', '.execute_async_v3(', '.execute_v4(', 'IExecutionContext.execute_v4'),
+        ('tensorrt_session', 'TensorIOMode.INPUT', 'TensorIOMode.IN', 'TensorIOMode.IN'),
+        ('engine_builder', 'trt.Builder(', 'trt.Bilder(', 'Bilder'),
+        ('engine_builder', 'plan = builder.build_serialized_network(network, config)',
+         'plan = builder.build_serialized_network(network)',
+         'Builder.build_serialized_network[1]'),
+        ('build_progress', 'def phase_finish(', 'def phase_end(', 'IProgressMonitor.phase_end'),
+        ('build_progress', 'parent_phase: str, num', 'num', 'IProgressMonitor.phase_start[2]'),
+    ],
+)  # fmt: skip
+def test_a_typo_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str, old: str, new: str, found: str
+):
+    for name in SOURCES:
+        text = (BACKENDS / f'{name}.py').read_text()
+        if name == source:
+            assert text.count(old) == 1
+            text = text.replace(old, new)
+        (tmp_path / f'{name}.py').write_text(text)
+    before = missing(LISTS['10.3.0'], uses())
+    monkeypatch.setattr(sys.modules[__name__], 'BACKENDS', tmp_path)
+    assert missing(LISTS['10.3.0'], uses()) - before == {found}
+
+
+def test_keywords_are_not_used_for_they_differ_between_versions(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    for name in SOURCES:
+        text = (BACKENDS / f'{name}.py').read_text()
+        (tmp_path / f'{name}.py').write_text(text.replace('(network, config)', '(network, x=1)'))
+    monkeypatch.setattr(sys.modules[__name__], 'BACKENDS', tmp_path)
+    with pytest.raises(AssertionError, match='keywords differ'):
+        uses()
 
 
 def test_a_wrong_name_and_a_wrong_count_would_be_found():
@@ -166,39 +194,6 @@ def test_the_run_time_exists_in_the_lean_runtime_of_tensorrt_11():
     assert missing(api, used) == {
         name for name in ONLY_BEFORE_10 | ONLY_RTX if name.partition('.')[0] in api
     }
-
-
-def _attributes(source: str, *owners: str) -> set[str]:
-    tree = ast.parse((BACKENDS / f'{source}.py').read_text())
-    return {
-        node.attr
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in owners
-    }
-
-
-def test_all_of_cuda_bindings_exists():
-    driver = pytest.importorskip('cuda.bindings.driver', exc_type=ImportError)
-    used = _attributes('cuda', 'driver', 'self._driver')
-    assert {'cuStreamBeginCapture', 'cuGraphLaunch', 'CUresult'} <= used
-    assert {name for name in used if not hasattr(driver, name)} == set()
-    assert hasattr(driver.CUstreamCaptureMode, 'CU_STREAM_CAPTURE_MODE_THREAD_LOCAL')
-    assert hasattr(driver.CUresult, 'CUDA_SUCCESS')
-
-
-def test_all_of_pycuda_exists():
-    driver = pytest.importorskip('pycuda.driver', exc_type=ImportError)
-    used = _attributes('cuda', 'self._cuda')
-    assert {'mem_alloc', 'pagelocked_empty', 'memcpy_htod_async'} <= used
-    assert {name for name in used if not hasattr(driver, name)} == set()
-    for kind, members in {
-        'Device': ('count', 'name', 'compute_capability', 'retain_primary_context'),
-        'Context': ('push', 'pop', 'detach'),
-        'Stream': ('handle',),
-        'Event': ('record', 'synchronize'),
-        'event_flags': ('BLOCKING_SYNC', 'DISABLE_TIMING'),
-    }.items():
-        assert all(hasattr(getattr(driver, kind), member) for member in members), kind
 
 
 @pytest.fixture
@@ -258,6 +253,11 @@ def test_an_old_tensorrt_and_one_that_does_not_load_are_refused(modules: dict[st
     ('words', 'remedy'),
     [
         ('cuMemAlloc failed: out of memory', 'free GPU memory'),
+        ('Error Code 2: OutOfMemory (no further information)', 'free GPU memory'),
+        ('Requested amount of GPU memory (9 bytes) could not be allocated.', 'free GPU memory'),
+        ('all CUDA-capable devices are busy or unavailable', 'another program has the GPU'),
+        ('(cudaError 36: API call is not supported in the installed CUDA driver)', 'too old'),
+        ('the provided PTX was compiled with an unsupported toolchain.', 'too old'),
         ('cuInit failed: no CUDA-capable device is detected', 'no NVIDIA GPU is visible'),
         ('(cudaError 35: CUDA driver version is insufficient for it)', 'driver is missing'),
         ('cuStreamSynchronize failed: an illegal memory access was encountered', 'started again'),

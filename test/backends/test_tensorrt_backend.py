@@ -23,13 +23,14 @@ pytest.importorskip('tensorrt_rtx_bindings', exc_type=ImportError)
 from small_onnx import write_small_model
 
 from msdepth_ros import backends
-from msdepth_ros.backends import create_backend, engine_builder, tensorrt, tensorrt_api
+from msdepth_ros.backends import create_backend, cuda, engine_builder, tensorrt, tensorrt_api
 from msdepth_ros.backends.cuda_errors import TensorRtMissingError
 from msdepth_ros.backends.engine_options import EngineOptions
 from msdepth_ros.backends.onnxruntime import OnnxRuntimeBackend
 from msdepth_ros.backends.self_check import SelfCheck, check_engine, check_images
 from msdepth_ros.backends.tensorrt import TensorRtBackend
 from msdepth_ros.backends.tensorrt_session import TensorRtSession, count_half_layers
+from msdepth_ros.cli import main
 from msdepth_ros.errors import BackendError
 from msdepth_ros.model import Model, load_model
 
@@ -42,6 +43,7 @@ class Gpu:
         self.error = {'fp16': 1e-3, 'fp32': 1e-6}  # relative, of the answers
         self.refuses: Callable[[bytes], bool] = lambda plan: False
         self.lost = False
+        self.layers = [{'Name': 'a', 'Format': 'Half'}, {'Name': 'b', 'Format': 'Float'}]
 
 
 @pytest.fixture
@@ -80,7 +82,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Gpu]:
             self.output *= self.factor
 
         def layers(self) -> list[dict[str, str]]:
-            return [{'Name': 'a', 'Format': 'Half'}, {'Name': 'b', 'Format': 'Float'}]
+            return gpu.layers
 
         def close(self) -> None:
             gpu.open_sessions -= 1
@@ -93,6 +95,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Gpu]:
         return build(*arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(tensorrt, 'CudaDevice', Device)
+    monkeypatch.setattr(cuda, 'CudaDevice', Device)
     monkeypatch.setattr(tensorrt, 'TensorRtSession', Session)
     monkeypatch.setattr(tensorrt, 'build_engine', counted)
     monkeypatch.setattr(backends, '_said', set())
@@ -126,8 +129,11 @@ def test_builds_once_checks_it_and_then_loads_it(gpu: Gpu, model: Model, options
     assert first['self_check']['passed']
     assert first['self_check']['mean_error'] == pytest.approx(1e-3, rel=0.01)
     assert (first['layers'], first['fp16_layers']) == (2, 1)
+    assert first['fp16_by'] == ['types', 'layers']
+    assert Path(first['kept']).is_file()
     second = details(model, options)
     assert second['origin'].startswith('cache: ')
+    assert second['kept'] == first['kept']
     assert second['self_check'] == first['self_check']
     assert gpu.builds == 1
 
@@ -152,11 +158,27 @@ def test_an_fp16_engine_that_is_wrong_is_refused_for_fp32(
         caplog.clear()
         facts = details(model, options)
         assert facts['precision'] == 'fp32'
-        assert facts['fp16_refused'] == '2.00% mean, 2.00% largest'
+        assert '2.00% mean, 2.00% largest' in facts['fp16_refused']
         warnings = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
         assert len(warnings) == 1
         assert 'FP16 engine of small is refused' in warnings[0]
         assert gpu.builds == builds
+
+
+@pytest.mark.parametrize(('half_layer', 'precision'), [(True, 'fp16'), (False, 'fp32')])
+def test_an_fp16_engine_that_nothing_shows_to_be_fp16_is_refused_for_fp32(
+    gpu: Gpu,
+    model: Model,
+    options: EngineOptions,
+    monkeypatch: pytest.MonkeyPatch,
+    half_layer: bool,
+    precision: str,
+):
+    monkeypatch.setattr(engine_builder._Build, '_shown_by', lambda *_: [])
+    gpu.layers = gpu.layers[:1] if half_layer else gpu.layers[1:]
+    facts = details(model, options)
+    assert facts['precision'] == precision
+    assert ('neither its layers nor its size' in facts.get('fp16_refused', '')) != half_layer
 
 
 @pytest.mark.parametrize('error', [0.02, float('nan'), float('inf')])
@@ -203,11 +225,54 @@ def test_a_folder_that_takes_nothing_is_an_error_in_the_log_and_no_more(
 ):
     (tmp_path / 'file').write_text('')
     facts = details(model, EngineOptions(tmp_path / 'file' / 'engines'))
-    assert facts['origin'] == 'built now'
+    assert (facts['origin'], facts['kept']) == ('built now', '')
     errors = [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]
     assert len(errors) == 1
     assert 'cannot be kept in' in errors[0]
     assert 'runs from memory' in errors[0]
+
+
+def build_engine_command(model: Model, *arguments: str) -> int:
+    return main(['build-engine', '--model', str(model.onnx.with_suffix('.yaml')), *arguments])
+
+
+def test_the_command_builds_for_this_gpu_and_says_what_the_self_check_found(
+    gpu: Gpu, model: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    arguments = ('--cache-dir', str(tmp_path / 'engines'))
+    assert build_engine_command(model, *arguments) == 0
+    said = capsys.readouterr().out
+    assert '0.100% mean error against FP32' in said
+    assert said.rstrip().endswith('.engine')
+    assert build_engine_command(model, *arguments) == 0
+    assert '; cache: ' in capsys.readouterr().out
+    gpu.error['fp16'] = 0.02
+    assert build_engine_command(model, *arguments, '--force') == 0
+    assert 'FP16 is refused: its relative error' in capsys.readouterr().out
+
+
+def test_the_command_fails_where_the_engine_cannot_be_kept(
+    gpu: Gpu, model: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    (tmp_path / 'file').write_text('')
+    assert build_engine_command(model, '--cache-dir', str(tmp_path / 'file' / 'engines')) == 2
+    assert 'name another folder with --cache-dir' in capsys.readouterr().err
+
+
+def test_the_command_without_a_gpu_names_the_way_that_needs_none(
+    gpu: Gpu,
+    model: Model,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    def fail() -> None:
+        raise BackendError('no driver')
+
+    monkeypatch.setattr(cuda, 'CudaDevice', fail)
+    assert build_engine_command(model) == 2
+    assert (
+        'no driver. Without a GPU, name one to build for with --target' in capsys.readouterr().err
+    )
 
 
 def test_what_progress_raises_comes_out_and_nothing_stays_open(

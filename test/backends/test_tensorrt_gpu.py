@@ -20,7 +20,7 @@ from msdepth_ros.backends.self_check import check_images
 from msdepth_ros.backends.tensorrt import TensorRtBackend
 from msdepth_ros.backends.tensorrt_api import import_tensorrt
 from msdepth_ros.errors import BackendError
-from msdepth_ros.model import Model, load_model
+from msdepth_ros.model import Model, load_model, model_names
 from msdepth_ros.worker import NewestWorker
 
 pytestmark = pytest.mark.gpu
@@ -36,9 +36,9 @@ def gpu() -> Iterator[CudaDevice]:
     device.close()
 
 
-@pytest.fixture
-def model(gpu: CudaDevice) -> Model:
-    """Return the shipped model, where this TensorRT runs it on this GPU."""
+@pytest.fixture(params=model_names())
+def model(gpu: CudaDevice, request: pytest.FixtureRequest) -> Model:
+    """Return each shipped model, where this TensorRT runs it on this GPU."""
     try:
         api = import_tensorrt()
     except BackendError as error:
@@ -47,7 +47,7 @@ def model(gpu: CudaDevice) -> Model:
         known = {name.lower() for name in api.module.ComputeCapability.__members__}
         if gpu.capability not in known:
             pytest.skip(f'{api.title} has no {gpu.capability}, which {gpu.name} is')
-    return load_model('eigen2014')
+    return load_model(request.param)
 
 
 @pytest.fixture
@@ -138,8 +138,10 @@ def test_an_engine_computes_what_onnx_runtime_does(
 def test_fp16_shows_in_the_engine_s_layers_and_in_its_size(model: Model, options: EngineOptions):
     half, full = (TensorRtBackend(model, p, options) for p in ('fp16', 'fp32'))
     assert half.details['fp16_layers'] > 0
+    assert 'layers' in half.details['fp16_by']
     assert full.details['fp16_layers'] == 0
-    assert half.details['plan_bytes'] < 0.65 * full.details['plan_bytes']
+    if full.details['fp32_weight_bytes'] > 40e6:  # else a plan may be kernels more than weights
+        assert half.details['plan_bytes'] < 0.65 * full.details['plan_bytes']
     full.close()
     half.close()
 
