@@ -114,7 +114,7 @@ $(VENV)/.demo: $(PROJECT) | $(BIN)/python
 $(VENV)/.test: $(VENV)/.demo
 	@echo "== adding test tools and torch (a few minutes the first time)"
 	$(PIP) install $(SYSTEM_NUMPY) h5py hypothesis mypy onnx onnxscript 'pytest<9' rosbags ruff \
-	  scipy torch types-PyYAML
+	  scipy tensorboard torch types-PyYAML
 	touch $@
 
 $(VENV)/.launch: $(VENV)/.demo

@@ -70,6 +70,7 @@ setup(
             'onnxscript',
             'rosbags',
             'scipy',
+            'tensorboard',
             'torch',
         ],
         # Faster than ONNX Runtime on x86 CPUs; `backend: auto` takes it where it is installed.

@@ -3,6 +3,8 @@
 """`msdepth train`: train a network from a configuration and a dataset folder."""
 
 import argparse
+import shlex
+import sys
 from pathlib import Path
 
 HELP = 'train a network (needs torch)'
@@ -19,23 +21,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--out', type=Path, required=True, help='folder for checkpoint and log')
     parser.add_argument('--resume', action='store_true', help='continue the checkpoint in --out')
-    parser.add_argument('--device', default='cpu', help='torch device (default: cpu)')
+    parser.add_argument(
+        '--device', default='auto', help='cpu, cuda or cuda:N (default: a GPU where there is one)'
+    )
     parser.add_argument('--threads', type=int, default=0, help='CPU threads (default: all)')
+    parser.add_argument(
+        '--workers', type=int, default=1, help='threads that make batches ahead (default: 1)'
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Train; return the exit code."""
     from msdepth_ros.training import require
 
-    require('torch')
+    require('torch', 'tensorboard')
     import torch
 
+    from msdepth_ros.networks import processes
     from msdepth_ros.training.config import read_config
+    from msdepth_ros.training.devices import joined
     from msdepth_ros.training.trainer import Trainer
 
     if args.threads:
         torch.set_num_threads(args.threads)
     config = read_config(args.config)
-    Trainer(config, args.data, args.out, args.device).run(args.resume)
-    print(f'done: {args.out}/checkpoint.pt; next: msdepth export {args.out}')
+    with joined(args.device) as device:
+        try:
+            Trainer(config, args.data, args.out, device, max(1, args.workers)).run(args.resume)
+        except KeyboardInterrupt:
+            if processes.rank() == 0:
+                print(f'msdepth train: {_how_to_go_on(args)}', file=sys.stderr)
+            return 130
+        if processes.rank() == 0:
+            print(f'done: {args.out}/checkpoint.pt; next: msdepth export {args.out}')
     return 0
+
+
+def _how_to_go_on(args: argparse.Namespace) -> str:
+    if not (args.out / 'checkpoint.pt').exists():
+        return 'interrupted before the first checkpoint: there is nothing to continue'
+    command = ['msdepth', 'train', args.config, '--data', args.data, '--out', args.out, '--resume']
+    return f'interrupted; continue with: {shlex.join(map(str, command))}'

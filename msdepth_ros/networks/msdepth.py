@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msdepth_ros.camera import Grid
+from msdepth_ros.networks.batch_norm import BatchNorm2d
 from msdepth_ros.networks.depth_network import DepthNetwork, Supervised
 from msdepth_ros.networks.efficientnet_lite import EfficientNetLite0
 
@@ -159,6 +160,6 @@ class MultiScaleDepth(DepthNetwork):
 def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
-        nn.BatchNorm2d(outputs),
+        BatchNorm2d(outputs),
         nn.ReLU(),
     )

@@ -6,7 +6,9 @@ So a training that is resumed sees exactly what one that was never interrupted s
 of a random generator to be kept.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,6 +87,15 @@ class Batches:
             share, frame = self._at(place)
             views.append(self._maker.random(frame, self._augmentation, rng, share.border))
         return stack_views(views)
+
+    def ahead(self, start: int, stop: int, workers: int = 1) -> Iterator[Batch]:
+        """Yield the batches from `start` up to `stop`, made ahead by threads of their own."""
+        with ThreadPoolExecutor(workers) as pool:
+            waiting: deque[Future[Batch]] = deque()
+            for number in range(start, stop):
+                while len(waiting) <= workers and (wanted := number + len(waiting)) < stop:
+                    waiting.append(pool.submit(self.__getitem__, wanted))
+                yield waiting.popleft().result()
 
     def _at(self, place: int) -> tuple[Share, Frame]:
         """Return whose turn it is at a place of the endless sequence of views."""

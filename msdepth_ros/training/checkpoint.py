@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from msdepth_ros.errors import MsdepthError
 
@@ -31,12 +32,13 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
         kept = 'the one before it is unharmed' if path.exists() else 'there is none before it'
         raise MsdepthError(
             f'cannot write the checkpoint {path}: {error}; {kept}. Free some space, then continue '
             'with --resume'
         ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -57,3 +59,21 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or 'weights' not in content:
         raise MsdepthError(f'{path} is no checkpoint of msdepth train')
     return content
+
+
+def load_weights(network: nn.Module, weights: dict[str, Any], path: Path) -> None:
+    """Give a network the weights that the checkpoint `path` holds.
+
+    Raises
+    ------
+    MsdepthError : they are of another network.
+
+    """
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise MsdepthError(
+            f'{path} holds the weights of another network ({reason}): use it with the version of '
+            'msdepth_ros that trained it'
+        ) from error

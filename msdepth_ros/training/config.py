@@ -42,6 +42,13 @@ class Source:
     blocks: int = 12
     validation_share: float = 0.0
 
+    def __post_init__(self) -> None:
+        _check('weight', self.weight, self.weight >= 0, '0 or more')
+        _check('border', self.border, self.border >= 0, '0 or more')
+        _check('blocks', self.blocks, self.blocks >= 1, '1 or more')
+        share = self.validation_share
+        _check('validation_share', share, 0 <= share < 1, 'at least 0 and below 1')
+
 
 @dataclass(frozen=True)
 class Data:
@@ -56,6 +63,9 @@ class Data:
 
     sources: Mapping[str, Source]
     cached_width: int = 320
+
+    def __post_init__(self) -> None:
+        _check('cached_width', self.cached_width, self.cached_width >= 16, '16 or more')
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,13 @@ class Stage:
     readout: float = 0.0
     readout_views: int = 2
 
+    def __post_init__(self) -> None:
+        _check('images', self.images, self.images >= 1, '1 or more')
+        _check('batch', self.batch, self.batch >= 1, '1 or more')
+        _check('rate', self.rate, self.rate > 0, 'positive')
+        used = self.depth_weight > 0 or self.features_weight > 0
+        _check('depth_weight', self.depth_weight, used, 'positive, or else features_weight')
+
 
 @dataclass(frozen=True)
 class Config:
@@ -125,6 +142,17 @@ class Config:
     seed: int = 0
     validate_every: int = 4000
     depth_range: tuple[float, float] = (0.3, 10.0)
+
+    def __post_init__(self) -> None:
+        _check('stages', list(self.stages), bool(self.stages), 'a list of at least one')
+        _check('averaging', self.averaging, 0 <= self.averaging < 1, 'at least 0 and below 1')
+        _check('clip_gradient', self.clip_gradient, self.clip_gradient > 0, 'positive')
+        _check('seed', self.seed, self.seed >= 0, '0 or more')
+
+
+def _check(name: str, value: object, good: bool, wanted: str) -> None:
+    if not good:
+        raise MsdepthError(f'{name} is {value} but must be {wanted}')
 
 
 def read_config(path: str | Path) -> Config:
@@ -194,4 +222,8 @@ def _build_dataclass(kind: Any, value: Any, where: str) -> Any:
     ]
     if missing:
         raise MsdepthError(f"{where} lacks the key '{missing[0]}'")
-    return kind(**{key: _build(hints[key], item, f'{where}: {key}') for key, item in value.items()})
+    values = {key: _build(hints[key], item, f'{where}: {key}') for key, item in value.items()}
+    try:
+        return kind(**values)
+    except MsdepthError as error:
+        raise MsdepthError(f'{where}: {error}') from error

@@ -16,7 +16,7 @@ from msdepth_ros.model import Model, load_model
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.networks.export import to_onnx, write_model
 from msdepth_ros.networks.quantisation import quantise
-from msdepth_ros.training.checkpoint import load_checkpoint
+from msdepth_ros.training.checkpoint import load_checkpoint, load_weights
 from msdepth_ros.training.config import Config, Source, from_document
 from msdepth_ros.training.datasets import Dataset, JoinedDatasets, open_dataset
 from msdepth_ros.training.evaluation import Evaluation, evaluate
@@ -89,7 +89,7 @@ def release(run: Path, data: Path, out: Path, name: str | None, int8: bool = Fal
     checkpoint = load_checkpoint(run / CHECKPOINT)
     config = from_document(checkpoint['config'], str(run / CHECKPOINT))
     network = create_network_of(config)
-    network.load_state_dict(checkpoint['weights'])
+    load_weights(network, checkpoint['weights'], run / CHECKPOINT)
     name = name or config.name
     parts = {name: Part.of(source, data) for name, source in config.data.sources.items()}
     held_out = {name: part for name, part in parts.items() if part.held_out}

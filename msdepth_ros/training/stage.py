@@ -5,31 +5,30 @@
 import dataclasses
 import json
 import math
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.networks import processes
 from msdepth_ros.networks.depth_network import DepthNetwork
-from msdepth_ros.networks.losses import multi_scale_loss
 from msdepth_ros.training.batches import Batch, Batches, prepare, stack_views
 from msdepth_ros.training.checkpoint import save_checkpoint
+from msdepth_ros.training.config import Config
+from msdepth_ros.training.objective import Objective, autocast
 from msdepth_ros.training.optimiser import create_optimiser, set_rate, warm_cosine
 from msdepth_ros.training.readout import fit_readout
-from msdepth_ros.training.teacher import FeatureTeacher
+from msdepth_ros.training.sheet import draw_sheet
 from msdepth_ros.training.validation import validate
 
 if TYPE_CHECKING:
     from msdepth_ros.training.trainer import Trainer
 
 CHECKPOINT = 'checkpoint.pt'
-LOG = 'log.jsonl'
 
 
 class StageTraining:
@@ -45,12 +44,10 @@ class StageTraining:
         if fresh and self.stage.readout:
             self._fit_readout()
         self.start = {name: value.cpu() for name, value in self.network.state_dict().items()}
-        self.teacher: FeatureTeacher | None = None
-        if self.stage.features_weight:
-            self.teacher = FeatureTeacher(self.network)
-            place(self.teacher, trainer.device)
+        self.objective = Objective(self.network, self.stage, self.config)
+        place(self.objective, trainer.device)
         self.optimiser = create_optimiser(
-            self.stage, self._learning(), self.network.pretrained_parameters()
+            self.stage, self.objective.learning(), self.network.pretrained_parameters()
         )
         self.averaged = AveragedModel(
             self.network, multi_avg_fn=get_ema_multi_avg_fn(self.config.averaging)
@@ -63,6 +60,7 @@ class StageTraining:
             self.stage.batch,
             [self.config.seed, index],
         )
+        self.before = images_before(self.config, index)
         self.step = 0
 
     def _fit_readout(self) -> None:
@@ -84,9 +82,9 @@ class StageTraining:
             [part for view in views for part in view.split(stage.batch)],
             desc='readout',
             unit='batch',
-            disable=None,
+            disable=None if processes.rank() == 0 else True,
         ):
-            with torch.no_grad(), self._autocast():
+            with torch.no_grad(), autocast(trainer.device, self.config):
                 answer = self.network.supervised(prepare(batch.image, trainer.device))
             found.append(answer.features[-1].flatten(1).float())
         self.network.set_readout(
@@ -104,8 +102,8 @@ class StageTraining:
         self.network.load_state_dict(saved['network'])
         self.averaged.load_state_dict(saved['averaged'])
         self.optimiser.load_state_dict(saved['optimiser'])
-        if self.teacher is not None:
-            self.teacher.projections.load_state_dict(saved['projections'])
+        if self.objective.teacher is not None:
+            self.objective.teacher.projections.load_state_dict(saved['projections'])
         self.step = int(saved['step'])
 
     def run(self) -> None:
@@ -113,106 +111,90 @@ class StageTraining:
         size = self.stage.batch
         steps = math.ceil(self.stage.images / size)
         every = max(1, self.config.validate_every // size)
-        self.network.train()
+        self.objective.train()
+        losses = self._shared()
         bar = tqdm(
             total=steps * size,
             initial=self.step * size,
             desc=self.stage.trains,
             unit='image',
-            disable=None,
+            disable=None if processes.rank() == 0 else True,
         )
-        losses: list[dict[str, float]] = []
-        with bar, ThreadPoolExecutor(1) as ahead:
-            batch = ahead.submit(self.batches.__getitem__, self.step)
-            while self.step < steps:
-                ready, batch = batch, ahead.submit(self.batches.__getitem__, self.step + 1)
-                losses.append(self._learn(ready.result(), self.step / steps))
+        with bar:
+            for batch in self.batches.ahead(self.step, steps, self.trainer.workers):
+                self._learn(batch, losses, self.step / steps)
                 self.step += 1
                 bar.update(size)
                 if self.step % every == 0 or self.step == steps:
-                    self._note(losses, bar)
+                    self._note(bar)
                     self._save()
-                    losses = []
 
-    def _learn(self, batch: Batch, progress: float) -> dict[str, float]:
-        """Take one step and return the terms of its loss."""
-        torch.manual_seed(hash((self.config.seed, self.index, self.step)) % 2**31)
+    def _shared(self) -> nn.Module:
+        """Return the objective; its gradients become the mean of all processes'."""
+        if processes.count() == 1:
+            return self.objective
+        device = self.trainer.device
+        return DistributedDataParallel(
+            self.objective,
+            device_ids=[device] if device.type == 'cuda' else None,
+            find_unused_parameters=not self.stage.depth_weight,
+        )
+
+    def _learn(self, batch: Batch, losses: nn.Module, progress: float) -> None:
+        """Take one step."""
+        # dropout drops others in every process
+        key = hash((self.config.seed, self.index, self.step)) % 2**31
+        torch.manual_seed(key + processes.rank())
         warm_up = self.stage.warm_up / max(1, self.stage.images)
-        set_rate(self.optimiser, self.stage.rate * warm_cosine(progress, warm_up))
-        losses = self._losses(batch)
-        loss = torch.stack(list(losses.values())).sum()
-        if not math.isfinite(loss.item()):
-            self._refuse(batch, loss.item())
+        rate = self.stage.rate * warm_cosine(progress, warm_up)
+        set_rate(self.optimiser, rate)
+        device = self.trainer.device
+        part = batch.split(self.stage.batch // processes.count())[processes.rank()]
+        terms = losses(
+            prepare(part.image, device), part.log_depth.to(device), part.valid.to(device)
+        )
+        stacked = torch.stack(list(terms.values()))
+        means = processes.total(stacked.detach()) / processes.count()
+        if not math.isfinite(means.sum().item()):
+            self._refuse(batch, means.sum().item())
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self._learning(), self.config.clip_gradient)
+        stacked.sum().backward()
+        nn.utils.clip_grad_norm_(self.objective.learning(), self.config.clip_gradient)
         self.optimiser.step()
         self.averaged.update_parameters(self.network)
-        return {name: value.item() for name, value in losses.items()}
-
-    def _losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the weighted terms of the loss."""
-        image = prepare(batch.image, self.trainer.device)
-        device = image.device
-        losses = {}
-        with self._autocast():
-            answer = self.network.supervised(image)
-            if self.teacher is not None:
-                hints = self.teacher(image, answer.features)
-                losses['features'] = self.stage.features_weight * hints
-        if self.stage.depth_weight:
-            depth_loss = multi_scale_loss(
-                [log_depth.float() for log_depth in answer.maps],
-                batch.log_depth.to(device),
-                batch.valid.to(device),
-                self.config.loss.scale_weight,
-                self.config.loss.gradient_weight,
-                absolute_weight=self.config.loss.absolute_weight,
-            )
-            losses['depth'] = self.stage.depth_weight * depth_loss
-        return losses
-
-    def _autocast(self) -> torch.autocast:
-        kind = self.trainer.device.type
-        return torch.autocast(kind, torch.bfloat16, enabled=self.config.bfloat16)
-
-    def _learning(self) -> list[nn.Parameter]:
-        parameters = [p for p in self.network.parameters() if p.requires_grad]
-        if self.teacher is not None:
-            parameters += list(self.teacher.projections.parameters())
-        return parameters
+        if self.trainer.log is not None:
+            seen = self.before + (self.step + 1) * self.stage.batch
+            self.trainer.log.step(seen, dict(zip(terms, means.tolist(), strict=True)), rate)
 
     def _refuse(self, batch: Batch, value: float) -> None:
         path = self.trainer.out / 'failed_batch.pt'
-        save_checkpoint(path, {'weights': {}, **vars(batch)})
+        if processes.rank() == 0:
+            save_checkpoint(path, {'weights': {}, **vars(batch)})
+        processes.wait()
         raise MsdepthError(
             f'the loss is {value} at image {self.step * self.stage.batch} of stage '
             f'{self.stage.trains}: lower its rate, or look at the batch saved in {path}'
         )
 
-    def _note(self, losses: Sequence[dict[str, float]], bar: tqdm) -> None:
+    def _note(self, bar: tqdm) -> None:
+        """Validate, and tell the log."""
         trainer = self.trainer
+        if trainer.log is None:
+            return
         tables = {
             name: dataclasses.asdict(validate(self.kept, frames, trainer.maker, trainer.device))
             for name, frames in trainer.validation.items()
         }
-        line = {
-            'stage': self.stage.trains,
-            'images': self.step * self.stage.batch,
-            'loss': {
-                name: round(float(np.mean([loss[name] for loss in losses])), 5)
-                for name in losses[0]
-            },
-            'validation': {
-                source: {name: round(value, 4) for name, value in table.items()}
-                for source, table in tables.items()
-            },
-        }
-        with (self.trainer.out / LOG).open('a', encoding='utf-8') as file:
-            file.write(json.dumps(line) + '\n')
-        bar.write(json.dumps(line))
+        sheet = None
+        if trainer.validation:
+            sheet = draw_sheet(self.kept, trainer.validation, trainer.maker, trainer.device)
+        images = self.step * self.stage.batch
+        line = {'stage': self.stage.trains, 'images': images}
+        bar.write(trainer.log.validated(self.before + images, line, tables, sheet))
 
     def _save(self) -> None:
+        if processes.rank() != 0:
+            return
         content = {
             'config': json.loads(json.dumps(dataclasses.asdict(self.config))),
             'stage': self.index,
@@ -223,9 +205,14 @@ class StageTraining:
             'averaged': self.averaged.state_dict(),
             'optimiser': self.optimiser.state_dict(),
         }
-        if self.teacher is not None:
-            content['projections'] = self.teacher.projections.state_dict()
+        if self.objective.teacher is not None:
+            content['projections'] = self.objective.teacher.projections.state_dict()
         save_checkpoint(self.trainer.out / CHECKPOINT, content)
+
+
+def images_before(config: Config, index: int) -> int:
+    """Return how many images all stages before a stage see."""
+    return sum(math.ceil(each.images / each.batch) * each.batch for each in config.stages[:index])
 
 
 def place(module: nn.Module, device: torch.device) -> None:

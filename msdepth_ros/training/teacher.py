@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from msdepth_ros.networks import processes
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.networks.efficientnet_lite import EfficientNetLite0
 
@@ -53,8 +54,9 @@ class FeatureTeacher(nn.Module):
         for feature, target, project in zip(features, targets, self.projections, strict=True):
             height, width = feature.shape[-2:]
             seen = functional.adaptive_avg_pool2d(target.float(), (height, width))
-            mean = seen.mean(dim=(0, 2, 3), keepdim=True)
-            deviation = seen.std(dim=(0, 2, 3), keepdim=True)
+            batch = processes.gathered(seen)
+            mean = batch.mean(dim=(0, 2, 3), keepdim=True)
+            deviation = batch.std(dim=(0, 2, 3), keepdim=True)
             wanted = (seen - mean) / (deviation + 1e-3)
             total = total + functional.mse_loss(project(feature).float(), wanted)
         return total / len(features)

@@ -12,16 +12,17 @@ import torch
 from tqdm import tqdm
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.networks import create_network
+from msdepth_ros.networks import create_network, processes
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.training.augmentation import ViewMaker
 from msdepth_ros.training.batches import Share, prepare, stack_views
-from msdepth_ros.training.checkpoint import load_checkpoint
+from msdepth_ros.training.checkpoint import load_checkpoint, load_weights
 from msdepth_ros.training.config import Config, Source, from_document
 from msdepth_ros.training.datasets import Frame, open_dataset, split_in_blocks
 from msdepth_ros.training.initialisation import initialise_from_data
+from msdepth_ros.training.log import TrainingLog
 from msdepth_ros.training.metrics import mean_log_depth
-from msdepth_ros.training.stage import CHECKPOINT, StageTraining, place
+from msdepth_ros.training.stage import CHECKPOINT, StageTraining, images_before, place
 
 _SAMPLE = 96  # frames that the network's start is made from, at most
 
@@ -35,13 +36,31 @@ class Trainer:
     data : folder that holds the configuration's dataset folders, which are read into memory.
     out : folder for the checkpoint and the log, made if missing.
     device : where to train.
+    workers : threads that make batches.
 
+    Where several processes train together (`msdepth_ros.training.devices.joined`), each has one
+    of these, all alike, and takes its part of every batch.
     """
 
-    def __init__(self, config: Config, data: Path, out: Path, device: str = 'cpu') -> None:
+    def __init__(
+        self,
+        config: Config,
+        data: Path,
+        out: Path,
+        device: str | torch.device = 'cpu',
+        workers: int = 1,
+    ) -> None:
         self.config = config
         self.out = out
         self.device = torch.device(device)
+        self.workers = workers
+        self.log: TrainingLog | None = None  # the first process's
+        for stage in config.stages:
+            if stage.batch % processes.count():
+                raise MsdepthError(
+                    f'a batch of {stage.batch} cannot be divided among {processes.count()} '
+                    'processes: choose another number of processes, or another batch'
+                )
         torch.manual_seed(config.seed)
         self.network = create_network_of(config)
         self.maker = ViewMaker(self.network.image_size, self.network.grid, self.network.focal)
@@ -58,7 +77,8 @@ class Trainer:
         for folder in source.folders:
             dataset = open_dataset(data / folder, source.intrinsics)
             training, held_out = split_source(source, len(dataset))
-            bar = tqdm(range(len(dataset)), desc=f'reading {folder}', unit='image', disable=None)
+            quiet = None if processes.rank() == 0 else True
+            bar = tqdm(range(len(dataset)), desc=f'reading {folder}', unit='image', disable=quiet)
             frames = [dataset[index].shrunk(self.config.data.cached_width) for index in bar]
             if held_out:
                 self.validation.setdefault(name, []).extend(frames[i] for i in held_out)
@@ -81,11 +101,25 @@ class Trainer:
 
         """
         saved = self._open(resume)
+        if processes.rank() == 0:
+            seen = 0
+            if saved is not None:
+                index = int(saved['stage'])
+                seen = images_before(self.config, index)
+                seen += saved['step'] * self.config.stages[index].batch
+            self.log = TrainingLog(self.out, seen)
+        try:
+            return self._run(saved)
+        finally:
+            if self.log is not None:
+                self.log.close()
+
+    def _run(self, saved: dict[str, Any] | None) -> DepthNetwork:
         place(self.network, self.device)
         if saved is None:
             self._initialise()
         else:
-            self.network.load_state_dict(saved['start'])
+            load_weights(self.network, saved['start'], self.out / CHECKPOINT)
         first = 0 if saved is None else int(saved['stage'])
         for index in range(first, len(self.config.stages)):
             resumed = saved if index == first else None
@@ -118,9 +152,14 @@ class Trainer:
                 raise MsdepthError(
                     f'{path} exists: continue it with --resume, or choose another folder'
                 )
-            self.out.mkdir(parents=True, exist_ok=True)
+            try:
+                self.out.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise MsdepthError(f'cannot make the folder {self.out}: {error}') from error
             return None
         saved = load_checkpoint(path)
+        if 'optimiser' not in saved:
+            raise MsdepthError(f'{path} cannot be continued: it was not written by `msdepth train`')
         begun = int(saved['stage']) + 1
         started = from_document(saved['config'], str(path))
         if _until(started, begun) != _until(self.config, begun):
@@ -163,7 +202,7 @@ def create_network_of(config: Config) -> DepthNetwork:
                 f"stages: trains is '{stage.trains}' but must be one of {', '.join(network.stages)}"
             )
         if stage.readout and not network.readout_rank:
-            raise MsdepthError(f"network '{config.network['name']}' has no readout: set it to 0")
+            raise MsdepthError(f'stages: this network has no readout, but {stage.trains} sets it')
     return network
 
 

@@ -61,6 +61,16 @@ def test_only_seed_and_number_decide():
     assert not torch.equal(first[7].log_depth, other[7].log_depth)
 
 
+@pytest.mark.parametrize('workers', [1, 3])
+def test_batches_made_ahead_are_the_same_in_the_same_order(workers):
+    batches = make([Share(frames(9, 1))])
+    ahead = list(batches.ahead(2, 9, workers))
+    assert len(ahead) == 7
+    for number, batch in enumerate(ahead, 2):
+        assert torch.equal(batch.log_depth, batches[number].log_depth)
+    assert list(batches.ahead(5, 5, workers)) == []
+
+
 def test_turns():
     assert turns([2.0]).tolist() == [0]
     assert Counter(turns([1.0, 3.0]).tolist()) == {0: 125, 1: 375}

@@ -12,11 +12,12 @@ from msdepth_ros.training.config import Stage, from_document, read_config
 
 SHIPPED = sorted(Path(__file__).parents[2].glob('config/training/*.yaml'))
 SOURCE = {'folders': ['a'], 'description': 'none', 'licence': 'none'}
+STAGE = {'trains': 'coarse', 'images': 10, 'rate': 1}
 SMALL = {
     'name': 'small',
     'network': {'hidden': 8},
     'data': {'sources': {'a': SOURCE}},
-    'stages': [{'trains': 'coarse', 'images': 10, 'rate': 1}],
+    'stages': [STAGE],
 }
 
 
@@ -49,6 +50,13 @@ def test_values_and_defaults():
         ({'data': {'sources': {}}}, 'sources must be a mapping of at least one entry'),
         ({'data': {'sources': {'a': {**SOURCE, 'folders': 'a'}}}}, 'a: folders must be a list'),
         ({'augmentation': {'zoom': ['a', 2]}}, r'zoom\[0\] is'),
+        ({'stages': []}, 'stages is .* a list of at least one'),
+        ({'seed': -1}, 'seed is -1 but must be 0 or more'),
+        ({'averaging': 1.0}, 'averaging is 1.0 but must be at least 0 and below 1'),
+        ({'stages': [{**STAGE, 'batch': 0}]}, r'stages\[0\]: batch is 0 but must be 1 or more'),
+        ({'stages': [{**STAGE, 'depth_weight': 0}]}, 'depth_weight is 0.0 but'),
+        ({'data': {'sources': {'a': {**SOURCE, 'blocks': 0}}}}, 'a: blocks is 0 but must be 1'),
+        ({'data': {'sources': {'a': {**SOURCE, 'validation_share': 1}}}}, 'validation_share is 1'),
     ],
 )
 def test_mistakes_are_named(change, message):

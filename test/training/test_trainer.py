@@ -185,7 +185,7 @@ def test_loss_that_is_not_a_number_stops_with_the_batch_saved(data, tmp_path):
     [
         ({'network': {'name': 'vgg'}}, 'no network is called'),
         ({'stages': (dataclasses.replace(COARSE, trains='joint'),)}, 'one of coarse, fine'),
-        ({'network': {'name': 'unread'}}, 'no readout'),
+        ({'network': {'name': 'unread'}}, 'has no readout'),
         ({'stages': (dataclasses.replace(COARSE, optimiser='adam'),)}, 'must be adamw or sgd'),
     ],
 )

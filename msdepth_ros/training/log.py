@@ -1,0 +1,120 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a training tells of itself: lines of JSON, TensorBoard, and picture sheets."""
+
+import json
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from torch.utils.tensorboard import SummaryWriter
+
+from msdepth_ros.errors import MsdepthError
+
+LOG = 'log.jsonl'
+_SHEETS = 5  # newest picture sheets that are kept as files
+_STEPS = 50  # between points of the loss in TensorBoard
+
+
+class TrainingLog:
+    """Writes the log of one run.
+
+    Parameters
+    ----------
+    out : folder, which exists; `log.jsonl`, `tensorboard/` and `sheets/` are made in it.
+    images : seen before, by the checkpoint that the run continues; TensorBoard drops what it was
+        told beyond them.
+
+    Every `images` of the methods counts from the training's beginning, over all its stages.
+    """
+
+    def __init__(self, out: Path, images: int) -> None:
+        self._out = out
+        self._losses: dict[str, list[float]] = defaultdict(list)
+        self._steps = 0
+        self._clock = (time.perf_counter(), images)
+        with self._told():
+            self._board = SummaryWriter(str(out / 'tensorboard'), purge_step=images + 1)
+
+    def close(self) -> None:
+        """Write what is not yet written; what of it the disk does not take is lost."""
+        with suppress(OSError):
+            self._board.close()
+
+    def step(self, images: int, losses: Mapping[str, float], rate: float) -> None:
+        """Note a step: the terms of its loss and its learning rate."""
+        for name, value in losses.items():
+            self._losses[name].append(value)
+        self._steps += 1
+        if self._steps % _STEPS == 0:
+            self._point(images, rate)
+
+    def _point(self, images: int, rate: float) -> None:
+        """Give TensorBoard the mean loss since the last point, the rate and the speed."""
+        now, (before, seen) = time.perf_counter(), self._clock
+        self._clock = (now, images)
+        with self._told():
+            for name, values in self._losses.items():
+                self._board.add_scalar(f'loss/{name}', np.mean(values[-_STEPS:]), images)
+            self._board.add_scalar('learning_rate', rate, images)
+            self._board.add_scalar('images_per_second', (images - seen) / (now - before), images)
+
+    def validated(
+        self,
+        images: int,
+        line: Mapping[str, Any],
+        tables: Mapping[str, Mapping[str, float]],
+        sheet: np.ndarray | None,
+    ) -> str:
+        """Note a validation and return its line of `log.jsonl`.
+
+        Parameters
+        ----------
+        line : what the line begins with.
+        tables : errors by source.
+        sheet : uint8 [H, W, 3] BGR, from `draw_sheet`.
+
+        """
+        losses = {name: round(float(np.mean(values)), 5) for name, values in self._losses.items()}
+        validation = {
+            source: {name: round(value, 4) for name, value in table.items()}
+            for source, table in tables.items()
+        }
+        text = json.dumps({**line, 'loss': losses, 'validation': validation})
+        self._losses.clear()
+        with self._told():
+            with (self._out / LOG).open('a', encoding='utf-8') as file:
+                file.write(text + '\n')
+            for source, table in tables.items():
+                for name, value in table.items():
+                    self._board.add_scalar(f'{name}/{source}', value, images)
+            if sheet is not None:
+                self._keep(sheet, images)
+            self._board.flush()
+        self._clock = (time.perf_counter(), images)
+        return text
+
+    def _keep(self, sheet: np.ndarray, images: int) -> None:
+        """Write a sheet to TensorBoard and to a file, of which the newest stay."""
+        self._board.add_image('sheet', sheet[..., ::-1].copy(), images, dataformats='HWC')
+        folder = self._out / 'sheets'
+        folder.mkdir(exist_ok=True)
+        picture = cv2.imencode('.png', sheet)[1].tobytes()
+        (folder / f'sheet_{images:09}.png').write_bytes(picture)
+        for old in sorted(folder.glob('sheet_*.png'))[:-_SHEETS]:
+            old.unlink()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise MsdepthError(
+                f'cannot write the log in {self._out}: {error}; the last checkpoint is unharmed. '
+                'Free some space, then continue with --resume'
+            ) from error
