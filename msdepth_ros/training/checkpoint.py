@@ -32,9 +32,11 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except (OSError, RuntimeError) as error:
+        # torch tells of a position; what stopped it is behind that
+        cause = error.__context__ if isinstance(error.__context__, OSError) else error
         kept = 'the one before it is unharmed' if path.exists() else 'there is none before it'
         raise MsdepthError(
-            f'cannot write the checkpoint {path}: {error}; {kept}. Free some space, then continue '
+            f'cannot write the checkpoint {path}: {cause}; {kept}. Free some space, then continue '
             'with --resume'
         ) from error
     finally:

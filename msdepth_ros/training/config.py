@@ -30,6 +30,8 @@ class Source:
     intrinsics : (fx, fy, cx, cy), pixels, instead of the folder's calibration.
     border : pixels of the shrunk frame along its edge that hold no scene.
     blocks, validation_share : as `split_in_blocks`; what is held out of training.
+    split : 'train', 'test' or 'all', of NYU Depth v2's own file.
+    every : of each folder's frames only every N-th, for recordings at full rate.
 
     """
 
@@ -41,11 +43,14 @@ class Source:
     border: int = 0
     blocks: int = 12
     validation_share: float = 0.0
+    split: str | None = None
+    every: int = 1
 
     def __post_init__(self) -> None:
         _check('weight', self.weight, self.weight >= 0, '0 or more')
         _check('border', self.border, self.border >= 0, '0 or more')
         _check('blocks', self.blocks, self.blocks >= 1, '1 or more')
+        _check('every', self.every, self.every >= 1, '1 or more')
         share = self.validation_share
         _check('validation_share', share, 0 <= share < 1, 'at least 0 and below 1')
 

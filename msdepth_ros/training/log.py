@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a training tells of itself: lines of JSON, TensorBoard, and picture sheets."""
 
+import errno
 import json
+import os
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -18,6 +21,7 @@ from msdepth_ros.errors import MsdepthError
 
 LOG = 'log.jsonl'
 _SHEETS = 5  # newest picture sheets that are kept as files
+_ROOM = 16 << 20  # bytes that the disk must have left
 _STEPS = 50  # between points of the loss in TensorBoard
 
 
@@ -39,6 +43,7 @@ class TrainingLog:
         self._steps = 0
         self._clock = (time.perf_counter(), images)
         with self._told():
+            self._check_room()
             self._board = SummaryWriter(str(out / 'tensorboard'), purge_step=images + 1)
 
     def close(self) -> None:
@@ -88,6 +93,7 @@ class TrainingLog:
         text = json.dumps({**line, 'loss': losses, 'validation': validation})
         self._losses.clear()
         with self._told():
+            self._check_room()
             with (self._out / LOG).open('a', encoding='utf-8') as file:
                 file.write(text + '\n')
             for source, table in tables.items():
@@ -109,12 +115,17 @@ class TrainingLog:
         for old in sorted(folder.glob('sheet_*.png'))[:-_SHEETS]:
             old.unlink()
 
+    def _check_room(self) -> None:
+        """Raise OSError on a full disk, before TensorBoard's thread meets it, with a traceback."""
+        if shutil.disk_usage(self._out).free < _ROOM:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
     @contextmanager
     def _told(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             raise MsdepthError(
-                f'cannot write the log in {self._out}: {error}; the last checkpoint is unharmed. '
-                'Free some space, then continue with --resume'
+                f'cannot write the log in {self._out}: {error}; a checkpoint already saved is '
+                'unharmed. Free some space, then continue with --resume'
             ) from error

@@ -46,7 +46,8 @@ class Part:
     def of(cls, source: Source, data: Path) -> 'Part':
         """Open a source's folders, and split them as the training did."""
         datasets = {
-            folder: open_dataset(data / folder, source.intrinsics) for folder in source.folders
+            folder: open_dataset(data / folder, source.intrinsics, split=source.split)
+            for folder in source.folders
         }
         training: list[int] = []
         held_out: list[int] = []

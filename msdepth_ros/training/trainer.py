@@ -75,11 +75,12 @@ class Trainer:
         """Read a source's folders into shares to train on and frames held out."""
         parts: list[list[Frame]] = []
         for folder in source.folders:
-            dataset = open_dataset(data / folder, source.intrinsics)
+            dataset = open_dataset(data / folder, source.intrinsics, split=source.split)
             training, held_out = split_source(source, len(dataset))
             quiet = None if processes.rank() == 0 else True
-            bar = tqdm(range(len(dataset)), desc=f'reading {folder}', unit='image', disable=quiet)
-            frames = [dataset[index].shrunk(self.config.data.cached_width) for index in bar]
+            used = sorted(training + held_out)
+            bar = tqdm(used, desc=f'reading {folder}', unit='image', disable=quiet)
+            frames = {i: dataset[i].shrunk(self.config.data.cached_width) for i in bar}
             if held_out:
                 self.validation.setdefault(name, []).extend(frames[i] for i in held_out)
             parts.append([inside(frames[i], source.border) for i in training])
@@ -172,9 +173,11 @@ class Trainer:
 
 def split_source(source: Source, count: int) -> tuple[list[int], list[int]]:
     """Return the indices of a folder's frames to train on and to hold out."""
+    kept = range(0, count, source.every)
     if not source.weight:
-        return [], list(range(count))
-    return split_in_blocks(count, source.blocks, source.validation_share)
+        return [], list(kept)
+    parts = split_in_blocks(len(kept), source.blocks, source.validation_share)
+    return [kept[i] for i in parts[0]], [kept[i] for i in parts[1]]
 
 
 def inside(frame: Frame, border: int) -> Frame:

@@ -3,6 +3,7 @@
 """The training's log: lines of JSON, TensorBoard's events, the newest picture sheets."""
 
 import json
+import shutil
 
 import cv2
 import numpy as np
@@ -80,6 +81,15 @@ def test_full_disk_is_told(tmp_path):
     (tmp_path / 'log.jsonl').symlink_to('/dev/full')
     with pytest.raises(MsdepthError, match=r'cannot write the log .*No space left.*--resume'):
         run(tmp_path, 10)
+
+
+@pytest.mark.parametrize('steps', [0, 10])
+def test_a_disk_that_is_nearly_full_is_told_in_time(tmp_path, monkeypatch, steps):
+    rooms = [1 << 30] * bool(steps) + [1 << 20]
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, 'disk_usage', lambda _: usage._replace(free=rooms.pop(0)))
+    with pytest.raises(MsdepthError, match=r'cannot write the log .*No space left.*--resume'):
+        run(tmp_path, steps)
 
 
 def test_a_missing_sheet_is_none(tmp_path, monkeypatch):

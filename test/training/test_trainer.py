@@ -6,10 +6,12 @@ import dataclasses
 import errno
 import importlib.util
 import json
+import resource
 
 import numpy as np
 import pytest
 from folders import write_folder
+from formats import write_nyu, write_splits
 
 torch = pytest.importorskip('torch', reason='training needs torch')
 
@@ -20,7 +22,8 @@ from msdepth_ros.errors import MsdepthError  # noqa: E402
 from msdepth_ros.training.augmentation import Augmentation  # noqa: E402
 from msdepth_ros.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from msdepth_ros.training.config import Config, Data, Source, Stage  # noqa: E402
-from msdepth_ros.training.trainer import Trainer  # noqa: E402
+from msdepth_ros.training.release import Part  # noqa: E402
+from msdepth_ros.training.trainer import Trainer, split_source  # noqa: E402
 
 COARSE = Stage('coarse', images=16, rate=1e-3, batch=4, warm_up=4, readout=0.5)
 FINE = Stage('fine', images=8, rate=1e-3, batch=4, warm_up=0)
@@ -217,6 +220,28 @@ def test_several_sources(data, tmp_path):
     assert set(log_of(tmp_path)[-1]['validation']) == {'ramps', 'unseen'}
 
 
+def test_every_nth_frame_of_a_recording(data, tmp_path):
+    source = dataclasses.replace(RAMPS, every=3, validation_share=0.5)
+    trainer = Trainer(dataclasses.replace(CONFIG, data=Data({'ramps': source}, 80)), data, tmp_path)
+    held_out = [frame.name for frame in trainer.validation['ramps']]
+    trained = [frame.name for frame in trainer.shares[0].frames]
+    assert len(held_out) == 2
+    assert sorted(trained + held_out) == ['0000', '0003', '0006', '0009']
+    assert split_source(dataclasses.replace(source, weight=0.0), 10) == ([], [0, 3, 6, 9])
+
+
+def test_the_official_training_split_alone(tmp_path):
+    pytest.importorskip('h5py', reason='NYU Depth v2 is a MATLAB file')
+    pytest.importorskip('scipy', reason='and so is its split')
+    write_nyu(tmp_path / 'nyu')
+    write_splits(tmp_path / 'nyu', train=[1, 4], test=[2, 3])
+    source = Source(('nyu',), 'rooms', 'none', split='train')
+    config = dataclasses.replace(CONFIG, data=Data({'nyu': source}, 80))
+    trainer = Trainer(config, tmp_path, tmp_path / 'run')
+    assert [frame.name for frame in trainer.shares[0].frames] == ['0001', '0004']
+    assert Part.of(source, tmp_path).dataset.names == ['nyu/0001', 'nyu/0004']
+
+
 def test_nothing_to_train_on(data, tmp_path):
     sources = {'ramps': dataclasses.replace(RAMPS, weight=0.0)}
     with pytest.raises(MsdepthError, match='nothing to train on'):
@@ -235,6 +260,22 @@ def test_full_disk_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
     with pytest.raises(MsdepthError, match=r'No space left.*unharmed'):
         save_checkpoint(path, {'weights': {}})
     assert load_checkpoint(path)['weights']['a'].tolist() == [1, 1]
+    assert [file.name for file in tmp_path.iterdir()] == ['checkpoint.pt']
+
+
+def test_a_disk_that_is_full_halfway_is_told(tmp_path):
+    """A limit of the file's size stops the write in the middle, as a full disk does."""
+    path = tmp_path / 'checkpoint.pt'
+    save_checkpoint(path, {'weights': {'a': torch.ones(2)}})
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))
+    try:
+        with pytest.raises(MsdepthError, match=r'checkpoint\.pt: \[Errno 27\].*unharmed'):
+            save_checkpoint(path, {'weights': {'a': torch.ones(1_000_000)}})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ['checkpoint.pt']
 
 
