@@ -215,13 +215,13 @@ def start(arguments):
 
 def interrupt_when(process, done):
     """Interrupt a training as Ctrl-C does when something is done; return its last line."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not done():
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=300)
     assert process.returncode == 130, error
     assert 'Traceback' not in error
     return error.splitlines()[-1]
