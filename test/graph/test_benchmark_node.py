@@ -72,9 +72,9 @@ def test_the_soak_prints_every_period_and_judges(graph, color_model):
     options = ['--model', color_model, '--backend', 'onnxruntime', '--rate', '10']
     text = run_script('soak.py', '--minutes', '0.05', '--every', '1', *options, codes=(0, 1))
     lines = text.splitlines()
-    assert len(lines) == 5
-    assert all('memory' in line and 'of 10' in line for line in lines[1:4])
-    assert 'of 30 images dropped' in lines[4]
+    assert len(lines) == 6
+    assert all('memory' in line and 'of 10' in line for line in lines[2:5])
+    assert 'of 30 images dropped' in lines[5]
 
 
 def test_the_tutorial_node_answers_as_ours_does(graph, color_model, tmp_path):
