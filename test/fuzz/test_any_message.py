@@ -4,7 +4,6 @@
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hostile import SMALL, camera_infos, compressed_images, images
@@ -92,25 +91,3 @@ def test_images_up_to_8k(raw: NodeInProcess, width: int, height: int) -> None:
     assert isinstance(answer, dict)
     # Less than a cell of the network fits into a line.
     assert (POINTS in answer) or min(width, height) == 1
-
-
-def _resident() -> float:
-    """Return this process's resident memory in MB."""
-    pages = int(Path('/proc/self/statm').read_text().split()[1])
-    return pages * 4096 / 2**20
-
-
-def test_memory_is_bounded_whatever_sizes_and_calibrations_alternate(raw: NodeInProcess) -> None:
-    """Maps of one camera are kept, not those of every camera that ever was."""
-
-    def alternate(count: int) -> None:
-        for n in range(count):
-            image, info = good_pair(320 + 2 * (n % 97), 240 + 2 * (n % 89))
-            info.k[0] += n % 31
-            raw.camera_info(info)
-            raw.image(image)
-
-    alternate(100)
-    before = _resident()
-    alternate(400)
-    assert _resident() - before < 30

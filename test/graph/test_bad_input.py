@@ -9,6 +9,8 @@ import pytest
 from camera_messages import HEIGHT, WIDTH, camera_info, depth_of, points_of, uniform
 from oracle import COLOR_OFFSET, write_depth_model
 
+from msdepth_ros.benchmark.usage import memory
+
 GREY = COLOR_OFFSET + 100 * 0.014  # metres that the colour model answers for grey 100
 
 
@@ -217,3 +219,24 @@ def test_simulated_time_may_be_reset(graph, tmp_path):
                 return set(sent) & set(client.received['depth/image_rect'])
 
             client.wait_until(answered, f'images are answered from {start} s on')
+
+
+@pytest.mark.slow
+def test_memory_is_bounded_whatever_sizes_and_calibrations_alternate(node):
+    """No map is kept but the last, and what malloc keeps of freed images does not pile up."""
+    process, client = node
+
+    def alternate(count):
+        for number in range(count):
+            width, height = 320 + 8 * (number * 37 % 101), 240 + 8 * (number * 53 % 83)
+            client.ask(
+                uniform(width=width, height=height),
+                camera_info(width, height, focal=500.0 + number % 7),
+                topics=('points',),
+            )
+
+    alternate(40)
+    before = memory(process.pid)
+    alternate(80)
+    assert memory(process.pid) - before < 40  # MB; that many maps and images are more
+    _assert_answered(client)
