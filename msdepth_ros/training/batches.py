@@ -43,12 +43,14 @@ class Share:
     frames : kept in memory.
     weight : of the share, relative to the others'.
     border : pixels along a frame's edge that hold no scene.
+    source : name of the source that the frames are of.
 
     """
 
     frames: Sequence[Frame]
     weight: float = 1.0
     border: int = 0
+    source: str = ''
 
 
 class Batches:

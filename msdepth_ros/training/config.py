@@ -70,6 +70,7 @@ class Data:
     cached_width: int = 320
 
     def __post_init__(self) -> None:
+        _check('sources', dict(self.sources), bool(self.sources), 'a mapping of at least one entry')
         _check('cached_width', self.cached_width, self.cached_width >= 16, '16 or more')
 
 
@@ -98,6 +99,7 @@ class Stage:
     readout : penalty with which the weights behind the features are fitted to the data in closed
         form before the stage begins (see `fit_readout`); 0: they stay.
     readout_views : views of each frame that they are fitted to.
+    weights : of sources, where they differ from the sources' own in this stage.
 
     """
 
@@ -113,6 +115,7 @@ class Stage:
     features_weight: float = 0.0
     readout: float = 0.0
     readout_views: int = 2
+    weights: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check('images', self.images, self.images >= 1, '1 or more')
@@ -120,6 +123,8 @@ class Stage:
         _check('rate', self.rate, self.rate > 0, 'positive')
         used = self.depth_weight > 0 or self.features_weight > 0
         _check('depth_weight', self.depth_weight, used, 'positive, or else features_weight')
+        positive = all(weight > 0 for weight in self.weights.values())
+        _check('weights', dict(self.weights), positive, 'positive numbers')
 
 
 @dataclass(frozen=True)
@@ -199,9 +204,9 @@ def _build(kind: Any, value: Any, where: str) -> Any:
         kinds = [arguments[0]] * len(value) if many else arguments
         items = enumerate(zip(kinds, value, strict=True))
         return tuple(_build(kind, item, f'{where}[{i}]') for i, (kind, item) in items)
-    if origin is Mapping and dataclasses.is_dataclass(arguments[-1]):
-        if not isinstance(value, Mapping) or not value:
-            raise MsdepthError(f'{where} must be a mapping of at least one entry')
+    if origin is Mapping and arguments[-1] is not Any:
+        if not isinstance(value, Mapping):
+            raise MsdepthError(f'{where} must be a mapping')
         return {str(k): _build(arguments[-1], v, f'{where}: {k}') for k, v in value.items()}
     accepted = {float: (int, float)}.get(kind, origin or kind)
     if not isinstance(value, accepted) or (isinstance(value, bool) and kind is not bool):

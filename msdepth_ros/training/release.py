@@ -160,6 +160,7 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
                 'rate': stage.rate,
                 'features_weight': stage.features_weight,
                 'readout': stage.readout,
+                **({'weights': dict(stage.weights)} if stage.weights else {}),
             }
         )
     total = sum(source.weight for source in config.data.sources.values())

@@ -54,7 +54,7 @@ class StageTraining:
         )
         self.kept = cast(DepthNetwork, self.averaged.module)
         self.batches = Batches(
-            trainer.shares,
+            trainer.shares_in(self.stage),
             trainer.maker,
             self.config.augmentation,
             self.stage.batch,

@@ -17,7 +17,7 @@ from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.training.augmentation import ViewMaker
 from msdepth_ros.training.batches import Share, prepare, stack_views
 from msdepth_ros.training.checkpoint import load_checkpoint, load_weights
-from msdepth_ros.training.config import Config, Source, from_document
+from msdepth_ros.training.config import Config, Source, Stage, from_document
 from msdepth_ros.training.datasets import Frame, open_dataset, split_in_blocks
 from msdepth_ros.training.initialisation import initialise_from_data
 from msdepth_ros.training.log import TrainingLog
@@ -87,10 +87,22 @@ class Trainer:
         if source.weight:
             roots = [math.sqrt(len(frames)) for frames in parts]
             self.shares += [
-                Share(frames, source.weight * root / sum(roots), source.border)
+                Share(frames, source.weight * root / sum(roots), source.border, name)
                 for frames, root in zip(parts, roots, strict=True)
                 if frames
             ]
+
+    def shares_in(self, stage: Stage) -> list[Share]:
+        """Return the shares with the weights that they have in a stage."""
+        sources = self.config.data.sources
+        for name in stage.weights:
+            if name not in sources or not sources[name].weight:
+                raise MsdepthError(f"stages: weights names '{name}', which is not trained on")
+        factors = {name: weight / sources[name].weight for name, weight in stage.weights.items()}
+        return [
+            dataclasses.replace(share, weight=share.weight * factors.get(share.source, 1.0))
+            for share in self.shares
+        ]
 
     def run(self, resume: bool) -> DepthNetwork:
         """Train every stage and return the network with its averaged weights.

@@ -13,6 +13,7 @@ from msdepth_ros.training.config import Stage, from_document, read_config
 SHIPPED = sorted(Path(__file__).parents[2].glob('config/training/*.yaml'))
 SOURCE = {'folders': ['a'], 'description': 'none', 'licence': 'none'}
 STAGE = {'trains': 'coarse', 'images': 10, 'rate': 1}
+STAGE = {'trains': 'coarse', 'images': 10, 'rate': 1}
 SMALL = {
     'name': 'small',
     'network': {'hidden': 8},
@@ -44,10 +45,12 @@ def test_values_and_defaults():
         ({'seed': True}, 'seed is True'),
         ({'bfloat16': 1}, 'bfloat16 is 1 but must be of type bool'),
         ({'stages': {}}, 'stages must be a list'),
+        ({'stages': [{**STAGE, 'weights': {'a': -1}}]}, 'weights is'),
+        ({'stages': [{**STAGE, 'weights': {'a': 'b'}}]}, 'weights: a is'),
         ({'stages': [{'trains': 'coarse'}]}, r"stages\[0\] lacks the key 'images'"),
         ({'depth_range': [1]}, 'depth_range must be a list of 2'),
         ({'data': None}, 'data must be a mapping'),
-        ({'data': {'sources': {}}}, 'sources must be a mapping of at least one entry'),
+        ({'data': {'sources': {}}}, 'sources is .* a mapping of at least one entry'),
         ({'data': {'sources': {'a': {**SOURCE, 'folders': 'a'}}}}, 'a: folders must be a list'),
         ({'augmentation': {'zoom': ['a', 2]}}, r'zoom\[0\] is'),
         ({'stages': []}, 'stages is .* a list of at least one'),

@@ -242,6 +242,17 @@ def test_the_official_training_split_alone(tmp_path):
     assert Part.of(source, tmp_path).dataset.names == ['nyu/0001', 'nyu/0004']
 
 
+def test_a_stage_may_weigh_the_sources_anew(data, tmp_path):
+    sources = {'ramps': RAMPS, 'other': Source(('other',), 'other', 'none', weight=2.0)}
+    config = dataclasses.replace(CONFIG, data=Data(sources, 80))
+    trainer = Trainer(config, data, tmp_path)
+    again = trainer.shares_in(dataclasses.replace(COARSE, weights={'other': 0.5}))
+    assert [share.weight for share in trainer.shares_in(COARSE)] == [1.0, 2.0]
+    assert [share.weight for share in again] == [1.0, 0.5]
+    with pytest.raises(MsdepthError, match="weights names 'nyu', which is not trained on"):
+        trainer.shares_in(dataclasses.replace(COARSE, weights={'nyu': 1.0}))
+
+
 def test_nothing_to_train_on(data, tmp_path):
     sources = {'ramps': dataclasses.replace(RAMPS, weight=0.0)}
     with pytest.raises(MsdepthError, match='nothing to train on'):
