@@ -14,7 +14,7 @@ import yaml
 from msdepth_ros.errors import ModelError
 from msdepth_ros.resources import share_directory, user_path
 
-DEFAULT_MODEL = 'eigen2014'  # of the node and of all commands
+DEFAULT_MODEL = 'msdepth'  # of the node and of all commands
 QUANTITIES = ('depth', 'log_depth', 'inverse_depth')
 CHANNELS = ('rgb', 'bgr')
 

@@ -254,6 +254,7 @@ def test_openvino_answers_as_onnx_runtime_on_shipped_models(name):
     assert precision == 'fp32'
     np.testing.assert_allclose(found, exact, rtol=1e-4)
     quick, precision = answers(model, 'openvino', 'fp16')
-    assert precision == ('fp32' if model.int8 is None else 'int8')
-    assert not np.array_equal(quick, exact)
+    # without an int8 file in BF16 where the CPU has it
+    assert precision in (('bf16', 'fp32') if model.int8 is None else ('int8',))
+    assert precision == 'fp32' or not np.array_equal(quick, exact)
     assert np.mean(np.abs(quick / exact - 1)) < 0.02

@@ -18,7 +18,7 @@ from msdepth_ros.sources import DEFAULT_CLIP, ImageSource
 
 @pytest.fixture
 def shipped() -> Model:
-    return load_model('eigen2014')
+    return load_model('msdepth')
 
 
 def answers(model: Model, precision: str) -> np.ndarray:
@@ -50,7 +50,7 @@ def test_int8_is_no_worse_by_the_shipped_table(shipped):
 def test_a_model_without_int8_runs_in_fp32(shipped, tmp_path: Path):
     shutil.copy(shipped.onnx, tmp_path)
     document = {key: value for key, value in shipped.document.items() if key != 'int8'}
-    path = tmp_path / 'eigen2014.yaml'
+    path = tmp_path / 'msdepth.yaml'
     path.write_text(yaml.safe_dump(document))
     model = load_model(path)
     assert model.int8 is None
@@ -63,14 +63,14 @@ def test_a_model_without_int8_runs_in_fp32(shipped, tmp_path: Path):
     ('int8', 'message'),
     [
         ({'onnx': 'gone.onnx', 'sha256': '0' * 64}, 'cannot read .*gone.onnx'),
-        ({'onnx': 'eigen2014.onnx', 'sha256': '0' * 64}, 'has SHA-256'),
+        ({'onnx': 'msdepth.onnx', 'sha256': '0' * 64}, 'has SHA-256'),
         ({'sha256': '0' * 64}, r'`int8\.onnx` is missing'),
-        ({'onnx': 'eigen2014.onnx'}, r'`int8\.sha256` is missing'),
+        ({'onnx': 'msdepth.onnx'}, r'`int8\.sha256` is missing'),
     ],
 )
 def test_a_wrong_int8_entry_is_named(shipped, tmp_path: Path, int8, message):
     shutil.copy(shipped.onnx, tmp_path)
-    path = tmp_path / 'eigen2014.yaml'
+    path = tmp_path / 'msdepth.yaml'
     path.write_text(yaml.safe_dump({**shipped.document, 'int8': int8}))
     with pytest.raises(ModelError, match=message):
         create_backend(load_model(path), 'onnxruntime', 1, 'fp16')

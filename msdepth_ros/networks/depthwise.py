@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Depthwise convolutions that train at a bearable speed on a CPU.
 
-In bfloat16 on a CPU the gradient of a depthwise convolution takes up to 30 times as long as the
+In bfloat16 on a CPU the gradient of a depthwise convolution takes many times as long as the
 convolution itself, unlike in float32. So it is computed in float32 there; the rest of the
 network's arithmetic stays as autocast chose it.
 """

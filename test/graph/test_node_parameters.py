@@ -38,7 +38,11 @@ def client(graph, tmp_path_factory):
         ('depth.resolution', 'full', 'camera, network'),
         ('points.enabled', 1, 'type'),
         ('depth.scale', 'two', 'type'),
-        ('model', 'no_such_model', "no model named 'no_such_model': shipped are eigen2014"),
+        (
+            'model',
+            'no_such_model',
+            "no model named 'no_such_model': shipped are eigen2014, msdepth",
+        ),
         ('backend', 'onnxruntime', 'unconfigured'),
         ('threads', 2, 'unconfigured'),
         ('camera_info_url', 'file:///camera.yaml', 'unconfigured'),

@@ -95,7 +95,7 @@ def test_mistakes_are_one_line(tmp_path, model, capsys, arguments, message):
     assert len(output.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize('name', ['eigen2014'])
+@pytest.mark.parametrize('name', ['eigen2014', 'msdepth'])
 def test_shipped_table_is_what_is_measured(shared_data, name):
     """The YAML's table, from the frames that its training held out."""
     source = read_config(share_directory() / f'config/training/{name}.yaml').data.sources['nyu']
