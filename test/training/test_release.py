@@ -11,6 +11,7 @@ pytest.importorskip('onnx', reason='export needs onnx')
 
 from msdepth_ros.cli import main  # noqa: E402
 from msdepth_ros.model import load_model  # noqa: E402
+from msdepth_ros.training.checkpoint import load_checkpoint  # noqa: E402
 
 CONFIG = {
     'name': 'small',
@@ -61,6 +62,27 @@ def test_exported_model_says_what_it_is(trained, capsys):
     assert 0 < measured['ramps']['pooled']['rmse'] < 10
     assert measured['unseen']['frames'] == 5
     assert sorted(path.name for path in out.iterdir()) == ['first.onnx', 'first.yaml']
+
+
+def test_another_training_starts_from_exported_weights(trained, capsys):
+    out = trained / 'weights'
+    common = ['--data', str(trained)]
+    arguments = ['export', f'{trained}/run', *common, '--out', str(out), '--weights']
+    assert main([*arguments, '--name', 'mine']) == 0
+    again = ['train', f'{trained}/small.yaml', *common, '--threads', '1', '--device', 'cpu']
+    start = ['--start', str(out / 'mine.pt')]
+    assert main([*again, '--out', f'{trained}/again', *start]) == 0
+    first, second = (load_checkpoint(trained / run / 'checkpoint.pt') for run in ('run', 'again'))
+    begun = first['weights']['fine.mix.weight']  # the stage trains the coarse network alone
+    assert torch.equal(second['weights']['fine.mix.weight'], begun.half().float())
+    assert not torch.equal(
+        second['weights']['coarse.full.weight'], first['weights']['coarse.full.weight']
+    )
+    assert main(['export', f'{trained}/again', *common, '--out', str(out), '--name', 'more']) == 0
+    assert load_model(out / 'more.yaml').document['training']['started_from'] == 'mine.pt'
+    (trained / 'other.pt').write_bytes(b'no weights')
+    assert main([*again, '--out', f'{trained}/x', '--start', f'{trained}/other.pt']) == 2
+    assert 'not a readable checkpoint' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
