@@ -99,7 +99,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
         anchor = rclpy.create_node('graph_tests')  # keeps this process in the graph
         yield Graph(folder)
         anchor.destroy_node()
-        rclpy.shutdown()
+        rclpy.try_shutdown()  # a test may have ended the context
 
 
 @pytest.fixture(scope='session')
