@@ -52,7 +52,7 @@ def test_the_node_is_measured_at_a_fixed_rate_and_at_its_peak(graph, color_model
 
 
 def test_a_network_slower_than_the_camera_shows_as_missed(graph, tmp_path):
-    model = write_slow_model(tmp_path, layers=2)
+    model = write_slow_model(tmp_path, layers=6)
     with Rig({'model': str(model), 'backend': 'onnxruntime', 'threads': 1}) as rig:
         run = rig.run(60.0, 1.0)
     answered = [stamp for stamp in run.sent if stamp in run.received[DEPTH]]
