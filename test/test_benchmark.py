@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from mmap import PAGESIZE, mmap
 from pathlib import Path
 
 import cv2
@@ -70,13 +71,14 @@ def test_a_summary_is_in_milliseconds():
 
 def test_usage_sees_a_busy_process():
     with Usage(os.getpid()) as usage:
-        block = bytearray(50_000_000)
+        block = mmap(-1, 50_000_000)  # given back at once, however malloc is set
         while sum(os.times()[:2]) < usage._cpu + 0.3:
-            block[::4096] = block[::4096]
+            for page in range(0, len(block), PAGESIZE):
+                block[page] = 1
     assert 30 < usage.metrics['ResourceMetrics.NODE_CPU_UTILIZATION'] < 130
     assert 0 < usage.metrics['ResourceMetrics.MEAN_OVERALL_CPU_UTILIZATION'] <= 100
     with_block = memory(os.getpid())
-    del block
+    block.close()
     assert 45 < with_block - memory(os.getpid()) < 60
 
 

@@ -31,7 +31,9 @@ FIXED = [parameter for parameter in PARAMETERS if parameter.changes == UNCONFIGU
 def context():
     context = Context()
     rclpy.init(context=context)
+    anchor = Node('anchor', context=context, enable_rosout=False)  # keeps the DDS participant
     yield context
+    anchor.destroy_node()
     rclpy.shutdown(context=context)
 
 

@@ -87,9 +87,13 @@ class Graph:
                 process.end_cleanly()
 
 
-@pytest.fixture(scope='session')
+@pytest.fixture(scope='module')
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
-    """Return the graph; both ends run under config/fastdds.xml."""
+    """Return the graph; both ends run under config/fastdds.xml.
+
+    It ends with its module: Fast DDS can deadlock where one process ends a participant while it
+    has another.
+    """
     folder = tmp_path_factory.mktemp('graph')
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('ROS_LOG_DIR', str(folder / 'ros'))
