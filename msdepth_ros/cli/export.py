@@ -16,9 +16,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--out', type=Path, default=Path('engines'), help='default: engines')
     parser.add_argument('--int8', action='store_true', help='also write <name>.int8.onnx, for CPUs')
-    parser.add_argument(
-        '--weights', action='store_true', help='also write <name>.pt, for `msdepth train --start`'
-    )
     parser.add_argument('--name', help="the model's name (default: the configuration's)")
 
 
@@ -30,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from msdepth_ros.training.error_table import table
     from msdepth_ros.training.release import release
 
-    written = release(args.folder, args.data, args.out, args.name, args.int8, args.weights)
+    written = release(args.folder, args.data, args.out, args.name, args.int8)
     for name, evaluation in written.errors.items():
         print(f'{name}, held out:\n{table(evaluation)}\n')
     print(f'wrote {written.path} and the ONNX file beside it')

@@ -21,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--out', type=Path, required=True, help='folder for checkpoint and log')
     parser.add_argument(
-        '--start', type=Path, help='begin from these weights, such as engines/msdepth.pt'
+        '--start',
+        type=Path,
+        help='begin from the weights in this checkpoint or model, such as engines/msdepth.onnx',
     )
     parser.add_argument('--resume', action='store_true', help='continue the checkpoint in --out')
     parser.add_argument(

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batch normalisation by the whole batch, however many processes it is divided among."""
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor, nn
 
 from msdepth_ros.networks import processes
@@ -34,3 +37,20 @@ class BatchNorm2d(nn.BatchNorm2d):
         scale = self.weight * (variance + self.eps).rsqrt()
         result = centred * scale[:, None, None] + self.bias[:, None, None]
         return result.to(value.dtype)
+
+
+@torch.no_grad()
+def fold(layer: nn.Conv2d, convolution: Tensor, norm: Mapping[str, Tensor], epsilon: float) -> None:
+    """Set a layer to a convolution without a bias and the normalisation that follows it.
+
+    Parameters
+    ----------
+    layer : with a bias; answers as both together do when they are not trained.
+    convolution : weights, float [out, in, h, w].
+    norm : `weight`, `bias`, `running_mean` and `running_var` of the normalisation.
+
+    """
+    gain = norm['weight'] / torch.sqrt(norm['running_var'] + epsilon)
+    layer.weight.copy_(convolution * gain.view(-1, 1, 1, 1))
+    assert layer.bias is not None
+    layer.bias.copy_(norm['bias'] - norm['running_mean'] * gain)

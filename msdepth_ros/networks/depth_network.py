@@ -107,6 +107,13 @@ class DepthNetwork(nn.Module, ABC):
     def forward(self, image: Tensor) -> Tensor:
         """Return the finest log depth, float32 [N, 1, grid.height, grid.width]."""
 
+    def folded(self) -> 'DepthNetwork':
+        """Return the network with its normalisations folded into the convolutions before them.
+
+        It answers as this one does when it is not trained. This one itself where it has none.
+        """
+        return self
+
     @abstractmethod
     def plain_layers(self) -> list[nn.Conv2d | nn.Linear]:
         """Return the layers that a ReLU follows with no normalisation between."""

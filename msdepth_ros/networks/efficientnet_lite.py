@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.networks.batch_norm import fold
 from msdepth_ros.networks.depthwise import DepthwiseConv2d, same_padding
 
 # kernel, stride, expansion, channels, repeats; the trunk without the last stage and the classifier
@@ -135,11 +136,10 @@ def _scaled(channels: int, factor: float) -> int:
     return int(channels * factor + 4) // 8 * 8
 
 
-@torch.no_grad()
 def _fold(layer: nn.Conv2d, published: Mapping[str, Tensor], name: str, norm: str) -> None:
     """Set a convolution to a published one (no bias) followed by its normalisation."""
-    variance, mean = published[f'{norm}.running_var'], published[f'{norm}.running_mean']
-    gain = published[f'{norm}.weight'] / torch.sqrt(variance + _EPSILON)
-    layer.weight.copy_(published[f'{name}.weight'] * gain.view(-1, 1, 1, 1))
-    assert layer.bias is not None
-    layer.bias.copy_(published[f'{norm}.bias'] - mean * gain)
+    start = f'{norm}.'
+    of_norm = {
+        key[len(start) :]: value for key, value in published.items() if key.startswith(start)
+    }
+    fold(layer, published[f'{name}.weight'], of_norm, _EPSILON)

@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 import torch
 import yaml
+from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnxscript import optimizer, rewriter
@@ -28,6 +29,8 @@ from msdepth_ros.networks.depth_network import DepthNetwork, normalise
 OPSET = 17  # the newest that TensorRT 8.5 reads
 IR_VERSION = 8  # the newest that ONNX Runtime 1.12 reads
 _SMALLEST = 256  # elements of a tensor that is worth a Cast
+_HALF = '_half'  # ends the name of a weight that is stored as FP16
+_OWN = 'network.'  # begins the name of a network's own weight, see Deployed
 
 
 class Deployed(nn.Module):
@@ -45,7 +48,7 @@ class Deployed(nn.Module):
 def to_onnx(network: DepthNetwork, half: bool = True) -> onnx.ModelProto:
     """Return a network as a checked ONNX model, by default with weights stored as FP16."""
     width, height = network.image_size
-    deployed = Deployed(network).cpu().eval()
+    deployed = Deployed(network.folded()).cpu().eval()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter('ignore')  # it warns of its own deprecation only
         torch.onnx.export(
@@ -65,6 +68,29 @@ def to_onnx(network: DepthNetwork, half: bool = True) -> onnx.ModelProto:
     model.producer_name, model.producer_version = 'msdepth_ros', ''
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def weights_of(path: Path) -> dict[str, Tensor]:
+    """Return the weights in a file that `to_onnx` made, under the names of `network.folded()`.
+
+    Raises
+    ------
+    MsdepthError : there is no such file, or none with weights by name.
+
+    """
+    try:
+        model = onnx.load(path)
+    except (OSError, DecodeError) as error:
+        raise MsdepthError(f'cannot read the weights in {path}: {error}') from error
+    stored = {weight.name.removesuffix(_HALF): weight for weight in model.graph.initializer}
+    weights = {
+        name.removeprefix(_OWN): torch.from_numpy(numpy_helper.to_array(weight).astype(np.float32))
+        for name, weight in stored.items()
+        if name.startswith(_OWN)
+    }
+    if not weights:
+        raise MsdepthError(f'{path} was not written by `msdepth export`: it names no weights')
+    return weights
 
 
 def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -110,7 +136,7 @@ def store_as_half(model: onnx.ModelProto) -> None:
         if not np.all(np.abs(values) <= np.finfo(np.float16).max):
             raise MsdepthError(f'weight {weight.name} does not fit FP16: train with weight decay')
         full = weight.name
-        half = f'{full}_half'
+        half = full + _HALF
         weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), half))
         casts.append(helper.make_node('Cast', [half], [full], f'{full}_cast', to=TensorProto.FLOAT))
     nodes = [*casts, *model.graph.node]

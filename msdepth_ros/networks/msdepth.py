@@ -9,12 +9,14 @@ of the scale below, and the global network's features of that scale; and at ever
 compared with the truth.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from msdepth_ros.camera import Grid
-from msdepth_ros.networks.batch_norm import BatchNorm2d
+from msdepth_ros.networks.batch_norm import BatchNorm2d, fold
 from msdepth_ros.networks.depth_network import DepthNetwork, Supervised
 from msdepth_ros.networks.efficientnet_lite import EfficientNetLite
 
@@ -31,16 +33,23 @@ class Coarse(nn.Module):
     size : (width, height) of the map.
     reduced, hidden : channels that the full layer sees of each cell, and its width.
     dropout : share of its units dropped in training.
+    normalised : see `MultiScaleDepth`.
 
     """
 
     def __init__(
-        self, inputs: int, size: tuple[int, int], reduced: int, hidden: int, dropout: float
+        self,
+        inputs: int,
+        size: tuple[int, int],
+        reduced: int,
+        hidden: int,
+        dropout: float,
+        normalised: bool,
     ) -> None:
         super().__init__()
         self.size = size
         cells = size[0] * size[1]
-        self.reduce = _convolution(inputs, reduced, 1)
+        self.reduce = _convolution(inputs, reduced, 1, normalised)
         self.full = nn.Linear(reduced * cells, hidden)
         self.dropout = nn.Dropout(dropout)
         self.map = nn.Linear(hidden, cells)
@@ -63,12 +72,13 @@ class Refine(nn.Module):
     ----------
     below, skip : channels of its own features so far, and of the encoder's features.
     channels : of the features that it hands on.
+    normalised : see `MultiScaleDepth`.
 
     """
 
-    def __init__(self, below: int, skip: int, channels: int) -> None:
+    def __init__(self, below: int, skip: int, channels: int, normalised: bool) -> None:
         super().__init__()
-        self.mix = _convolution(below + skip + 1, channels, 3)
+        self.mix = _convolution(below + skip + 1, channels, 3, normalised)
         self.correct = nn.Conv2d(channels, 1, 3, padding=1)
         nn.init.normal_(self.correct.weight, std=1e-2)
         assert self.correct.bias is not None
@@ -88,6 +98,8 @@ class MultiScaleDepth(DepthNetwork):
     version : of EfficientNet-Lite.
     reduced, hidden, dropout : of the full layers, see `Coarse`.
     channels : of the fine network at 1/32, 1/16, 1/8, 1/4 and 1/2 of the input's size.
+    normalised : whether batch normalisations follow the layers that are not pretrained. A network
+        that starts from an exported file has none: they are folded into its convolutions.
 
     """
 
@@ -105,15 +117,26 @@ class MultiScaleDepth(DepthNetwork):
         hidden: int = 256,
         dropout: float = 0.2,
         channels: tuple[int, ...] = (128, 96, 64, 32, 16),
+        normalised: bool = True,
     ) -> None:
         super().__init__()
+        self.normalised = normalised
+        self._options: dict[str, Any] = {
+            'version': version,
+            'reduced': reduced,
+            'hidden': hidden,
+            'dropout': dropout,
+            'channels': tuple(channels),
+        }
         width, height = self.image_size
         size = width // _REDUCTION, height // _REDUCTION
         self.encoder = EfficientNetLite(version, pretrained=False)
         skips = self.encoder.channels[::-1]
-        self.coarse = Coarse(skips[0], size, reduced, hidden, dropout)
+        self.coarse = Coarse(skips[0], size, reduced, hidden, dropout, normalised)
         below = (_GLOBAL, *channels[:-1])
-        self.fine = nn.ModuleList(map(Refine, below, skips, channels))
+        self.fine = nn.ModuleList(
+            Refine(*widths, normalised) for widths in zip(below, skips, channels, strict=True)
+        )
 
     def load_pretrained(self) -> None:
         """Start the encoder from its ImageNet weights."""
@@ -148,6 +171,22 @@ class MultiScaleDepth(DepthNetwork):
         """Return the finest log depth, float [N, 1, 96, 128]."""
         return self.supervised(image).maps[0]
 
+    def folded(self) -> 'MultiScaleDepth':
+        """Return the network with its normalisations folded into the convolutions before them."""
+        if not self.normalised:
+            return self
+        network = MultiScaleDepth(**self._options, normalised=False)
+        weights = self.state_dict()
+        kept = network.state_dict().keys() & weights.keys()
+        network.load_state_dict({name: weights[name] for name in kept}, strict=False)
+        for name, module in self.named_modules():
+            if isinstance(module, BatchNorm2d):
+                layer = f'{name.rpartition(".")[0]}.0'
+                convolution = network.get_submodule(layer)
+                assert isinstance(convolution, nn.Conv2d)
+                fold(convolution, weights[f'{layer}.weight'], module.state_dict(), module.eps)
+        return network
+
     def plain_layers(self) -> list[nn.Conv2d | nn.Linear]:
         """Return none: the encoder is pretrained, and the rest is normalised."""
         return []
@@ -160,9 +199,6 @@ class MultiScaleDepth(DepthNetwork):
         self.coarse.map.bias.copy_(cells.flatten())
 
 
-def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False),
-        BatchNorm2d(outputs),
-        nn.ReLU(),
-    )
+def _convolution(inputs: int, outputs: int, kernel: int, normalised: bool) -> nn.Sequential:
+    layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=not normalised)
+    return nn.Sequential(layer, *[BatchNorm2d(outputs)] * normalised, nn.ReLU())

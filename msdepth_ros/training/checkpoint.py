@@ -79,14 +79,3 @@ def load_weights(network: nn.Module, weights: dict[str, Any], path: Path) -> Non
             f'{path} holds the weights of another network ({reason}): use it with the version of '
             'msdepth_ros that trained it'
         ) from error
-
-
-def weights_alone(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """Return what another training starts from: the weights, of 256 numbers or more in FP16."""
-    return {
-        'config': checkpoint['config'],
-        'weights': {
-            name: value.half() if value.is_floating_point() and value.numel() >= 256 else value
-            for name, value in checkpoint['weights'].items()
-        },
-    }

@@ -16,12 +16,7 @@ from msdepth_ros.model import Model, load_model
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.networks.export import to_onnx, write_model
 from msdepth_ros.networks.quantisation import quantise
-from msdepth_ros.training.checkpoint import (
-    load_checkpoint,
-    load_weights,
-    save_checkpoint,
-    weights_alone,
-)
+from msdepth_ros.training.checkpoint import load_checkpoint, load_weights
 from msdepth_ros.training.config import Config, Source, from_document
 from msdepth_ros.training.datasets import Dataset, JoinedDatasets, open_dataset
 from msdepth_ros.training.evaluation import Evaluation, evaluate
@@ -76,9 +71,7 @@ class Part:
         return evaluate(model, self.dataset, self.held_out, self.crop, precision=precision)
 
 
-def release(
-    run: Path, data: Path, out: Path, name: str | None, int8: bool = False, weights: bool = False
-) -> Release:
+def release(run: Path, data: Path, out: Path, name: str | None, int8: bool = False) -> Release:
     """Export a checkpoint's averaged weights, measure them on what was held out, write both.
 
     Parameters
@@ -88,7 +81,6 @@ def release(
     out : folder for `<name>.onnx` and `<name>.yaml`.
     name : the model's; None: the configuration's.
     int8 : also write `<name>.int8.onnx`, calibrated on frames that were trained on.
-    weights : also write `<name>.pt`, which another training can start from.
 
     Raises
     ------
@@ -121,8 +113,6 @@ def release(
             name: part.measure(load_model(path), 'fp16').document()
             for name, part in held_out.items()
         }
-    if weights:
-        save_checkpoint(out / f'{name}.pt', weights_alone(checkpoint))
     return Release(write_model(network, name, out, config.depth_range, knowledge), errors)
 
 

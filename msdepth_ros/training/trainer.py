@@ -14,6 +14,7 @@ from tqdm import tqdm
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks import create_network, processes
 from msdepth_ros.networks.depth_network import DepthNetwork
+from msdepth_ros.training import require
 from msdepth_ros.training.augmentation import ViewMaker
 from msdepth_ros.training.batches import Share, prepare, stack_views
 from msdepth_ros.training.checkpoint import load_checkpoint, load_weights
@@ -37,8 +38,8 @@ class Trainer:
     out : folder for the checkpoint and the log, made if missing.
     device : where to train.
     workers : threads that make batches.
-    start : checkpoint of the same network whose weights a new training starts from; None: the
-        network's pretrained ones.
+    start : checkpoint or exported ONNX file of the same network, whose weights a new training
+        starts from; None: the network's pretrained ones.
 
     Where several processes train together (`msdepth_ros.training.devices.joined`), each has one
     of these, all alike, and takes its part of every batch.
@@ -150,7 +151,7 @@ class Trainer:
     def _initialise(self) -> None:
         """Start from given weights, or from the mean of the training depths and the images."""
         if self.start is not None:
-            load_weights(self.network, load_checkpoint(self.start)['weights'], self.start)
+            load_weights(self.network, self._weights_to_start_from(self.start), self.start)
             return
         self.network.load_pretrained()
         frames = [frame for share in self.shares for frame in share.frames]
@@ -164,6 +165,19 @@ class Trainer:
             image = prepare(batch.image, self.device)
             self.network.eval()
             initialise_from_data(layers, lambda: self.network(image))
+
+    def _weights_to_start_from(self, path: Path) -> dict[str, Any]:
+        if path.suffix != '.onnx':
+            return load_checkpoint(path)['weights']
+        if self.network.folded() is not self.network:
+            raise MsdepthError(
+                f"{path} has its normalisations folded into the convolutions: add 'normalised: "
+                "false' to the configuration's network"
+            )
+        require('onnx')
+        from msdepth_ros.networks.export import weights_of
+
+        return weights_of(path)
 
     def _open(self, resume: bool) -> dict[str, Any] | None:
         path = self.out / CHECKPOINT

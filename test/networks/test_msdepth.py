@@ -7,7 +7,9 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='training needs torch')
 
-from msdepth_ros.networks.export import to_onnx  # noqa: E402
+from msdepth_ros.errors import MsdepthError  # noqa: E402
+from msdepth_ros.networks.batch_norm import BatchNorm2d  # noqa: E402
+from msdepth_ros.networks.export import to_onnx, weights_of  # noqa: E402
 from msdepth_ros.networks.msdepth import MultiScaleDepth  # noqa: E402
 
 SIZES = [(96, 128), (48, 64), (24, 32), (12, 16), (6, 8), (6, 8)]
@@ -26,6 +28,42 @@ def network():
 @pytest.fixture
 def image():
     return torch.randn(1, 3, 192, 256, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def experienced(network):
+    """Return the network with normalisations as they are after training."""
+    for module in network.modules():
+        if isinstance(module, BatchNorm2d):
+            for values in (module.weight, module.running_var):
+                torch.nn.init.uniform_(values, 0.5, 2.0)
+            for values in (module.bias, module.running_mean):
+                torch.nn.init.normal_(values)
+    for refine in network.fine:
+        torch.nn.init.normal_(refine.correct.bias)
+    return network
+
+
+def test_folded_it_answers_the_same(experienced, image):
+    folded = experienced.folded().eval()
+    assert not any(isinstance(module, BatchNorm2d) for module in folded.modules())
+    with torch.no_grad():
+        torch.testing.assert_close(folded(image), experienced(image), rtol=1e-4, atol=1e-4)
+    assert folded.folded() is folded
+
+
+def test_the_exported_file_holds_every_weight_by_name(experienced, tmp_path):
+    path = tmp_path / 'model.onnx'
+    path.write_bytes(to_onnx(experienced).SerializeToString())
+    folded = experienced.folded().state_dict()
+    weights = weights_of(path)
+    assert weights.keys() == folded.keys()
+    for name, value in folded.items():
+        stored = value.half().float() if value.numel() >= 256 else value
+        assert torch.equal(weights[name], stored), name
+    (tmp_path / 'broken.onnx').write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(MsdepthError, match='cannot read the weights'):
+        weights_of(tmp_path / 'broken.onnx')
 
 
 def test_it_is_small_and_covers_the_whole_input():

@@ -304,3 +304,12 @@ def test_checkpoint_with_code_is_refused(tmp_path):
     torch.save({'weights': np.random.default_rng}, path)
     with pytest.raises(MsdepthError, match='not a readable checkpoint'):
         load_checkpoint(path)
+
+
+def test_a_network_with_normalisations_cannot_start_from_a_file_without(
+    data, tmp_path, tiny_network, monkeypatch
+):
+    monkeypatch.setattr(Tiny, 'folded', lambda self: Tiny())
+    training = Trainer(CONFIG, data, tmp_path / 'run', start=tmp_path / 'model.onnx')
+    with pytest.raises(MsdepthError, match="add 'normalised: false' to the configuration's"):
+        training.run(resume=False)
