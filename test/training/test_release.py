@@ -89,6 +89,34 @@ def test_another_training_starts_from_exported_weights(trained, capsys):
     assert 'cannot read the weights' in capsys.readouterr().err
 
 
+def test_what_learned_from_all_is_measured_by_the_same_training(trained, capsys):
+    ramps = {**CONFIG['data']['sources']['ramps'], 'validation_share': 0.0}
+    everything = {**CONFIG, 'data': {'sources': {'ramps': ramps}}}
+    (trained / 'all.yaml').write_text(yaml.safe_dump(everything))
+    common = ['--data', str(trained)]
+    train = ['train', f'{trained}/all.yaml', *common, '--threads', '1', '--out', f'{trained}/all']
+    assert main(train) == 0
+    export = ['export', f'{trained}/all', *common, '--out', f'{trained}/of_all', '--int8']
+    assert main(export) == 2
+    assert 'name that run with --measured-by' in capsys.readouterr().err
+    assert main([*export, '--measured-by', f'{trained}/run']) == 0
+    model = load_model(trained / 'of_all' / 'small.yaml')
+    first = ['export', f'{trained}/run', *common, '--out', f'{trained}/with_int8', '--int8']
+    assert main(first) == 0
+    other = load_model(trained / 'with_int8' / 'small.yaml')
+    assert model.read_onnx() != other.read_onnx()
+    said, told = model.document['measured'], other.document['measured']
+    assert said.pop('on') != told.pop('on')
+    assert said == told
+    assert model.document['int8']['measured'] == other.document['int8']['measured']
+    assert model.document['int8']['sha256'] != other.document['int8']['sha256']
+    (trained / 'seed.yaml').write_text(yaml.safe_dump({**everything, 'seed': 8}))
+    train[1], train[-1] = f'{trained}/seed.yaml', f'{trained}/seed'
+    assert main(train) == 0
+    assert main(['export', f'{trained}/seed', *export[2:], '--measured-by', f'{trained}/run']) == 2
+    assert 'differ in more than data' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
