@@ -60,6 +60,7 @@ class DepthNetwork(nn.Module, ABC):
     stages : names of the training stages, in order.
     precise : names of the submodules that an int8 export leaves in FP32.
     pretrained : names of the submodules that `load_pretrained` sets.
+    pretrained_on : on what, and where its weights come from; '' where there are none.
 
     """
 
@@ -69,6 +70,7 @@ class DepthNetwork(nn.Module, ABC):
     stages: tuple[str, ...]
     precise: tuple[str, ...] = ()
     pretrained: tuple[str, ...] = ()
+    pretrained_on: str = ''
 
     def load_pretrained(self) -> None:
         """Start the `pretrained` submodules from published weights.

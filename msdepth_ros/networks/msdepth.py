@@ -91,7 +91,7 @@ class Refine(nn.Module):
 
 
 class MultiScaleDepth(DepthNetwork):
-    """About 4 M weights; 256x192 pixels in, 128x96 cells out.
+    """About 5 M weights; 256x192 pixels in, 128x96 cells out.
 
     Parameters
     ----------
@@ -112,10 +112,10 @@ class MultiScaleDepth(DepthNetwork):
 
     def __init__(
         self,
-        version: int = 0,
-        reduced: int = 48,
+        version: int = 2,
+        reduced: int = 32,
         hidden: int = 256,
-        dropout: float = 0.2,
+        dropout: float = 0.5,
         channels: tuple[int, ...] = (128, 96, 64, 32, 16),
         normalised: bool = True,
     ) -> None:
@@ -131,6 +131,7 @@ class MultiScaleDepth(DepthNetwork):
         width, height = self.image_size
         size = width // _REDUCTION, height // _REDUCTION
         self.encoder = EfficientNetLite(version, pretrained=False)
+        self.pretrained_on = f'ImageNet ({self.encoder.package}, Apache-2.0)'
         skips = self.encoder.channels[::-1]
         self.coarse = Coarse(skips[0], size, reduced, hidden, dropout, normalised)
         below = (_GLOBAL, *channels[:-1])

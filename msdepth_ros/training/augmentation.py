@@ -201,6 +201,11 @@ def change_colours(image: np.ndarray, how: Augmentation, rng: np.random.Generato
         image = image.copy()
         image[y : y + h, x : x + w] = rng.integers(0, 256, 3)
     if rng.uniform() < how.jpeg:
-        options = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 91))]
-        image = np.asarray(cv2.imdecode(cv2.imencode('.jpg', image, options)[1], 1))
+        image = compressed(image, int(rng.integers(25, 91)))
     return image
+
+
+def compressed(image: np.ndarray, quality: int) -> np.ndarray:
+    """Return a uint8 image of three channels after JPEG of a quality from 1 to 100."""
+    _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))

