@@ -16,12 +16,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--out', type=Path, default=Path('engines'), help='default: engines')
     parser.add_argument('--int8', action='store_true', help='also write <name>.int8.onnx, for CPUs')
-    parser.add_argument(
-        '--measured-by',
-        type=Path,
-        metavar='FOLDER',
-        help='of the same training with frames held out, where this one learned from all',
-    )
     parser.add_argument('--name', help="the model's name (default: the configuration's)")
 
 
@@ -33,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     from msdepth_ros.training.error_table import table
     from msdepth_ros.training.release import release
 
-    written = release(args.folder, args.data, args.out, args.name, args.int8, args.measured_by)
+    written = release(args.folder, args.data, args.out, args.name, args.int8)
     for name, evaluation in written.errors.items():
         print(f'{name}, held out:\n{table(evaluation)}\n')
     print(f'wrote {written.path} and the ONNX file beside it')

@@ -106,7 +106,7 @@ class MultiScaleDepth(DepthNetwork):
     image_size = (256, 192)
     focal = 207.5  # Kinect's colour camera at this width: 518.9 * 256 / 640
     grid = Grid(width=128, height=96, origin=(0.5, 0.5), step=(2.0, 2.0))
-    stages = ('joint',)
+    stages = ('joint', 'settled')
     pretrained = ('encoder',)
     precise = ('encoder.blocks.0',)  # int8 costs accuracy there
 
@@ -121,6 +121,7 @@ class MultiScaleDepth(DepthNetwork):
     ) -> None:
         super().__init__()
         self.normalised = normalised
+        self._settled = False
         self._options: dict[str, Any] = {
             'version': version,
             'reduced': reduced,
@@ -144,10 +145,23 @@ class MultiScaleDepth(DepthNetwork):
         self.encoder.load_imagenet()
 
     def begin_stage(self, stage: str) -> None:
-        """Train everything: there is only the stage 'joint'."""
+        """Train everything; when 'settled', by the normalisations' statistics as they are.
+
+        Then what is trained is what runs, where batches of one source differ from those of many.
+        """
         if stage not in self.stages:
             raise ValueError(f"stage '{stage}' is none of {self.stages}")
+        self._settled = stage == 'settled'
         self.requires_grad_(True)
+
+    def train(self, mode: bool = True) -> 'MultiScaleDepth':
+        """Switch dropout and, unless 'settled', the normalisations to training."""
+        super().train(mode)
+        if self._settled:
+            for module in self.modules():
+                if isinstance(module, BatchNorm2d):
+                    module.eval()
+        return self
 
     def supervised(self, image: Tensor) -> Supervised:
         """Return the map of every scale, finest first, and the encoder's features."""

@@ -9,7 +9,7 @@ of a random generator to be kept.
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -44,6 +44,7 @@ class Share:
     weight : of the share, relative to the others'.
     border : pixels along a frame's edge that hold no scene.
     source : name of the source that the frames are of.
+    zoom : smallest and largest, where they differ from the augmentation's.
 
     """
 
@@ -51,6 +52,7 @@ class Share:
     weight: float = 1.0
     border: int = 0
     source: str = ''
+    zoom: tuple[float, float] | None = None
 
 
 class Batches:
@@ -87,7 +89,10 @@ class Batches:
         views = []
         for place in range(number * self._size, (number + 1) * self._size):
             share, frame = self._at(place)
-            views.append(self._maker.random(frame, self._augmentation, rng, share.border))
+            how = self._augmentation
+            if share.zoom is not None:
+                how = replace(how, zoom=share.zoom)
+            views.append(self._maker.random(frame, how, rng, share.border))
         return stack_views(views)
 
     def ahead(self, start: int, stop: int, workers: int = 1) -> Iterator[Batch]:

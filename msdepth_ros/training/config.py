@@ -100,6 +100,9 @@ class Stage:
         form before the stage begins (see `fit_readout`); 0: they stay.
     readout_views : views of each frame that they are fitted to.
     weights : of sources, where they differ from the sources' own in this stage.
+    zoom : of sources, where it differs from the augmentation's in this stage.
+    held_out : also learn from the frames held out, and from the sources that have a weight in this
+        stage alone. Only the last stage can: what is measured then are the weights before it.
 
     """
 
@@ -116,6 +119,8 @@ class Stage:
     readout: float = 0.0
     readout_views: int = 2
     weights: Mapping[str, float] = field(default_factory=dict)
+    zoom: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    held_out: bool = False
 
     def __post_init__(self) -> None:
         _check('images', self.images, self.images >= 1, '1 or more')
@@ -155,6 +160,8 @@ class Config:
 
     def __post_init__(self) -> None:
         _check('stages', list(self.stages), bool(self.stages), 'a list of at least one')
+        early = any(stage.held_out for stage in self.stages[:-1])
+        _check('held_out', early, not early, 'false in all stages but the last')
         _check('averaging', self.averaging, 0 <= self.averaging < 1, 'at least 0 and below 1')
         _check('clip_gradient', self.clip_gradient, self.clip_gradient > 0, 'positive')
         _check('seed', self.seed, self.seed >= 0, '0 or more')

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a training's checkpoint to a model file that says how good it is and what it is made of."""
 
-import dataclasses
 import hashlib
 import tempfile
 from collections.abc import Sequence
@@ -29,10 +28,9 @@ _CALIBRATION_IMAGES = 100
 _MEASURED_ON = (
     'frames held out of training, and looked at while it was designed; not the official test split'
 )
-_MEASURED_BY = (
-    'frames held out of the same training, done once more with the same seed to be measured: these '
-    'weights learned from them too. They were looked at while it was designed; not the official '
-    'test split'
+_MEASURED_BEFORE = (
+    'frames held out of all stages but the last, with the weights before it: what ships learned '
+    'from them too. They were looked at while it was designed; not the official test split'
 )
 
 
@@ -81,39 +79,11 @@ class Part:
         return evaluate(model, self.dataset, self.held_out, self.crop, precision=precision)
 
 
-@dataclass(frozen=True)
-class Trained:
-    """What a training's folder holds."""
-
-    run: Path
-    checkpoint: dict[str, Any]
-    config: Config
-    network: DepthNetwork
-
-    @classmethod
-    def of(cls, run: Path) -> 'Trained':
-        """Read a checkpoint's averaged weights."""
-        path = run / CHECKPOINT
-        checkpoint = load_checkpoint(path)
-        config = from_document(checkpoint['config'], str(path))
-        network = create_network_of(config)
-        load_weights(network, checkpoint['weights'], path)
-        return cls(run, checkpoint, config, network)
-
-    def parts(self, data: Path) -> dict[str, Part]:
-        """Return each source's frames."""
-        return {name: Part.of(source, data) for name, source in self.config.data.sources.items()}
-
-
-def release(
-    run: Path,
-    data: Path,
-    out: Path,
-    name: str | None,
-    int8: bool = False,
-    measured_by: Path | None = None,
-) -> Release:
+def release(run: Path, data: Path, out: Path, name: str | None, int8: bool = False) -> Release:
     """Export a checkpoint's averaged weights, measure them on what was held out, write both.
+
+    After a last stage that learned from the held-out frames too, the weights before that stage are
+    measured.
 
     Parameters
     ----------
@@ -122,36 +92,38 @@ def release(
     out : folder for `<name>.onnx` and `<name>.yaml`.
     name : the model's; None: the configuration's.
     int8 : also write `<name>.int8.onnx`, calibrated on frames that were trained on.
-    measured_by : folder of the same training with frames held out, where `run` learned from all
-        of them; what is measured is its network.
 
     Raises
     ------
-    MsdepthError : there is no usable checkpoint or dataset, nothing was held out, or the two
-        trainings differ in more than their data.
+    MsdepthError : there is no usable checkpoint or dataset, or nothing was held out.
 
     """
-    trained = Trained.of(run)
-    judge = trained if measured_by is None else Trained.of(measured_by)
-    if dataclasses.replace(judge.config, data=trained.config.data) != trained.config:
-        raise MsdepthError(
-            f'{measured_by} says nothing of {run}: their configurations differ in more than data'
-        )
-    held_out = {name: part for name, part in judge.parts(data).items() if part.held_out}
+    checkpoint = load_checkpoint(run / CHECKPOINT)
+    config = from_document(checkpoint['config'], str(run / CHECKPOINT))
+    name = name or config.name
+    parts = {name: Part.of(source, data) for name, source in config.data.sources.items()}
+    held_out = {name: part for name, part in parts.items() if part.held_out}
     if not held_out:
-        raise MsdepthError(
-            f'{judge.run}: nothing was held out, so nothing tells how good the model is; train '
-            'once more with a validation_share, and name that run with --measured-by'
-        )
-    name = name or trained.config.name
-    knowledge = _knowledge(trained.config, trained.checkpoint)
-    path = _write(trained, name, data, out, knowledge, int8)
+        raise MsdepthError(f'{run}: nothing was held out, so nothing tells how good the model is')
+
+    def write(folder: Path, weights: str) -> tuple[DepthNetwork, Path, dict[str, Any]]:
+        network = create_network_of(config)
+        load_weights(network, checkpoint[weights], run / CHECKPOINT)
+        knowledge = _knowledge(config, checkpoint)
+        path = write_model(network, name, folder, config.depth_range, knowledge)
+        if int8:
+            images = _calibration_images(load_model(path), list(parts.values()))
+            knowledge['int8'] = _write_int8(network, load_model(path), images)
+            path = write_model(network, name, folder, config.depth_range, knowledge)
+        return network, path, knowledge
+
+    network, path, knowledge = write(out, 'weights')
     with tempfile.TemporaryDirectory() as folder:
-        judged = path if judge is trained else _write(judge, name, data, Path(folder), {}, int8)
-        model = load_model(judged)
+        last = config.stages[int(checkpoint['stage'])].held_out
+        model = load_model(write(Path(folder), 'start')[1] if last else path)
         errors = {name: part.measure(model, 'fp32') for name, part in held_out.items()}
         knowledge['measured'] = {
-            'on': _MEASURED_ON if judge is trained else _MEASURED_BY,
+            'on': _MEASURED_BEFORE if last else _MEASURED_ON,
             'scaling': 'none: depths are metric',
             **{name: {'crop': held_out[name].crop, **e.document()} for name, e in errors.items()},
         }
@@ -159,22 +131,7 @@ def release(
             knowledge['int8']['measured'] = {
                 name: part.measure(model, 'fp16').document() for name, part in held_out.items()
             }
-    path = write_model(trained.network, name, out, trained.config.depth_range, knowledge)
-    return Release(path, errors)
-
-
-def _write(
-    trained: Trained, name: str, data: Path, out: Path, knowledge: dict[str, Any], int8: bool
-) -> Path:
-    """Write a model's files; note the quantised one in `knowledge`."""
-    network, depth_range = trained.network, trained.config.depth_range
-    path = write_model(network, name, out, depth_range, knowledge)
-    if int8:
-        model = load_model(path)
-        images = _calibration_images(model, list(trained.parts(data).values()))
-        knowledge['int8'] = _write_int8(network, model, images)
-        path = write_model(network, name, out, depth_range, knowledge)
-    return path
+    return Release(write_model(network, name, out, config.depth_range, knowledge), errors)
 
 
 def _calibration_images(model: Model, parts: Sequence[Part]) -> list[np.ndarray]:
@@ -222,6 +179,7 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
                 'features_weight': stage.features_weight,
                 'readout': stage.readout,
                 **({'weights': dict(stage.weights)} if stage.weights else {}),
+                **({'held_out': True} if stage.held_out else {}),
             }
         )
     total = sum(source.weight for source in config.data.sources.values())
@@ -233,7 +191,7 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
                 'share': round(source.weight / total, 3),
             }
             for name, source in config.data.sources.items()
-            if source.weight
+            if source.weight or any(name in stage.weights for stage in config.stages[: last + 1])
         },
         'stages': stages,
         'seed': config.seed,

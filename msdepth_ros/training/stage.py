@@ -44,7 +44,8 @@ class StageTraining:
         self.network.begin_stage(self.stage.trains)
         if fresh and self.stage.readout:
             self._fit_readout()
-        self.start = {name: value.cpu() for name, value in self.network.state_dict().items()}
+        state = self.network.state_dict()
+        self.start = {name: value.cpu().clone() for name, value in state.items()}
         self.objective = Objective(self.network, self.stage, self.config)
         place(self.objective, trainer.device)
         self.optimiser = create_optimiser(
@@ -54,7 +55,8 @@ class StageTraining:
             self.network, multi_avg_fn=get_ema_multi_avg_fn(self.config.averaging)
         )
         self.kept = cast(DepthNetwork, self.averaged.module)
-        self.batches = self._batches(trainer.shares_in(self.stage), self.stage.batch)
+        self.shares = trainer.shares_in(self.stage)
+        self.batches = self._batches(self.shares, self.stage.batch)
         self.before = images_before(self.config, index)
         self.started_from = '' if trainer.start is None else trainer.start.name
         self.step = 0
@@ -176,13 +178,15 @@ class StageTraining:
         trainer = self.trainer
         if trainer.log is None:
             return
+        learned = {share.source for share in self.shares} if self.stage.held_out else set()
+        held_out = {n: frames for n, frames in trainer.validation.items() if n not in learned}
         tables = {
             name: dataclasses.asdict(validate(self.kept, frames, trainer.maker, trainer.device))
-            for name, frames in trainer.validation.items()
+            for name, frames in held_out.items()
         }
         sheet = None
-        if trainer.validation:
-            sheet = draw_sheet(self.kept, trainer.validation, trainer.maker, trainer.device)
+        if held_out:
+            sheet = draw_sheet(self.kept, held_out, trainer.maker, trainer.device)
         images = self.step * self.stage.batch
         line = {'stage': self.stage.trains, 'images': images}
         bar.write(trainer.log.validated(self.before + images, line, tables, sheet))

@@ -69,16 +69,17 @@ class Trainer:
         torch.manual_seed(config.seed)
         self.network = create_network_of(config)
         self.maker = ViewMaker(self.network.image_size, self.network.grid, self.network.focal)
-        self.shares: list[Share] = []
+        self._folders: dict[str, list[tuple[list[Frame], list[Frame]]]] = {}
         self.validation: dict[str, list[Frame]] = {}
         for name, source in config.data.sources.items():
             self._read(name, source, data)
+        self.shares = self.shares_in()
         if not self.shares:
             raise MsdepthError('data: every source has weight 0, so there is nothing to train on')
 
     def _read(self, name: str, source: Source, data: Path) -> None:
-        """Read a source's folders into shares to train on and frames held out."""
-        parts: list[list[Frame]] = []
+        """Read a source's folders: frames to train on and frames held out."""
+        self._folders[name] = []
         for folder in source.folders:
             dataset = open_dataset(data / folder, source.intrinsics, split=source.split)
             training, held_out = split_source(source, len(dataset))
@@ -88,26 +89,31 @@ class Trainer:
             frames = {i: dataset[i].shrunk(self.config.data.cached_width) for i in bar}
             if held_out:
                 self.validation.setdefault(name, []).extend(frames[i] for i in held_out)
-            parts.append([inside(frames[i], source.border) for i in training])
-        if source.weight:
-            roots = [math.sqrt(len(frames)) for frames in parts]
-            self.shares += [
-                Share(frames, source.weight * root / sum(roots), source.border, name)
-                for frames, root in zip(parts, roots, strict=True)
-                if frames
-            ]
+            inner = {i: inside(frame, source.border) for i, frame in frames.items()}
+            self._folders[name].append(([inner[i] for i in training], [inner[i] for i in held_out]))
 
-    def shares_in(self, stage: Stage) -> list[Share]:
-        """Return the shares with the weights that they have in a stage."""
-        sources = self.config.data.sources
-        for name in stage.weights:
-            if name not in sources or not sources[name].weight:
-                raise MsdepthError(f"stages: weights names '{name}', which is not trained on")
-        factors = {name: weight / sources[name].weight for name, weight in stage.weights.items()}
-        return [
-            dataclasses.replace(share, weight=share.weight * factors.get(share.source, 1.0))
-            for share in self.shares
-        ]
+    def shares_in(self, stage: Stage | None = None) -> list[Share]:
+        """Return what a stage learns from; None: what all of them do that say nothing else."""
+        weights = {} if stage is None else stage.weights
+        zooms = {} if stage is None else stage.zoom
+        everything = stage is not None and stage.held_out
+        shares: list[Share] = []
+        for name, source in self.config.data.sources.items():
+            folders = [
+                training + held_out if everything else training
+                for training, held_out in self._folders[name]
+            ]
+            roots = [math.sqrt(len(frames)) for frames in folders]
+            weight = weights.get(name, source.weight)
+            shares += [
+                Share(frames, weight * root / sum(roots), source.border, name, zooms.get(name))
+                for frames, root in zip(folders, roots, strict=True)
+                if frames and weight
+            ]
+        for name in (*weights, *zooms):
+            if name not in {share.source for share in shares}:
+                raise MsdepthError(f"stages: '{name}' is named, but it is not trained on")
+        return shares
 
     def run(self, resume: bool) -> DepthNetwork:
         """Train every stage and return the network with its averaged weights.

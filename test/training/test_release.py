@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`msdepth train`, then `msdepth export`: a model file that says what it is."""
 
+import json
+
 import pytest
 import yaml
 from folders import write_folder
@@ -89,32 +91,30 @@ def test_another_training_starts_from_exported_weights(trained, capsys):
     assert 'cannot read the weights' in capsys.readouterr().err
 
 
-def test_what_learned_from_all_is_measured_by_the_same_training(trained, capsys):
-    ramps = {**CONFIG['data']['sources']['ramps'], 'validation_share': 0.0}
-    everything = {**CONFIG, 'data': {'sources': {'ramps': ramps}}}
-    (trained / 'all.yaml').write_text(yaml.safe_dump(everything))
-    common = ['--data', str(trained)]
-    train = ['train', f'{trained}/all.yaml', *common, '--threads', '1', '--out', f'{trained}/all']
-    assert main(train) == 0
-    export = ['export', f'{trained}/all', *common, '--out', f'{trained}/of_all', '--int8']
-    assert main(export) == 2
-    assert 'name that run with --measured-by' in capsys.readouterr().err
-    assert main([*export, '--measured-by', f'{trained}/run']) == 0
-    model = load_model(trained / 'of_all' / 'small.yaml')
-    first = ['export', f'{trained}/run', *common, '--out', f'{trained}/with_int8', '--int8']
-    assert main(first) == 0
-    other = load_model(trained / 'with_int8' / 'small.yaml')
-    assert model.read_onnx() != other.read_onnx()
-    said, told = model.document['measured'], other.document['measured']
-    assert said.pop('on') != told.pop('on')
+def test_what_learned_from_all_is_measured_before_it_did(trained):
+    last = {**CONFIG['stages'][0], 'rate': 1e-2, 'weights': {'unseen': 0.5}, 'held_out': True}
+    (trained / 'all.yaml').write_text(
+        yaml.safe_dump({**CONFIG, 'stages': [*CONFIG['stages'], last]})
+    )
+    common = ['--data', str(trained), '--out']
+    train = ['train', f'{trained}/all.yaml', *common, f'{trained}/all', '--threads', '1']
+    assert main([*train, '--device', 'cpu']) == 0
+    models = []
+    for run in ('run', 'all'):
+        assert main(['export', f'{trained}/{run}', *common, f'{trained}/of_{run}', '--int8']) == 0
+        models.append(load_model(trained / f'of_{run}' / 'small.yaml'))
+    before, after = models
+    assert after.read_onnx() != before.read_onnx()
+    assert after.document['int8']['sha256'] != before.document['int8']['sha256']
+    assert after.document['int8']['measured'] == before.document['int8']['measured']
+    told, said = (model.document['measured'] for model in models)
+    assert 'what ships learned from them too' in said.pop('on')
+    assert 'what ships' not in told.pop('on')
     assert said == told
-    assert model.document['int8']['measured'] == other.document['int8']['measured']
-    assert model.document['int8']['sha256'] != other.document['int8']['sha256']
-    (trained / 'seed.yaml').write_text(yaml.safe_dump({**everything, 'seed': 8}))
-    train[1], train[-1] = f'{trained}/seed.yaml', f'{trained}/seed'
-    assert main(train) == 0
-    assert main(['export', f'{trained}/seed', *export[2:], '--measured-by', f'{trained}/run']) == 2
-    assert 'differ in more than data' in capsys.readouterr().err
+    assert after.document['training']['stages'][-1]['held_out']
+    assert set(after.document['training']['data']) == {'ramps', 'unseen'}
+    lines = [json.loads(line) for line in (trained / 'all' / 'log.jsonl').read_text().splitlines()]
+    assert [set(line['validation']) for line in lines] == [{'ramps', 'unseen'}, set()]
 
 
 @pytest.mark.parametrize(

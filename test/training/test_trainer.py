@@ -249,7 +249,7 @@ def test_a_stage_may_weigh_the_sources_anew(data, tmp_path):
     again = trainer.shares_in(dataclasses.replace(COARSE, weights={'other': 0.5}))
     assert [share.weight for share in trainer.shares_in(COARSE)] == [1.0, 2.0]
     assert [share.weight for share in again] == [1.0, 0.5]
-    with pytest.raises(MsdepthError, match="weights names 'nyu', which is not trained on"):
+    with pytest.raises(MsdepthError, match="'nyu' is named, but it is not trained on"):
         trainer.shares_in(dataclasses.replace(COARSE, weights={'nyu': 1.0}))
 
 
@@ -313,3 +313,22 @@ def test_a_network_with_normalisations_cannot_start_from_a_file_without(
     training = Trainer(CONFIG, data, tmp_path / 'run', start=tmp_path / 'model.onnx')
     with pytest.raises(MsdepthError, match="add 'normalised: false' to the configuration's"):
         training.run(resume=False)
+
+
+def test_the_last_stage_can_learn_from_all(data, tmp_path):
+    source = CONFIG.data.sources['ramps']
+    apart = dataclasses.replace(source, folders=('other',), weight=0.0)
+    sources = {'ramps': source, 'apart': apart}
+    config = dataclasses.replace(CONFIG, data=dataclasses.replace(CONFIG.data, sources=sources))
+    trainer = Trainer(config, data, tmp_path / 'run')
+    before = trainer.shares_in(COARSE)
+    assert sum(len(share.frames) for share in before) + len(trainer.validation['ramps']) == 10
+    stage = dataclasses.replace(
+        COARSE, held_out=True, weights={'apart': 0.5}, zoom={'ramps': (1.0, 1.1)}
+    )
+    shares = {share.source: share for share in trainer.shares_in(stage)}
+    assert {name: len(share.frames) for name, share in shares.items()} == {'ramps': 10, 'apart': 4}
+    assert shares['apart'].weight / shares['ramps'].weight == pytest.approx(0.5 / source.weight)
+    assert (shares['ramps'].zoom, shares['apart'].zoom) == ((1.0, 1.1), None)
+    with pytest.raises(MsdepthError, match='held_out'):
+        dataclasses.replace(CONFIG, stages=(stage, COARSE))
