@@ -4,6 +4,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Generic, TypeVar
@@ -37,6 +38,7 @@ class NewestWorker(Generic[Item]):
             replaced = self._item is not None
             self._item = item
             self._condition.notify()
+        time.sleep(0)  # gives the interpreter to the worker before this thread goes on
         return replaced
 
     @property
