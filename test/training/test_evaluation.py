@@ -112,7 +112,7 @@ def test_shipped_table_is_what_is_measured(shared_data, name):
     }
     if model.document['training']['stages'][-1].get('held_out'):
         for name in ('abs_rel', 'rmse', 'rmse_log', 'scale_invariant'):
-            assert measured['pooled'][name] < 0.95 * written['pooled'][name], name
+            assert measured['pooled'][name] < 0.97 * written['pooled'][name], name
         assert measured['pooled']['delta1'] > written['pooled']['delta1']
         return
     for name, value in written['pooled'].items():
