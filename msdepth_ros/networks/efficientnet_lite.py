@@ -139,8 +139,6 @@ def _scaled(channels: int, factor: float) -> int:
 
 def _fold(layer: nn.Conv2d, published: Mapping[str, Tensor], name: str, norm: str) -> None:
     """Set a convolution to a published one (no bias) followed by its normalisation."""
-    start = f'{norm}.'
-    of_norm = {
-        key[len(start) :]: value for key, value in published.items() if key.startswith(start)
-    }
+    parts = ('weight', 'bias', 'running_mean', 'running_var')
+    of_norm = {part: published[f'{norm}.{part}'] for part in parts}
     fold(layer, published[f'{name}.weight'], of_norm, _EPSILON)

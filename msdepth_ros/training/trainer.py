@@ -110,8 +110,9 @@ class Trainer:
                 for frames, root in zip(folders, roots, strict=True)
                 if frames and weight
             ]
+        used = {share.source for share in shares}
         for name in (*weights, *zooms):
-            if name not in {share.source for share in shares}:
+            if name not in used:
                 raise MsdepthError(f"stages: '{name}' is named, but it is not trained on")
         return shares
 
