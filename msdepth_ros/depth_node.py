@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lifecycle node: images of one camera in, metric depth and points out."""
 
-import math
 import sys
 import time
 from collections.abc import Callable
@@ -14,13 +13,12 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
 from msdepth_ros.backends import Backend
 from msdepth_ros.calibration import CalibrationSource
+from msdepth_ros.camera_input import PATIENCE, THROTTLE, CameraInput, ImageMessage
 from msdepth_ros.diagnostics import NodeState, diagnostic_array
 from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
 from msdepth_ros.estimator import DepthFrame
@@ -32,11 +30,8 @@ from msdepth_ros.parameters import Parameters
 from msdepth_ros.process import run_node
 from msdepth_ros.scale_calibration import ScaleCalibration
 from msdepth_ros.statistics import Fate, Statistics
-from msdepth_ros.stream_monitor import GapMonitor, StampMonitor, describe_publishers
 
-PATIENCE = 5.0  # seconds without a camera_info or an image before the log says so
-_THROTTLE = {'throttle_duration_sec': 5.0}
-_Arrival = tuple[Image | CompressedImage, float]
+_Arrival = tuple[ImageMessage, float]
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -61,13 +56,12 @@ class DepthNode(LifecycleNode):
         self._outputs: DepthOutputs | None = None
         self._publication = LastStage()
         self._last_error = ''
-        self._newest: _Arrival | None = None
+        self._input = CameraInput(self, self._options, self._statistics, self._offer)
         self._scale_calibration = ScaleCalibration(self, self._options, self._estimate_newest)
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         # Simulated time may stand still; what watches over the node must not.
-        self._steady_clock = Clock(clock_type=ClockType.STEADY_TIME)
         self._diagnostics_timer = self.create_timer(
-            1.0, self._publish_diagnostics, clock=self._steady_clock
+            1.0, self._publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
     # Lifecycle transitions, on the executor's thread.
@@ -93,25 +87,7 @@ class DepthNode(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe to the camera."""
-        compressed = self._options.values['image_transport'] == 'compressed'
-        overrides = QoSOverridingOptions.with_default_policies()
-        newest = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-        self._stamps = StampMonitor()
-        self._gaps = GapMonitor()
-        self._active_since = time.monotonic()
-        self._received_before = self._statistics.snapshot().counts.get(Fate.RECEIVED, 0)
-        self._info_subscription = self.create_subscription(
-            CameraInfo, 'camera_info', self._on_camera_info,
-            QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT),
-            qos_overriding_options=overrides,
-        )  # fmt: skip
-        self._image_subscription = self.create_subscription(
-            CompressedImage if compressed else Image, 'image', self._on_image, newest,
-            qos_overriding_options=overrides,
-        )  # fmt: skip
-        self._patience_timer = self.create_timer(
-            PATIENCE, self._check_inputs, clock=self._steady_clock
-        )
+        self._input.open(self._calibration)
         return super().on_activate(state)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -139,13 +115,9 @@ class DepthNode(LifecycleNode):
         super().destroy_node()
 
     def _unsubscribe(self) -> None:
-        self._newest = None
-        # First: the frame at work still asks the subscriptions for their names.
+        self._input.close()
         self._server.worker.clear()
         self._publication.wait()
-        self.destroy_timer(self._patience_timer)
-        self.destroy_subscription(self._image_subscription)
-        self.destroy_subscription(self._info_subscription)
 
     def _free(self) -> None:
         self._swap.cancel()
@@ -163,61 +135,14 @@ class DepthNode(LifecycleNode):
         now = time.monotonic()
         if now - self._build_told >= 1.0:
             self._build_told = now
-            self.get_logger().info(f'building the engine: {self._build}', **_THROTTLE)
+            self.get_logger().info(f'building the engine: {self._build}', **THROTTLE)
             self._publish_diagnostics()
 
-    # Input, on the executor's thread.
-
-    def _on_camera_info(self, message: CameraInfo) -> None:
-        self._gaps.camera_info(message.header.stamp)
-        problem = self._calibration.update(message)
-        if problem:
-            self.get_logger().warning(
-                f'{self._info_subscription.topic_name}: {problem}; there is no cloud and no metric '
-                'scale until this is right: calibrate the camera, or set camera_info_url',
-                **_THROTTLE,
-            )
-
-    def _on_image(self, message: Image | CompressedImage) -> None:
-        now = time.monotonic()
-        self._statistics.count(Fate.RECEIVED, now)
-        stamp = message.header.stamp
-        lost = self._gaps.image(stamp)
-        if lost:
-            self.get_logger().warning(
-                f'{self._image_subscription.topic_name}: {lost:.0%} of the images are lost between '
-                'the camera and this node, by their camera_info: either this machine is too busy, '
-                "or the transport drops them; with Fast DDS start the camera's driver with "
-                'FASTRTPS_DEFAULT_PROFILES_FILE set to share/msdepth_ros/config/fastdds.xml too'
-            )
-        fate = self._stamps.fate(
-            nanoseconds(stamp),
-            self.get_clock().now().nanoseconds,
-            self._options.values['max_image_age'],
-            self.get_parameter('use_sim_time').value,
-        )
-        if fate is None:
-            self._newest = message, now
-            if self._outputs is None or not self._outputs.wanted(self._options.values):
-                fate = Fate.UNWANTED
-            elif self._server.worker.put((message, now)):
-                fate = Fate.REPLACED
-        if fate:
-            self._statistics.count(fate)
-
-    def _check_inputs(self) -> None:
-        """Warn, PATIENCE seconds after activation, about topics on which nothing came."""
-        self._patience_timer.cancel()
-        missing = []
-        if not self._calibration.announced:
-            missing.append(self._info_subscription)
-        if self._statistics.snapshot().counts.get(Fate.RECEIVED, 0) == self._received_before:
-            missing.append(self._image_subscription)
-        for subscription in missing:
-            publishers = describe_publishers(self, subscription)
-            self.get_logger().warning(
-                f'nothing came on {subscription.topic_name} in {PATIENCE:.0f} s: {publishers}'
-            )
+    def _offer(self, message: ImageMessage, arrived: float) -> str | None:
+        """Give an image to the worker, on the executor's thread; return what that means for one."""
+        if self._outputs is None or not self._outputs.wanted(self._options.values):
+            return Fate.UNWANTED
+        return Fate.REPLACED if self._server.worker.put((message, arrived)) else None
 
     # Work, on the worker's thread; the publication also on one of its own.
 
@@ -238,15 +163,15 @@ class DepthNode(LifecycleNode):
     def _drop(self, fate: str, error: Exception) -> None:
         self._statistics.count(fate)
         self._last_error = str(error)
-        topic = self._image_subscription.topic_name
+        topic = self._input.image_topic
         text = str(error) if isinstance(error, MsdepthError) else repr(error)
-        self.get_logger().warning(f'{topic}: frame dropped: {text}', **_THROTTLE)
+        self.get_logger().warning(f'{topic}: frame dropped: {text}', **THROTTLE)
 
-    def _process(self, message: Image | CompressedImage, arrived: float) -> None:
+    def _process(self, message: ImageMessage, arrived: float) -> None:
         started = time.monotonic()
         if self._outputs is None:
             return
-        if not self._calibration.announced and started - self._active_since < PATIENCE:
+        if not self._calibration.announced and started - self._input.since < PATIENCE:
             self._statistics.count(Fate.UNCALIBRATED)
             return
         frame = self._estimate(message)
@@ -273,28 +198,24 @@ class DepthNode(LifecycleNode):
         stages = {**stages, 'publish': now - estimated, 'age': age * 1e-9}
         self._statistics.published(now, stages)
 
-    def _estimate(self, message: Image | CompressedImage) -> DepthFrame:
+    def _estimate(self, message: ImageMessage) -> DepthFrame:
         compressed = isinstance(message, CompressedImage)
         decode = image_from_compressed_msg if compressed else image_from_msg
         image, encoding = decode(message)
-        settings = self._options.settings(self._image_subscription.topic_name)
+        settings = self._options.settings(self._input.image_topic)
         try:
             return self._server.host.estimate(image, encoding, self._calibration.camera, settings)
         except CalibrationError as error:
             self.get_logger().warning(
-                f'{self._info_subscription.topic_name}: {error}; until then there is no cloud and '
-                'no metric scale',
-                **_THROTTLE,
+                f'{self._input.info_topic}: {error}; until then there is no cloud and no metric '
+                'scale',
+                **THROTTLE,
             )
             return self._server.host.estimate(image, encoding, None, settings)
 
     def _estimate_newest(self) -> tuple[DepthFrame, str]:
-        """Return the depth of the newest image and its frame_id, on any thread."""
-        message, arrived = self._newest or (None, -math.inf)
-        if message is None or time.monotonic() - arrived > PATIENCE:
-            raise MsdepthError(
-                f'no image came in the last {PATIENCE:.0f} s: start the camera, activate the node'
-            )
+        """Return the depth of the newest image and its frame_id, on the executor's thread."""
+        message = self._input.newest()
         return self._server.worker.call(lambda: self._estimate(message)), message.header.frame_id
 
     # The next model, on the executor's thread.
