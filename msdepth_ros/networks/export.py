@@ -181,6 +181,15 @@ def write_model(
         **knowledge,
     }
     path = folder / f'{name}.yaml'
+    _write_yaml(path, document)
+    return path
+
+
+def add_knowledge(path: Path, knowledge: dict[str, Any]) -> None:
+    """Append more that is known to a YAML that `write_model` wrote."""
+    _write_yaml(path, {**yaml.safe_load(path.read_text(encoding='utf-8')), **knowledge})
+
+
+def _write_yaml(path: Path, document: dict[str, Any]) -> None:
     text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=100)
     path.write_text(f'# Written by `msdepth export`.\n{text}', encoding='utf-8')
-    return path

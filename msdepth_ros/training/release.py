@@ -15,7 +15,7 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.input_map import InputMap
 from msdepth_ros.model import Model, load_model
 from msdepth_ros.networks.depth_network import DepthNetwork
-from msdepth_ros.networks.export import to_onnx, write_model
+from msdepth_ros.networks.export import add_knowledge, to_onnx, write_model
 from msdepth_ros.networks.quantisation import quantise
 from msdepth_ros.training.checkpoint import load_checkpoint, load_weights
 from msdepth_ros.training.config import Config, Source, from_document
@@ -106,32 +106,36 @@ def release(run: Path, data: Path, out: Path, name: str | None, int8: bool = Fal
     if not held_out:
         raise MsdepthError(f'{run}: nothing was held out, so nothing tells how good the model is')
 
-    def write(folder: Path, weights: str) -> tuple[DepthNetwork, Path, dict[str, Any]]:
+    def write(folder: Path, weights: str) -> tuple[Path, dict[str, Any]]:
+        """Return the model's YAML and what is known of its int8 file."""
         network = create_network_of(config)
         load_weights(network, checkpoint[weights], run / CHECKPOINT)
         knowledge = _knowledge(config, checkpoint)
         path = write_model(network, name, folder, config.depth_range, knowledge)
-        if int8:
-            images = _calibration_images(load_model(path), list(parts.values()))
-            knowledge['int8'] = _write_int8(network, load_model(path), images)
-            path = write_model(network, name, folder, config.depth_range, knowledge)
-        return network, path, knowledge
+        if not int8:
+            return path, {}
+        images = _calibration_images(load_model(path), list(parts.values()))
+        about_int8 = _write_int8(network, load_model(path), images)
+        add_knowledge(path, {'int8': about_int8})
+        return path, about_int8
 
-    network, path, knowledge = write(out, 'weights')
+    path, about_int8 = write(out, 'weights')
     with tempfile.TemporaryDirectory() as folder:
         last = config.stages[int(checkpoint['stage'])].held_out
-        model = load_model(write(Path(folder), 'start')[1] if last else path)
+        model = load_model(write(Path(folder), 'start')[0] if last else path)
         errors = {name: part.measure(model, 'fp32') for name, part in held_out.items()}
-        knowledge['measured'] = {
+        measured = {
             'on': _MEASURED_BEFORE if last else _MEASURED_ON,
             'scaling': 'none: depths are metric',
             **{name: {'crop': held_out[name].crop, **e.document()} for name, e in errors.items()},
         }
         if int8:
-            knowledge['int8']['measured'] = {
+            about_int8['measured'] = {
                 name: part.measure(model, 'fp16').document() for name, part in held_out.items()
             }
-    return Release(write_model(network, name, out, config.depth_range, knowledge), errors)
+            add_knowledge(path, {'int8': about_int8})
+    add_knowledge(path, {'measured': measured})
+    return Release(path, errors)
 
 
 def _calibration_images(model: Model, parts: Sequence[Part]) -> list[np.ndarray]:
@@ -179,6 +183,11 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
                 'features_weight': stage.features_weight,
                 'readout': stage.readout,
                 **({'weights': dict(stage.weights)} if stage.weights else {}),
+                **(
+                    {'zoom': {name: list(zoom) for name, zoom in stage.zoom.items()}}
+                    if stage.zoom
+                    else {}
+                ),
                 **({'held_out': True} if stage.held_out else {}),
             }
         )
@@ -188,7 +197,7 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
             name: {
                 'description': source.description,
                 'licence': source.licence,
-                'share': round(source.weight / total, 3),
+                **({'share': round(source.weight / total, 3)} if source.weight else {}),
             }
             for name, source in config.data.sources.items()
             if source.weight or any(name in stage.weights for stage in config.stages[: last + 1])

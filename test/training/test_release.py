@@ -93,6 +93,7 @@ def test_another_training_starts_from_exported_weights(trained, capsys):
 
 def test_what_learned_from_all_is_measured_before_it_did(trained):
     last = {**CONFIG['stages'][0], 'rate': 1e-2, 'weights': {'unseen': 0.5}, 'held_out': True}
+    last['zoom'] = {'ramps': [1.0, 1.1]}
     (trained / 'all.yaml').write_text(
         yaml.safe_dump({**CONFIG, 'stages': [*CONFIG['stages'], last]})
     )
@@ -111,8 +112,13 @@ def test_what_learned_from_all_is_measured_before_it_did(trained):
     assert 'what ships learned from them too' in said.pop('on')
     assert 'what ships' not in told.pop('on')
     assert said == told
-    assert after.document['training']['stages'][-1]['held_out']
-    assert set(after.document['training']['data']) == {'ramps', 'unseen'}
+    training = after.document['training']
+    assert training['stages'][-1]['held_out']
+    assert training['stages'][-1]['zoom'] == {'ramps': [1.0, 1.1]}
+    assert {name: 'share' in source for name, source in training['data'].items()} == {
+        'ramps': True,
+        'unseen': False,  # its weight is the last stage's alone
+    }
     lines = [json.loads(line) for line in (trained / 'all' / 'log.jsonl').read_text().splitlines()]
     assert [set(line['validation']) for line in lines] == [{'ramps', 'unseen'}, set()]
 
