@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.networks.losses import multi_scale_loss
 from msdepth_ros.training.config import Config, Stage
+from msdepth_ros.training.devices import computes_bfloat16
 from msdepth_ros.training.teacher import FeatureTeacher
 
 
@@ -58,5 +59,6 @@ class Objective(nn.Module):
 
 
 def autocast(device: torch.device, config: Config) -> torch.autocast:
-    """Return the context of a configuration's mixed precision."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=config.bfloat16)
+    """Return the context of a configuration's mixed precision, where the device is made for it."""
+    mixed = config.bfloat16 and computes_bfloat16(device)
+    return torch.autocast(device.type, torch.bfloat16, enabled=mixed)

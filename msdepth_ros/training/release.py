@@ -188,7 +188,7 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
                     if stage.zoom
                     else {}
                 ),
-                **({'held_out': True} if stage.held_out else {}),
+                **({'held_out': stage.held_out} if stage.held_out else {}),
             }
         )
     total = sum(source.weight for source in config.data.sources.values())

@@ -96,13 +96,10 @@ class Trainer:
         """Return what a stage learns from; None: what all of them do that say nothing else."""
         weights = {} if stage is None else stage.weights
         zooms = {} if stage is None else stage.zoom
-        everything = stage is not None and stage.held_out
+        again = 0 if stage is None else stage.held_out
         shares: list[Share] = []
         for name, source in self.config.data.sources.items():
-            folders = [
-                training + held_out if everything else training
-                for training, held_out in self._folders[name]
-            ]
+            folders = [training + held_out * again for training, held_out in self._folders[name]]
             roots = [math.sqrt(len(frames)) for frames in folders]
             weight = weights.get(name, source.weight)
             shares += [

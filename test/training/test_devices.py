@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a training runs."""
 
+from types import SimpleNamespace
+
 import pytest
 
 torch = pytest.importorskip('torch', reason='training needs torch')
 
 from msdepth_ros.errors import MsdepthError  # noqa: E402
-from msdepth_ros.training.devices import choose_device, joined  # noqa: E402
+from msdepth_ros.training.devices import choose_device, computes_bfloat16, joined  # noqa: E402
+from msdepth_ros.training.objective import autocast  # noqa: E402
 
 
 def test_auto_is_a_gpu_where_there_is_one(monkeypatch):
@@ -29,6 +32,32 @@ def test_each_process_has_a_gpu_of_its_own(monkeypatch):
 def test_a_device_that_is_not_there(name):
     with pytest.raises(MsdepthError, match=f"device '{name}' cannot be used .*--device cpu"):
         choose_device(name, None)
+
+
+@pytest.mark.parametrize(
+    ('capabilities', 'mixed'),
+    [
+        ({'avx2': True}, False),
+        ({'avx512_bf16': False, 'amx_bf16': False}, False),
+        ({'avx512_bf16': True, 'amx_bf16': False}, True),
+        ({'avx512_bf16': False, 'amx_bf16': True}, True),
+    ],
+)
+def test_a_cpu_without_instructions_for_bfloat16_trains_in_float32(
+    monkeypatch, capabilities, mixed
+):
+    monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda: capabilities)
+    computes_bfloat16.cache_clear()
+    device = torch.device('cpu')
+    try:
+        with autocast(device, SimpleNamespace(bfloat16=True)):
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == (
+                torch.bfloat16 if mixed else torch.float32
+            )
+        with autocast(device, SimpleNamespace(bfloat16=False)):
+            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
+    finally:
+        computes_bfloat16.cache_clear()
 
 
 def test_alone_there_is_nobody_to_meet():

@@ -92,7 +92,7 @@ def test_another_training_starts_from_exported_weights(trained, capsys):
 
 
 def test_what_learned_from_all_is_measured_before_it_did(trained):
-    last = {**CONFIG['stages'][0], 'rate': 1e-2, 'weights': {'unseen': 0.5}, 'held_out': True}
+    last = {**CONFIG['stages'][0], 'rate': 1e-2, 'weights': {'unseen': 0.5}, 'held_out': 1}
     last['zoom'] = {'ramps': [1.0, 1.1]}
     (trained / 'all.yaml').write_text(
         yaml.safe_dump({**CONFIG, 'stages': [*CONFIG['stages'], last]})

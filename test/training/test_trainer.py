@@ -324,10 +324,13 @@ def test_the_last_stage_can_learn_from_all(data, tmp_path):
     before = trainer.shares_in(COARSE)
     assert sum(len(share.frames) for share in before) + len(trainer.validation['ramps']) == 10
     stage = dataclasses.replace(
-        COARSE, held_out=True, weights={'apart': 0.5}, zoom={'ramps': (1.0, 1.1)}
+        COARSE, held_out=2, weights={'apart': 0.5}, zoom={'ramps': (1.0, 1.1)}
     )
     shares = {share.source: share for share in trainer.shares_in(stage)}
-    assert {name: len(share.frames) for name, share in shares.items()} == {'ramps': 10, 'apart': 4}
+    assert {name: len(share.frames) for name, share in shares.items()} == {
+        'ramps': 10 + len(trainer.validation['ramps']),
+        'apart': 8,
+    }
     assert shares['apart'].weight / shares['ramps'].weight == pytest.approx(0.5 / source.weight)
     assert (shares['ramps'].zoom, shares['apart'].zoom) == ((1.0, 1.1), None)
     with pytest.raises(MsdepthError, match='held_out'):
