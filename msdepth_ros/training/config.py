@@ -101,6 +101,8 @@ class Stage:
     readout_views : views of each frame that they are fitted to.
     weights : of sources, where they differ from the sources' own in this stage.
     zoom : of sources, where it differs from the augmentation's in this stage.
+    averaging : where it differs from the configuration's: an average over more steps than a stage
+        has remembers the weights before it.
     held_out : also learn from the frames held out, this many times as often as from the others, and
         from the sources that have a weight in this stage alone; 0: do not. Only the last stage can:
         what is measured then are the weights before it.
@@ -121,6 +123,7 @@ class Stage:
     readout_views: int = 2
     weights: Mapping[str, float] = field(default_factory=dict)
     zoom: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    averaging: float | None = None
     held_out: int = 0
 
     def __post_init__(self) -> None:
@@ -129,6 +132,7 @@ class Stage:
         _check('rate', self.rate, self.rate > 0, 'positive')
         used = self.depth_weight > 0 or self.features_weight > 0
         _check('depth_weight', self.depth_weight, used, 'positive, or else features_weight')
+        _check_averaging(self.averaging or 0.0)
         _check('held_out', self.held_out, self.held_out >= 0, '0 or more')
         positive = all(weight > 0 for weight in self.weights.values())
         _check('weights', dict(self.weights), positive, 'positive numbers')
@@ -165,9 +169,13 @@ class Config:
         _check('stages', list(self.stages), bool(self.stages), 'a list of at least one')
         early = any(stage.held_out for stage in self.stages[:-1])
         _check('held_out', early, not early, '0 in all stages but the last')
-        _check('averaging', self.averaging, 0 <= self.averaging < 1, 'at least 0 and below 1')
+        _check_averaging(self.averaging)
         _check('clip_gradient', self.clip_gradient, self.clip_gradient > 0, 'positive')
         _check('seed', self.seed, self.seed >= 0, '0 or more')
+
+
+def _check_averaging(value: float) -> None:
+    _check('averaging', value, 0 <= value < 1, 'at least 0 and below 1')
 
 
 def _check(name: str, value: object, good: bool, wanted: str) -> None:

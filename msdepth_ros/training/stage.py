@@ -51,9 +51,9 @@ class StageTraining:
         self.optimiser = create_optimiser(
             self.stage, self.objective.learning(), self.network.pretrained_parameters()
         )
-        self.averaged = AveragedModel(
-            self.network, multi_avg_fn=get_ema_multi_avg_fn(self.config.averaging)
-        )
+        averaging = self.stage.averaging
+        decay = self.config.averaging if averaging is None else averaging
+        self.averaged = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(decay))
         self.kept = cast(DepthNetwork, self.averaged.module)
         self.shares = trainer.shares_in(self.stage)
         self.batches = self._batches(self.shares, self.stage.batch)

@@ -98,6 +98,17 @@ def test_it_learns(data, tmp_path):
     assert last < 0.6 * first
 
 
+@pytest.mark.parametrize('averaging', [None, 0.0])
+def test_a_stage_may_average_over_steps_of_its_own(data, tmp_path, averaging):
+    stage = dataclasses.replace(COARSE, averaging=averaging, readout=0.0)
+    config = dataclasses.replace(CONFIG, stages=(stage,))
+    Trainer(config, data, tmp_path).run(resume=False)
+    saved = load_checkpoint(tmp_path / 'checkpoint.pt')
+    learned, kept = saved['network'], saved['weights']
+    same = all(torch.equal(learned[name], kept[name]) for name in learned)
+    assert same == (averaging == 0)
+
+
 @pytest.mark.parametrize('stop', [2, 4, 6])
 def test_resumed_training_is_the_uninterrupted_one(data, whole, tmp_path, monkeypatch, stop):
     from msdepth_ros.training import stage
