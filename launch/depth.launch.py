@@ -37,7 +37,10 @@ INTRINSICS = ('fx', 'fy', 'cx', 'cy', 'width', 'height')
 
 # An empty value leaves the choice to params_file.
 ARGUMENTS = {
-    'image': ('/camera/image_raw', "The camera's image topic."),
+    'image': (
+        '/camera/image_raw',
+        "The camera's image topic; .../compressed is a CompressedImage.",
+    ),
     'camera_info': ('', "The camera's calibration topic; default: camera_info beside the image."),
     'namespace': ('', 'Namespace of the node and of what it publishes.'),
     'params_file': (str(CONFIG / 'depth.yaml'), 'Parameters of the node.'),
@@ -82,9 +85,11 @@ def generate_launch_description() -> LaunchDescription:
 
 def _start(context: LaunchContext) -> list[Action]:
     given = {name: LaunchConfiguration(name).perform(context).strip() for name in ARGUMENTS}
+    raw = given['image'].removesuffix('/compressed')  # as image_transport names them
+    transport = {} if raw == given['image'] else {'image_transport': 'compressed'}
     remappings = [
         ('image', given['image']),
-        ('camera_info', given['camera_info'] or _beside(given['image'], 'camera_info')),
+        ('camera_info', given['camera_info'] or _beside(raw, 'camera_info')),
     ]
     flags = {name: flag(name, given[name]) for name in ('use_sim_time', 'autostart') if given[name]}
     clock = {name: value for name, value in flags.items() if name == 'use_sim_time'}
@@ -106,7 +111,10 @@ def _start(context: LaunchContext) -> list[Action]:
             executable='depth_node',
             name='msdepth',
             namespace=given['namespace'],
-            parameters=[*files, {**mapping('parameters', given['parameters']), **flags, **texts}],
+            parameters=[
+                *files,
+                {**transport, **mapping('parameters', given['parameters']), **flags, **texts},
+            ],
             remappings=remappings,
             ros_arguments=['--log-level', f'{logger}:={given["log_level"]}'],
             output='screen',

@@ -38,10 +38,10 @@ _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.
 class DepthNode(LifecycleNode):
     """Turns a calibrated camera into a depth sensor.
 
-    Subscribes `image` and `camera_info`; publishes `depth/image_rect` (32FC1, metres along Z, NaN
-    invalid), `depth/camera_info`, `depth/image_color` and `points`, with the image's own header.
-    The executor's thread only stores the newest image; a worker thread does the rest, and only
-    what somebody subscribes to.
+    Subscribes `image` and `camera_info` (CameraInput); publishes depth and what is made of it, with
+    the image's own header (DepthOutputs), and `/diagnostics`. The executor's thread only stores the
+    newest image; a worker thread estimates its depth, and another one publishes that while the
+    worker goes on with the next image. Only what somebody subscribes to is computed.
     """
 
     def __init__(self, **node_options: Any) -> None:

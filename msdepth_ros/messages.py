@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""sensor_msgs to NumPy and back: the only module that makes messages."""
+"""sensor_msgs to NumPy and back."""
 
 import array
 import functools
@@ -35,8 +35,8 @@ def image_from_msg(message: Image) -> tuple[np.ndarray, str]:
     """Return an image's pixels and their encoding, one of input_map.ENCODINGS.
 
     rgb8, bgr8, rgba8, bgra8 and mono8 are views of the message's data, without a copy: uint8
-    [height, width, channels], or [height, width] for mono8. Other encodings are converted, by
-    cv_bridge where it is installed and by OpenCV otherwise.
+    [height, width, channels], or [height, width] for mono8. Other encodings are converted:
+    Bayer and YUV by cv_bridge where it is installed, all else by OpenCV.
 
     Raises
     ------

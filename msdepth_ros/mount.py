@@ -12,7 +12,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.time import Time
 
-from msdepth_ros.errors import MsdepthError
+from msdepth_ros.errors import MsdepthError, quoted
 from msdepth_ros.floor import up_from_pitch
 
 TF_PATIENCE = 3.0  # seconds
@@ -74,7 +74,7 @@ def mount_from_tf(node: Node, base_frame: str, camera_frame: str) -> Mount:
         while not buffer.can_transform(base_frame, camera_frame, Time()):
             if time.monotonic() > end:
                 raise MsdepthError(
-                    f"TF does not join '{base_frame}' and '{camera_frame}' within "
+                    f"TF does not join '{base_frame}' and {quoted(camera_frame)} within "
                     f'{TF_PATIENCE:.0f} s: publish the camera on the robot (camera_pose of '
                     'depth.launch.py does), correct base_frame, or set camera_height'
                 )
@@ -86,10 +86,10 @@ def mount_from_tf(node: Node, base_frame: str, camera_frame: str) -> Mount:
     height, q = transform.translation.z, transform.rotation
     if height <= 0:
         raise MsdepthError(
-            f"'{camera_frame}' is {height:.3f} m above '{base_frame}': choose a base_frame on the "
-            'floor, as base_footprint is'
+            f"{quoted(camera_frame)} is {height:.3f} m above '{base_frame}': choose a base_frame on "
+            'the floor, as base_footprint is'
         )
-    source = f"'{camera_frame}' {height:.3f} m above '{base_frame}' in TF"
+    source = f"{quoted(camera_frame)} {height:.3f} m above '{base_frame}' in TF"
     return Mount(height, _up(q.x, q.y, q.z, q.w), source)
 
 

@@ -44,6 +44,7 @@ class _Parameter:
             text = f'{text} One of: {", ".join(self.limits)}.'
         descriptor = ParameterDescriptor(description=text, read_only=self.changes == AT_START)
         descriptor.additional_constraints = f'Can change {self.changes}.'
+        descriptor.dynamic_typing = self.switched
         if self.limits and isinstance(self.default, float):
             low, high = self.limits
             descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
@@ -51,6 +52,17 @@ class _Parameter:
             low, high = self.limits
             descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
         return descriptor
+
+    @property
+    def switched(self) -> bool:
+        """Whether on and off are choices, which YAML and `ros2 param set` read as booleans."""
+        return not isinstance(self.default, bool) and {'on', 'off'} <= set(self.limits)
+
+    def value_of(self, given: Any) -> Any:
+        """Return the value that is meant by one that was given."""
+        if self.switched and isinstance(given, bool):
+            return 'on' if given else 'off'
+        return given
 
     def refusal(self, value: Any) -> str | None:
         """Return why a value of the right type cannot be taken, None if it can."""
@@ -228,7 +240,8 @@ class Parameters:
         for parameter in PARAMETERS:
             node.declare_parameter(parameter.name, parameter.default, parameter.descriptor())
         self.values: dict[str, Any] = {
-            name: node.get_parameter(name).value for name in self._by_name
+            name: parameter.value_of(node.get_parameter(name).value)
+            for name, parameter in self._by_name.items()
         }
         self._refuse_start_values()
         node.add_on_set_parameters_callback(self._on_set)
@@ -278,7 +291,8 @@ class Parameters:
             parameter = self._by_name.get(change.name)
             if parameter is None:  # use_sim_time, qos_overrides
                 continue
-            reason = parameter.refusal(change.value)
+            value = parameter.value_of(change.value)
+            reason = parameter.refusal(value)
             if reason is None and parameter.changes == UNCONFIGURED and not self.unconfigured:
                 reason = (
                     f'{change.name} can change only while the node is unconfigured: deactivate and '
@@ -286,7 +300,7 @@ class Parameters:
                 )
             if reason is not None:
                 return SetParametersResult(successful=False, reason=reason)
-            values[change.name] = change.value
+            values[change.name] = value
         reason = _conflict(values)
         swap = None if self.unconfigured else self._swap
         if reason is None and swap and any(change.name == 'model' for change in changes):

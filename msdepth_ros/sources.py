@@ -28,7 +28,7 @@ class ImageSource:
     files : paths of the images, in order; empty for a video.
     rate : frames per second that it was recorded with, 0 where that is not known.
     camera : Camera from the camera.yaml in the folder, or the YAML of the same name beside the
-        video; None where there is none.
+        image or video; None where there is none.
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -39,7 +39,8 @@ class Snapshot:
     counts : frames by fate since the start.
     recent : frames by fate in the last RECENT seconds.
     input_rate, output_rate : Hz over the last RECENT seconds, 0 when nothing comes.
-    input_span : seconds between the first and the last wanted image of the last RECENT seconds.
+    input_span : seconds between the first and the last image of the last RECENT seconds; 0 while
+        none is wanted.
     percentiles : for each stage of a frame, (p50, p95, p99) in seconds over the last WINDOW frames.
     oldest : seconds, the greatest age at publication in the last RECENT seconds.
     """

@@ -246,6 +246,8 @@ def test_rectify_auto_goes_by_the_name_of_the_topic(topic, rectified, make_node)
     node = make_node()
     parameters = Parameters(node)
     assert parameters.settings(topic).rectify == ('off' if rectified else 'auto')
-    for choice in ('on', 'off'):
-        assert set_one(node, 'rectify', choice).successful
-        assert parameters.settings(topic).rectify == choice
+    # YAML, and so ros2 param set, reads a bare on or off as a boolean
+    for given, meant in (('on', 'on'), ('off', 'off'), (True, 'on'), (False, 'off')):
+        assert set_one(node, 'rectify', given).successful
+        assert parameters.settings(topic).rectify == meant
+        assert Parameters(make_node(rectify=given)).settings(topic).rectify == meant

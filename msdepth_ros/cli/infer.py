@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--camera-info',
         type=Path,
         metavar='FILE',
-        help='camera_calibration YAML; default: camera.yaml in the folder, else no metric scale',
+        help='camera_calibration YAML; default: camera.yaml in the folder, or the YAML named as '
+        'the image or video; else no metric scale',
     )
     parser.add_argument('--model', default=DEFAULT_MODEL, help='shipped model, or path of its YAML')
     parser.add_argument('--backend', default='auto', help=', '.join(BACKENDS))

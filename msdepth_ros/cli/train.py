@@ -59,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
                 print(f'msdepth train: {_how_to_go_on(args)}', file=sys.stderr)
             return 130
         if processes.rank() == 0:
-            print(f'done: {args.out}/checkpoint.pt; next: msdepth export {args.out}')
+            command = ['msdepth', 'export', args.out, '--data', args.data, '--out', 'engines']
+            print(f'done: {args.out}/checkpoint.pt; next: {shlex.join(map(str, command))}')
     return 0
 
 

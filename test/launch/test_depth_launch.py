@@ -88,6 +88,20 @@ def test_intrinsics_by_hand_reach_the_depth_image(launch, client):
     assert 'Traceback' not in launched.output()
 
 
+def test_a_compressed_topic_is_taken_as_such(launch, client):
+    launched = launch('depth.launch.py', 'image:=/front/image/compressed', 'namespace:=small')
+
+    def subscribed():
+        client.spin(0.1)
+        types = dict(client.get_topic_names_and_types())
+        return {'/front/image/compressed', '/front/camera_info'} <= types.keys()
+
+    launched.wait_for(subscribed)
+    found = dict(client.get_topic_names_and_types())['/front/image/compressed']
+    assert found == ['sensor_msgs/msg/CompressedImage']
+    assert launched.interrupt() == 0
+
+
 def test_camera_pose_becomes_a_transform_to_the_optical_frame(launch, workspace):
     """A camera looking straight ahead: its optical axes are the robot's -y, -z and x."""
     arguments = workspace.add_recorder('tf2_ros', 'static_transform_publisher')
