@@ -86,8 +86,8 @@ def mount_from_tf(node: Node, base_frame: str, camera_frame: str) -> Mount:
     height, q = transform.translation.z, transform.rotation
     if height <= 0:
         raise MsdepthError(
-            f"{quoted(camera_frame)} is {height:.3f} m above '{base_frame}': choose a base_frame on "
-            'the floor, as base_footprint is'
+            f"{quoted(camera_frame)} is {height:.3f} m above '{base_frame}': choose a base_frame "
+            'on the floor, as base_footprint is'
         )
     source = f"{quoted(camera_frame)} {height:.3f} m above '{base_frame}' in TF"
     return Mount(height, _up(q.x, q.y, q.z, q.w), source)
