@@ -82,6 +82,8 @@ class ImageSource:
         index = 0
         while True:
             more, image = video.read()
+            if not more and index == 0:
+                raise MsdepthError(f'{self._path} has no frame that OpenCV can decode')
             if not more:
                 return
             yield f'{self._path.stem}_{index:06d}', image

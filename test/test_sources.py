@@ -86,6 +86,13 @@ def video(tmp_path):
     return path
 
 
+def test_a_video_without_a_frame(video):
+    content = video.read_bytes()
+    video.write_bytes(content[: content.index(b'movi') + 4])
+    with pytest.raises(MsdepthError, match=r'no frame that OpenCV can decode|neither an image nor'):
+        list(ImageSource(video))
+
+
 def test_a_video(video):
     source = ImageSource(video)
     assert source.rate == 12

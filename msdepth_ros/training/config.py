@@ -130,8 +130,12 @@ class Stage:
         _check('images', self.images, self.images >= 1, '1 or more')
         _check('batch', self.batch, self.batch >= 1, '1 or more')
         _check('rate', self.rate, self.rate > 0, 'positive')
+        known = self.optimiser in ('adamw', 'sgd')
+        _check('optimiser', self.optimiser, known, 'adamw or sgd')
         used = self.depth_weight > 0 or self.features_weight > 0
         _check('depth_weight', self.depth_weight, used, 'positive, or else features_weight')
+        ordered = all(0 < low <= high for low, high in self.zoom.values())
+        _check('zoom', dict(self.zoom), ordered, 'smallest and largest, both positive')
         _check_averaging(self.averaging or 0.0)
         _check('held_out', self.held_out, self.held_out >= 0, '0 or more')
         positive = all(weight > 0 for weight in self.weights.values())

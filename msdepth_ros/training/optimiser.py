@@ -8,7 +8,6 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import nn
 
-from msdepth_ros.errors import MsdepthError
 from msdepth_ros.training.config import Stage
 
 
@@ -23,10 +22,6 @@ def create_optimiser(
     ----------
     parameters : those that learn, some of which may be `pretrained`.
 
-    Raises
-    ------
-    MsdepthError : the stage names none that there is.
-
     """
     slow = set(pretrained)
     groups = []
@@ -40,11 +35,9 @@ def create_optimiser(
         ):
             if some:
                 groups.append({'params': some, 'weight_decay': decay, 'share': share})
-    if stage.optimiser == 'adamw':
-        return torch.optim.AdamW(groups, lr=stage.rate, fused=True)
     if stage.optimiser == 'sgd':
         return torch.optim.SGD(groups, lr=stage.rate, momentum=0.9, nesterov=True)
-    raise MsdepthError(f"optimiser is '{stage.optimiser}' but must be adamw or sgd")
+    return torch.optim.AdamW(groups, lr=stage.rate, fused=True)
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:

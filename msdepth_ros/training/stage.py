@@ -42,6 +42,7 @@ class StageTraining:
         self.stage = trainer.config.stages[index]
         self.network = trainer.network
         self.network.begin_stage(self.stage.trains)
+        torch.manual_seed(hash((self.config.seed, index)) % 2**31)  # whatever was drawn before
         if fresh and self.stage.readout:
             self._fit_readout()
         state = self.network.state_dict()
@@ -58,7 +59,6 @@ class StageTraining:
         self.shares = trainer.shares_in(self.stage)
         self.batches = self._batches(self.shares, self.stage.batch)
         self.before = images_before(self.config, index)
-        self.started_from = '' if trainer.start is None else trainer.start.name
         self.step = 0
 
     def _batches(self, shares: Sequence[Share], size: int, *purpose: int) -> Batches:
@@ -101,7 +101,6 @@ class StageTraining:
         if self.objective.teacher is not None:
             self.objective.teacher.projections.load_state_dict(saved['projections'])
         self.step = int(saved['step'])
-        self.started_from = saved.get('started_from', '')
 
     def run(self) -> None:
         """Train to the end of the stage."""
@@ -199,7 +198,7 @@ class StageTraining:
             'stage': self.index,
             'step': self.step,
             'start': self.start,
-            'started_from': self.started_from,
+            'started_from': self.trainer.started_from,
             'weights': self.kept.state_dict(),
             'network': self.network.state_dict(),
             'averaged': self.averaged.state_dict(),

@@ -57,6 +57,7 @@ class Trainer:
         self.config = config
         self.out = out
         self.start = start
+        self.started_from = '' if start is None else start.name
         self.device = torch.device(device)
         self.workers = workers
         self.log: TrainingLog | None = None  # the first process's
@@ -74,6 +75,8 @@ class Trainer:
         for name, source in config.data.sources.items():
             self._read(name, source, data)
         self.shares = self.shares_in()
+        for stage in config.stages:
+            self.shares_in(stage)  # for its errors: better now than after the stages before it
         if not self.shares:
             raise MsdepthError('data: every source has weight 0, so there is nothing to train on')
 
@@ -123,6 +126,8 @@ class Trainer:
 
         """
         saved = self._open(resume)
+        if saved is not None:
+            self.started_from = saved.get('started_from', '')
         if processes.rank() == 0:
             seen = 0
             if saved is not None:

@@ -71,6 +71,8 @@ def test_a_recording_of_something_else():
         ('/camera/depth/image_rect_raw', True),
         ('/cam/image_raw', False),
         ('/rectangle/image/compressed', False),
+        ('/cam/image_direct', False),
+        ('/cam/image_unrect', False),
         ('/direct/image_raw', False),
     ],
 )

@@ -56,6 +56,11 @@ def test_values_and_defaults():
         ({'stages': []}, 'stages is .* a list of at least one'),
         ({'seed': -1}, 'seed is -1 but must be 0 or more'),
         ({'averaging': 1.0}, 'averaging is 1.0 but must be at least 0 and below 1'),
+        (
+            {'stages': [{**STAGE, 'optimiser': 'adam'}]},
+            'optimiser is adam but must be adamw or sgd',
+        ),
+        ({'stages': [{**STAGE, 'zoom': {'a': [1.2, 1.0]}}]}, 'zoom is'),
         ({'stages': [{**STAGE, 'averaging': -1}]}, 'averaging is -1.0'),
         ({'stages': [{**STAGE, 'held_out': -1}]}, 'held_out is -1'),
         ({'stages': [{**STAGE, 'batch': 0}]}, r'stages\[0\]: batch is 0 but must be 1 or more'),

@@ -109,8 +109,8 @@ def test_a_stage_may_average_over_steps_of_its_own(data, tmp_path, averaging):
     assert same == (averaging == 0)
 
 
-@pytest.mark.parametrize('stop', [2, 4, 6])
-def test_resumed_training_is_the_uninterrupted_one(data, whole, tmp_path, monkeypatch, stop):
+def interrupt(training, monkeypatch, save):
+    """Run a training until it has saved for the `save`-th time."""
     from msdepth_ros.training import stage
 
     saves = []
@@ -118,18 +118,43 @@ def test_resumed_training_is_the_uninterrupted_one(data, whole, tmp_path, monkey
     def save_and_stop(path, content):
         save_checkpoint(path, content)
         saves.append(content['step'])
-        if len(saves) == stop // 2:
+        if len(saves) == save:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(stage, 'save_checkpoint', save_and_stop)
-    with pytest.raises(KeyboardInterrupt):
-        Trainer(CONFIG, data, tmp_path).run(resume=False)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, 'save_checkpoint', save_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            training.run(resume=False)
+
+
+@pytest.mark.parametrize('save', [1, 2, 3])
+def test_resumed_training_is_the_uninterrupted_one(data, whole, tmp_path, monkeypatch, save):
+    interrupt(Trainer(CONFIG, data, tmp_path), monkeypatch, save)
     network = Trainer(CONFIG, data, tmp_path).run(resume=True)
     out, expected = whole
     assert log_of(tmp_path)[-1] == log_of(out)[-1]
     for name, value in expected.state_dict().items():
         assert torch.equal(network.state_dict()[name], value), name
+
+
+def test_what_a_stage_draws_at_its_start_does_not_depend_on_where_it_was_resumed(
+    data, tmp_path, monkeypatch
+):
+    wide = {'name': 'tiny', 'channels': 12}  # the readout of many features is found by sampling
+    config = dataclasses.replace(CONFIG, network=wide, stages=(COARSE, COARSE))
+    whole = Trainer(config, data, tmp_path / 'whole').run(resume=False)
+    interrupt(Trainer(config, data, tmp_path / 'parts'), monkeypatch, save=2)
+    parts = Trainer(config, data, tmp_path / 'parts').run(resume=True)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(parts.state_dict()[name], value), name
+
+
+def test_what_a_training_started_from_outlives_an_interruption(data, whole, tmp_path, monkeypatch):
+    start = whole[0] / 'checkpoint.pt'
+    interrupt(Trainer(CONFIG, data, tmp_path, start=start), monkeypatch, save=1)
+    Trainer(CONFIG, data, tmp_path).run(resume=True)
+    saved = load_checkpoint(tmp_path / 'checkpoint.pt')
+    assert (saved['stage'], saved['started_from']) == (1, 'checkpoint.pt')
 
 
 def test_readout_is_a_better_start(data, tmp_path):
@@ -200,7 +225,10 @@ def test_loss_that_is_not_a_number_stops_with_the_batch_saved(data, tmp_path):
         ({'network': {'name': 'vgg'}}, 'no network is called'),
         ({'stages': (dataclasses.replace(COARSE, trains='joint'),)}, 'one of coarse, fine'),
         ({'network': {'name': 'unread'}}, 'has no readout'),
-        ({'stages': (dataclasses.replace(COARSE, optimiser='adam'),)}, 'must be adamw or sgd'),
+        (
+            {'stages': (COARSE, dataclasses.replace(FINE, weights={'rmaps': 1.0}))},
+            "'rmaps' is named",
+        ),
     ],
 )
 def test_wrong_configuration(data, tmp_path, change, message):

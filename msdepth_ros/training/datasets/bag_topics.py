@@ -73,7 +73,8 @@ def choose_topics(
 
 def is_rectified(topic: str) -> bool:
     """Return whether an image topic's own name says that it is rectified (`image_rect` ...)."""
-    return 'rect' in _plain(topic).rsplit('/', 1)[-1]
+    words = _plain(topic).rsplit('/', 1)[-1].split('_')
+    return not {'rect', 'rectified'}.isdisjoint(words)
 
 
 def _is_depth(name: str, encoding: str) -> bool:
