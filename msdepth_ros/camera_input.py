@@ -10,6 +10,8 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
+from rclpy.timer import Timer
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from msdepth_ros.calibration import CalibrationSource
@@ -53,6 +55,8 @@ class CameraInput:
         self._statistics = statistics
         self._offer = offer
         self._newest: tuple[ImageMessage, float] | None = None
+        self._subscriptions: list[Subscription] = []
+        self._timer: Timer | None = None
         self.image_topic = node.resolve_topic_name('image')
         self.info_topic = node.resolve_topic_name('camera_info')
 
@@ -65,27 +69,29 @@ class CameraInput:
         self.since = time.monotonic()
         compressed = self._parameters.values['image_transport'] == 'compressed'
         overrides = QoSOverridingOptions.with_default_policies()
-        self._info_subscription = self._node.create_subscription(
-            CameraInfo, 'camera_info', self._on_camera_info,
-            QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT),
-            qos_overriding_options=overrides,
-        )  # fmt: skip
-        self._image_subscription = self._node.create_subscription(
-            CompressedImage if compressed else Image, 'image', self._on_image,
-            QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT),
-            qos_overriding_options=overrides,
-        )  # fmt: skip
+        for kind, topic, heard, depth in (
+            (CameraInfo, 'camera_info', self.on_camera_info, 5),
+            (CompressedImage if compressed else Image, 'image', self.on_image, 1),
+        ):
+            qos = QoSProfile(depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)
+            self._subscriptions.append(
+                self._node.create_subscription(
+                    kind, topic, heard, qos, qos_overriding_options=overrides
+                )
+            )
         # Simulated time may stand still; what watches over the camera must not.
         self._timer = self._node.create_timer(
             PATIENCE, self._check, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
 
     def close(self) -> None:
-        """Unsubscribe and forget the newest image."""
+        """Unsubscribe, as far as it did subscribe, and forget the newest image."""
         self._newest = None
-        self._node.destroy_timer(self._timer)
-        self._node.destroy_subscription(self._image_subscription)
-        self._node.destroy_subscription(self._info_subscription)
+        if self._timer is not None:
+            self._node.destroy_timer(self._timer)
+            self._timer = None
+        while self._subscriptions:
+            self._node.destroy_subscription(self._subscriptions.pop())
 
     def newest(self) -> ImageMessage:
         """Return the newest usable image; raise MsdepthError if it is older than PATIENCE."""
@@ -95,7 +101,8 @@ class CameraInput:
             )
         return self._newest[0]
 
-    def _on_camera_info(self, message: CameraInfo) -> None:
+    def on_camera_info(self, message: CameraInfo) -> None:
+        """Take a camera_info."""
         self._gaps.camera_info(message.header.stamp)
         problem = self._calibration.update(message)
         if problem:
@@ -105,7 +112,8 @@ class CameraInput:
                 **THROTTLE,
             )
 
-    def _on_image(self, message: ImageMessage) -> None:
+    def on_image(self, message: ImageMessage) -> None:
+        """Take an image: offer it, or count why not."""
         now = time.monotonic()
         self._received = True
         self._statistics.count(Fate.RECEIVED, now)
@@ -132,13 +140,12 @@ class CameraInput:
 
     def _check(self) -> None:
         """Warn, once, about topics on which nothing came."""
-        self._timer.cancel()
-        missing = []
-        if not self._calibration.announced:
-            missing.append(self._info_subscription)
-        if not self._received:
-            missing.append(self._image_subscription)
-        for subscription in missing:
+        if self._timer is not None:
+            self._timer.cancel()
+        heard = {self.info_topic: self._calibration.announced, self.image_topic: self._received}
+        for subscription in self._subscriptions:
+            if heard[subscription.topic_name]:
+                continue
             publishers = describe_publishers(self._node, subscription)
             self._node.get_logger().warning(
                 f'nothing came on {subscription.topic_name} in {PATIENCE:.0f} s: {publishers}'

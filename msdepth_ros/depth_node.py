@@ -12,7 +12,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
@@ -22,6 +22,7 @@ from msdepth_ros.camera_input import PATIENCE, THROTTLE, CameraInput, ImageMessa
 from msdepth_ros.diagnostics import NodeState, diagnostic_array
 from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
 from msdepth_ros.estimator import DepthFrame
+from msdepth_ros.lifecycle import SteadyLifecycleNode
 from msdepth_ros.messages import image_from_compressed_msg, image_from_msg, nanoseconds
 from msdepth_ros.model_swap import ModelServer, ModelSwap
 from msdepth_ros.outputs import DepthOutputs
@@ -35,7 +36,7 @@ _Arrival = tuple[ImageMessage, float]
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
-class DepthNode(LifecycleNode):
+class DepthNode(SteadyLifecycleNode):
     """Turns a calibrated camera into a depth sensor.
 
     Subscribes `image` and `camera_info` (CameraInput); publishes depth and what is made of it, with
@@ -68,27 +69,23 @@ class DepthNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model, warm it up and advertise the topics."""
-        values = self._options.values
-        try:
-            self._calibration = CalibrationSource(values['camera_info_url'])
-            backend = self._server.load(self._options.model_choice()).result()
-        except MsdepthError as error:
-            self._last_error = str(error)
-            self.get_logger().error(str(error))
-            return _FAILURE
-        except ExternalShutdownException:  # a signal ended the building of an engine
-            return _FAILURE
-        finally:
-            self._build = ''
-        self._options.unconfigured = False
-        self._outputs = DepthOutputs(self)
-        self._tell_model(backend)
-        return _SUCCESS
+        return self.attempt(self._configure)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe to the camera."""
-        self._input.open(self._calibration)
-        return super().on_activate(state)
+
+        def activate() -> TransitionCallbackReturn:
+            self._input.open(self._calibration)
+            return super(DepthNode, self).on_activate(state)
+
+        return self.attempt(activate)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything after a transition that failed half-way: back to unconfigured."""
+        self._last_error = self.transition_error
+        self._unsubscribe()
+        self._free()
+        return _SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and finish the frame at work."""
@@ -113,6 +110,24 @@ class DepthNode(LifecycleNode):
         self._server.close()
         self._publication.close()
         super().destroy_node()
+
+    def _configure(self) -> TransitionCallbackReturn:
+        values = self._options.values
+        try:
+            self._calibration = CalibrationSource(values['camera_info_url'])
+            backend = self._server.load(self._options.model_choice()).result()
+        except MsdepthError as error:
+            self._last_error = str(error)
+            self.get_logger().error(str(error))
+            return _FAILURE
+        except ExternalShutdownException:  # a signal ended the building of an engine
+            return _FAILURE
+        finally:
+            self._build = ''
+        self._options.unconfigured = False
+        self._outputs = DepthOutputs(self)
+        self._tell_model(backend)
+        return _SUCCESS
 
     def _unsubscribe(self) -> None:
         self._input.close()
@@ -216,7 +231,11 @@ class DepthNode(LifecycleNode):
     def _estimate_newest(self) -> tuple[DepthFrame, str]:
         """Return the depth of the newest image and its frame_id, on the executor's thread."""
         message = self._input.newest()
-        return self._server.worker.call(lambda: self._estimate(message)), message.header.frame_id
+        try:
+            frame = self._server.worker.call(lambda: self._estimate(message))
+        finally:
+            self._build = ''  # of an engine that was built after a failure
+        return frame, message.header.frame_id
 
     # The next model, on the executor's thread.
 

@@ -9,7 +9,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
 from msdepth_ros.backends import Backend
-from msdepth_ros.statistics import RECENT, Snapshot
+from msdepth_ros.statistics import RECENT, Fate, Snapshot
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
@@ -105,7 +105,7 @@ def judge(snapshot: Snapshot, state: NodeState, thresholds: Thresholds) -> tuple
         return WARN, f'building the engine: {state.build}'
     if state.backend is None:
         return (ERROR, state.last_error) if state.last_error else (WARN, 'not configured')
-    if snapshot.input_rate == 0:
+    if not snapshot.recent.get(Fate.RECEIVED):
         return WARN, 'no images arrive'
     troubles = sorted(_troubles(snapshot, thresholds), key=lambda trouble: trouble[0], reverse=True)
     if not troubles:

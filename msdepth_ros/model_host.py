@@ -4,7 +4,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -60,7 +60,9 @@ class ModelHost:
         """
         self.unload()
         backend = self._open(choice)
-        self.choice, self._pause = choice, _FIRST_PAUSE
+        # An engine that was built anew is good enough to be loaded again after a failure.
+        options = replace(choice.engine_options, force_update=False)
+        self.choice, self._pause = replace(choice, engine_options=options), _FIRST_PAUSE
         return backend
 
     def unload(self) -> None:

@@ -102,7 +102,7 @@ PARAMETERS = (
     _Parameter(
         'force_engine_update',
         False,
-        'Build the TensorRT engine anew at configure.',
+        'Build the TensorRT engine anew when a model is loaded.',
         (),
         UNCONFIGURED,
     ),

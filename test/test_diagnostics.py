@@ -70,11 +70,17 @@ UNUSABLE = {**GOOD.recent, Fate.MALFORMED: 3}
 @pytest.mark.parametrize(
     ('changes', 'level', 'words'),
     [
-        ({'input_rate': 0.0}, WARN, 'no images arrive'),
+        ({'input_rate': 0.0, 'recent': {}}, WARN, 'no images arrive'),
+        # one in three seconds has no rate
+        ({'input_rate': 0.0, 'recent': {Fate.RECEIVED: 1, Fate.MALFORMED: 1}}, WARN, 'not usable'),
         ({'recent': UNUSABLE}, WARN, '3 frames of the last seconds were not usable'),
         ({'recent': UNUSABLE, 'output_rate': 0.0}, ERROR, 'not usable'),
         ({'oldest': 0.101}, ERROR, '0.101 s after its stamp, over 0.1 s'),
-        ({'recent': {Fate.PUBLISHED: 79, Fate.STALE: 21}}, WARN, '21% of the images dropped'),
+        (
+            {'recent': {Fate.RECEIVED: 100, Fate.PUBLISHED: 79, Fate.STALE: 21}},
+            WARN,
+            '21% of the images dropped',
+        ),
         ({'output_rate': 24.9}, WARN, '24.9 Hz, under 25 Hz'),
         ({'output_rate': 0.0}, WARN, '0.0 Hz, under 25 Hz'),
     ],
@@ -86,7 +92,7 @@ def test_troubles(changes, level, words):
 
 
 def test_without_thresholds_slowness_and_drops_are_not_judged():
-    slow = replace(GOOD, oldest=9.0, output_rate=0.1, recent={Fate.REPLACED: 90})
+    slow = replace(GOOD, oldest=9.0, output_rate=0.1, recent={Fate.RECEIVED: 90, Fate.REPLACED: 90})
     assert judge(slow, RUNNING, Thresholds()) == (OK, 'running')
 
 
@@ -98,7 +104,7 @@ def test_the_rate_is_not_judged_before_it_can_be_known(span):
 
 
 def test_all_troubles_are_told_the_worst_first():
-    troubles = {'oldest': 0.2, 'output_rate': 1.0, 'recent': {Fate.STALE: 1}}
+    troubles = {'oldest': 0.2, 'output_rate': 1.0, 'recent': {Fate.RECEIVED: 1, Fate.STALE: 1}}
     for count in range(1, 4):
         for names in itertools.combinations(troubles, count):
             bad = replace(GOOD, **{name: troubles[name] for name in names})

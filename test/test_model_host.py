@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A model stays available through failures of its runtime."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import oracle
 import pytest
 
+from msdepth_ros import model_host
+from msdepth_ros.backends import EngineOptions, create_backend
 from msdepth_ros.errors import BackendError, ModelError
 from msdepth_ros.estimator import Settings
 from msdepth_ros.model_host import ModelChoice, ModelHost
@@ -56,6 +60,27 @@ def test_a_lost_runtime_is_loaded_again_after_a_pause(
         estimate(host)
     clock.now += 1.1
     assert estimate(host) == pytest.approx(expected)
+
+
+def test_an_engine_is_built_anew_once_and_not_after_each_failure(
+    choice: ModelChoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forced = []
+
+    def create(*arguments: Any) -> Any:
+        forced.append(arguments[4].force_update)
+        return create_backend(*arguments)
+
+    monkeypatch.setattr(model_host, 'create_backend', create)
+    clock = Clock()
+    host = ModelHost(clock=clock)
+    host.load(replace(choice, engine_options=EngineOptions(force_update=True)))
+    break_runtime(host, monkeypatch)
+    with pytest.raises(BackendError):
+        estimate(host)
+    clock.now += 1.1
+    estimate(host)
+    assert forced == [True, False]
 
 
 def test_the_pause_doubles_from_failure_to_failure_and_ends_at_a_good_frame(

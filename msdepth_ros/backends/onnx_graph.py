@@ -58,7 +58,13 @@ def prepare_graph(data: bytes, precision: str) -> PreparedGraph:
         for tensor in model.graph.initializer
         if tensor.data_type in floats
     ]
-    onnx.checker.check_model(model)
+    try:
+        onnx.checker.check_model(model)
+    except Exception as error:  # of onnx's own type
+        raise ModelError(
+            f'the Python package onnx {onnx.__version__} refuses the model, perhaps being older '
+            f'than it: {" ".join(str(error).split())}'
+        ) from error
     return PreparedGraph(model.SerializeToString(), 4 * sum(sizes), counts)
 
 

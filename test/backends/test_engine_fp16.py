@@ -50,6 +50,16 @@ def test_every_operation_has_inputs_of_one_float_type():
         assert len(floats) <= 1, node.name
 
 
+def test_a_model_that_is_too_new_for_the_package_onnx(monkeypatch):
+    def refuse(model):
+        raise onnx.checker.ValidationError('Your model ir_version 99 is higher')
+
+    model = small_onnx()
+    monkeypatch.setattr(onnx.checker, 'check_model', refuse)
+    with pytest.raises(ModelError, match=r'package onnx .* refuses the model, .* ir_version 99'):
+        prepare_graph(model, 'fp16')
+
+
 def test_counts_and_weight_sizes():
     graph = prepare_graph(small_onnx(), 'fp16')
     weights = 16 * 27 + 16 + 768 * 256 + 256 + 256 * 48 + 48 + 3 + 3 + 1

@@ -78,7 +78,7 @@ class NodeInProcess:
     def camera_info(self, message: Any) -> None:
         """Hand over a camera_info as the executor does."""
         self.messages += 1
-        self.node._on_camera_info(message)
+        self.node._input.on_camera_info(message)
 
     def image(self, message: Any) -> dict[str, Any] | str:
         """Hand over an image; return the messages it was answered with, or why it was dropped.
@@ -90,7 +90,7 @@ class NodeInProcess:
         self._received.clear()
         self.errors.clear()
         before = self.node._statistics.snapshot().counts
-        self.node._on_image(message)
+        self.node._input.on_image(message)
         after = self.node._statistics.snapshot().counts
         changes = {fate: after[fate] - before.get(fate, 0) for fate in after}
         fates = [fate for fate, change in changes.items() if change and fate != Fate.RECEIVED]

@@ -40,6 +40,35 @@ def test_all_transitions_and_back(graph, color_model):
             )
 
 
+def test_an_impossible_transition_is_refused(graph, color_model):
+    with graph.depth_node({'model': color_model}) as (process, client):
+        client.collect('depth/image_rect')
+        for transition in ('configure', 'activate', 'cleanup'):
+            assert not client.change_state(transition)
+        assert client.state() == 'active'
+        client.ask(uniform(), camera_info())
+        assert client.change_state('deactivate')
+        assert not client.change_state('deactivate')
+        assert process.output.count('is refused') == 4
+
+
+def test_a_transition_that_goes_wrong_says_so_and_takes_all_back(graph, color_model):
+    image = '/lifecycle/image'
+    parameters = {
+        'model': color_model,
+        f'qos_overrides.{image}.subscription.reliability': 'best-effort',  # best_effort
+    }
+    started = graph.depth_node(
+        parameters, state='unconfigured', remappings=(f'image:={image}',), joined=False
+    )
+    with started as (process, client):
+        process.wait_for_output('a transition failed')
+        status = client.diagnostics(lambda values: values['last error'])
+        assert 'a transition failed' in status['last error']
+        assert not client.node.count_publishers(f'{client.namespace}/points')
+        assert client.set('backend', 'auto').successful  # as of a node that is not configured
+
+
 def test_no_work_while_inactive_and_work_again_when_active(graph, color_model):
     with graph.depth_node({'model': color_model}) as (_, client):
         client.collect('depth/image_rect')

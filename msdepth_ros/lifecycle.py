@@ -1,0 +1,46 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A lifecycle node that survives what it is asked and what goes wrong in a transition."""
+
+from collections.abc import Callable
+
+from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+
+
+class SteadyLifecycleNode(LifecycleNode):
+    """As rclpy's, whose process ends at a transition that its state does not have.
+
+    A second `configure`, of a Nav2 lifecycle manager say, raises RCLError in the service's callback
+    up to Jazzy (ros2/rclpy#1209); here it is refused with a line in the log. And rclpy drops what
+    a transition raises without a word: let `attempt` run what may.
+
+    Attributes
+    ----------
+    transition_error : what the last transition raised that raised anything.
+    """
+
+    transition_error = ''
+
+    def attempt(
+        self, transition: Callable[[], TransitionCallbackReturn]
+    ) -> TransitionCallbackReturn:
+        """Return what a transition returns; log what it raises and return ERROR."""
+        try:
+            return transition()
+        except Exception as error:
+            self.transition_error = f'a transition failed: {error!r}'
+            self.get_logger().error(self.transition_error)
+            return TransitionCallbackReturn.ERROR
+
+    # The mixin's own private method: `change_state` and trigger_configure ... all go through it.
+    def _LifecycleNodeMixin__change_state(  # noqa: N802
+        self, transition_id: int
+    ) -> TransitionCallbackReturn:
+        try:
+            return super()._LifecycleNodeMixin__change_state(transition_id)  # type: ignore[misc]
+        except RuntimeError as error:  # RCLError is one
+            if not self.context.ok():
+                raise
+            reason = ' '.join(str(error).split())
+            self.get_logger().warning(f'transition {transition_id} is refused: {reason}')
+            return TransitionCallbackReturn.FAILURE
