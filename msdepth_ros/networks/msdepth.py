@@ -108,7 +108,7 @@ class MultiScaleDepth(DepthNetwork):
     grid = Grid(width=128, height=96, origin=(0.5, 0.5), step=(2.0, 2.0))
     stages = ('joint', 'settled')
     pretrained = ('encoder',)
-    precise = ('encoder.blocks.0',)  # int8 costs accuracy there
+    precise = ('encoder.stem', 'encoder.blocks.0')  # int8 costs accuracy there
 
     def __init__(
         self,
