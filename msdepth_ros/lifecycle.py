@@ -28,8 +28,9 @@ class SteadyLifecycleNode(LifecycleNode):
         try:
             return transition()
         except Exception as error:
-            self.transition_error = f'a transition failed: {error!r}'
-            self.get_logger().error(self.transition_error)
+            if self.context.ok():  # else a signal shut it down under the transition
+                self.transition_error = f'a transition failed: {error!r}'
+                self.get_logger().error(self.transition_error)
             return TransitionCallbackReturn.ERROR
 
     # The mixin's own private method: `change_state` and trigger_configure ... all go through it.
