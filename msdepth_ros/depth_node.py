@@ -69,16 +69,27 @@ class DepthNode(SteadyLifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model, warm it up and advertise the topics."""
-        return self.attempt(self._configure)
+        values = self._options.values
+        try:
+            self._calibration = CalibrationSource(values['camera_info_url'])
+            backend = self._server.load(self._options.model_choice()).result()
+        except MsdepthError as error:
+            self._last_error = str(error)
+            self.get_logger().error(str(error))
+            return _FAILURE
+        except ExternalShutdownException:  # a signal ended the building of an engine
+            return _FAILURE
+        finally:
+            self._build = ''
+        self._options.unconfigured = False
+        self._outputs = DepthOutputs(self)
+        self._tell_model(backend)
+        return _SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe to the camera."""
-
-        def activate() -> TransitionCallbackReturn:
-            self._input.open(self._calibration)
-            return super(DepthNode, self).on_activate(state)
-
-        return self.attempt(activate)
+        self._input.open(self._calibration)
+        return super().on_activate(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free everything after a transition that failed half-way: back to unconfigured."""
@@ -110,24 +121,6 @@ class DepthNode(SteadyLifecycleNode):
         self._server.close()
         self._publication.close()
         super().destroy_node()
-
-    def _configure(self) -> TransitionCallbackReturn:
-        values = self._options.values
-        try:
-            self._calibration = CalibrationSource(values['camera_info_url'])
-            backend = self._server.load(self._options.model_choice()).result()
-        except MsdepthError as error:
-            self._last_error = str(error)
-            self.get_logger().error(str(error))
-            return _FAILURE
-        except ExternalShutdownException:  # a signal ended the building of an engine
-            return _FAILURE
-        finally:
-            self._build = ''
-        self._options.unconfigured = False
-        self._outputs = DepthOutputs(self)
-        self._tell_model(backend)
-        return _SUCCESS
 
     def _unsubscribe(self) -> None:
         self._input.close()

@@ -3,8 +3,11 @@
 """A lifecycle node that survives what it is asked and what goes wrong in a transition."""
 
 from collections.abc import Callable
+from functools import partial
 
-from rclpy.lifecycle import LifecycleNode, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+
+_Transition = Callable[[LifecycleState], TransitionCallbackReturn]
 
 
 class SteadyLifecycleNode(LifecycleNode):
@@ -12,7 +15,7 @@ class SteadyLifecycleNode(LifecycleNode):
 
     A second `configure`, of a Nav2 lifecycle manager say, raises RCLError in the service's callback
     up to Jazzy (ros2/rclpy#1209); here it is refused with a line in the log. And rclpy drops what
-    a transition raises without a word: let `attempt` run what may.
+    a transition raises without a word; here the log has it.
 
     Attributes
     ----------
@@ -21,19 +24,26 @@ class SteadyLifecycleNode(LifecycleNode):
 
     transition_error = ''
 
-    def attempt(
-        self, transition: Callable[[], TransitionCallbackReturn]
+    def _attempt(
+        self, transition: _Transition, previous: LifecycleState
     ) -> TransitionCallbackReturn:
         """Return what a transition returns; log what it raises and return ERROR."""
         try:
-            return transition()
+            return transition(previous)
         except Exception as error:
             if self.context.ok():  # else a signal shut it down under the transition
                 self.transition_error = f'a transition failed: {error!r}'
                 self.get_logger().error(self.transition_error)
             return TransitionCallbackReturn.ERROR
 
-    # The mixin's own private method: `change_state` and trigger_configure ... all go through it.
+    # The mixin's own private methods. All of on_configure ... are registered by the first, and
+    # `change_state` and trigger_configure ... all go through the second.
+    def _LifecycleNodeMixin__register_callback(  # noqa: N802
+        self, state_id: int, callback: _Transition
+    ) -> bool:
+        register = super()._LifecycleNodeMixin__register_callback  # type: ignore[misc]
+        return bool(register(state_id, partial(self._attempt, callback)))
+
     def _LifecycleNodeMixin__change_state(  # noqa: N802
         self, transition_id: int
     ) -> TransitionCallbackReturn:
