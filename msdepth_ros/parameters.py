@@ -24,6 +24,7 @@ from msdepth_ros.fit import FITS
 from msdepth_ros.model import DEFAULT_MODEL
 from msdepth_ros.model_host import ModelChoice
 from msdepth_ros.resources import user_path
+from msdepth_ros.topic_names import says_rectified
 
 ALWAYS, UNCONFIGURED, AT_START = 'always', 'while unconfigured', 'at start only'
 
@@ -332,5 +333,4 @@ def names_rectified_images(topic: str) -> bool:
 
     As image_rect, image_rect_color, image_rect_raw, rectified/image, not as image_direct.
     """
-    words = {word for level in topic.split('/')[-2:] for word in level.split('_')}
-    return bool(words & {'rect', 'rectified'})
+    return any(map(says_rectified, topic.split('/')[-2:]))

@@ -5,6 +5,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from msdepth_ros.topic_names import says_rectified
 from msdepth_ros.training.datasets.base import DatasetError
 
 _DEPTH_ENCODINGS = ('16UC1', '32FC1')
@@ -73,8 +74,7 @@ def choose_topics(
 
 def is_rectified(topic: str) -> bool:
     """Return whether an image topic's own name says that it is rectified (`image_rect` ...)."""
-    words = _plain(topic).rsplit('/', 1)[-1].split('_')
-    return not {'rect', 'rectified'}.isdisjoint(words)
+    return says_rectified(_plain(topic).rsplit('/', 1)[-1])
 
 
 def _is_depth(name: str, encoding: str) -> bool:
