@@ -60,6 +60,7 @@ class TensorRtBackend(Backend):
         self._cuda = CudaDevice()
         try:
             self._api = import_tensorrt()  # takes a second, so only where there is a GPU
+            self._api.check_runs_on(self._cuda.capability, self._cuda.name)
             self._start(precision)
         except BaseException:
             self.close()

@@ -112,6 +112,28 @@ class TensorRt:
         config.num_compute_capabilities = 1
         config.set_compute_capability(known[capability.upper()], 0)
 
+    def check_runs_on(self, capability: str, gpu: str) -> None:
+        """Refuse a GPU that no engine of this TensorRT can run on, before one is built for it.
+
+        Raises
+        ------
+        BackendError
+            If this is TensorRT for RTX and the GPU's compute capability, such as 'sm90', is none
+            of its own, nor newer than all of them.
+        """
+        if not self.is_rtx:
+            return
+        known = [
+            int(name[2:]) for name in self.module.ComputeCapability.__members__ if name[:2] == 'SM'
+        ]
+        number = int(capability[2:])
+        if number not in known and number < max(known):
+            names = ', '.join(f'sm{each}' for each in sorted(known))
+            raise BackendError(
+                f'{self.title} does not run on {gpu}, which is {capability}: it knows {names} and '
+                'newer ones. Install TensorRT itself: pip install tensorrt-cu13'
+            )
+
     def target_of(self, capability: str) -> str | None:
         """Return the target to build for on such a GPU; None = as TensorRT sees fit."""
         known = self.is_rtx and capability.upper() in self.module.ComputeCapability.__members__

@@ -197,6 +197,14 @@ def test_the_run_time_exists_in_the_lean_runtime_of_tensorrt_11():
 
 
 @pytest.fixture
+def rtx() -> tensorrt_api.TensorRt:
+    names = ('NONE', 'CURRENT', 'SM75', 'SM89', 'SM120', 'SM121')
+    known = types.SimpleNamespace(__members__=dict.fromkeys(names))
+    module = types.SimpleNamespace(ComputeCapability=known)
+    return tensorrt_api.TensorRt(module, 'tensorrt_rtx', '1.7', None)  # type: ignore[arg-type]
+
+
+@pytest.fixture
 def modules(monkeypatch: pytest.MonkeyPatch):
     """Let importlib know only the modules of a dict; import_tensorrt() then starts anew."""
     known: dict[str, object] = {}
@@ -237,6 +245,20 @@ def test_networks_are_strongly_typed_from_10_on(
 ):
     modules['tensorrt'] = types.SimpleNamespace(__version__=version)
     assert tensorrt_api.import_tensorrt().strongly_typed == typed
+
+
+@pytest.mark.parametrize('capability', ['sm75', 'sm89', 'sm120', 'sm130'])
+def test_tensorrt_for_rtx_takes_the_gpus_it_knows_and_newer_ones(
+    rtx: tensorrt_api.TensorRt, capability: str
+):
+    rtx.check_runs_on(capability, 'some GPU')
+
+
+def test_tensorrt_for_rtx_does_not_run_on_other_gpus_but_tensorrt_may(rtx: tensorrt_api.TensorRt):
+    with pytest.raises(BackendError, match=r'does not run on NVIDIA H200.*sm90.*tensorrt-cu13'):
+        rtx.check_runs_on('sm90', 'NVIDIA H200')
+    tensorrt = tensorrt_api.TensorRt(rtx.module, 'tensorrt', '10.3', None)  # type: ignore[arg-type]
+    tensorrt.check_runs_on('sm90', 'NVIDIA H200')
 
 
 def test_an_old_tensorrt_and_one_that_does_not_load_are_refused(modules: dict[str, object]):

@@ -40,13 +40,9 @@ def gpu() -> Iterator[CudaDevice]:
 def model(gpu: CudaDevice, request: pytest.FixtureRequest) -> Model:
     """Return each shipped model, where this TensorRT runs it on this GPU."""
     try:
-        api = import_tensorrt()
+        import_tensorrt().check_runs_on(gpu.capability, gpu.name)
     except BackendError as error:
         pytest.skip(f'no TensorRT to test with: {error}')
-    if api.is_rtx:
-        known = {name.lower() for name in api.module.ComputeCapability.__members__}
-        if gpu.capability not in known:
-            pytest.skip(f'{api.title} has no {gpu.capability}, which {gpu.name} is')
     return load_model(request.param)
 
 
