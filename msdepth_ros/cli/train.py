@@ -3,6 +3,7 @@
 """`msdepth train`: train a network from a configuration and a dataset folder."""
 
 import argparse
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -21,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--out', type=Path, required=True, help='folder for checkpoint and log')
     parser.add_argument(
-        '--start',
+        '--weights',
+        dest='start',
         type=Path,
         help='begin from the weights in this checkpoint or model, such as engines/msdepth.onnx',
     )
@@ -31,7 +33,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--threads', type=int, default=0, help='CPU threads (default: all)')
     parser.add_argument(
-        '--workers', type=int, default=1, help='threads that make batches ahead (default: 1)'
+        '--workers',
+        type=int,
+        default=0,
+        help='processes that make batches ahead (default: 1; for a GPU all cores but one)',
+    )
+    parser.add_argument(
+        '--teacher',
+        type=Path,
+        action='append',
+        default=[],
+        help='checkpoint of a network that stages with `distillation` learn from; repeatable',
     )
 
 
@@ -52,8 +64,11 @@ def run(args: argparse.Namespace) -> int:
     config = read_config(args.config)
     with joined(args.device) as device:
         try:
-            workers = max(1, args.workers)
-            Trainer(config, args.data, args.out, device, workers, args.start).run(args.resume)
+            cores = (os.cpu_count() or 2) - 1 if device.type == 'cuda' else 1
+            workers = args.workers or cores
+            Trainer(config, args.data, args.out, device, workers, args.start, args.teacher).run(
+                args.resume
+            )
         except KeyboardInterrupt:
             if processes.rank() == 0:
                 print(f'msdepth train: {_how_to_go_on(args)}', file=sys.stderr)
@@ -68,4 +83,6 @@ def _how_to_go_on(args: argparse.Namespace) -> str:
     if not (args.out / 'checkpoint.pt').exists():
         return 'interrupted before the first checkpoint: there is nothing to continue'
     command = ['msdepth', 'train', args.config, '--data', args.data, '--out', args.out, '--resume']
+    for teacher in args.teacher:
+        command += ['--teacher', teacher]
     return f'interrupted; continue with: {shlex.join(map(str, command))}'

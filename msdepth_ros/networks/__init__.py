@@ -29,12 +29,12 @@ def create_network(name: str, options: Mapping[str, Any]) -> DepthNetwork:
 
     Raises
     ------
-    MsdepthError : no such network, or it has no such option.
+    MsdepthError : no such network, or not with such an option.
 
     """
     if name not in NETWORKS:
         raise MsdepthError(f"no network is called '{name}': choose from {', '.join(NETWORKS)}")
     try:
         return NETWORKS[name](**options)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise MsdepthError(f"options of network '{name}': {error}") from error

@@ -21,6 +21,7 @@ from msdepth_ros.networks.depth_network import DepthNetwork, Supervised
 from msdepth_ros.networks.efficientnet_lite import EfficientNetLite
 
 _REDUCTION = 32  # the input's size over the coarse map's
+_FOCAL = 207.5  # Kinect's colour camera at a width of 256: 518.9 * 256 / 640
 _GLOBAL = 16  # channels of what the full layers tell the fine network beside the coarse map
 
 
@@ -91,7 +92,7 @@ class Refine(nn.Module):
 
 
 class MultiScaleDepth(DepthNetwork):
-    """About 4 M weights; 256x192 pixels in, 128x96 cells out.
+    """About 4 M weights; by default 256x192 pixels in, 128x96 cells out.
 
     Parameters
     ----------
@@ -100,12 +101,10 @@ class MultiScaleDepth(DepthNetwork):
     channels : of the fine network at 1/32, 1/16, 1/8, 1/4 and 1/2 of the input's size.
     normalised : whether batch normalisations follow the layers that are not pretrained. A network
         that starts from an exported file has none: they are folded into its convolutions.
+    size : (width, height) of the input, pixels, multiples of 32; there are half as many cells.
 
     """
 
-    image_size = (256, 192)
-    focal = 207.5  # Kinect's colour camera at this width: 518.9 * 256 / 640
-    grid = Grid(width=128, height=96, origin=(0.5, 0.5), step=(2.0, 2.0))
     stages = ('joint', 'settled')
     pretrained = ('encoder',)
     precise = ('encoder.stem', 'encoder.blocks.0')  # int8 costs accuracy there
@@ -118,8 +117,15 @@ class MultiScaleDepth(DepthNetwork):
         dropout: float = 0.2,
         channels: tuple[int, ...] = (128, 96, 64, 32, 16),
         normalised: bool = True,
+        size: tuple[int, int] = (256, 192),
     ) -> None:
         super().__init__()
+        width, height = size
+        if width % _REDUCTION or height % _REDUCTION:
+            raise ValueError(f'size is {width}x{height} but must be multiples of {_REDUCTION}')
+        self.image_size = (width, height)
+        self.focal = _FOCAL * width / 256
+        self.grid = Grid(width=width // 2, height=height // 2, origin=(0.5, 0.5), step=(2.0, 2.0))
         self.normalised = normalised
         self._settled = False
         self._options: dict[str, Any] = {
@@ -128,13 +134,19 @@ class MultiScaleDepth(DepthNetwork):
             'hidden': hidden,
             'dropout': dropout,
             'channels': tuple(channels),
+            'size': tuple(size),
         }
-        width, height = self.image_size
-        size = width // _REDUCTION, height // _REDUCTION
         self.encoder = EfficientNetLite(version, pretrained=False)
         self.pretrained_on = f'ImageNet ({self.encoder.package}, Apache-2.0)'
         skips = self.encoder.channels[::-1]
-        self.coarse = Coarse(skips[0], size, reduced, hidden, dropout, normalised)
+        self.coarse = Coarse(
+            skips[0],
+            (width // _REDUCTION, height // _REDUCTION),
+            reduced,
+            hidden,
+            dropout,
+            normalised,
+        )
         below = (_GLOBAL, *channels[:-1])
         self.fine = nn.ModuleList(
             Refine(*widths, normalised) for widths in zip(below, skips, channels, strict=True)
@@ -183,7 +195,7 @@ class MultiScaleDepth(DepthNetwork):
         return self.encoder.channels
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return the finest log depth, float [N, 1, 96, 128]."""
+        """Return the finest log depth, float [N, 1, H / 2, W / 2]."""
         return self.supervised(image).maps[0]
 
     def folded(self) -> 'MultiScaleDepth':

@@ -9,6 +9,7 @@ of s times the focal length, and the network predicts depth for one focal length
 must answer is divided by s.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,8 @@ import numpy as np
 
 from msdepth_ros.camera import Grid
 from msdepth_ros.training.datasets import Frame
+
+_SHIFTS = 1 << 18  # ways to shift the numbers that noise is made of
 
 
 @dataclass(frozen=True)
@@ -192,8 +195,9 @@ def change_colours(image: np.ndarray, how: Augmentation, rng: np.random.Generato
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.1, how.blur))
     if how.noise and rng.uniform() < 0.5:
         sigma = rng.uniform(0, how.noise)
-        noise = rng.standard_normal(image.shape, np.float32)
-        image = np.clip(image + np.float32(sigma) * noise, 0, 255).astype(np.uint8)
+        noise = _noise(image.size)[(start := rng.integers(_SHIFTS)) : start + image.size]
+        noise = np.float32(sigma) * noise.reshape(image.shape)
+        image = np.clip(image + noise, 0, 255).astype(np.uint8)
     if rng.uniform() < how.erase:
         height, width = image.shape[:2]
         h, w = (int(size * rng.uniform(0.1, 0.4)) for size in (height, width))
@@ -203,6 +207,12 @@ def change_colours(image: np.ndarray, how: Augmentation, rng: np.random.Generato
     if rng.uniform() < how.jpeg:
         image = compressed(image, int(rng.integers(25, 91)))
     return image
+
+
+@functools.cache
+def _noise(size: int) -> np.ndarray:
+    """Return more than `size` normal numbers, to take some from anywhere: drawing takes longer."""
+    return np.random.default_rng(0).standard_normal(size + _SHIFTS, np.float32)
 
 
 def compressed(image: np.ndarray, quality: int) -> np.ndarray:

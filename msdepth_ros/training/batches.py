@@ -6,14 +6,14 @@ So a training that is resumed sees exactly what one that was never interrupted s
 of a random generator to be kept.
 """
 
-from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from msdepth_ros.networks.depth_network import normalise
 from msdepth_ros.training.augmentation import Augmentation, View, ViewMaker
@@ -32,6 +32,15 @@ class Batch:
         """Return the batch in parts of `size` views, the last may be smaller."""
         parts = (each.split(size) for each in (self.image, self.log_depth, self.valid))
         return [Batch(*part) for part in zip(*parts, strict=True)]
+
+    def pin_memory(self) -> 'Batch':
+        """Return the batch in page-locked memory, as a DataLoader asks for."""
+        return Batch(*(each.pin_memory() for each in (self.image, self.log_depth, self.valid)))
+
+    def to(self, device: torch.device) -> 'Batch':
+        """Return the batch on a device."""
+        parts = (self.image, self.log_depth, self.valid)
+        return Batch(*(each.to(device, non_blocking=True) for each in parts))
 
 
 @dataclass(frozen=True)
@@ -95,14 +104,26 @@ class Batches:
             views.append(self._maker.random(frame, how, rng, share.border))
         return stack_views(views)
 
-    def ahead(self, start: int, stop: int, workers: int = 1) -> Iterator[Batch]:
-        """Yield the batches from `start` up to `stop`, made ahead by threads of their own."""
-        with ThreadPoolExecutor(workers) as pool:
-            waiting: deque[Future[Batch]] = deque()
-            for number in range(start, stop):
-                while len(waiting) <= workers and (wanted := number + len(waiting)) < stop:
-                    waiting.append(pool.submit(self.__getitem__, wanted))
-                yield waiting.popleft().result()
+    def ahead(
+        self, start: int, stop: int, workers: int = 1, pinned: bool = False
+    ) -> Iterator[Batch]:
+        """Yield the batches from `start` up to `stop`, made ahead by processes of their own.
+
+        Parameters
+        ----------
+        workers : number of those processes.
+        pinned : put the batches into page-locked memory, from where a GPU takes them faster.
+
+        """
+        cv2.setNumThreads(1)  # threads that it started would be missing in the processes
+        loader: DataLoader[Batch] = DataLoader(
+            self,  # type: ignore[arg-type]
+            batch_size=None,
+            sampler=range(start, stop),
+            num_workers=workers,
+            pin_memory=pinned,
+        )
+        yield from loader
 
     def _at(self, place: int) -> tuple[Share, Frame]:
         """Return whose turn it is at a place of the endless sequence of views."""

@@ -96,6 +96,8 @@ class Stage:
     optimiser : 'adamw' or 'sgd' (Nesterov momentum 0.9).
     depth_weight, features_weight : weights of the depth loss and of the encoder's features
         (see `FeatureTeacher`).
+    distillation : weight of the loss towards the teachers' answers (see `DepthTeacher`), which is
+        taken everywhere in the view; else as the depth loss.
     readout : penalty with which the weights behind the features are fitted to the data in closed
         form before the stage begins (see `fit_readout`); 0: they stay.
     readout_views : views of each frame that they are fitted to.
@@ -119,6 +121,7 @@ class Stage:
     optimiser: str = 'adamw'
     depth_weight: float = 1.0
     features_weight: float = 0.0
+    distillation: float = 0.0
     readout: float = 0.0
     readout_views: int = 2
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -132,8 +135,8 @@ class Stage:
         _check('rate', self.rate, self.rate > 0, 'positive')
         known = self.optimiser in ('adamw', 'sgd')
         _check('optimiser', self.optimiser, known, 'adamw or sgd')
-        used = self.depth_weight > 0 or self.features_weight > 0
-        _check('depth_weight', self.depth_weight, used, 'positive, or else features_weight')
+        used = self.depth_weight > 0 or self.features_weight > 0 or self.distillation > 0
+        _check('depth_weight', self.depth_weight, used, 'positive, or else another term')
         ordered = all(0 < low <= high for low, high in self.zoom.values())
         _check('zoom', dict(self.zoom), ordered, 'smallest and largest, both positive')
         _check_averaging(self.averaging or 0.0)

@@ -32,10 +32,10 @@ def joined(device: str) -> Iterator[torch.device]:
     """
     together = distributed.is_available() and distributed.is_torchelastic_launched()
     chosen = choose_device(device, int(os.environ['LOCAL_RANK']) if together else None)
+    on_gpu = chosen.type == 'cuda'
     if not together:
         yield chosen
         return
-    on_gpu = chosen.type == 'cuda'
     try:
         if on_gpu:
             torch.cuda.set_device(chosen)

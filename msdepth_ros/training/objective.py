@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a stage of the training minimises."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -9,6 +11,7 @@ from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.networks.losses import multi_scale_loss
 from msdepth_ros.training.config import Config, Stage
 from msdepth_ros.training.devices import computes_bfloat16
+from msdepth_ros.training.distillation import DepthTeacher
 from msdepth_ros.training.teacher import FeatureTeacher
 
 
@@ -19,9 +22,16 @@ class Objective(nn.Module):
     of their terms is the term of the whole batch.
     """
 
-    def __init__(self, network: DepthNetwork, stage: Stage, config: Config) -> None:
+    def __init__(
+        self,
+        network: DepthNetwork,
+        stage: Stage,
+        config: Config,
+        teachers: Sequence[DepthNetwork] = (),
+    ) -> None:
         super().__init__()
         self.network = network
+        self.depth_teacher = DepthTeacher(network, teachers) if stage.distillation else None
         self.teacher = FeatureTeacher(network) if stage.features_weight else None
         self._stage = stage
         self._config = config
@@ -36,22 +46,33 @@ class Objective(nn.Module):
 
         """
         losses = {}
+        taught = None
         with autocast(image.device, self._config):
             answer = self.network.supervised(image)
             if self.teacher is not None:
                 hints = self.teacher(image, answer.features)
                 losses['features'] = self._stage.features_weight * hints
+            if self.depth_teacher is not None:
+                taught = self.depth_teacher(image)
+        maps = [each.float() for each in answer.maps]
         if self._stage.depth_weight:
-            depth_loss = multi_scale_loss(
-                [each.float() for each in answer.maps],
-                log_depth,
-                valid,
-                self._config.loss.scale_weight,
-                self._config.loss.gradient_weight,
-                absolute_weight=self._config.loss.absolute_weight,
-            )
-            losses['depth'] = self._stage.depth_weight * depth_loss
+            losses['depth'] = self._stage.depth_weight * self._compare(maps, log_depth, valid)
+        if taught is not None:
+            everywhere = torch.ones_like(valid)
+            loss = self._compare(maps, taught, everywhere)
+            losses['distillation'] = self._stage.distillation * loss
         return losses
+
+    def _compare(self, maps: Sequence[Tensor], log_depth: Tensor, valid: Tensor) -> Tensor:
+        weights = self._config.loss
+        return multi_scale_loss(
+            maps,
+            log_depth,
+            valid,
+            weights.scale_weight,
+            weights.gradient_weight,
+            absolute_weight=weights.absolute_weight,
+        )
 
     def learning(self) -> list[nn.Parameter]:
         """Return the weights that learn."""

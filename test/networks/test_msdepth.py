@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip('torch', reason='training needs torch')
 
 from msdepth_ros.errors import MsdepthError  # noqa: E402
+from msdepth_ros.networks import create_network  # noqa: E402
 from msdepth_ros.networks.batch_norm import BatchNorm2d  # noqa: E402
 from msdepth_ros.networks.export import to_onnx, weights_of  # noqa: E402
 from msdepth_ros.networks.msdepth import MultiScaleDepth  # noqa: E402
@@ -75,6 +76,19 @@ def test_it_is_small_and_covers_the_whole_input():
     assert (grid.width, grid.height) == (width // 2, height // 2)
     first, last = grid.origin[0] - grid.step[0] / 2, grid.origin[0] + grid.step[0] * grid.width
     assert (first, last - grid.step[0] / 2) == (-0.5, width - 0.5)
+
+
+def test_another_size_sees_the_same_field():
+    network = create_network('msdepth', {'size': [320, 224]})
+    assert network.image_size == (320, 224)
+    assert network.focal / 320 == pytest.approx(207.5 / 256)
+    assert (network.grid.width, network.grid.height) == (160, 112)
+    assert network.eval()(torch.zeros(1, 3, 224, 320)).shape == (1, 1, 112, 160)
+
+
+def test_a_size_must_be_halved_five_times():
+    with pytest.raises(MsdepthError, match='multiples of 32'):
+        create_network('msdepth', {'size': [320, 240]})
 
 
 def test_every_scale_answers(network, image):

@@ -72,7 +72,7 @@ def test_another_training_starts_from_exported_weights(trained, capsys):
     arguments = ['export', f'{trained}/run', *common, '--out', str(out)]
     assert main([*arguments, '--name', 'mine']) == 0
     again = ['train', f'{trained}/small.yaml', *common, '--threads', '1', '--device', 'cpu']
-    start = ['--start', str(out / 'mine.onnx')]
+    start = ['--weights', str(out / 'mine.onnx')]
     assert main([*again, '--out', f'{trained}/again', *start]) == 0
     first, second = (load_checkpoint(trained / run / 'checkpoint.pt') for run in ('run', 'again'))
     begun = first['weights']['fine.mix.weight']  # the stage trains the coarse network alone
@@ -84,10 +84,10 @@ def test_another_training_starts_from_exported_weights(trained, capsys):
     assert main(['export', f'{trained}/again', *common, '--out', str(out), '--name', 'more']) == 0
     assert load_model(out / 'more.yaml').document['training']['started_from'] == 'mine.onnx'
     (trained / 'other.pt').write_bytes(b'no weights')
-    assert main([*again, '--out', f'{trained}/x', '--start', f'{trained}/other.pt']) == 2
+    assert main([*again, '--out', f'{trained}/x', '--weights', f'{trained}/other.pt']) == 2
     assert 'not a readable checkpoint' in capsys.readouterr().err
     (trained / 'other.onnx').write_bytes(b'no weights')
-    assert main([*again, '--out', f'{trained}/x', '--start', f'{trained}/other.onnx']) == 2
+    assert main([*again, '--out', f'{trained}/x', '--weights', f'{trained}/other.onnx']) == 2
     assert 'cannot read the weights' in capsys.readouterr().err
 
 
