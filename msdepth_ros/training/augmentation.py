@@ -195,7 +195,8 @@ def change_colours(image: np.ndarray, how: Augmentation, rng: np.random.Generato
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.1, how.blur))
     if how.noise and rng.uniform() < 0.5:
         sigma = rng.uniform(0, how.noise)
-        noise = _noise(image.size)[(start := rng.integers(_SHIFTS)) : start + image.size]
+        start = rng.integers(_SHIFTS)
+        noise = _noise(image.size)[start : start + image.size]
         noise = np.float32(sigma) * noise.reshape(image.shape)
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
     if rng.uniform() < how.erase:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks.depth_network import normalise
 from msdepth_ros.training.augmentation import Augmentation, View, ViewMaker
 from msdepth_ros.training.datasets import Frame
@@ -111,8 +112,12 @@ class Batches:
 
         Parameters
         ----------
-        workers : number of those processes.
+        workers : number of those processes; 0: this one makes them.
         pinned : put the batches into page-locked memory, from where a GPU takes them faster.
+
+        Raises
+        ------
+        MsdepthError : one of those processes died.
 
         """
         cv2.setNumThreads(1)  # threads that it started would be missing in the processes
@@ -122,8 +127,17 @@ class Batches:
             sampler=range(start, stop),
             num_workers=workers,
             pin_memory=pinned,
+            multiprocessing_context='fork' if workers else None,  # frames are not copied
         )
-        yield from loader
+        try:
+            yield from loader
+        except RuntimeError as error:
+            if 'worker' not in str(error):
+                raise
+            raise MsdepthError(
+                'a process that makes batches died, perhaps for want of shared memory: give the '
+                'container more (docker run --ipc=host), or train with fewer --workers'
+            ) from error
 
     def _at(self, place: int) -> tuple[Share, Frame]:
         """Return whose turn it is at a place of the endless sequence of views."""

@@ -135,6 +135,7 @@ class Stage:
         _check('rate', self.rate, self.rate > 0, 'positive')
         known = self.optimiser in ('adamw', 'sgd')
         _check('optimiser', self.optimiser, known, 'adamw or sgd')
+        _check('distillation', self.distillation, self.distillation >= 0, '0 or more')
         used = self.depth_weight > 0 or self.features_weight > 0 or self.distillation > 0
         _check('depth_weight', self.depth_weight, used, 'positive, or else another term')
         ordered = all(0 < low <= high for low, high in self.zoom.values())

@@ -33,12 +33,12 @@ def joined(device: str) -> Iterator[torch.device]:
     together = distributed.is_available() and distributed.is_torchelastic_launched()
     chosen = choose_device(device, int(os.environ['LOCAL_RANK']) if together else None)
     on_gpu = chosen.type == 'cuda'
+    if on_gpu and chosen.index is not None:
+        torch.cuda.set_device(chosen)
     if not together:
         yield chosen
         return
     try:
-        if on_gpu:
-            torch.cuda.set_device(chosen)
         distributed.init_process_group(
             'nccl' if on_gpu else 'gloo', timeout=_PATIENCE, device_id=chosen if on_gpu else None
         )

@@ -6,8 +6,10 @@ A larger network generalises better from few frames, and its answers hold where 
 depth and for views that no camera took.
 """
 
+import hashlib
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,14 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks import create_network
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.training.checkpoint import load_checkpoint, load_weights
+from msdepth_ros.training.config import from_document
 
 
 class DepthTeacher(nn.Module):
     """Answers, on one network's grid, what the mean of other networks' answers is.
 
-    The others' inputs may have other sizes, of about the same aspect.
+    The others' inputs may have other sizes, of the same aspect: the student's image, as it was
+    augmented, is resized for them.
 
     Parameters
     ----------
@@ -80,10 +84,24 @@ class DepthTeacher(nn.Module):
         )
 
 
-def load_teacher(path: Path) -> tuple[DepthNetwork, dict[str, Any]]:
-    """Return the network of a checkpoint of `msdepth train`, and its name and options.
+@dataclass(frozen=True)
+class Teacher:
+    """A network that was trained before.
 
-    It has the averaged weights.
+    Attributes
+    ----------
+    network : with its averaged weights.
+    facts : plain values: the name, the network's options and the data of its training, and the
+        checkpoint's sha256.
+
+    """
+
+    network: DepthNetwork
+    facts: dict[str, Any]
+
+
+def load_teacher(path: Path) -> Teacher:
+    """Return the network of a checkpoint of `msdepth train`.
 
     Raises
     ------
@@ -92,10 +110,37 @@ def load_teacher(path: Path) -> tuple[DepthNetwork, dict[str, Any]]:
     """
     saved = load_checkpoint(path)
     try:
-        said = {'name': saved['config']['name'], **saved['config']['network']}
-    except (KeyError, TypeError) as error:
+        config = from_document(saved['config'], str(path))
+    except KeyError as error:
         raise MsdepthError(f'{path} does not say which network it is of') from error
-    options = dict(said)
-    network = create_network(str(options.pop('name')), options)
+    options = dict(config.network)
+    network = create_network(str(options.pop('name', config.name)), options)
     load_weights(network, saved['weights'], path)
-    return network, said
+    data = {
+        name: {'description': source.description, 'licence': source.licence}
+        for name, source in config.data.sources.items()
+        if source.weight
+    }
+    facts = {
+        'name': config.name,
+        'network': dict(config.network),
+        'data': data,
+        'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+    return Teacher(network, facts)
+
+
+def check_aspect(teacher: DepthNetwork, student: DepthNetwork) -> None:
+    """Refuse a teacher that would see the student's images stretched, by over a hundredth.
+
+    Raises
+    ------
+    MsdepthError : its input has another aspect.
+
+    """
+    (wide, high), (width, height) = teacher.image_size, student.image_size
+    if abs(wide * height / (high * width) - 1) > 0.01:
+        raise MsdepthError(
+            f'a teacher of {wide}x{high} pixels cannot teach a network of {width}x{height}: give '
+            'it an input `size` of the same aspect'
+        )

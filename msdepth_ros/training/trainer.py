@@ -21,7 +21,7 @@ from msdepth_ros.training.batches import Share, prepare, stack_views
 from msdepth_ros.training.checkpoint import load_checkpoint, load_weights
 from msdepth_ros.training.config import Config, Source, Stage, from_document
 from msdepth_ros.training.datasets import Frame, open_dataset, split_in_blocks
-from msdepth_ros.training.distillation import load_teacher
+from msdepth_ros.training.distillation import Teacher, check_aspect, load_teacher
 from msdepth_ros.training.initialisation import initialise_from_data
 from msdepth_ros.training.log import TrainingLog
 from msdepth_ros.training.metrics import mean_log_depth
@@ -71,13 +71,11 @@ class Trainer:
                     f'a batch of {stage.batch} cannot be divided among {processes.count()} '
                     'processes: choose another number of processes, or another batch'
                 )
-        if any(stage.distillation for stage in config.stages) and not teachers:
-            raise MsdepthError('stages: distillation needs a teacher: add --teacher CHECKPOINT')
-        taught_by = [load_teacher(path) for path in teachers]
-        self.teachers = [network for network, _ in taught_by]
-        self.teachers_said = [said for _, said in taught_by]
+        self.teachers = self._load_teachers(teachers)
         torch.manual_seed(config.seed)
         self.network = create_network_of(config)
+        for teacher in self.teachers:
+            check_aspect(teacher.network, self.network)
         self.maker = ViewMaker(self.network.image_size, self.network.grid, self.network.focal)
         self._folders: dict[str, list[tuple[list[Frame], list[Frame]]]] = {}
         self.validation: dict[str, list[Frame]] = {}
@@ -88,6 +86,17 @@ class Trainer:
             self.shares_in(stage)  # for its errors: better now than after the stages before it
         if not self.shares:
             raise MsdepthError('data: every source has weight 0, so there is nothing to train on')
+
+    def _load_teachers(self, paths: Sequence[Path]) -> list[Teacher]:
+        taught = any(stage.distillation for stage in self.config.stages)
+        if taught and not paths:
+            raise MsdepthError('stages: distillation needs a teacher: add --teacher CHECKPOINT')
+        if paths and not taught:
+            raise MsdepthError('--teacher is of no use: no stage of the YAML has `distillation`')
+        own = (self.out / CHECKPOINT).resolve()
+        if any(path.resolve() == own for path in paths):
+            raise MsdepthError(f'{own} is what this training writes: it cannot teach itself')
+        return [load_teacher(path) for path in paths]
 
     def _read(self, name: str, source: Source, data: Path) -> None:
         """Read a source's folders: frames to train on and frames held out."""
@@ -219,6 +228,10 @@ class Trainer:
                 f'{path} belongs to another configuration: resume with the YAML that it was '
                 'started with (stages not yet begun may differ), or start anew in another folder'
             )
+        taught = any(stage.distillation for stage in started.stages[:begun])
+        if taught and saved['teachers'] != [teacher.facts for teacher in self.teachers]:
+            names = ', '.join(facts['name'] for facts in saved['teachers'])
+            raise MsdepthError(f'{path} was taught by {names}: resume with the same --teacher')
         return saved
 
 

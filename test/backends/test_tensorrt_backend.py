@@ -190,6 +190,15 @@ def test_an_engine_that_is_wrong_in_fp32_too_is_an_error(
         TensorRtBackend(model, 'fp16', options)
 
 
+def test_nothing_is_built_for_a_gpu_that_tensorrt_for_rtx_does_not_know(
+    gpu: Gpu, model: Model, options: EngineOptions, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tensorrt.CudaDevice, 'capability', 'sm90')
+    with pytest.raises(BackendError, match='does not run on Stand-in, which is sm90'):
+        TensorRtBackend(model, 'fp16', options)
+    assert gpu.builds == 0
+
+
 def test_an_update_can_be_forced(gpu: Gpu, model: Model, options: EngineOptions):
     details(model, options)
     details(model, EngineOptions(options.cache_dir, force_update=True))

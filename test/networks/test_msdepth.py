@@ -86,9 +86,10 @@ def test_another_size_sees_the_same_field():
     assert network.eval()(torch.zeros(1, 3, 224, 320)).shape == (1, 1, 112, 160)
 
 
-def test_a_size_must_be_halved_five_times():
-    with pytest.raises(MsdepthError, match='multiples of 32'):
-        create_network('msdepth', {'size': [320, 240]})
+@pytest.mark.parametrize('size', [[320, 240], [0, 192], [256], [-256, 192]])
+def test_a_size_must_be_halved_five_times(size):
+    with pytest.raises(MsdepthError, match='two multiples of 32'):
+        create_network('msdepth', {'size': size})
 
 
 def test_every_scale_answers(network, image):

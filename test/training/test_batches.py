@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batches: every frame in its turn, shares by their weights, nothing but the number decides."""
 
+import os
 from collections import Counter
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 torch = pytest.importorskip('torch', reason='batches are tensors')
 
 from msdepth_ros.camera import Grid, Intrinsics  # noqa: E402
+from msdepth_ros.errors import MsdepthError  # noqa: E402
 from msdepth_ros.training.augmentation import Augmentation, ViewMaker  # noqa: E402
 from msdepth_ros.training.batches import Batches, Share, turns  # noqa: E402
 from msdepth_ros.training.datasets import Frame  # noqa: E402
@@ -61,7 +63,7 @@ def test_only_seed_and_number_decide():
     assert not torch.equal(first[7].log_depth, other[7].log_depth)
 
 
-@pytest.mark.parametrize('workers', [1, 3])
+@pytest.mark.parametrize('workers', [0, 1, 2])
 def test_batches_made_ahead_are_the_same_in_the_same_order(workers):
     batches = make([Share(frames(9, 1))])
     ahead = list(batches.ahead(2, 9, workers))
@@ -69,6 +71,28 @@ def test_batches_made_ahead_are_the_same_in_the_same_order(workers):
     for number, batch in enumerate(ahead, 2):
         assert torch.equal(batch.log_depth, batches[number].log_depth)
     assert list(batches.ahead(5, 5, workers)) == []
+
+
+def test_a_process_that_dies_is_told():
+    class Deadly(ViewMaker):
+        def random(self, *_):
+            os._exit(1)
+
+    maker = Deadly((8, 6), Grid(4, 3, (0.5, 0.5), (2.0, 2.0)), 8.0)
+    batches = Batches([Share(frames(9, 1))], maker, Augmentation(), 4, (0,))
+    with pytest.raises(MsdepthError, match=r'died.*--ipc=host'):
+        list(batches.ahead(0, 4, 1))
+
+
+def test_an_error_in_a_process_is_raised_as_it_is():
+    class Faulty(ViewMaker):
+        def random(self, *_):
+            raise ZeroDivisionError('of a view')
+
+    maker = Faulty((8, 6), Grid(4, 3, (0.5, 0.5), (2.0, 2.0)), 8.0)
+    batches = Batches([Share(frames(9, 1))], maker, Augmentation(), 4, (0,))
+    with pytest.raises(ZeroDivisionError, match='of a view'):
+        list(batches.ahead(0, 4, 1))
 
 
 def test_turns():

@@ -3,10 +3,14 @@
 """Teachers: their answers land on the student's grid, metric for it, and are learned from."""
 
 import dataclasses
+import hashlib
 import json
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
+import yaml
 from folders import write_folder
 
 torch = pytest.importorskip('torch', reason='training needs torch')
@@ -15,12 +19,19 @@ from tiny import Tiny  # noqa: E402
 
 from msdepth_ros import networks  # noqa: E402
 from msdepth_ros.camera import Grid  # noqa: E402
+from msdepth_ros.cli import main  # noqa: E402
 from msdepth_ros.errors import MsdepthError  # noqa: E402
 from msdepth_ros.networks.depth_network import Supervised  # noqa: E402
+from msdepth_ros.networks.losses import scale_invariant_loss  # noqa: E402
 from msdepth_ros.training.batches import prepare  # noqa: E402
 from msdepth_ros.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from msdepth_ros.training.config import Config, Data, Source, Stage  # noqa: E402
-from msdepth_ros.training.distillation import DepthTeacher, load_teacher  # noqa: E402
+from msdepth_ros.training.distillation import (  # noqa: E402
+    DepthTeacher,
+    check_aspect,
+    load_teacher,
+)
+from msdepth_ros.training.objective import Objective  # noqa: E402
 from msdepth_ros.training.trainer import Trainer  # noqa: E402
 
 STAGE = Stage('coarse', images=8, rate=1e-3, batch=4, warm_up=0)
@@ -37,7 +48,7 @@ CONFIG = Config(
 
 
 class Large(Tiny):
-    """Answers the place of each of its cells, as a share of the image's width."""
+    """Answers each cell's place, that along y counting tenfold, and the image's mean."""
 
     image_size = (80, 60)
     focal = 90.0
@@ -45,14 +56,17 @@ class Large(Tiny):
 
     def supervised(self, image):
         assert image.shape[-2:] == (60, 80)
-        pixel = self.grid.origin[0] + self.grid.step[0] * torch.arange(self.grid.width)
-        share = ((pixel + 0.5) / self.image_size[0]).expand(len(image), 1, self.grid.height, -1)
-        return Supervised((share,), ())
+        shares = []
+        for axis, count in enumerate((self.grid.width, self.grid.height)):
+            pixel = self.grid.origin[axis] + self.grid.step[axis] * torch.arange(count)
+            shares.append((pixel + 0.5) / self.image_size[axis])
+        place = shares[0][None, :] + 10 * shares[1][:, None]
+        return Supervised((place + image.mean(dim=(1, 2, 3))[:, None, None, None],), ())
 
 
 @pytest.fixture(autouse=True)
 def tiny_network(monkeypatch):
-    monkeypatch.setattr(networks, 'NETWORKS', {**networks.NETWORKS, 'tiny': Tiny})
+    monkeypatch.setattr(networks, 'NETWORKS', {**networks.NETWORKS, 'tiny': Tiny, 'large': Large})
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -92,32 +106,46 @@ def test_another_size_and_focal_length_are_accounted_for(image):
     student = Tiny()
     answer = DepthTeacher(student, [Large()])(image)
     assert answer.shape == (2, 1, 7, 10)
-    pixel = student.grid.origin[0] + student.grid.step[0] * torch.arange(10)
-    share = (pixel + 0.5) / 40
-    # z = exp(answer) * f / focal holds for either: f is 2 * f_student, focal is 90 and not 30
-    expected = share + math.log(30 / 90 * 2)
-    torch.testing.assert_close(answer[0, 0, 3], expected, rtol=0, atol=1e-5)
-
-
-def test_a_student_comes_nearer_to_its_teacher_where_there_is_no_truth(data, tmp_path, taught):
-    stage = dataclasses.replace(
-        STAGE, images=240, batch=8, rate=1e-2, depth_weight=0.0, distillation=1.0
+    shares = []
+    for axis, (count, side) in enumerate(((10, 40), (7, 30))):
+        pixel = student.grid.origin[axis] + student.grid.step[axis] * torch.arange(count)
+        shares.append((pixel + 0.5) / side)
+    expected = (
+        shares[0][None, :] + 10 * shares[1][:, None] + image.mean(dim=(1, 2, 3))[:, None, None]
     )
-    config = dataclasses.replace(CONFIG, stages=(stage,), validate_every=240)
-    trainer = Trainer(config, data, tmp_path / 'run', teachers=[taught])
-    teacher, _ = load_teacher(taught)
-    frames = [frame for share in trainer.shares for frame in share.frames]
-    views = torch.stack([torch.from_numpy(trainer.maker.whole(frame).image) for frame in frames])
-    images = prepare(views, torch.device('cpu'))
-    wanted = teacher.eval()(images)
+    # z = exp(answer) * f / focal holds for either: f is 2 * f_student, focal is 90 and not 30
+    expected = expected + math.log(30 / 90 * 2)
+    torch.testing.assert_close(answer[:, 0], expected, rtol=0, atol=1e-3)
 
-    def distance():
-        return (trainer.network.eval()(images) - wanted).abs().mean().item()
 
-    trainer.network.set_mean_log_depth(torch.zeros(1, 7, 10))
-    before = distance()
-    trainer.run(resume=False)
-    assert distance() < 0.3 * before
+def test_the_teacher_counts_where_there_is_no_truth(image):
+    """And the truth does not, where it is not valid."""
+    stage = dataclasses.replace(STAGE, distillation=0.5)
+    student, teacher = Tiny(), Tiny().eval()
+    terms = Objective(student.eval(), stage, CONFIG, [teacher])(
+        image, torch.zeros(2, 1, 7, 10), torch.zeros(2, 1, 7, 10, dtype=torch.bool)
+    )
+    assert terms['depth'].item() == 0
+    everywhere = torch.ones(2, 1, 7, 10, dtype=torch.bool)
+    expected = 0.5 * scale_invariant_loss(student(image), teacher(image), everywhere, 0.5)
+    torch.testing.assert_close(terms['distillation'], expected)
+
+
+def test_a_student_comes_nearer_to_its_teacher(data, tmp_path, taught):
+    teacher = load_teacher(taught).network.eval()
+    distances = []
+    for images in (8, 480):
+        stage = dataclasses.replace(
+            STAGE, images=images, batch=8, rate=1e-2, depth_weight=0.0, distillation=1.0
+        )
+        config = dataclasses.replace(CONFIG, stages=(stage,), validate_every=480)
+        trainer = Trainer(config, data, tmp_path / str(images), teachers=[taught])
+        network = trainer.run(resume=False).eval()
+        frames = [frame for share in trainer.shares for frame in share.frames]
+        views = np.stack([trainer.maker.whole(frame).image for frame in frames])
+        shown = prepare(torch.from_numpy(views), torch.device('cpu'))
+        distances.append((network(shown) - teacher(shown)).abs().mean().item())
+    assert distances[1] < 0.5 * distances[0]
 
 
 def test_truth_and_teacher_are_terms_of_their_own(data, tmp_path, taught):
@@ -127,22 +155,76 @@ def test_truth_and_teacher_are_terms_of_their_own(data, tmp_path, taught):
     line = (tmp_path / 'run' / 'log.jsonl').read_text().splitlines()[-1]
     assert set(json.loads(line)['loss']) == {'depth', 'distillation'}
     saved = load_checkpoint(tmp_path / 'run' / 'checkpoint.pt')
-    assert saved['teachers'] == [{'name': 'tiny', 'channels': 4}]
+    (facts,) = saved['teachers']
+    assert (facts['name'], facts['network']) == ('small', {'name': 'tiny', 'channels': 4})
+    assert facts['data'] == {'ramps': {'description': 'ramps', 'licence': 'none'}}
+    assert facts['sha256'] == hashlib.sha256(taught.read_bytes()).hexdigest()
 
 
-def test_a_stage_without_its_teacher(data, tmp_path):
+def test_resumed_it_is_the_uninterrupted_training(data, tmp_path, taught, monkeypatch):
+    stage = dataclasses.replace(STAGE, distillation=1.0)
+    config = dataclasses.replace(CONFIG, stages=(stage,))
+    whole = Trainer(config, data, tmp_path / 'whole', teachers=[taught]).run(resume=False)
+    interrupted = Trainer(config, data, tmp_path / 'run', teachers=[taught])
+
+    def save_and_stop(path, content):
+        save_checkpoint(path, content)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr('msdepth_ros.training.stage.save_checkpoint', save_and_stop)
+        with pytest.raises(KeyboardInterrupt):
+            interrupted.run(resume=False)
+    resumed = Trainer(config, data, tmp_path / 'run', teachers=[taught]).run(resume=True)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(resumed.state_dict()[name], value)
+    save_checkpoint(tmp_path / 'other.pt', {**load_checkpoint(taught), 'step': 0})
+    with pytest.raises(MsdepthError, match='was taught by small: resume with the same'):
+        Trainer(config, data, tmp_path / 'run', teachers=[tmp_path / 'other.pt']).run(resume=True)
+
+
+def test_on_the_command_line(data, tmp_path, taught, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    stage = {'trains': 'coarse', 'images': 8, 'rate': 1e-3, 'batch': 4, 'distillation': 1.0}
+    document = {**json.loads(json.dumps(dataclasses.asdict(CONFIG))), 'stages': [stage]}
+    Path('taught.yaml').write_text(yaml.safe_dump(document))
+    command = ['train', 'taught.yaml', '--data', str(data), '--out', 'run', '--threads', '1']
+    assert main([*command, '--teacher', str(taught)]) == 0
+    assert main([*command, '--resume', '--teacher', 'run/checkpoint.pt']) == 2
+    assert 'cannot teach itself' in capsys.readouterr().err
+    assert main([*command, '--resume', '--teacher', str(taught), '--workers', '-1']) == 2
+    assert '--workers is -1' in capsys.readouterr().err
+
+
+def test_a_teacher_is_missing_or_of_no_use(data, tmp_path, taught):
     config = dataclasses.replace(CONFIG, stages=(dataclasses.replace(STAGE, distillation=1.0),))
-    with pytest.raises(MsdepthError, match='--teacher'):
+    with pytest.raises(MsdepthError, match='add --teacher'):
         Trainer(config, data, tmp_path / 'run')
+    with pytest.raises(MsdepthError, match='of no use'):
+        Trainer(CONFIG, data, tmp_path / 'run', teachers=[taught])
 
 
-def test_a_teacher_that_is_none(tmp_path):
+def test_a_teacher_of_another_aspect(data, tmp_path, taught, monkeypatch):
+    config = dataclasses.replace(CONFIG, stages=(dataclasses.replace(STAGE, distillation=1.0),))
+    monkeypatch.setattr(Large, 'image_size', (80, 56))
+    check_aspect(Tiny(), Tiny())
+    with pytest.raises(MsdepthError, match='80x56 pixels cannot teach a network of 40x30'):
+        check_aspect(Large(), Tiny())
+    saved = load_checkpoint(taught)
+    saved['config']['network']['name'] = 'large'
+    save_checkpoint(tmp_path / 'large.pt', saved)
+    with pytest.raises(MsdepthError, match='cannot teach'):
+        Trainer(config, data, tmp_path / 'run', teachers=[tmp_path / 'large.pt'])
+
+
+def test_a_file_that_is_no_teacher(tmp_path, taught):
     with pytest.raises(MsdepthError, match='there is no checkpoint'):
         load_teacher(tmp_path / 'none.pt')
     save_checkpoint(tmp_path / 'bare.pt', {'weights': {}})
     with pytest.raises(MsdepthError, match='does not say which network'):
         load_teacher(tmp_path / 'bare.pt')
-    said = {'name': 'small', 'network': {'name': 'tiny', 'channels': 3}}
-    save_checkpoint(tmp_path / 'other.pt', {'weights': Tiny(4).state_dict(), 'config': said})
+    saved = load_checkpoint(taught)
+    saved['config']['network']['channels'] = 3
+    save_checkpoint(tmp_path / 'other.pt', saved)
     with pytest.raises(MsdepthError, match='weights of another network'):
         load_teacher(tmp_path / 'other.pt')
