@@ -6,7 +6,8 @@ So a training that is resumed sees exactly what one that was never interrupted s
 of a random generator to be kept.
 """
 
-from collections.abc import Iterator, Sequence
+import signal
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -107,7 +108,7 @@ class Batches:
 
     def ahead(
         self, start: int, stop: int, workers: int = 1, pinned: bool = False
-    ) -> Iterator[Batch]:
+    ) -> Generator[Batch, None, None]:
         """Yield the batches from `start` up to `stop`, made ahead by processes of their own.
 
         Parameters
@@ -126,6 +127,7 @@ class Batches:
             batch_size=None,
             sampler=range(start, stop),
             num_workers=workers,
+            worker_init_fn=_leave_interrupts_to_the_training,
             pin_memory=pinned,
             multiprocessing_context='fork' if workers else None,  # frames are not copied
         )
@@ -149,6 +151,10 @@ class Batches:
         epoch, position = divmod(int(before), len(share.frames))
         shuffled = np.random.default_rng([*self._seed, 0, int(number), epoch])
         return share, share.frames[int(shuffled.permutation(len(share.frames))[position])]
+
+
+def _leave_interrupts_to_the_training(_worker: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def turns(weights: Sequence[float], length: int = 500) -> np.ndarray:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 from collections.abc import Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -20,6 +21,7 @@ from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.training.batches import Batch, Batches, Share, prepare, stack_views
 from msdepth_ros.training.checkpoint import save_checkpoint
 from msdepth_ros.training.config import Config
+from msdepth_ros.training.interruption import deferred_interrupt
 from msdepth_ros.training.objective import Objective, autocast
 from msdepth_ros.training.optimiser import create_optimiser, set_rate, warm_cosine
 from msdepth_ros.training.readout import fit_readout
@@ -117,9 +119,11 @@ class StageTraining:
             unit='image',
             disable=None if processes.rank() == 0 else True,
         )
-        with bar:
-            workers, on_gpu = self.trainer.workers, self.trainer.device.type == 'cuda'
-            for batch in self.batches.ahead(self.step, steps, workers, on_gpu):
+        on_gpu = self.trainer.device.type == 'cuda'
+        ahead = self.batches.ahead(self.step, steps, self.trainer.workers, on_gpu)
+        with bar, deferred_interrupt() as heed_interrupt, closing(ahead):
+            for batch in ahead:
+                heed_interrupt()
                 self._learn(batch, losses, self.step / steps)
                 self.step += 1
                 bar.update(size)

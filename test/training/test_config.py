@@ -13,7 +13,6 @@ from msdepth_ros.training.config import Stage, from_document, read_config
 SHIPPED = sorted(Path(__file__).parents[2].glob('config/training/*.yaml'))
 SOURCE = {'folders': ['a'], 'description': 'none', 'licence': 'none'}
 STAGE = {'trains': 'coarse', 'images': 10, 'rate': 1}
-STAGE = {'trains': 'coarse', 'images': 10, 'rate': 1}
 SMALL = {
     'name': 'small',
     'network': {'hidden': 8},

@@ -210,6 +210,7 @@ def start(arguments):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -220,7 +221,7 @@ def interrupt_when(process, done):
         assert process.poll() is None, process.communicate()[1]
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    os.killpg(process.pid, signal.SIGINT)  # a terminal tells the processes of the training too
     _, error = process.communicate(timeout=300)
     assert process.returncode == 130, error
     assert 'Traceback' not in error
