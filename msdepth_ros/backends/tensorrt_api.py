@@ -105,12 +105,12 @@ class TensorRt:
                 'TensorRT compiles for the GPU of this machine only: build on the robot itself, or '
                 'with TensorRT for RTX for its GPUs (pip install tensorrt-rtx-cu13)'
             )
-        known = self.module.ComputeCapability.__members__
-        if capability.upper() not in known or not capability.startswith('sm'):
-            names = ', '.join(name.lower() for name in known if name.startswith('SM'))
+        targets = self._targets()
+        if capability not in targets:
+            names = ', '.join(targets)
             raise BackendError(f'{self.title} does not compile for {capability}, only for {names}')
         config.num_compute_capabilities = 1
-        config.set_compute_capability(known[capability.upper()], 0)
+        config.set_compute_capability(targets[capability], 0)
 
     def check_runs_on(self, capability: str, gpu: str) -> None:
         """Refuse a GPU that no engine of this TensorRT can run on, before one is built for it.
@@ -123,20 +123,23 @@ class TensorRt:
         """
         if not self.is_rtx:
             return
-        names = self.module.ComputeCapability.__members__
-        known = [int(name[2:]) for name in names if name[:2] == 'SM' and name[2:].isdigit()]
-        number = int(capability[2:])
-        if number not in known and number < max(known):
-            names = ', '.join(f'sm{each}' for each in sorted(known))
+        targets = self._targets()
+        newest = max(int(name[2:]) for name in targets if name[2:].isdigit())
+        if capability not in targets and int(capability[2:]) < newest:
             raise BackendError(
-                f'{self.title} does not run on {gpu}, which is {capability}: it knows {names} and '
-                'newer ones. Install TensorRT itself: pip install tensorrt-cu13'
+                f'{self.title} does not run on {gpu}, which is {capability}: it knows '
+                f'{", ".join(targets)} and newer ones. Install TensorRT itself: pip install '
+                'tensorrt-cu13'
             )
 
     def target_of(self, capability: str) -> str | None:
         """Return the target to build for on such a GPU; None = as TensorRT sees fit."""
-        known = self.is_rtx and capability.upper() in self.module.ComputeCapability.__members__
-        return capability if known else None
+        return capability if self.is_rtx and capability in self._targets() else None
+
+    def _targets(self) -> dict[str, Any]:
+        """Return the compute capabilities that TensorRT for RTX compiles for, such as 'sm89'."""
+        known = self.module.ComputeCapability.__members__
+        return {name.lower(): each for name, each in known.items() if name.startswith('SM')}
 
     def can_capture(self, context: Any, stream: int) -> bool:
         """Whether the context's work on a stream can become a CUDA graph."""
