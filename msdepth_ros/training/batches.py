@@ -32,17 +32,19 @@ class Batch:
 
     def split(self, size: int) -> 'list[Batch]':
         """Return the batch in parts of `size` views, the last may be smaller."""
-        parts = (each.split(size) for each in (self.image, self.log_depth, self.valid))
+        parts = (each.split(size) for each in self._tensors())
         return [Batch(*part) for part in zip(*parts, strict=True)]
 
     def pin_memory(self) -> 'Batch':
         """Return the batch in page-locked memory, as a DataLoader asks for."""
-        return Batch(*(each.pin_memory() for each in (self.image, self.log_depth, self.valid)))
+        return Batch(*(each.pin_memory() for each in self._tensors()))
 
     def to(self, device: torch.device) -> 'Batch':
         """Return the batch on a device."""
-        parts = (self.image, self.log_depth, self.valid)
-        return Batch(*(each.to(device, non_blocking=True) for each in parts))
+        return Batch(*(each.to(device, non_blocking=True) for each in self._tensors()))
+
+    def _tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.image, self.log_depth, self.valid
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -39,10 +40,8 @@ class DepthTeacher(nn.Module):
 
     def __init__(self, student: DepthNetwork, networks: Sequence[DepthNetwork]) -> None:
         super().__init__()
-        self.networks = nn.ModuleList(networks).requires_grad_(False).eval()
-        self._size = student.image_size
-        self._grid = student.grid
-        self._focal = student.focal
+        answers = nn.ModuleList(_OnGridOf(student, network) for network in networks)
+        self.answers = answers.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> 'DepthTeacher':
         """Stay as it is: a teacher does not learn."""
@@ -57,30 +56,43 @@ class DepthTeacher(nn.Module):
         image : float [N, 3, H, W] of the student's size, from `normalise`.
 
         """
-        answers = [self._ask(network, image) for network in self.networks]
-        return torch.stack(answers).mean(0)
+        return torch.stack([answer(image) for answer in self.answers]).mean(0)
 
-    def _ask(self, network: nn.Module, image: Tensor) -> Tensor:
-        assert isinstance(network, DepthNetwork)
-        (width, height), (wide, high) = self._size, network.image_size
-        if (width, height) != (wide, high):
-            image = functional.interpolate(image, (high, wide), mode='bilinear', antialias=True)
-        log_depth = network(image).float()
+
+class _OnGridOf(nn.Module):
+    """One network's answers to a student's images, on the student's grid and metric for it."""
+
+    network: DepthNetwork
+    places: Tensor | None
+
+    def __init__(self, student: DepthNetwork, network: DepthNetwork) -> None:
+        super().__init__()
+        self.network = network
+        size, its_size, its = student.image_size, network.image_size, network.grid
+        self._resized = size != its_size
         # its focal length, of an image as wide as the student's
-        log_depth = log_depth + math.log(self._focal / network.focal * wide / width)
-        mine, its = self._grid, network.grid
-        if (width, height, mine) == (wide, high, its):
+        self._nearer = math.log(student.focal / network.focal * its_size[0] / size[0])
+        places = None
+        if (size, student.grid) != (its_size, its):
+            shares = (np.stack(student.grid.pixels(), -1) + 0.5) / size
+            cells = (shares * its_size - 0.5 - its.origin) / its.step
+            # as grid_sample counts them: from -1 at the first cell's centre to 1 at the last one's
+            places = torch.from_numpy(2 * cells / (its.width - 1, its.height - 1) - 1).float()
+        self.register_buffer('places', places)
+
+    def forward(self, image: Tensor) -> Tensor:
+        if self._resized:
+            width, height = self.network.image_size
+            image = functional.interpolate(image, (height, width), mode='bilinear', antialias=True)
+        log_depth = self.network(image).float() + self._nearer
+        if self.places is None:
             return log_depth
-        places = []
-        for axis, count in ((0, mine.width), (1, mine.height)):
-            pixel = mine.origin[axis] + mine.step[axis] * torch.arange(count, device=image.device)
-            share = (pixel + 0.5) / self._size[axis]
-            cell = (share * network.image_size[axis] - 0.5 - its.origin[axis]) / its.step[axis]
-            places.append(2 * cell / ((its.width, its.height)[axis] - 1) - 1)
-        x, y = torch.meshgrid(*places, indexing='xy')
-        where = torch.stack([x, y], -1).expand(len(image), -1, -1, -1)
         return functional.grid_sample(
-            log_depth, where, 'bilinear', padding_mode='border', align_corners=True
+            log_depth,
+            self.places.expand(len(image), -1, -1, -1),
+            'bilinear',
+            padding_mode='border',
+            align_corners=True,
         )
 
 

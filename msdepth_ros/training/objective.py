@@ -46,20 +46,18 @@ class Objective(nn.Module):
 
         """
         losses = {}
-        taught = None
         with autocast(image.device, self._config):
             answer = self.network.supervised(image)
             if self.feature_teacher is not None:
                 hints = self.feature_teacher(image, answer.features)
                 losses['features'] = self._stage.features_weight * hints
-            if self.depth_teacher is not None:
-                taught = self.depth_teacher(image)
         maps = [each.float() for each in answer.maps]
         if self._stage.depth_weight:
             losses['depth'] = self._stage.depth_weight * self._compare(maps, log_depth, valid)
-        if taught is not None:
-            everywhere = torch.ones_like(valid)
-            loss = self._compare(maps, taught, everywhere)
+        if self.depth_teacher is not None:
+            with autocast(image.device, self._config):
+                taught = self.depth_teacher(image)
+            loss = self._compare(maps, taught, torch.ones_like(valid))
             losses['distillation'] = self._stage.distillation * loss
         return losses
 

@@ -15,7 +15,7 @@ from folders import write_folder
 
 torch = pytest.importorskip('torch', reason='training needs torch')
 
-from tiny import Tiny  # noqa: E402
+from tiny import SMALL, Tiny  # noqa: E402
 
 from msdepth_ros import networks  # noqa: E402
 from msdepth_ros.camera import Grid  # noqa: E402
@@ -25,7 +25,6 @@ from msdepth_ros.networks.depth_network import Supervised  # noqa: E402
 from msdepth_ros.networks.losses import scale_invariant_loss  # noqa: E402
 from msdepth_ros.training.batches import prepare  # noqa: E402
 from msdepth_ros.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
-from msdepth_ros.training.config import Config, Data, Source, Stage  # noqa: E402
 from msdepth_ros.training.distillation import (  # noqa: E402
     DepthTeacher,
     check_aspect,
@@ -34,17 +33,8 @@ from msdepth_ros.training.distillation import (  # noqa: E402
 from msdepth_ros.training.objective import Objective  # noqa: E402
 from msdepth_ros.training.trainer import Trainer  # noqa: E402
 
-STAGE = Stage('coarse', images=8, rate=1e-3, batch=4, warm_up=0)
-RAMPS = Source(('set',), 'ramps', 'none', blocks=2, validation_share=0.25)
-CONFIG = Config(
-    name='small',
-    network={'name': 'tiny', 'channels': 4},
-    data=Data({'ramps': RAMPS}, cached_width=80),
-    stages=(STAGE,),
-    averaging=0.0,
-    bfloat16=False,
-    validate_every=4,
-)
+CONFIG = dataclasses.replace(SMALL, averaging=0.0, validate_every=4)
+(STAGE,) = CONFIG.stages
 
 
 class Large(Tiny):

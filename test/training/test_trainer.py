@@ -15,28 +15,22 @@ from formats import write_nyu, write_splits
 
 torch = pytest.importorskip('torch', reason='training needs torch')
 
-from tiny import Tiny  # noqa: E402
+from tiny import RAMPS, SMALL, Tiny  # noqa: E402
 
 from msdepth_ros import networks  # noqa: E402
 from msdepth_ros.errors import MsdepthError  # noqa: E402
 from msdepth_ros.training.augmentation import Augmentation  # noqa: E402
 from msdepth_ros.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
-from msdepth_ros.training.config import Config, Data, Source, Stage  # noqa: E402
+from msdepth_ros.training.config import Data, Source, Stage  # noqa: E402
 from msdepth_ros.training.release import Part  # noqa: E402
 from msdepth_ros.training.trainer import Trainer, split_source  # noqa: E402
 
 COARSE = Stage('coarse', images=16, rate=1e-3, batch=4, warm_up=4, readout=0.5)
 FINE = Stage('fine', images=8, rate=1e-3, batch=4, warm_up=0)
-RAMPS = Source(('set',), 'ramps', 'none', blocks=2, validation_share=0.25)
-CONFIG = Config(
-    name='small',
-    network={'name': 'tiny', 'channels': 4},
-    data=Data({'ramps': RAMPS}, cached_width=80),
+CONFIG = dataclasses.replace(
+    SMALL,
     stages=(COARSE, FINE),
     augmentation=Augmentation(zoom=(1.0, 1.2), flip=True, noise=3.0),
-    averaging=0.5,
-    bfloat16=False,
-    validate_every=8,
 )
 
 

@@ -1,12 +1,24 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A two-stage depth network small enough to train in a test."""
+"""A two-stage depth network small enough to train in a test, and a training of it."""
 
 import torch
 from torch import Tensor, nn
 
 from msdepth_ros.camera import Grid
 from msdepth_ros.networks.depth_network import DepthNetwork, Readout, Supervised
+from msdepth_ros.training.config import Config, Data, Source, Stage
+
+RAMPS = Source(('set',), 'ramps', 'none', blocks=2, validation_share=0.25)
+SMALL = Config(
+    name='small',
+    network={'name': 'tiny', 'channels': 4},
+    data=Data({'ramps': RAMPS}, cached_width=80),
+    stages=(Stage('coarse', images=8, rate=1e-3, batch=4, warm_up=0),),
+    averaging=0.5,
+    bfloat16=False,
+    validate_every=8,
+)
 
 
 class Tiny(DepthNetwork):
