@@ -98,10 +98,12 @@ class Stage:
         (see `FeatureTeacher`).
     distillation : weight of the loss towards the teachers' answers (see `DepthTeacher`), which is
         taken everywhere in the view; else as the depth loss.
+    cutmix : share of a batch's views into which a part of another is pasted: only the teachers'
+        answers are learned from them (see `cutmix`).
     readout : penalty with which the weights behind the features are fitted to the data in closed
         form before the stage begins (see `fit_readout`); 0: they stay.
     readout_views : views of each frame that they are fitted to.
-    weights : of sources, where they differ from the sources' own in this stage.
+    weights : of sources, where they differ from the sources' own in this stage; 0: left out of it.
     zoom : of sources, where it differs from the augmentation's in this stage.
     averaging : where it differs from the configuration's: an average over more steps than a stage
         has remembers the weights before it.
@@ -122,6 +124,7 @@ class Stage:
     depth_weight: float = 1.0
     features_weight: float = 0.0
     distillation: float = 0.0
+    cutmix: float = 0.0
     readout: float = 0.0
     readout_views: int = 2
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -136,14 +139,16 @@ class Stage:
         known = self.optimiser in ('adamw', 'sgd')
         _check('optimiser', self.optimiser, known, 'adamw or sgd')
         _check('distillation', self.distillation, self.distillation >= 0, '0 or more')
+        allowed = 0 <= self.cutmix <= (self.distillation > 0)
+        _check('cutmix', self.cutmix, allowed, 'from 0 to 1, and 0 where nobody is taught')
         used = self.depth_weight > 0 or self.features_weight > 0 or self.distillation > 0
         _check('depth_weight', self.depth_weight, used, 'positive, or else another term')
         ordered = all(0 < low <= high for low, high in self.zoom.values())
         _check('zoom', dict(self.zoom), ordered, 'smallest and largest, both positive')
         _check_averaging(self.averaging or 0.0)
         _check('held_out', self.held_out, self.held_out >= 0, '0 or more')
-        positive = all(weight > 0 for weight in self.weights.values())
-        _check('weights', dict(self.weights), positive, 'positive numbers')
+        good = all(weight >= 0 for weight in self.weights.values())
+        _check('weights', dict(self.weights), good, 'numbers of 0 or more')
 
 
 @dataclass(frozen=True)

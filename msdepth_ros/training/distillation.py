@@ -96,6 +96,35 @@ class _OnGridOf(nn.Module):
         )
 
 
+def cutmix(image: Tensor, valid: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Paste a part of another image into some images of a batch (CutMix, Yun et al. 2019).
+
+    No camera saw what comes out, so it has no truth; but a teacher answers to it, and what it does
+    with images that are not the training's is learned too (Beyer et al. 2022).
+
+    Parameters
+    ----------
+    image : float [N, 3, H, W].
+    valid : bool [N, 1, h, w], where the truth holds.
+    share : of the images that get a part of the one before them, 0.3 to 0.8 of its width and height.
+
+    """
+    others, image, valid = image.roll(1, 0), image.clone(), valid.clone()
+    count = round(share * len(image))
+    for place in range(count):
+        rows, columns = (_random_part(size) for size in image.shape[-2:])
+        image[place, :, rows, columns] = others[place, :, rows, columns]
+    valid[:count] = False
+    return image, valid
+
+
+def _random_part(size: int) -> slice:
+    length, start = torch.rand(2).tolist()
+    length = round((0.3 + 0.5 * length) * size)
+    start = round(start * (size - length))
+    return slice(start, start + length)
+
+
 @dataclass(frozen=True)
 class Teacher:
     """A network that was trained before.

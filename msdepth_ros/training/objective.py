@@ -11,7 +11,7 @@ from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.networks.losses import multi_scale_loss
 from msdepth_ros.training.config import Config, Stage
 from msdepth_ros.training.devices import computes_bfloat16
-from msdepth_ros.training.distillation import DepthTeacher
+from msdepth_ros.training.distillation import DepthTeacher, cutmix
 from msdepth_ros.training.teacher import FeatureTeacher
 
 
@@ -46,6 +46,8 @@ class Objective(nn.Module):
 
         """
         losses = {}
+        if self._stage.cutmix:
+            image, valid = cutmix(image, valid, self._stage.cutmix)
         with autocast(image.device, self._config):
             answer = self.network.supervised(image)
             if self.feature_teacher is not None:

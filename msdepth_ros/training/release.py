@@ -182,6 +182,7 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
             'rate': stage.rate,
             'features_weight': stage.features_weight,
             'distillation': stage.distillation,
+            'cutmix': stage.cutmix,
             'readout': stage.readout,
             'weights': dict(stage.weights),
             'zoom': {name: list(zoom) for name, zoom in stage.zoom.items()},
@@ -198,7 +199,7 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
                 **({'share': round(source.weight / total, 3)} if source.weight else {}),
             }
             for name, source in config.data.sources.items()
-            if source.weight or any(name in stage.weights for stage in config.stages[: last + 1])
+            if source.weight or any(stage.weights.get(name) for stage in config.stages[: last + 1])
         },
         'stages': stages,
         'seed': config.seed,

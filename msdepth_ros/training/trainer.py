@@ -82,9 +82,8 @@ class Trainer:
         for name, source in config.data.sources.items():
             self._read(name, source, data)
         self.shares = self.shares_in()
-        for stage in config.stages:
-            self.shares_in(stage)  # for its errors: better now than after the stages before it
-        if not self.shares:
+        # a stage's errors are better told now than after the stages before it
+        if not all([self.shares, *map(self.shares_in, config.stages)]):
             raise MsdepthError('data: every source has weight 0, so there is nothing to train on')
 
     def _load_teachers(self, paths: Sequence[Path]) -> list[Teacher]:
@@ -129,8 +128,9 @@ class Trainer:
                 if frames and weight
             ]
         used = {share.source for share in shares}
+        left_out = {name for name in self._folders if weights.get(name) == 0}
         for name in (*weights, *zooms):
-            if name not in used:
+            if name not in used | left_out:
                 raise MsdepthError(f"stages: '{name}' is named, but it is not trained on")
         return shares
 

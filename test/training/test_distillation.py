@@ -28,6 +28,7 @@ from msdepth_ros.training.checkpoint import load_checkpoint, save_checkpoint  # 
 from msdepth_ros.training.distillation import (  # noqa: E402
     DepthTeacher,
     check_aspect,
+    cutmix,
     load_teacher,
 )
 from msdepth_ros.training.objective import Objective  # noqa: E402
@@ -119,6 +120,49 @@ def test_the_teacher_counts_where_there_is_no_truth(image):
     everywhere = torch.ones(2, 1, 7, 10, dtype=torch.bool)
     expected = 0.5 * scale_invariant_loss(student(image), teacher(image), everywhere, 0.5)
     torch.testing.assert_close(terms['distillation'], expected)
+
+
+def test_a_part_of_another_image_is_pasted_into_a_share_of_them():
+    colours = torch.arange(4.0)[:, None, None, None].expand(4, 3, 30, 40)
+    valid = torch.ones(4, 1, 7, 10, dtype=torch.bool)
+    torch.manual_seed(0)
+    image, still = cutmix(colours, valid, 0.5)
+    assert still.all(dim=(1, 2, 3)).tolist() == [False, False, True, True]
+    assert not still[:2].any()
+    torch.testing.assert_close(image[2:], colours[2:])
+    for place, other in ((0, 3.0), (1, 0.0)):
+        pasted = image[place] == other
+        assert ((image[place] == place) | pasted).all()
+        assert (pasted == pasted[0]).all()  # in all colours
+        rows, columns = pasted[0].any(dim=1), pasted[0].any(dim=0)
+        assert (pasted[0] == rows[:, None] & columns[None, :]).all()
+        assert 0.3 * 30 - 1 <= rows.sum() <= 0.8 * 30 + 1
+        assert 0.3 * 40 - 1 <= columns.sum() <= 0.8 * 40 + 1
+    again, _ = cutmix(colours, valid, 0.5)
+    assert not torch.equal(again, image)
+    torch.manual_seed(0)  # as every step of a training does
+    torch.testing.assert_close(cutmix(colours, valid, 0.5)[0], image)
+    assert valid.all() and (colours[0] == 0).all()  # what was given stays as it was
+
+
+def test_only_the_teacher_says_what_a_pasted_image_shows(image):
+    stage = dataclasses.replace(STAGE, distillation=1.0, cutmix=1.0)
+    student, teacher = Tiny().eval(), Tiny().eval()
+    objective = Objective(student, stage, CONFIG, [teacher])
+    everywhere = torch.ones(2, 1, 7, 10, dtype=torch.bool)
+    torch.manual_seed(3)
+    terms = objective(image, torch.zeros(2, 1, 7, 10), everywhere)
+    assert terms['depth'].item() == 0
+    torch.manual_seed(3)
+    shown, _ = cutmix(image, everywhere, 1.0)
+    expected = scale_invariant_loss(student(shown), teacher(shown), everywhere, 0.5)
+    torch.testing.assert_close(terms['distillation'], expected)
+
+
+@pytest.mark.parametrize(('distillation', 'cutmix'), [(0.0, 0.5), (1.0, 1.5), (1.0, -0.1)])
+def test_nothing_is_pasted_without_a_teacher(distillation, cutmix):
+    with pytest.raises(MsdepthError, match='from 0 to 1, and 0 where nobody is taught'):
+        dataclasses.replace(STAGE, distillation=distillation, cutmix=cutmix)
 
 
 def test_a_student_comes_nearer_to_its_teacher(data, tmp_path, taught):

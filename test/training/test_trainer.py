@@ -286,6 +286,19 @@ def test_a_stage_may_weigh_the_sources_anew(data, tmp_path):
         trainer.shares_in(dataclasses.replace(COARSE, weights={'nyu': 1.0}))
 
 
+def test_a_stage_may_leave_sources_out(data, tmp_path):
+    sources = {'ramps': RAMPS, 'other': Source(('other',), 'other', 'none', weight=2.0)}
+    config = dataclasses.replace(CONFIG, data=Data(sources, 80))
+    trainer = Trainer(config, data, tmp_path)
+    (left,) = trainer.shares_in(dataclasses.replace(COARSE, weights={'other': 0.0}))
+    assert left.source == 'ramps'
+    with pytest.raises(MsdepthError, match="'nyu' is named, but it is not trained on"):
+        trainer.shares_in(dataclasses.replace(COARSE, weights={'nyu': 0.0}))
+    nothing = dataclasses.replace(COARSE, weights={'ramps': 0.0, 'other': 0.0})
+    with pytest.raises(MsdepthError, match='nothing to train on'):
+        Trainer(dataclasses.replace(config, stages=(nothing,)), data, tmp_path)
+
+
 def test_nothing_to_train_on(data, tmp_path):
     sources = {'ramps': dataclasses.replace(RAMPS, weight=0.0)}
     with pytest.raises(MsdepthError, match='nothing to train on'):
