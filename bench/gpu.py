@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 from gpu_timing import copies, measure
 from torch_network import torch_network
 
@@ -215,6 +216,14 @@ def environment() -> dict[str, Any]:
         facts['tensorrt'] = import_tensorrt().title
     except MsdepthError as error:
         facts['tensorrt'] = f'none: {error}'
+    facts['onnxruntime'] = onnxruntime.__version__
+    try:
+        import torch
+
+        gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else 'no GPU'
+        facts['pytorch'] = f'{torch.__version__}, {gpu}'
+    except ImportError as error:
+        facts['pytorch'] = f'none: {error}'
     return facts
 
 
