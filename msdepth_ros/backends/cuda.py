@@ -195,6 +195,12 @@ def _import_pycuda() -> Any:
             warnings.simplefilter('ignore', UserWarning)  # what it warns of, the error says too
             import pycuda.driver
     except ModuleNotFoundError as error:
+        missing = (error.name or 'pycuda').partition('.')[0]
+        if missing != 'pycuda':
+            raise BackendError(
+                f'pycuda does not load: the Python package {missing}, which it needs, is not '
+                f'installed: run `pip install {missing}`'
+            ) from error
         raise TensorRtMissingError(
             'the Python package pycuda is not installed: run `pip install pycuda` (it is compiled '
             'there and needs the CUDA toolkit), or set the parameter `backend` to onnxruntime'

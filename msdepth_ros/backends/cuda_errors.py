@@ -21,7 +21,12 @@ REMEDIES = (
         'another program has the GPU for itself (`nvidia-smi` shows it and the compute mode)',
     ),
     (
-        'driver version is insufficient|cudaError 35\\b|unsupported display driver|system not yet|'
+        'system not yet initialized|cudaError 802\\b',
+        'the NVIDIA driver is not ready; on machines with NVSwitch (HGX, DGX) it waits for '
+        'nvidia-fabricmanager (`systemctl status nvidia-fabricmanager`)',
+    ),
+    (
+        'driver version is insufficient|cudaError 35\\b|unsupported display driver|'
         'installed CUDA driver|unsupported toolchain|cudaError (?:36|222|803|804)\\b',
         'the NVIDIA driver is missing, or too old for this CUDA: install the driver that it needs',
     ),
@@ -32,7 +37,7 @@ REMEDIES = (
     ),
     (
         'unspecified launch failure|illegal (?:memory access|address)|launch failed|device lost|'
-        'ECC|fallen off|cudaError 7[0-9][0-9]\\b',
+        '\\bECC\\b|fallen off|cudaError 7[0-9][0-9]\\b',
         'the GPU failed or was lost: the process needs to be started again',
     ),
 )

@@ -4,6 +4,7 @@
 
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -256,6 +257,19 @@ def test_a_missing_pycuda_is_told_from_a_missing_driver(monkeypatch: pytest.Monk
     monkeypatch.delitem(sys.modules, 'pycuda.driver')
     monkeypatch.setattr(sys, 'meta_path', [Finder, *sys.meta_path])
     with pytest.raises(BackendError, match='driver is missing') as caught:
+        CudaDevice()
+    assert not isinstance(caught.value, TensorRtMissingError)
+
+
+def test_what_pycuda_needs_is_told_from_pycuda(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    (tmp_path / 'pycuda').mkdir()
+    (tmp_path / 'pycuda' / '__init__.py').write_text('')
+    (tmp_path / 'pycuda' / 'driver.py').write_text('import no_such_package.tools')
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ('pycuda', 'pycuda.driver'):
+        monkeypatch.setitem(sys.modules, name, None)  # so that what is imported is undone
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(BackendError, match='pip install no_such_package') as caught:
         CudaDevice()
     assert not isinstance(caught.value, TensorRtMissingError)
 
