@@ -71,6 +71,8 @@ def build_engine(
     """
     if precision not in PRECISIONS:
         raise BackendError(f"no precision named '{precision}': choose fp16 or fp32")
+    if target is not None:
+        api.check_target(target)
     follow = BuildProgress(progress)
     where = f' for {target}' if target else ''
     what = f'building the {precision} engine of {model.name}{where} with {api.title}'

@@ -13,6 +13,7 @@ import importlib.util
 import logging
 import warnings
 from dataclasses import dataclass
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 from msdepth_ros.backends.cuda_errors import TensorRtMissingError, cuda_remedy
@@ -92,25 +93,29 @@ class TensorRt:
         config.set_timing_cache(cache, False)
         return cache
 
-    def set_target(self, config: Any, capability: str) -> None:
-        """Compile for a compute capability such as 'sm89' instead of this machine's GPU.
+    def check_target(self, capability: str) -> None:
+        """Refuse a compute capability that this TensorRT does not compile for.
 
         Raises
         ------
         BackendError
-            If this TensorRT cannot, or not for this one.
+            If it is none that TensorRT for RTX knows, or this is not TensorRT for RTX.
         """
         if not self.is_rtx:
             raise BackendError(
-                'TensorRT compiles for the GPU of this machine only: build on the robot itself, or '
-                'with TensorRT for RTX for its GPUs (pip install tensorrt-rtx-cu13)'
+                f'{self.title} compiles for the GPU of this machine only: build on the robot '
+                'itself, or with TensorRT for RTX (pip install tensorrt-rtx-cu13) in a virtual '
+                'environment without `tensorrt`, which is taken where both are installed'
             )
         targets = self._targets()
         if capability not in targets:
             names = ', '.join(targets)
             raise BackendError(f'{self.title} does not compile for {capability}, only for {names}')
+
+    def set_target(self, config: Any, capability: str) -> None:
+        """Compile for a compute capability such as 'sm89', which `check_target` let through."""
         config.num_compute_capabilities = 1
-        config.set_compute_capability(targets[capability], 0)
+        config.set_compute_capability(self._targets()[capability], 0)
 
     def check_runs_on(self, capability: str, gpu: str) -> None:
         """Refuse a GPU that no engine of this TensorRT can run on, before one is built for it.
@@ -210,6 +215,8 @@ def import_tensorrt() -> TensorRt:
                 f'the Python module {name} does not load: {" ".join(str(error).split())}. Its '
                 'libraries and its version must fit each other'
             ) from error
+        if not hasattr(module, '__version__'):
+            continue  # an empty folder: Docker makes one where a mount has nothing to show
         version = str(module.__version__)
         flavour = 'tensorrt_rtx' if name.startswith('tensorrt_rtx') else 'tensorrt'
         if flavour == 'tensorrt' and _numbers(version) < OLDEST:
@@ -220,14 +227,20 @@ def import_tensorrt() -> TensorRt:
 
 def check_installed() -> None:
     """Raise TensorRtMissingError where there is no TensorRT, without the cost of importing it."""
-    if not any(importlib.util.find_spec(name) for name in MODULES):
+    if not any(spec.origin for spec in _specs()):  # a mere folder has none
         raise _missing()
 
 
+def _specs() -> list[ModuleSpec]:
+    return [spec for spec in map(importlib.util.find_spec, MODULES) if spec is not None]
+
+
 def _missing() -> TensorRtMissingError:
+    places = [spec.origin or ' '.join(spec.submodule_search_locations or ()) for spec in _specs()]
+    empty = f' ({", ".join(places)} holds nothing of it)' if places else ''
     return TensorRtMissingError(
-        'TensorRT is not installed for this Python: see docs/jetson.md, or set the parameter '
-        '`backend` to onnxruntime'
+        f'TensorRT is not installed for this Python{empty}: see docs/jetson.md, or set the '
+        'parameter `backend` to onnxruntime'
     )
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -106,6 +107,14 @@ def test_builds_for_named_gpus_and_for_none(model: Model, target: str | None):
 def test_an_unknown_target_names_the_known_ones(model: Model, target: str):
     with pytest.raises(BackendError, match='only for sm75, sm80'):
         build_engine(import_tensorrt(), model, 'fp16', target)
+
+
+def test_plain_tensorrt_says_that_it_has_no_targets_before_it_looks_for_a_gpu(model: Model):
+    rtx = import_tensorrt()
+    no_gpu = SimpleNamespace()  # no Builder, which cannot be made without a GPU
+    plain = TensorRt(no_gpu, 'tensorrt', '10.3.0', rtx.log)
+    with pytest.raises(BackendError, match='for the GPU of this machine only'):
+        build_engine(plain, model, 'fp16', 'sm89')
 
 
 def test_progress_grows_from_0_to_1(model: Model):

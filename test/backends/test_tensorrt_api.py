@@ -216,7 +216,8 @@ def modules(monkeypatch: pytest.MonkeyPatch):
             raise known[name]
         return known[name]
 
-    stand_in = types.SimpleNamespace(import_module=import_module)
+    util = types.SimpleNamespace(find_spec=lambda name: None)
+    stand_in = types.SimpleNamespace(import_module=import_module, util=util)
     monkeypatch.setattr(tensorrt_api, 'importlib', stand_in)
     monkeypatch.setattr(tensorrt_api, 'MessageLog', lambda _: None)
     tensorrt_api.import_tensorrt.cache_clear()
@@ -234,6 +235,22 @@ def test_tensorrt_comes_before_tensorrt_for_rtx(modules: dict[str, object]):
     tensorrt_api.import_tensorrt.cache_clear()
     modules['tensorrt'] = types.SimpleNamespace(__version__='10.3.0')
     assert tensorrt_api.import_tensorrt().title == 'TensorRT 10.3.0'
+
+
+def test_an_empty_folder_is_no_tensorrt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Python imports it, and Docker makes one where a mount's path is not there."""
+    (tmp_path / 'empty_tensorrt').mkdir()
+    (tmp_path / 'second_tensorrt.py').write_text("__version__ = '10.3.0'")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(tensorrt_api, 'MessageLog', lambda _: None)
+    find = tensorrt_api.import_tensorrt.__wrapped__
+    monkeypatch.setattr(tensorrt_api, 'MODULES', ('empty_tensorrt',))
+    for refuse in (tensorrt_api.check_installed, find):
+        with pytest.raises(TensorRtMissingError, match=rf'{tmp_path}/empty_tensorrt holds nothing'):
+            refuse()
+    monkeypatch.setattr(tensorrt_api, 'MODULES', ('empty_tensorrt', 'second_tensorrt'))
+    tensorrt_api.check_installed()
+    assert find().title == 'TensorRT 10.3.0'
 
 
 @pytest.mark.parametrize(
@@ -261,6 +278,14 @@ def test_tensorrt_for_rtx_does_not_run_on_other_gpus_but_tensorrt_may(rtx: tenso
     tensorrt.check_runs_on('sm90', 'NVIDIA H200')
 
 
+def test_only_tensorrt_for_rtx_builds_for_other_gpus(rtx: tensorrt_api.TensorRt):
+    rtx.check_target('sm89')
+    tensorrt = tensorrt_api.TensorRt(rtx.module, 'tensorrt', '10.3', None)  # type: ignore[arg-type]
+    words = r'TensorRT 10\.3 compiles for the GPU of this machine only.*without `tensorrt`'
+    with pytest.raises(BackendError, match=words):
+        tensorrt.check_target('sm89')
+
+
 def test_an_old_tensorrt_and_one_that_does_not_load_are_refused(modules: dict[str, object]):
     modules['tensorrt'] = types.SimpleNamespace(__version__='8.4.1.5')
     with pytest.raises(BackendError, match=r'8\.4\.1\.5 is too old'):
@@ -284,6 +309,9 @@ def test_an_old_tensorrt_and_one_that_does_not_load_are_refused(modules: dict[st
         ('(cudaError 35: CUDA driver version is insufficient for it)', 'driver is missing'),
         ('cuStreamSynchronize failed: an illegal memory access was encountered', 'started again'),
         ('Target GPU SM 90 is not supported by this TensorRT release', 'does not know this GPU'),
+        ('cuInit failed: system not yet initialized', 'nvidia-fabricmanager'),
+        ('uncorrectable ECC error encountered', 'started again'),
+        ('no such file: /home/becca/small.plan', ''),
         ('something else', ''),
     ],
 )
