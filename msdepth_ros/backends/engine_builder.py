@@ -139,7 +139,7 @@ class _Build:
         data = bytes(plan)
         facts['plan_bytes'] = len(data)
         facts['fp32_weight_bytes'] = graph.fp32_weight_bytes
-        facts['fp16_by'] = self._shown_by(data, graph)
+        facts['fp16_by'] = self._shown_by(data, graph, facts['fp16_products'])
         measured = b'' if timings is None else bytes(config.get_timing_cache().serialize())
         return BuiltEngine(data, self._precision, facts, measured)
 
@@ -191,7 +191,7 @@ class _Build:
                 f'says {name} {kind.name} {list(shape)}'
             )
 
-    def _shown_by(self, plan: bytes, graph: PreparedGraph) -> list[str]:
+    def _shown_by(self, plan: bytes, graph: PreparedGraph, fp16_products: int) -> list[str]:
         """Return what shows that a plan computes in FP16.
 
         Types: in a strongly typed network they are the engine's, and were checked. Size: a plan
@@ -199,7 +199,7 @@ class _Build:
         """
         if self._precision != 'fp16':
             return []
-        shown = ['types'] if self._api.strongly_typed else []
+        shown = ['types'] if self._api.strongly_typed and fp16_products else []
         if len(plan) < LARGEST_FP16_SHARE * graph.fp32_weight_bytes:
             shown.append('size')
         return shown

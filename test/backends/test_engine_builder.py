@@ -20,7 +20,7 @@ pytest.importorskip('tensorrt_rtx_bindings', exc_type=ImportError)
 
 from small_onnx import small_onnx, write_small_model
 
-from msdepth_ros.backends import build_progress, engine_ahead, engine_builder
+from msdepth_ros.backends import build_progress, engine_ahead, engine_builder, fp16
 from msdepth_ros.backends.build_progress import (
     BuildProgress,
     BuildStoppedError,
@@ -85,9 +85,11 @@ def test_a_plan_as_large_as_fp32_is_not_shown_to_be_fp16_by_its_size(
     model: Model, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
     prepare = engine_builder.prepare_graph
-    monkeypatch.setattr(
-        engine_builder, 'prepare_graph', lambda data, precision: prepare(data, 'fp32')
-    )
+
+    def prepare_as_if_small(data: bytes, precision: str):
+        return replace(prepare(data, precision), fp32_weight_bytes=1)
+
+    monkeypatch.setattr(engine_builder, 'prepare_graph', prepare_as_if_small)
     built = build_engine(import_tensorrt(), model, 'fp16', target='sm89')
     assert built.facts['fp16_by'] == ['types']
     monkeypatch.setattr(TensorRt, 'strongly_typed', False)  # as before TensorRT 10
@@ -96,6 +98,15 @@ def test_a_plan_as_large_as_fp32_is_not_shown_to_be_fp16_by_its_size(
     with pytest.raises(BackendError, match='too large to be FP16'):
         build_into_file(tmp_path / 'plan', model, 'fp16', 'sm89', EngineOptions())
     assert not (tmp_path / 'plan').exists()
+
+
+def test_types_do_not_show_fp16_where_every_product_stays_fp32(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(fp16._Converter, '_fits', lambda *_: False)  # as weights over 65504 do not
+    facts = build_engine(import_tensorrt(), model, 'fp16', target='sm89').facts
+    assert (facts['products'], facts['fp16_products']) == (3, 0)
+    assert facts['fp16_by'] == []
 
 
 @pytest.mark.parametrize('target', ['sm75', 'sm86', 'sm120', None])
