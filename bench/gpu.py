@@ -65,7 +65,7 @@ def tensorrt(model: Model, frames: int, precision: str, graph: bool, cache: Path
             raise MsdepthError('no CUDA graph could be captured')
         backend.input[:] = check_images(*model.input_size)[0]
         facts = {'precision': backend.precision, **backend.details['self_check']}
-        for name in ('fp16_by', 'fp16_layers', 'layers', 'seconds', 'plan_bytes'):
+        for name in ('fp16_by', 'fp16_product_layers', 'product_layers', 'seconds', 'plan_bytes'):
             facts[name] = backend.details[name]
         return {**measure(backend.run, frames), **facts}
     finally:

@@ -53,3 +53,8 @@ def cuda_remedy(words: str) -> str:
         if re.search(pattern, words, re.IGNORECASE):
             return f'. {remedy[0].upper()}{remedy[1:]}'
     return ''
+
+
+def is_cuda_error(words: str) -> bool:
+    """Return whether an error text of TensorRT tells of the GPU, its memory or its driver."""
+    return bool(cuda_remedy(words) or re.search(r'\bcu(?:da|dnn|blas)\b', words, re.IGNORECASE))

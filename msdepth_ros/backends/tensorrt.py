@@ -15,7 +15,7 @@ from msdepth_ros.backends.engine_cache import EngineCache, EngineKey
 from msdepth_ros.backends.engine_options import EngineOptions, Progress
 from msdepth_ros.backends.self_check import check_engine
 from msdepth_ros.backends.tensorrt_api import TensorRt, check_installed, import_tensorrt
-from msdepth_ros.backends.tensorrt_session import TensorRtSession, count_half_layers
+from msdepth_ros.backends.tensorrt_session import BadPlanError, TensorRtSession, count_half_products
 from msdepth_ros.errors import BackendError
 from msdepth_ros.model import Model
 
@@ -143,7 +143,7 @@ class TensorRtBackend(Backend):
             return None
         try:
             session = self._open(cached.plan)
-        except BackendError as error:
+        except BadPlanError as error:
             _logger.warning('engine %s is not used: %s', cache.path(key), error)
             return None
         facts = cached.facts
@@ -174,12 +174,13 @@ class TensorRtBackend(Backend):
         layers = session.layers()
         check = check_engine(self.model, session.input, session.output, session.run)
         _logger.info('self-check of %s against FP32: %s', self.model.name, check)
-        half = count_half_layers(layers)
-        shown_by = [*facts['fp16_by'], *(['layers'] if half else [])]
+        products, half = count_half_products(layers)
+        shown_by = [*facts['fp16_by'], *(['layers'] if 2 * half > products else [])]
         return {
             **facts,
             'layers': len(layers),
-            'fp16_layers': half,
+            'product_layers': products,
+            'fp16_product_layers': half,
             'fp16_by': shown_by,
             'self_check': {**asdict(check), 'passed': check.passed},
         }

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from typing import Any
 
-from msdepth_ros.backends.cuda_errors import TensorRtMissingError, cuda_remedy
+from msdepth_ros.backends.cuda_errors import TensorRtMissingError, cuda_remedy, is_cuda_error
 from msdepth_ros.errors import BackendError
 
 MODULES = ('tensorrt', 'tensorrt_rtx', 'tensorrt_rtx_bindings')
@@ -149,6 +149,10 @@ class TensorRt:
     def can_capture(self, context: Any, stream: int) -> bool:
         """Whether the context's work on a stream can become a CUDA graph."""
         return not self.is_rtx or bool(context.is_stream_capturable(stream))
+
+    def gpu_failed(self) -> bool:
+        """Whether TensorRT's errors are of CUDA or of memory, not of what it was given."""
+        return any(map(is_cuda_error, self.log.errors))
 
     def error(self, what: str) -> BackendError:
         """Return an error that says what failed and TensorRT's own first words on it."""

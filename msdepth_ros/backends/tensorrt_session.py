@@ -3,6 +3,7 @@
 """One TensorRT engine at work: its context, its buffers, and the graph that runs a frame."""
 
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,16 @@ from msdepth_ros.backends.cuda import CudaDevice, CudaGraph
 from msdepth_ros.backends.tensorrt_api import TensorRt
 from msdepth_ros.errors import BackendError
 from msdepth_ros.model import Model
+
+# What the inspector calls layers that multiply: 'CaskConvolution', 'gemm', 'correlation' and so on.
+PRODUCT = re.compile(
+    'conv|gemm|matrix_?multiply|matmul|fully_?connected|correlation', re.IGNORECASE
+)
+HALF = re.compile(r'\b(?:half|fp16)\b', re.IGNORECASE)
+
+
+class BadPlanError(BackendError):
+    """The plan is not one that this TensorRT runs, or not of this model: build it anew."""
 
 
 class TensorRtSession:
@@ -24,8 +35,10 @@ class TensorRtSession:
 
     Raises
     ------
+    BadPlanError
+        If TensorRT refuses the plan, or it is not of this model.
     BackendError
-        If TensorRT refuses the plan, the plan is not of this model, or memory runs out.
+        If memory runs out or the GPU fails, which no other plan would mend.
     """
 
     def __init__(
@@ -40,7 +53,8 @@ class TensorRtSession:
             self._runtime = trt.Runtime(api.log.bridge)
             engine = self._runtime.deserialize_cuda_engine(plan)
             if engine is None:
-                raise api.error(f'the engine of {model.name} cannot be loaded')
+                error = api.error(f'the engine of {model.name} cannot be loaded')
+                raise error if api.gpu_failed() else BadPlanError(str(error))
             self._engine = engine
             self._check_tensors()
             context = engine.create_execution_context()
@@ -118,10 +132,27 @@ class TensorRtSession:
             model.output_name: (False, trt.DataType.FLOAT, (1, 1, out_height, out_width)),
         }
         if found != wanted:
-            raise BackendError(f'the engine is not of the model {model.name}: it has {found}')
+            raise BadPlanError(f'the engine is not of the model {model.name}: it has {found}')
 
 
-def count_half_layers(layers: list[Any]) -> int:
-    """Return how many layers the inspector says read or write FP16."""
-    texts = (json.dumps(layer).lower() for layer in layers)
-    return sum('half' in text or 'fp16' in text for text in texts)
+def count_half_products(layers: list[Any]) -> tuple[int, int]:
+    """Return how many layers convolve or multiply matrices, and how many of those do it in FP16.
+
+    Only the types count that the inspector gives the operands, for a name says nothing. It writes
+    them 'Half', 'Row major linear FP16 format' and the like.
+    """
+    products = [
+        info
+        for info in layers
+        if isinstance(info, dict) and PRODUCT.search(str(info.get('LayerType')))
+    ]
+    return len(products), sum(_is_half(info) for info in products)
+
+
+def _is_half(info: dict[str, Any]) -> bool:
+    try:
+        types = [tensor['Format/Datatype'] for tensor in info['Inputs']]
+        types += [info['Weights']['Type']] if 'Weights' in info else []
+    except (KeyError, TypeError):
+        return False
+    return bool(types) and all(HALF.search(str(each)) for each in types)

@@ -29,10 +29,20 @@ from msdepth_ros.backends.engine_options import EngineOptions
 from msdepth_ros.backends.onnxruntime import OnnxRuntimeBackend
 from msdepth_ros.backends.self_check import SelfCheck, check_engine, check_images
 from msdepth_ros.backends.tensorrt import TensorRtBackend
-from msdepth_ros.backends.tensorrt_session import TensorRtSession, count_half_layers
+from msdepth_ros.backends.tensorrt_session import (
+    BadPlanError,
+    TensorRtSession,
+    count_half_products,
+)
 from msdepth_ros.cli import main
 from msdepth_ros.errors import BackendError
 from msdepth_ros.model import Model, load_model
+
+
+def layer(kind: str, inputs: str, weights: str = '', name: str = '') -> dict[str, object]:
+    """Return a layer as TensorRT's inspector tells of it."""
+    known = {'Name': name, 'LayerType': kind, 'Inputs': [{'Format/Datatype': inputs}]}
+    return {**known, 'Weights': {'Type': weights, 'Count': 9}} if weights else known
 
 
 class Gpu:
@@ -42,8 +52,8 @@ class Gpu:
         self.open_devices = self.open_sessions = self.builds = 0
         self.error = {'fp16': 1e-3, 'fp32': 1e-6}  # relative, of the answers
         self.refuses: Callable[[bytes], bool] = lambda plan: False
-        self.lost = False
-        self.layers = [{'Name': 'a', 'Format': 'Half'}, {'Name': 'b', 'Format': 'Float'}]
+        self.lost = self.full = False
+        self.layers = [layer('CaskConvolution', 'Half'), layer('PointWise', 'Float')]
 
 
 @pytest.fixture
@@ -68,7 +78,9 @@ def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Gpu]:
             self, api: object, cuda: object, model: Model, plan: bytes, cuda_graph: bool
         ) -> None:
             if gpu.refuses(plan):
-                raise BackendError('the engine cannot be loaded: TensorRT says: no')
+                raise BadPlanError('the engine cannot be loaded: TensorRT says: no')
+            if gpu.full:
+                raise BackendError('the engine cannot be loaded: out of memory')
             gpu.open_sessions += 1
             half = len(plan) < 2.8 * model.onnx.stat().st_size  # its size tells its precision
             self.factor = 1 + gpu.error['fp16' if half else 'fp32']
@@ -81,7 +93,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Gpu]:
             self.reference.run()
             self.output *= self.factor
 
-        def layers(self) -> list[dict[str, str]]:
+        def layers(self) -> list[dict[str, object]]:
             return gpu.layers
 
         def close(self) -> None:
@@ -128,7 +140,8 @@ def test_builds_once_checks_it_and_then_loads_it(gpu: Gpu, model: Model, options
     assert first['device'] == 'Stand-in (sm89), TensorRT for RTX 1.7.1.116'
     assert first['self_check']['passed']
     assert first['self_check']['mean_error'] == pytest.approx(1e-3, rel=0.01)
-    assert (first['layers'], first['fp16_layers']) == (2, 1)
+    counts = [first[name] for name in ('layers', 'product_layers', 'fp16_product_layers')]
+    assert counts == [2, 1, 1]
     assert first['fp16_by'] == ['types', 'layers']
     assert Path(first['kept']).is_file()
     second = details(model, options)
@@ -165,20 +178,36 @@ def test_an_fp16_engine_that_is_wrong_is_refused_for_fp32(
         assert gpu.builds == builds
 
 
-@pytest.mark.parametrize(('half_layer', 'precision'), [(True, 'fp16'), (False, 'fp32')])
+HALF_CONV = layer('CaskConvolution', 'Channel major FP16 format where channel % 8 == 0', 'Half')
+FLOAT_CONV = layer('CaskConvolution', 'Row major linear FP32', 'Float', 'conv_fp16')
+CAST = layer('Reformat', 'Row major linear FP16 format', name='conv_to_fp16')
+
+
+@pytest.mark.parametrize(
+    ('layers', 'precision'),
+    [
+        ([CAST, HALF_CONV, HALF_CONV, FLOAT_CONV], 'fp16'),
+        ([CAST, HALF_CONV, FLOAT_CONV], 'fp32'),
+        ([CAST, FLOAT_CONV], 'fp32'),
+        (['conv_fp16', 'conv_to_fp16'], 'fp32'),
+        ([], 'fp32'),
+    ],
+)
 def test_an_fp16_engine_that_nothing_shows_to_be_fp16_is_refused_for_fp32(
     gpu: Gpu,
     model: Model,
     options: EngineOptions,
     monkeypatch: pytest.MonkeyPatch,
-    half_layer: bool,
+    layers: list,
     precision: str,
 ):
     monkeypatch.setattr(engine_builder._Build, '_shown_by', lambda *_: [])
-    gpu.layers = gpu.layers[:1] if half_layer else gpu.layers[1:]
+    gpu.layers = layers
     facts = details(model, options)
     assert facts['precision'] == precision
-    assert ('neither its layers nor its size' in facts.get('fp16_refused', '')) != half_layer
+    assert ('neither its layers nor its size' in facts.get('fp16_refused', '')) == (
+        precision == 'fp32'
+    )
 
 
 @pytest.mark.parametrize('error', [0.02, float('nan'), float('inf')])
@@ -213,6 +242,16 @@ def test_a_plan_that_tensorrt_refuses_is_built_again(
     gpu.refuses = lambda plan: bool(refused and refused.pop())
     assert details(model, options)['origin'] == 'built now'
     assert [m for m in caplog.messages if 'is not used: the engine cannot be loaded' in m]
+
+
+def test_an_engine_that_found_no_memory_is_not_built_again(
+    gpu: Gpu, model: Model, options: EngineOptions
+):
+    details(model, options)
+    gpu.full = True
+    with pytest.raises(BackendError, match='out of memory'):
+        TensorRtBackend(model, 'fp16', options)
+    assert gpu.builds == 1
 
 
 def test_an_engine_built_ahead_of_time_is_checked_at_the_first_start(
@@ -381,9 +420,26 @@ def test_check_images_differ_and_are_always_the_same():
     assert not np.array_equal(first[0], first[-1])
 
 
-def test_half_layers_are_counted_in_details_and_in_names():
-    layers = [{'Inputs': [{'Format/Datatype': 'Half'}]}, {'Inputs': [{'Datatype': 'Float'}]}]
-    assert count_half_layers([*layers, 'conv_fp16', 'conv']) == 2
+@pytest.mark.parametrize(
+    ('layer', 'counts'),
+    [
+        (HALF_CONV, (1, 1)),
+        (FLOAT_CONV, (1, 0)),
+        (layer('CaskConvolution', 'Row major linear FP32', 'Half'), (1, 0)),
+        (layer('CaskConvolution', 'Row major linear FP16 format', 'Float'), (1, 0)),
+        (layer('CaskDeconvolution', 'Half'), (1, 1)),
+        (layer('gemm', 'Half'), (1, 1)),
+        (layer('MatrixMultiply', 'Float'), (1, 0)),
+        (layer('correlation', 'BFloat16'), (1, 0)),
+        ({'LayerType': 'Convolution', 'Name': 'conv_fp16', 'Inputs': []}, (1, 0)),
+        ({'LayerType': 'Convolution', 'Name': 'conv_fp16'}, (1, 0)),
+        (CAST, (0, 0)),
+        (layer('PointWiseV2', 'Half'), (0, 0)),
+        ('conv_fp16', (0, 0)),
+    ],
+)
+def test_products_in_fp16_are_told_by_their_types_and_by_no_name(layer: object, counts: tuple):
+    assert count_half_products([layer]) == counts
 
 
 class Memory:
@@ -437,7 +493,8 @@ def stand_in_tensorrt(model: Model, **changes: object) -> tensorrt_api.TensorRt:
         DataType=SimpleNamespace(UINT8='uint8', FLOAT='float'),
         LayerInformationFormat=SimpleNamespace(JSON='json'),
     )
-    log = SimpleNamespace(bridge=None, clear=lambda: None, first=lambda: 'no such kernel')
+    words = changes.get('words', 'no such kernel')
+    log = SimpleNamespace(bridge=None, clear=lambda: None, first=lambda: words, errors=[words])
     return tensorrt_api.TensorRt(module, 'tensorrt_rtx', '1.7', log)  # type: ignore[arg-type]
 
 
@@ -505,6 +562,39 @@ def test_a_session_that_cannot_be_is_one_clear_error(
     with pytest.raises(BackendError, match=words):
         TensorRtSession(stand_in_tensorrt(model, **changes), cuda, model, plan)  # type: ignore[arg-type]
     assert cuda.depth == 0
+
+
+@pytest.mark.parametrize(
+    ('plan', 'changes', 'is_bad'),
+    [
+        (b'other', {'words': 'Error Code 1: Serialization (Version tag does not match)'}, True),
+        (b'other', {'words': 'deserializeCudaEngine: Error Code 4: magicTag is not right'}, True),
+        (b'plan', {'output': 'disparity'}, True),
+        (b'other', {'words': 'Error Code 2: OutOfMemory (no further information)'}, False),
+        (b'other', {'words': 'Error Code 1: Cuda Runtime (unknown error)'}, False),
+        (b'plan', {'context': True}, False),
+        (b'plan', {'execute': False}, False),
+    ],
+)
+def test_a_bad_plan_is_told_from_a_gpu_that_failed(
+    model: Model, plan: bytes, changes: dict[str, object], is_bad: bool
+):
+    with pytest.raises(BackendError) as caught:
+        TensorRtSession(stand_in_tensorrt(model, **changes), HostCuda(), model, plan)  # type: ignore[arg-type]
+    assert isinstance(caught.value, BadPlanError) == is_bad
+
+
+def test_no_memory_is_allocated_per_frame(model: Model, monkeypatch: pytest.MonkeyPatch):
+    cuda = HostCuda()
+    session = TensorRtSession(stand_in_tensorrt(model), cuda, model, b'plan')  # type: ignore[arg-type]
+    allocations: list[object] = []
+    for name in ('host_array', 'device_memory'):
+        monkeypatch.setattr(cuda, name, lambda *arguments: allocations.append(arguments))
+    kept = session.input, session.output
+    for _ in range(5):
+        session.run()
+    assert allocations == []
+    assert (session.input is kept[0], session.output is kept[1]) == (True, True)
 
 
 @pytest.mark.parametrize('text', ['', 'no JSON', '[]', '{}'])
