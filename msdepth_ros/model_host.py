@@ -15,7 +15,6 @@ from msdepth_ros.errors import BackendError, MsdepthError
 from msdepth_ros.estimator import DepthEstimator, DepthFrame, Settings
 from msdepth_ros.model import load_model
 
-_WARM_UP_RUNS = 3
 _FIRST_PAUSE = 1.0  # seconds between a failure and the next try, doubled at each failure
 _LONGEST_PAUSE = 30.0
 
@@ -54,7 +53,7 @@ class ModelHost:
         self._failure = ''
 
     def load(self, choice: ModelChoice) -> Backend:
-        """Load a model, warm it up and return its backend.
+        """Load a model and return its backend, warmed up.
 
         Raises BackendError or ModelError if that fails.
         """
@@ -122,12 +121,6 @@ class ModelHost:
             self.progress,
         )
         self.estimator = DepthEstimator(model, backend)
-        try:
-            for _ in range(_WARM_UP_RUNS):
-                backend.run()
-        except BackendError:
-            self._close()
-            raise
         return backend
 
     def _fail(self, error: MsdepthError) -> None:

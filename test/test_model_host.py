@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A model stays available through failures of its runtime."""
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -110,6 +112,20 @@ def test_the_pause_doubles_from_failure_to_failure_and_ends_at_a_good_frame(
         estimate(host)
     clock.now += 1.1
     estimate(host)
+
+
+def test_the_cpu_needs_nothing_of_the_gpu(choice: ModelChoice) -> None:
+    code = (
+        'import sys; sys.modules["pycuda"] = None; '  # as where it is not installed
+        'from msdepth_ros.model_host import ModelChoice, ModelHost; '
+        f'print(ModelHost().load(ModelChoice({choice.model!r}, "auto")).device, '
+        '*{name.partition(".")[0] for name, module in sys.modules.items() if module})'
+    )
+    ran = subprocess.run([sys.executable, '-c', code], check=True, capture_output=True, text=True)
+    device, *loaded = ran.stdout.split()
+    assert device == 'CPU'
+    gpu_only = ('tensorrt', 'cuda', 'pycuda', 'torch')
+    assert [name for name in loaded if name.startswith(gpu_only)] == []
 
 
 def test_without_a_model_it_says_so(choice: ModelChoice) -> None:

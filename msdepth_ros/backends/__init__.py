@@ -11,6 +11,7 @@ from msdepth_ros.model import Model
 
 RUNTIMES = ('tensorrt', 'openvino', 'onnxruntime')
 BACKENDS = ('auto', *RUNTIMES)
+WARM_UP_RUNS = 3
 
 _logger = logging.getLogger(__name__)
 _said: set[str] = set()
@@ -24,13 +25,13 @@ def create_backend(
     engine_options: EngineOptions | None = None,
     progress: Progress | None = None,
 ) -> Backend:
-    """Load a model on a runtime.
+    """Load a model on a runtime and warm it up, so that the first frame takes no longer.
 
     Parameters
     ----------
     model : the model to load.
-    backend : 'tensorrt', 'openvino', 'onnxruntime', or 'auto': the first that works, in this
-        order. Why 'auto' passed over one is logged once.
+    backend : 'tensorrt', 'openvino', 'onnxruntime', or 'auto': the first that runs the model,
+        in this order. Why 'auto' passed over one is logged once.
     threads : CPU threads that the network may use; 0 = one per core.
     precision : 'fp16' = TensorRT in FP16, the CPU in int8 if the model has an int8 file, else in
         FP32 (OpenVINO: in BF16 where the CPU has it); 'fp32' = all in FP32.
@@ -41,7 +42,7 @@ def create_backend(
     Raises
     ------
     BackendError
-        If the runtime is not installed, has no device or refuses the model.
+        If the runtime is not installed, has no device, refuses the model or fails to run it.
     ModelError
         If the model's files are not usable.
     """
@@ -51,6 +52,7 @@ def create_backend(
     for name in RUNTIMES if backend == 'auto' else (backend,):
         try:
             loaded = _load(name, model, threads, precision, engine_options, progress)
+            _warm_up(loaded)
         except (BackendError, ModelError) as error:
             refusals[name] = error
             continue
@@ -80,6 +82,16 @@ def _load(
     from msdepth_ros.backends.onnxruntime import OnnxRuntimeBackend
 
     return OnnxRuntimeBackend(model, threads, precision)
+
+
+def _warm_up(backend: Backend) -> None:
+    """Run a backend; close it if it fails."""
+    try:
+        for _ in range(WARM_UP_RUNS):
+            backend.run()
+    except BackendError:
+        backend.close()
+        raise
 
 
 def _say_once(used: str, refused: str, error: Exception) -> None:

@@ -36,7 +36,9 @@ from msdepth_ros.backends.tensorrt_session import (
 )
 from msdepth_ros.cli import main
 from msdepth_ros.errors import BackendError
+from msdepth_ros.estimator import Settings
 from msdepth_ros.model import Model, load_model
+from msdepth_ros.model_host import ModelChoice, ModelHost
 
 
 def layer(kind: str, inputs: str, weights: str = '', name: str = '') -> dict[str, object]:
@@ -340,6 +342,49 @@ def test_a_lost_gpu_is_an_error_and_can_be_closed(gpu: Gpu, model: Model, option
     with pytest.raises(BackendError, match='the GPU failed while running small'):
         backend.run()
     backend.close()
+
+
+def test_auto_passes_over_an_engine_that_loads_but_does_not_run(
+    gpu: Gpu,
+    model: Model,
+    options: EngineOptions,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    monkeypatch.setitem(sys.modules, 'openvino', None)
+    details(model, options)
+    gpu.lost = True
+    assert create_backend(model, 'auto', engine_options=options).name == 'onnxruntime'
+    assert 'running on onnxruntime, not on tensorrt: the GPU failed while running' in caplog.text
+    with pytest.raises(BackendError, match='the GPU failed while running'):
+        create_backend(model, 'tensorrt', engine_options=options)
+
+
+@pytest.mark.parametrize('cause', ['no run succeeds', 'no device opens'])
+def test_auto_goes_on_on_the_cpu_when_the_gpu_is_lost_in_mid_run(
+    gpu: Gpu, model: Model, options: EngineOptions, monkeypatch: pytest.MonkeyPatch, cause: str
+):
+    def fail() -> None:
+        raise BackendError('no device')
+
+    monkeypatch.setitem(sys.modules, 'openvino', None)
+    now = [0.0]
+    host = ModelHost(clock=lambda: now[0])
+    yaml = str(model.onnx.with_suffix('.yaml'))
+    assert host.load(ModelChoice(yaml, 'auto', engine_options=options)).name == 'tensorrt'
+    image = np.full((48, 64, 3), 100, np.uint8)
+    gpu.lost = True
+    if cause == 'no device opens':
+        monkeypatch.setattr(tensorrt, 'CudaDevice', fail)
+    with pytest.raises(BackendError, match='the GPU failed'):
+        host.estimate(image, 'rgb8', None, Settings())
+    with pytest.raises(BackendError, match='next try in 1 s'):
+        host.estimate(image, 'rgb8', None, Settings())
+    now[0] += 1.1
+    host.estimate(image, 'rgb8', None, Settings())
+    assert host.estimator is not None
+    assert host.estimator.backend.name == 'onnxruntime'
+    host.unload()
 
 
 def test_auto_takes_tensorrt_where_it_works(gpu: Gpu, model: Model, options: EngineOptions):
