@@ -106,7 +106,8 @@ def cutmix(image: Tensor, valid: Tensor, share: float) -> tuple[Tensor, Tensor]:
     ----------
     image : float [N, 3, H, W].
     valid : bool [N, 1, h, w], where the truth holds.
-    share : of the images that get a part of the one before them, 0.3 to 0.8 of its width and height.
+    share : of the images that get a part of the one before them, 0.3 to 0.8 of its width and
+        height.
 
     """
     others, image, valid = image.roll(1, 0), image.clone(), valid.clone()
