@@ -12,7 +12,8 @@ from typing import Any
 
 from msdepth_ros.backends.engine_options import Progress
 
-HEARTBEAT = 10.0  # seconds between two lines of the log
+BEAT = 1.0  # seconds between two signs of life
+BEATS_PER_LINE = 10  # of the log
 
 _logger = logging.getLogger(__name__)
 
@@ -76,6 +77,11 @@ class BuildProgress:
                     self.error = error
             return self.error is None
 
+    def repeat(self) -> None:
+        """Report the last stage once more: TensorRT before 10 tells nothing while it builds."""
+        with self._lock:
+            self.update(self.stage, self.fraction)
+
     def _reached(self, name: str) -> float:
         """Return the fraction of the whole build that is done, seen from a phase."""
         inner, seen = 0.0, set()
@@ -109,12 +115,17 @@ class BuildProgress:
 
 @contextmanager
 def heartbeat(progress: BuildProgress, what: str) -> Iterator[None]:
-    """Log every ten seconds that work goes on: who sees nothing move stops the program."""
+    """Tell every second, and log every ten, that work goes on: else who waits stops the program."""
     ended = threading.Event()
     began = time.monotonic()
 
     def beat() -> None:
-        while not ended.wait(HEARTBEAT):
+        beats = 0
+        while not ended.wait(BEAT):
+            progress.repeat()
+            beats += 1
+            if beats % BEATS_PER_LINE:
+                continue
             seconds = time.monotonic() - began
             if progress.fraction > 0:
                 _logger.info(

@@ -183,7 +183,7 @@ def test_nested_phases_make_one_fraction():
 def test_a_long_build_is_heard_of(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    monkeypatch.setattr(build_progress, 'HEARTBEAT', 0.05)
+    monkeypatch.setattr(build_progress, 'BEAT', 0.005)
     progress = BuildProgress()
     with caplog.at_level(logging.INFO), heartbeat(progress, 'building x'):
         time.sleep(0.08)
@@ -192,6 +192,25 @@ def test_a_long_build_is_heard_of(
     texts = [record.getMessage() for record in caplog.records]
     assert texts[0] == 'building x: 0 s so far, please wait'
     assert texts[-1] == 'building x: 0 s so far, 40 % (timing)'
+
+
+def test_a_build_that_tells_nothing_is_heard_of_and_can_be_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(build_progress, 'BEAT', 0.005)
+    told: list[tuple[str, float]] = []
+
+    def report(*step: str | float) -> None:
+        told.append(step)
+        if len(told) == 3:
+            raise KeyboardInterrupt
+
+    progress = BuildProgress(report)
+    progress.update('timing', 0.4)
+    with heartbeat(progress, 'building x'):
+        time.sleep(0.1)
+    assert told == [('timing', 0.4)] * 3
+    assert isinstance(progress.error, KeyboardInterrupt)
 
 
 def test_an_interruptible_build_gives_its_result_or_its_error():
