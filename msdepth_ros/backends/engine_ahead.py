@@ -38,12 +38,13 @@ def build_into_cache(
         If there is no TensorRT for RTX, it refuses, or the folder does not take the engine.
     """
     api = import_tensorrt()
+    api.check_target(target)
     key = engine_key(api, model, precision, target, '')
     cache = EngineCache(options.cache_dir)
     path = cache.path(key)
     cached = None if options.force_update else cache.load(key)
     if cached is None:
-        cache.check_takes(key)
+        cache.check_takes(model.name)
         with cache.lock(key, progress) as another_built:
             if another_built and not options.force_update:
                 cached = cache.load(key)

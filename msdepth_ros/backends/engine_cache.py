@@ -9,7 +9,9 @@ building the same engine twice.
 """
 
 import contextlib
+import errno
 import fcntl
+import glob
 import hashlib
 import json
 import logging
@@ -24,11 +26,30 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from msdepth_ros.backends.engine_options import Progress
+from msdepth_ros.backends.engine_options import Progress, default_cache_dir
 from msdepth_ros.errors import BackendError
 
 FORMAT = 2  # raise it when engines are built in another way, so that none of before is used
 OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
+# What every engine's builder tells of it, and the self-check once it ran; users rely on these.
+FACTS: dict[str, Any] = {
+    'products': int,
+    'fp16_products': int,
+    'fp16_by': list,
+    'plan_bytes': int,
+    'fp32_weight_bytes': int,
+    'seconds': (int, float),
+    'workspace': int,
+}
+CHECKED: dict[str, Any] = {'passed': bool, 'mean_error': (int, float), 'max_error': (int, float)}
+# What helps where a folder takes no file, beside another folder.
+REMEDIES = {
+    errno.ENOSPC: 'make room there',
+    errno.EDQUOT: 'make room there',
+    errno.EROFS: 'mount it writable',
+    errno.EACCES: 'give this user the right to write there',
+    errno.EPERM: 'give this user the right to write there',
+}
 
 _logger = logging.getLogger(__name__)
 
@@ -79,14 +100,25 @@ class CachedEngine:
 
 
 class _RefusedError(Exception):
-    """A stored file must not be used; the text says why."""
+    """A stored file or its folder must not be used: the reason, and a remedy if there is one."""
+
+    def __init__(self, reason: str, remedy: str = '') -> None:
+        super().__init__(f'{reason}: {remedy}' if remedy else reason)
+        self.reason = reason
+        self.remedy = remedy
 
 
 class EngineCache:
-    """A folder of engines."""
+    """A folder of engines.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Raises
+    ------
+    BackendError
+        If `folder` is None, for the default one, and there is none.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or default_cache_dir()
 
     def path(self, key: EngineKey) -> Path:
         """Return where the plan of a key is kept; its JSON file has the suffix .json."""
@@ -101,6 +133,7 @@ class EngineCache:
         try:
             facts = json.loads(_read_own(_sidecar(path)))
             _compare(key.fields(), facts)
+            _check_facts(facts)
             plan = _read_own(path)
             if hashlib.sha256(plan).hexdigest() != facts['plan_sha256']:
                 raise _RefusedError('it is damaged: its SHA-256 is not the one noted for it')
@@ -108,14 +141,21 @@ class EngineCache:
             if path.exists():
                 _logger.warning('engine %s is not used: nothing is known of its origin', path)
             return None
-        except (_RefusedError, OSError, ValueError, KeyError, TypeError) as error:
+        except (
+            _RefusedError,
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+        ) as error:
             reason = str(error) if isinstance(error, (_RefusedError, OSError)) else 'damaged JSON'
             _logger.warning('engine %s is not used: %s', path, reason)
             return None
         return CachedEngine(plan, facts)
 
     def store(self, key: EngineKey, plan: bytes, facts: dict[str, Any]) -> None:
-        """Keep an engine.
+        """Keep an engine; to be called under its lock.
 
         Raises
         ------
@@ -129,27 +169,43 @@ class EngineCache:
             'built': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
         }
         path = self.path(key)
-        with self._refusals_explained(key):
+        with self._refusals_explained(f'the engine of {key.model} cannot be kept'):
             self._make_folder()
+            for left in self.folder.glob(f'.{glob.escape(path.name)}.*'):
+                left.unlink(missing_ok=True)  # of a process that was killed while it wrote
             write_atomically(path, plan)
-            write_atomically(_sidecar(path), (json.dumps(known, indent=2) + '\n').encode())
+            try:
+                _write_facts(path, known)
+            except BaseException:
+                path.unlink(missing_ok=True)  # of no use, and it takes the room of the next one
+                raise
 
-    def check_takes(self, key: EngineKey) -> None:
+    def note(self, key: EngineKey, facts: dict[str, Any]) -> None:
+        """Note anew what is known of a stored engine; raises BackendError as `store`."""
+        with self._refusals_explained(f'the self-check of {key.model} cannot be noted'):
+            _check_folder(self.folder)
+            _write_facts(self.path(key), facts)
+
+    def check_takes(self, model: str) -> None:
         """Raise BackendError, as `store` would, where nothing can be written: before a build."""
-        with self._refusals_explained(key):
+        with self._refusals_explained(f'the engine of {model} cannot be kept'):
             self._make_folder()
             with tempfile.TemporaryFile(dir=self.folder):
                 pass
 
     @contextmanager
-    def _refusals_explained(self, key: EngineKey) -> Iterator[None]:
+    def _refusals_explained(self, what: str) -> Iterator[None]:
         try:
             yield
         except (OSError, _RefusedError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
+            if isinstance(error, OSError):
+                reason, remedy = error.strerror, REMEDIES.get(error.errno or 0, '')
+            else:
+                reason, remedy = error.reason, error.remedy
+            either = f'{remedy}, or ' if remedy else ''
             raise BackendError(
-                f'the engine of {key.model} cannot be kept in {self.folder} ({reason}): make room '
-                'there, or name another folder (parameter `engine_cache_dir`)'
+                f'{what} in {self.folder} ({reason}): {either}name another folder (parameter '
+                '`engine_cache_dir`, option --cache-dir)'
             ) from error
 
     def load_timings(self, key: EngineKey) -> bytes:
@@ -216,6 +272,11 @@ def _sidecar(path: Path) -> Path:
     return path.with_name(f'{path.name}.json')
 
 
+def _write_facts(path: Path, facts: dict[str, Any]) -> None:
+    """Write what is known of a plan beside it."""
+    write_atomically(_sidecar(path), (json.dumps(facts, indent=2) + '\n').encode())
+
+
 def _compare(wanted: dict[str, Any], facts: Any) -> None:
     """Raise _RefusedError, naming what differs, unless the facts are those of the key wanted."""
     found = facts['key']
@@ -226,10 +287,21 @@ def _compare(wanted: dict[str, Any], facts: Any) -> None:
             raise _RefusedError(f'its {name} is {found.get(name)}, needed is {value}')
 
 
+def _check_facts(facts: dict[str, Any]) -> None:
+    """Raise _RefusedError, naming the first one, if a fact that is used later is not noted."""
+    checks = [('', facts, FACTS)]
+    if 'self_check' in facts:  # not there until the engine has run
+        checks.append(('self_check.', facts['self_check'], CHECKED))
+    for prefix, noted, kinds in checks:
+        for name, kind in kinds.items():
+            if not isinstance(noted.get(name), kind):
+                raise _RefusedError(f'its JSON file is damaged: no {prefix}{name} in it')
+
+
 def _read_own(path: Path) -> bytes:
     """Read a file that nobody but this user (or root) can have written."""
     _check_folder(path.parent)
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     with os.fdopen(handle, 'rb') as file:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
@@ -239,7 +311,7 @@ def _read_own(path: Path) -> bytes:
                 f'it belongs to user {status.st_uid}, and whoever can write it could run code here'
             )
         if status.st_mode & OTHERS_CAN_WRITE:
-            raise _RefusedError(f'others can write it: run `chmod go-w {path}` if you trust it')
+            raise _RefusedError('others can write it', f'run `chmod go-w {path}` if you trust it')
         return file.read()
 
 
@@ -249,7 +321,7 @@ def _check_folder(folder: Path) -> None:
     if status.st_uid not in (os.geteuid(), 0):
         raise _RefusedError(f'the folder {folder} belongs to user {status.st_uid}')
     if status.st_mode & OTHERS_CAN_WRITE and not status.st_mode & stat.S_ISVTX:
-        raise _RefusedError(f'others can write to {folder}: run `chmod go-w {folder}`')
+        raise _RefusedError(f'others can write to {folder}', f'run `chmod go-w {folder}`')
 
 
 def _take(handle: int, progress: Progress | None) -> bool:

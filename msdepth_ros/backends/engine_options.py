@@ -4,8 +4,10 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+
+from msdepth_ros.errors import BackendError
 
 PRECISIONS = ('fp16', 'fp32')
 
@@ -17,9 +19,21 @@ Progress = Callable[[str, float], None]
 
 
 def default_cache_dir() -> Path:
-    """Return the folder for engines: $XDG_CACHE_HOME/msdepth_ros/engines, else below ~/.cache."""
+    """Return the folder for engines: $XDG_CACHE_HOME/msdepth_ros/engines, else below ~/.cache.
+
+    Raises
+    ------
+    BackendError
+        If this user has no home folder.
+    """
     base = os.environ.get('XDG_CACHE_HOME', '')
-    cache = Path(base) if Path(base).is_absolute() else Path('~/.cache').expanduser()
+    try:
+        cache = Path(base) if Path(base).is_absolute() else Path('~/.cache').expanduser()
+    except RuntimeError as error:
+        raise BackendError(
+            'there is no folder for engines, as this user has no home folder: set HOME, or name a '
+            'folder (parameter `engine_cache_dir`, option --cache-dir)'
+        ) from error
     return cache / 'msdepth_ros' / 'engines'
 
 
@@ -29,13 +43,15 @@ class EngineOptions:
 
     Attributes
     ----------
-    cache_dir : folder that keeps built engines.
+    cache_dir : folder that keeps built engines; None = default_cache_dir().
     force_update : build again even where the cache holds a good engine.
     workspace : bytes of GPU memory that one layer may use as scratch while it runs.
     cuda_graph : replay each frame's work as one CUDA graph where that is possible.
+    must_keep : fail where the folder does not take an engine, before it is built.
     """
 
-    cache_dir: Path = field(default_factory=default_cache_dir)
+    cache_dir: Path | None = None
     force_update: bool = False
     workspace: int = 1 << 30
     cuda_graph: bool = True
+    must_keep: bool = False

@@ -114,6 +114,8 @@ class TensorRtBackend(Backend):
             found = self._from_cache(cache, key)
             if found is not None:
                 return found
+        if self._options.must_keep:
+            cache.check_takes(self.model.name)
         with cache.lock(key, self._progress) as another_built:
             if another_built and not self._options.force_update:
                 found = self._from_cache(cache, key)
@@ -149,7 +151,10 @@ class TensorRtBackend(Backend):
         facts = cached.facts
         if 'self_check' not in facts:  # built ahead of time, where there was no GPU to run it
             facts = self._examine(session, facts)
-            self._store(cache, key, cached.plan, facts)
+            try:
+                cache.note(key, facts)
+            except BackendError as error:
+                _logger.info('%s. Until then it is repeated at each start', error)
         place = str(cache.path(key))
         return session, {**facts, 'origin': f'cache: {place}', 'kept': place}
 
@@ -160,6 +165,8 @@ class TensorRtBackend(Backend):
         try:
             cache.store(key, plan, facts)
         except BackendError as error:
+            if self._options.must_keep:
+                raise
             _logger.error('%s. It runs from memory; the next start builds it again', error)
             return False
         return True

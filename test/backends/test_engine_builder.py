@@ -345,6 +345,7 @@ def test_who_waited_for_another_process_takes_its_engine(
     options = EngineOptions(cache_dir=tmp_path / 'engines')
     key = engine_key(import_tensorrt(), model, 'fp16', 'sm89', '')
     cache = EngineCache(options.cache_dir)
+    built = build_engine(import_tensorrt(), model, 'fp16', 'sm89')
     monkeypatch.setattr(engine_ahead, 'build_engine', None)
     waiting = threading.Event()
     results: list[tuple[dict, str]] = []
@@ -358,7 +359,7 @@ def test_who_waited_for_another_process_takes_its_engine(
     with cache.lock(key):
         thread.start()
         assert waiting.wait(20)
-        cache.store(key, b'plan', {'by': 'another'})
+        cache.store(key, built.plan, {**built.facts, 'by': 'another'})
     thread.join(20)
     assert [(facts['by'], place) for facts, place in results] == [
         ('another', f'cache: {cache.path(key)}')

@@ -6,8 +6,10 @@ The stand-in for the GPU computes with ONNX Runtime, so that all around it is th
 choice between cache and build, the self-check, the fall-back to FP32 and to the CPU, the errors.
 """
 
+import errno
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,7 +25,14 @@ pytest.importorskip('tensorrt_rtx_bindings', exc_type=ImportError)
 from small_onnx import write_small_model
 
 from msdepth_ros import backends
-from msdepth_ros.backends import create_backend, cuda, engine_builder, tensorrt, tensorrt_api
+from msdepth_ros.backends import (
+    create_backend,
+    cuda,
+    engine_builder,
+    engine_cache,
+    tensorrt,
+    tensorrt_api,
+)
 from msdepth_ros.backends.cuda_errors import TensorRtMissingError
 from msdepth_ros.backends.engine_options import EngineOptions
 from msdepth_ros.backends.onnxruntime import OnnxRuntimeBackend
@@ -268,6 +277,41 @@ def test_an_engine_built_ahead_of_time_is_checked_at_the_first_start(
     assert facts['origin'] == f'cache: {place}'
     assert json.loads(sidecar.read_text())['self_check'] == facts['self_check']
     assert gpu.builds == 0
+
+
+def test_an_engine_in_a_folder_that_takes_nothing_is_used_and_checked_at_each_start(
+    gpu: Gpu,
+    model: Model,
+    options: EngineOptions,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    from msdepth_ros.backends.engine_ahead import build_into_cache
+
+    def make(**_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    _, place = build_into_cache(model, 'fp16', 'sm89', options)
+    monkeypatch.setattr(engine_cache.tempfile, 'mkstemp', make)
+    caplog.set_level(logging.INFO)
+    for _ in range(2):
+        caplog.clear()
+        assert details(model, options)['origin'] == f'cache: {place}'
+        assert [r.levelno for r in caplog.records] == [logging.INFO] * 2
+        assert 'the self-check of small cannot be noted in' in caplog.messages[1]
+        assert 'repeated at each start' in caplog.messages[1]
+    assert gpu.builds == 0
+
+
+def test_a_sidecar_that_lacks_a_fact_is_built_again(
+    gpu: Gpu, model: Model, options: EngineOptions, caplog: pytest.LogCaptureFixture
+):
+    sidecar = Path(f'{details(model, options)["kept"]}.json')
+    facts = json.loads(sidecar.read_text())
+    del facts['fp16_by']
+    sidecar.write_text(json.dumps(facts))
+    assert details(model, options)['origin'] == 'built now'
+    assert [m for m in caplog.messages if 'its JSON file is damaged: no fp16_by in it' in m]
 
 
 def test_a_folder_that_takes_nothing_is_an_error_in_the_log_and_no_more(
