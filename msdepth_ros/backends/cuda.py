@@ -203,7 +203,7 @@ def _import_pycuda() -> Any:
             ) from error
         raise TensorRtMissingError(
             'the Python package pycuda is not installed: run `pip install pycuda` (it is compiled '
-            'there and needs the CUDA toolkit), or set the parameter `backend` to onnxruntime'
+            'there and needs the CUDA toolkit)'
         ) from error
     except ImportError as error:
         words = ' '.join(str(error).split())

@@ -9,6 +9,12 @@ from msdepth_ros.errors import RuntimeMissingError
 # Words of CUDA's own messages, and what to do about each.
 REMEDIES = (
     (
+        'Requested size was',
+        'free GPU memory (`nvidia-smi` or `tegrastats` shows who has it), let a build use more of '
+        'it (`msdepth build-engine --workspace MB`) or choose a smaller model',
+    ),
+    ('for Turing .*FP32', 'TensorRT for RTX has FP16 only for sm75: build it in fp16'),
+    (
         'out ?of ?memory|memory allocation|memory .*could not be allocated|cudaError 2\\b',
         'free GPU memory (`nvidia-smi` or `tegrastats` shows who has it) or choose a smaller model',
     ),
@@ -44,7 +50,16 @@ REMEDIES = (
 
 
 class TensorRtMissingError(RuntimeMissingError):
-    """TensorRT or pycuda is not installed on this machine."""
+    """TensorRT or pycuda is not installed on this machine.
+
+    Attributes
+    ----------
+    need : what is missing and how to get it, without what a node can do instead.
+    """
+
+    def __init__(self, need: str) -> None:
+        super().__init__(f'{need}, or set the parameter `backend` to onnxruntime')
+        self.need = need
 
 
 def cuda_remedy(words: str) -> str:

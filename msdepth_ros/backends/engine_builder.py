@@ -134,7 +134,8 @@ class _Build:
         if self._follow.error is not None:
             raise self._follow.error
         if plan is None:
-            raise api.error(f'cannot build the engine of {self._model.name}')
+            where = f' for {target}' if target else ''
+            raise api.error(f'cannot build the engine of {self._model.name}{where}')
         del parser  # it had to live until here, as had `timings` and `monitor`
         data = bytes(plan)
         facts['plan_bytes'] = len(data)

@@ -243,8 +243,7 @@ def _missing() -> TensorRtMissingError:
     places = [spec.origin or ' '.join(spec.submodule_search_locations or ()) for spec in _specs()]
     empty = f' ({", ".join(places)} holds nothing of it)' if places else ''
     return TensorRtMissingError(
-        f'TensorRT is not installed for this Python{empty}: see docs/jetson.md, or set the '
-        'parameter `backend` to onnxruntime'
+        f'TensorRT is not installed for this Python{empty}: see docs/jetson.md'
     )
 
 

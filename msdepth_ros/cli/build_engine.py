@@ -3,6 +3,7 @@
 """`msdepth build-engine`: TensorRT engines before the first start, or for other GPUs."""
 
 import argparse
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -10,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from msdepth_ros.backends.engine_options import PRECISIONS, EngineOptions, Progress
-from msdepth_ros.errors import BackendError
+from msdepth_ros.errors import BackendError, MsdepthError
 from msdepth_ros.model import DEFAULT_MODEL, Model
+from msdepth_ros.resources import user_path
+
+DEFAULT_WORKSPACE, LARGEST_WORKSPACE = 1024, 1 << 20  # MB
 
 HELP = 'build the TensorRT engine of a model, for this GPU or (TensorRT for RTX) for others'
 
@@ -37,7 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--out', type=Path, help='write the plan to this file instead, for other programs'
     )
     parser.add_argument(
-        '--workspace', type=int, default=1024, metavar='MB', help='scratch memory of a layer'
+        '--workspace',
+        type=int,
+        metavar='MB',
+        help=f'scratch memory of a layer (default: {DEFAULT_WORKSPACE})',
     )
     parser.add_argument('--force', action='store_true', help='build again what is in the cache')
 
@@ -47,16 +54,28 @@ def run(args: argparse.Namespace) -> int:
     from msdepth_ros.backends.build_progress import run_interruptibly
     from msdepth_ros.model import load_model
 
-    if args.workspace < 1:
-        raise BackendError(f'--workspace is {args.workspace} MB: give at least 1')
+    if args.workspace is not None and not 1 <= args.workspace <= LARGEST_WORKSPACE:
+        raise BackendError(
+            f'--workspace is {args.workspace} MB: give at least 1 and at most {LARGEST_WORKSPACE}'
+        )
     if args.out is not None and len(args.target) > 1:
         raise BackendError('--out takes one plan: give one --target with it')
     model = load_model(args.model)
+    failed = []
     for target in args.target or [None]:
         what = f'{model.name} {args.precision}' + (f' {target}' if target else '')
-        with _bar(what) as report:
-            facts, place = run_interruptibly(partial(_build, args, model, target), report)
-        print(f'{what}: {_describe(facts)}; {place}')
+        try:
+            with _bar(what) as report:
+                facts, place = run_interruptibly(partial(_build, args, model, target), report)
+        except MsdepthError as error:
+            if len(args.target) < 2:
+                raise
+            failed.append(target)
+            print(f'{what}: {error}', file=sys.stderr)
+        else:
+            print(f'{what}: {_describe(facts)}; {place}{_workspace_hint(args, facts, place)}')
+    if failed:
+        raise BackendError(f'not built: {", ".join(failed)}')
     return 0
 
 
@@ -64,34 +83,43 @@ def _build(
     args: argparse.Namespace, model: Model, target: str | None, progress: Progress
 ) -> tuple[dict[str, Any], str]:
     """Return what is known of the engine and where it is."""
-    from msdepth_ros.backends.cuda import CudaDevice
+    from msdepth_ros.backends.cuda_errors import TensorRtMissingError
     from msdepth_ros.backends.engine_ahead import build_into_cache, build_into_file
+
+    options = _options(args)
+    try:
+        if args.out is not None:
+            facts = build_into_file(args.out, model, args.precision, target, options, progress)
+            return facts, f'{args.out}, for other programs than the node; not checked on a GPU'
+        if target is not None:
+            return build_into_cache(model, args.precision, target, options, progress)
+        return _build_here(args, model, options, progress)
+    except TensorRtMissingError as error:
+        raise BackendError(error.need) from error
+
+
+def _build_here(
+    args: argparse.Namespace, model: Model, options: EngineOptions, progress: Progress
+) -> tuple[dict[str, Any], str]:
+    """Return the same of the engine for this machine's GPU."""
+    from msdepth_ros.backends.cuda import CudaDevice
+    from msdepth_ros.backends.cuda_errors import TensorRtMissingError
     from msdepth_ros.backends.tensorrt import TensorRtBackend
     from msdepth_ros.backends.tensorrt_api import check_installed
 
-    options = _options(args)
-    if args.out is not None:
-        facts = build_into_file(args.out, model, args.precision, target, options, progress)
-        return facts, str(args.out)
-    if target is not None:
-        return build_into_cache(model, args.precision, target, options, progress)
     check_installed()
     try:
         CudaDevice().close()
     except BackendError as error:
+        reason = error.need if isinstance(error, TensorRtMissingError) else error
         raise BackendError(
-            f'{error}. Without a GPU, name one to build for with --target (TensorRT for RTX)'
+            f'{reason}. Without a GPU, name one to build for with --target (TensorRT for RTX)'
         ) from error
     backend = TensorRtBackend(model, args.precision, options, progress)
     try:
         facts = backend.details
     finally:
         backend.close()
-    if not facts['kept']:
-        raise BackendError(
-            f'the engine of {model.name} was built and works, but is not kept in '
-            f'{options.cache_dir}: make room there, or name another folder with --cache-dir'
-        )
     return facts, facts['kept'] if facts['origin'] == 'built now' else facts['origin']
 
 
@@ -108,11 +136,21 @@ def _describe(facts: dict[str, Any]) -> str:
     return text
 
 
+def _workspace_hint(args: argparse.Namespace, facts: dict[str, Any], place: str) -> str:
+    """Return a remark where the cache's engine is not of the workspace that was given."""
+    built_with = facts['workspace'] >> 20
+    if args.workspace in (None, built_with) or not place.startswith('cache: '):
+        return ''
+    return f' (built with --workspace {built_with}: --force builds it anew)'
+
+
 def _options(args: argparse.Namespace) -> EngineOptions:
-    options: dict[str, Any] = {'force_update': args.force, 'workspace': args.workspace << 20}
-    if args.cache_dir is not None:
-        options['cache_dir'] = args.cache_dir.expanduser()
-    return EngineOptions(**options)
+    return EngineOptions(
+        cache_dir=None if args.cache_dir is None else user_path(str(args.cache_dir)),
+        force_update=args.force,
+        workspace=(args.workspace or DEFAULT_WORKSPACE) << 20,
+        must_keep=True,
+    )
 
 
 @contextmanager

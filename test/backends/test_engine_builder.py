@@ -20,7 +20,7 @@ pytest.importorskip('tensorrt_rtx_bindings', exc_type=ImportError)
 
 from small_onnx import small_onnx, write_small_model
 
-from msdepth_ros.backends import build_progress, engine_ahead, engine_builder, fp16
+from msdepth_ros.backends import build_progress, engine_ahead, engine_builder, fp16, tensorrt_api
 from msdepth_ros.backends.build_progress import (
     BuildProgress,
     BuildStoppedError,
@@ -33,6 +33,7 @@ from msdepth_ros.backends.engine_cache import EngineCache
 from msdepth_ros.backends.engine_options import EngineOptions
 from msdepth_ros.backends.tensorrt import engine_key
 from msdepth_ros.backends.tensorrt_api import TensorRt, import_tensorrt
+from msdepth_ros.cli import main
 from msdepth_ros.errors import BackendError, ModelError
 from msdepth_ros.model import Model, load_model, model_names
 
@@ -297,14 +298,13 @@ def test_ctrl_c_ends_the_command_cleanly(tmp_path: Path, model: Model):
         (('--target', 'sm87'), 'does not compile for sm87'),
         (('--target', 'sm86', 'sm89', '--out', 'x'), '--out takes one plan'),
         (('--workspace', '0', '--target', 'sm89'), '--workspace is 0 MB'),
+        (('--workspace', '999999999999999', '--target', 'sm89'), 'give at least 1 and at most'),
         (('--model', 'nothing', '--target', 'sm89'), "no model named 'nothing'"),
     ],
 )
 def test_a_wrong_command_is_one_line_and_exit_code_2(
     capsys: pytest.CaptureFixture[str], model: Model, arguments: tuple[str, ...], words: str
 ):
-    from msdepth_ros.cli import main
-
     yaml = str(model.onnx.with_suffix('.yaml'))
     assert main(['build-engine', '--model', yaml, *arguments]) == 2
     last = capsys.readouterr().err.replace('\r', '\n').rstrip().splitlines()[-1]
@@ -316,6 +316,66 @@ def test_a_plan_can_be_written_to_a_file(tmp_path: Path, model: Model):
     facts = build_into_file(path, model, 'fp16', 'sm89', EngineOptions())
     assert path.stat().st_size == facts['plan_bytes']
     assert (tmp_path / 'small.plan.json').is_file()
+
+
+def test_the_command_says_that_a_file_is_not_for_the_node(
+    tmp_path: Path, model: Model, capsys: pytest.CaptureFixture[str]
+):
+    yaml, path = str(model.onnx.with_suffix('.yaml')), str(tmp_path / 'plan')
+    assert main(['build-engine', '--model', yaml, '--target', 'sm89', '--out', path]) == 0
+    said = capsys.readouterr().out.rstrip()
+    assert said.endswith(f'; {path}, for other programs than the node; not checked on a GPU')
+
+
+def test_a_target_that_fails_is_named_and_the_others_are_built(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    folder = tmp_path / 'engines'
+    targets = ('sm86', 'sm75', 'sm87', 'sm120')
+    command = ['build-engine', '--precision', 'fp32', '--cache-dir', str(folder), '--target']
+    assert main([*command, *targets]) == 2
+    said = capsys.readouterr()
+    assert [line.split(':')[0] for line in said.out.splitlines()] == [
+        f'msdepth fp32 {target}' for target in ('sm86', 'sm120')
+    ]
+    lines = said.err.replace('\r', '\n').splitlines()
+    assert lines[-1] == 'msdepth build-engine: not built: sm75, sm87'
+    assert [
+        line
+        for line in lines
+        if 'cannot build the engine of msdepth for sm75: ' in line and 'build it in fp16' in line
+    ]
+    assert not list(folder.glob('*sm87*')), 'what is refused leaves nothing'
+
+
+def test_an_engine_of_another_workspace_is_told_from_the_one_asked_for(
+    tmp_path: Path, model: Model, capsys: pytest.CaptureFixture[str]
+):
+    command = [
+        *('build-engine', '--model', str(model.onnx.with_suffix('.yaml'))),
+        *('--target', 'sm89', '--cache-dir', str(tmp_path)),
+    ]
+    hint = '(built with --workspace 1024: --force builds it anew)'
+    for given, told in ((), False), (('512',), True), (('1024',), False), ((), False):
+        assert main([*command, *(('--workspace', *given) if given else ())]) == 0
+        assert (hint in capsys.readouterr().out) == told
+
+
+def test_what_a_build_that_lacks_memory_needs_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    command = ['build-engine', '--target', 'sm89', '--workspace', '1']
+    assert main([*command, '--out', str(tmp_path / 'plan')]) == 2
+    assert 'let a build use more of it (`msdepth build-engine' in capsys.readouterr().err
+
+
+def test_the_command_names_no_parameter_of_the_node_where_tensorrt_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(tensorrt_api, 'MODULES', ('no_such_module',))
+    assert main(['build-engine']) == 2
+    said = capsys.readouterr().err
+    assert said.rstrip().endswith('not installed for this Python: see docs/jetson.md')
 
 
 @pytest.mark.parametrize(

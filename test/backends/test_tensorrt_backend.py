@@ -345,12 +345,15 @@ def test_the_command_builds_for_this_gpu_and_says_what_the_self_check_found(
     assert 'FP16 is refused: its relative error' in capsys.readouterr().out
 
 
-def test_the_command_fails_where_the_engine_cannot_be_kept(
+def test_the_command_fails_before_the_build_where_the_engine_cannot_be_kept(
     gpu: Gpu, model: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     (tmp_path / 'file').write_text('')
     assert build_engine_command(model, '--cache-dir', str(tmp_path / 'file' / 'engines')) == 2
-    assert 'name another folder with --cache-dir' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert 'name another folder' in said
+    assert '--cache-dir' in said
+    assert gpu.builds == 0
 
 
 def test_the_command_without_a_gpu_names_the_way_that_needs_none(
