@@ -10,7 +10,14 @@ HELP = 'write a trained network as a model file, with its measured errors (needs
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument('folder', type=Path, help='the folder that `msdepth train` wrote')
+    parser.add_argument(
+        'folders',
+        type=Path,
+        nargs='+',
+        metavar='RUN',
+        help='the folder that `msdepth train` wrote; of several that began from the same weights, '
+        'the mean of their weights is exported',
+    )
     parser.add_argument(
         '--data', type=Path, required=True, help='the folder that `msdepth train` was given'
     )
@@ -27,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from msdepth_ros.training.error_table import table
     from msdepth_ros.training.release import release
 
-    written = release(args.folder, args.data, args.out, args.name, args.int8)
+    written = release(args.folders, args.data, args.out, args.name, args.int8)
     for name, evaluation in written.errors.items():
         print(f'{name}, held out:\n{table(evaluation)}\n')
     print(f'wrote {written.path} and the ONNX file beside it')

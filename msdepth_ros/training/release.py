@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From a training's checkpoint to a model file that says how good it is and what it is made of."""
+"""From trainings' checkpoints to a model file that says how good it is and what it is made of."""
 
 import hashlib
 import tempfile
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.input_map import InputMap
@@ -79,15 +81,49 @@ class Part:
         return evaluate(model, self.dataset, self.held_out, self.crop, precision=precision)
 
 
-def release(run: Path, data: Path, out: Path, name: str | None, int8: bool = False) -> Release:
-    """Export a checkpoint's averaged weights, measure them on what was held out, write both.
+@dataclass(frozen=True)
+class _Run:
+    """What a training left, as far as it came."""
+
+    path: Path
+    checkpoint: dict[str, Any]
+    config: Config
+
+    @classmethod
+    def of(cls, folder: Path) -> '_Run':
+        path = folder / CHECKPOINT
+        checkpoint = load_checkpoint(path)
+        return cls(path, checkpoint, from_document(checkpoint['config'], str(path)))
+
+    @property
+    def learned_all(self) -> bool:
+        """Whether its last stage learned from the frames held out before."""
+        return self.config.stages[int(self.checkpoint['stage'])].held_out > 0
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        weights: dict[str, Tensor] = self.checkpoint['weights']
+        return weights
+
+    @property
+    def measurable(self) -> dict[str, Tensor]:
+        """The last weights that did not learn from the frames held out."""
+        weights: dict[str, Tensor] = self.checkpoint['start' if self.learned_all else 'weights']
+        return weights
+
+
+def release(
+    folders: Sequence[Path], data: Path, out: Path, name: str | None, int8: bool = False
+) -> Release:
+    """Export a training's averaged weights, measure them on what was held out, write both.
 
     After a last stage that learned from the held-out frames too, the weights before that stage are
-    measured.
+    measured. Of several trainings that went on from the same weights, the mean of their weights is
+    exported, which is often better than each of them (Wortsman et al. 2022, "Model soups").
 
     Parameters
     ----------
-    run : folder that holds the checkpoint.
+    folders : a checkpoint lies in each of them; they are of one network and the same data.
     data : the folder that the training was given; what it held out is measured.
     out : folder for `<name>.onnx` and `<name>.yaml`.
     name : the model's; None: the configuration's.
@@ -95,22 +131,25 @@ def release(run: Path, data: Path, out: Path, name: str | None, int8: bool = Fal
 
     Raises
     ------
-    MsdepthError : there is no usable checkpoint or dataset, or nothing was held out.
+    MsdepthError : there is no usable checkpoint or dataset, nothing was held out, or the trainings
+        do not fit each other.
 
     """
-    checkpoint = load_checkpoint(run / CHECKPOINT)
-    config = from_document(checkpoint['config'], str(run / CHECKPOINT))
+    runs = [_Run.of(folder) for folder in folders]
+    config = runs[0].config
     name = name or config.name
     parts = {name: Part.of(source, data) for name, source in config.data.sources.items()}
     held_out = {name: part for name, part in parts.items() if part.held_out}
     if not held_out:
-        raise MsdepthError(f'{run}: nothing was held out, so nothing tells how good the model is')
+        raise MsdepthError(
+            f'{folders[0]}: nothing was held out, so nothing tells how good the model is'
+        )
+    knowledge = _knowledge(runs)
 
-    def write(folder: Path, weights: str) -> tuple[Path, dict[str, Any]]:
+    def write(folder: Path, weights: Sequence[dict[str, Tensor]]) -> tuple[Path, dict[str, Any]]:
         """Return the model's YAML and what is known of its int8 file."""
         network = create_network_of(config)
-        load_weights(network, checkpoint[weights], run / CHECKPOINT)
-        knowledge = _knowledge(config, checkpoint)
+        load_weights(network, _mean(weights), runs[0].path)
         path = write_model(network, name, folder, config.depth_range, knowledge)
         if not int8:
             return path, {}
@@ -119,10 +158,11 @@ def release(run: Path, data: Path, out: Path, name: str | None, int8: bool = Fal
         add_knowledge(path, {'int8': about_int8})
         return path, about_int8
 
-    path, about_int8 = write(out, 'weights')
+    path, about_int8 = write(out, [run.weights for run in runs])
     with tempfile.TemporaryDirectory() as folder:
-        last = config.stages[int(checkpoint['stage'])].held_out
-        model = load_model(write(Path(folder), 'start')[0] if last else path)
+        last = any(run.learned_all for run in runs)
+        before = [run.measurable for run in runs]
+        model = load_model(write(Path(folder), before)[0] if last else path)
         errors = {name: part.measure(model, 'fp32') for name, part in held_out.items()}
         measured = {
             'on': _MEASURED_BEFORE if last else _MEASURED_ON,
@@ -168,8 +208,41 @@ def _write_int8(
     }
 
 
-def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """Return what is known of the weights before they are measured."""
+def _mean(weights: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the mean of several networks' weights; counters are the first one's."""
+    first = weights[0]
+    return {
+        name: torch.stack([each[name].double() for each in weights]).mean(0).to(value.dtype)
+        if value.is_floating_point()
+        else value
+        for name, value in first.items()
+    }
+
+
+def _knowledge(runs: Sequence[_Run]) -> dict[str, Any]:
+    """Return what is known of the weights before they are measured.
+
+    Raises
+    ------
+    MsdepthError : the trainings do not fit each other.
+
+    """
+    first, *others = runs
+    for other in others:
+        if (other.config.network, other.config.data) != (first.config.network, first.config.data):
+            raise MsdepthError(
+                f'{other.path} is not of the same network and data as {first.path}: only weights '
+                'that fit each other have a mean'
+            )
+    training = _training(first)
+    if others:
+        own = ('stages', 'seed')
+        training['mean_with'] = [{key: _training(other)[key] for key in own} for other in others]
+    return {'network': dict(first.config.network), 'training': training}
+
+
+def _training(run: _Run) -> dict[str, Any]:
+    config, checkpoint = run.config, run.checkpoint
     last = int(checkpoint['stage'])
     stages = []
     for index, stage in enumerate(config.stages[: last + 1]):
@@ -180,6 +253,7 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
             'batch': stage.batch,
             'optimiser': stage.optimiser,
             'rate': stage.rate,
+            'depth_weight': stage.depth_weight,
             'features_weight': stage.features_weight,
             'distillation': stage.distillation,
             'cutmix': stage.cutmix,
@@ -189,7 +263,7 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
             'averaging': config.averaging if stage.averaging is None else stage.averaging,
             'held_out': stage.held_out,
         }
-        stages.append({key: value for key, value in said.items() if value})
+        stages.append({key: value for key, value in said.items() if value or key == 'depth_weight'})
     total = sum(source.weight for source in config.data.sources.values())
     training: dict[str, Any] = {
         'data': {
@@ -215,4 +289,4 @@ def _knowledge(config: Config, checkpoint: dict[str, Any]) -> dict[str, Any]:
         training['started_from'] = checkpoint['started_from']
     elif source := create_network_of(config).pretrained_on:
         training['pretrained'] = f'the encoder began with weights from {source}'
-    return {'network': dict(config.network), 'training': training}
+    return training

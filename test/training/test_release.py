@@ -3,6 +3,7 @@
 """`msdepth train`, then `msdepth export`: a model file that says what it is."""
 
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ pytest.importorskip('onnx', reason='export needs onnx')
 
 from msdepth_ros.cli import main  # noqa: E402
 from msdepth_ros.model import load_model  # noqa: E402
+from msdepth_ros.networks.export import weights_of  # noqa: E402
 from msdepth_ros.training.checkpoint import load_checkpoint  # noqa: E402
 
 CONFIG = {
@@ -89,6 +91,35 @@ def test_another_training_starts_from_exported_weights(trained, capsys):
     (trained / 'other.onnx').write_bytes(b'no weights')
     assert main([*again, '--out', f'{trained}/x', '--weights', f'{trained}/other.onnx']) == 2
     assert 'cannot read the weights' in capsys.readouterr().err
+
+
+def test_of_several_trainings_the_mean_is_exported(trained, capsys):
+    common = ['--data', str(trained), '--out']
+    for seed in (8, 9):
+        (trained / f'{seed}.yaml').write_text(yaml.safe_dump({**CONFIG, 'seed': seed}))
+        train = ['train', f'{trained}/{seed}.yaml', *common, f'{trained}/seed{seed}']
+        begun = ['--weights', f'{trained}/run/checkpoint.pt', '--threads', '1', '--device', 'cpu']
+        assert main([*train, *begun]) == 0
+    runs = [f'{trained}/seed8', f'{trained}/seed9']
+    assert main(['export', *runs, *common, f'{trained}/mean', '--name', 'mean']) == 0
+    eight, nine = (load_checkpoint(Path(run) / 'checkpoint.pt')['weights'] for run in runs)
+    stored = weights_of(trained / 'mean' / 'mean.onnx')
+    name = 'coarse.full.weight'
+    assert not torch.equal(eight[name], nine[name])
+    mean = ((eight[name].double() + nine[name].double()) / 2).float()
+    torch.testing.assert_close(stored[name], mean, rtol=1e-3, atol=1e-6)
+    training = load_model(trained / 'mean' / 'mean.yaml').document['training']
+    assert training['seed'] == 8
+    (other,) = training['mean_with']
+    assert (other['seed'], other['stages']) == (9, training['stages'])
+    (trained / 'wide.yaml').write_text(
+        yaml.safe_dump({**CONFIG, 'network': {**CONFIG['network'], 'hidden': 24}})
+    )
+    train = ['train', f'{trained}/wide.yaml', *common, f'{trained}/wide', '--threads', '1']
+    assert main([*train, '--device', 'cpu']) == 0
+    assert main(['export', runs[0], f'{trained}/wide', *common, f'{trained}/none']) == 2
+    assert 'only weights that fit each other have a mean' in capsys.readouterr().err
+    assert not (trained / 'none').exists()
 
 
 def test_what_learned_from_all_is_measured_before_it_did(trained):
