@@ -69,9 +69,10 @@ class CameraInput:
         self.since = time.monotonic()
         compressed = self._parameters.values['image_transport'] == 'compressed'
         overrides = QoSOverridingOptions.with_default_policies()
+        # two images: a camera that was held up sends both at once
         for kind, topic, heard, depth in (
             (CameraInfo, 'camera_info', self.on_camera_info, 5),
-            (CompressedImage if compressed else Image, 'image', self.on_image, 1),
+            (CompressedImage if compressed else Image, 'image', self.on_image, 2),
         ):
             qos = QoSProfile(depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)
             self._subscriptions.append(
