@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from msdepth_ros.errors import BackendError, MsdepthError
 from msdepth_ros.model import DEFAULT_MODEL, Model
 from msdepth_ros.resources import user_path
 
-DEFAULT_WORKSPACE, LARGEST_WORKSPACE = 1024, 1 << 20  # MB
+LARGEST_WORKSPACE = 1 << 20  # MB
 
 HELP = 'build the TensorRT engine of a model, for this GPU or (TensorRT for RTX) for others'
 
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--cache-dir',
-        type=Path,
+        type=user_path,
         help="folder for engines, as the parameter engine_cache_dir (default: the node's own)",
     )
     parser.add_argument(
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--workspace',
         type=int,
         metavar='MB',
-        help=f'scratch memory of a layer (default: {DEFAULT_WORKSPACE})',
+        help=f'scratch memory of a layer (default: {EngineOptions.workspace >> 20})',
     )
     parser.add_argument('--force', action='store_true', help='build again what is in the cache')
 
@@ -145,12 +146,10 @@ def _workspace_hint(args: argparse.Namespace, facts: dict[str, Any], place: str)
 
 
 def _options(args: argparse.Namespace) -> EngineOptions:
-    return EngineOptions(
-        cache_dir=None if args.cache_dir is None else user_path(str(args.cache_dir)),
-        force_update=args.force,
-        workspace=(args.workspace or DEFAULT_WORKSPACE) << 20,
-        must_keep=True,
-    )
+    options = EngineOptions(cache_dir=args.cache_dir, force_update=args.force, must_keep=True)
+    if args.workspace is None:
+        return options
+    return replace(options, workspace=args.workspace << 20)
 
 
 @contextmanager

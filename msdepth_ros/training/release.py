@@ -20,7 +20,7 @@ from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.networks.export import add_knowledge, to_onnx, write_model
 from msdepth_ros.networks.quantisation import quantise
 from msdepth_ros.training.checkpoint import load_checkpoint, load_weights
-from msdepth_ros.training.config import Config, Source, from_document
+from msdepth_ros.training.config import Config, Source, Stage, from_document
 from msdepth_ros.training.datasets import Dataset, JoinedDatasets, open_dataset
 from msdepth_ros.training.evaluation import Evaluation, evaluate
 from msdepth_ros.training.stage import CHECKPOINT
@@ -96,9 +96,14 @@ class _Run:
         return cls(path, checkpoint, from_document(checkpoint['config'], str(path)))
 
     @property
+    def begun(self) -> tuple[Stage, ...]:
+        """The stages up to the one that the checkpoint is of."""
+        return self.config.stages[: int(self.checkpoint['stage']) + 1]
+
+    @property
     def learned_all(self) -> bool:
         """Whether its last stage learned from the frames held out before."""
-        return self.config.stages[int(self.checkpoint['stage'])].held_out > 0
+        return self.begun[-1].held_out > 0
 
     @property
     def weights(self) -> dict[str, Tensor]:
@@ -236,17 +241,18 @@ def _knowledge(runs: Sequence[_Run]) -> dict[str, Any]:
             )
     training = _training(first)
     if others:
-        own = ('stages', 'seed')
-        training['mean_with'] = [{key: _training(other)[key] for key in own} for other in others]
+        training['mean_with'] = [
+            {'stages': _stages(other), 'seed': other.config.seed} for other in others
+        ]
     return {'network': dict(first.config.network), 'training': training}
 
 
-def _training(run: _Run) -> dict[str, Any]:
-    config, checkpoint = run.config, run.checkpoint
-    last = int(checkpoint['stage'])
+def _stages(run: _Run) -> list[dict[str, Any]]:
+    """Return what each stage begun was told, and how many images it saw."""
     stages = []
-    for index, stage in enumerate(config.stages[: last + 1]):
-        seen = stage.images if index < last else checkpoint['step'] * stage.batch
+    for index, stage in enumerate(run.begun):
+        finished = index < len(run.begun) - 1
+        seen = stage.images if finished else run.checkpoint['step'] * stage.batch
         said = {
             'trains': stage.trains,
             'images': seen,
@@ -260,10 +266,16 @@ def _training(run: _Run) -> dict[str, Any]:
             'readout': stage.readout,
             'weights': dict(stage.weights),
             'zoom': {name: list(zoom) for name, zoom in stage.zoom.items()},
-            'averaging': config.averaging if stage.averaging is None else stage.averaging,
+            'averaging': run.config.averaging if stage.averaging is None else stage.averaging,
             'held_out': stage.held_out,
         }
         stages.append({key: value for key, value in said.items() if value or key == 'depth_weight'})
+    return stages
+
+
+def _training(run: _Run) -> dict[str, Any]:
+    """Return what a run's weights were made of, and how."""
+    config, checkpoint, stages = run.config, run.checkpoint, _stages(run)
     total = sum(source.weight for source in config.data.sources.values())
     training: dict[str, Any] = {
         'data': {
@@ -273,7 +285,7 @@ def _training(run: _Run) -> dict[str, Any]:
                 **({'share': round(source.weight / total, 3)} if source.weight else {}),
             }
             for name, source in config.data.sources.items()
-            if source.weight or any(stage.weights.get(name) for stage in config.stages[: last + 1])
+            if source.weight or any(stage.weights.get(name) for stage in run.begun)
         },
         'stages': stages,
         'seed': config.seed,
