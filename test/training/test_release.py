@@ -5,16 +5,18 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from folders import write_folder
 
 torch = pytest.importorskip('torch', reason='training needs torch')
 pytest.importorskip('onnx', reason='export needs onnx')
+onnxruntime = pytest.importorskip('onnxruntime')
 
 from msdepth_ros.cli import main  # noqa: E402
 from msdepth_ros.model import load_model  # noqa: E402
-from msdepth_ros.networks.export import weights_of  # noqa: E402
+from msdepth_ros.networks.export import Correction, weights_of  # noqa: E402
 from msdepth_ros.training.checkpoint import load_checkpoint  # noqa: E402
 
 CONFIG = {
@@ -152,6 +154,40 @@ def test_what_learned_from_all_is_measured_before_it_did(trained):
     }
     lines = [json.loads(line) for line in (trained / 'all' / 'log.jsonl').read_text().splitlines()]
     assert [set(line['validation']) for line in lines] == [{'ramps', 'unseen'}, set()]
+
+
+def test_every_file_and_table_is_of_corrected_answers(trained, monkeypatch):
+    seen = []
+
+    def fit(network, frames):
+        seen.extend(frame.name for frame in frames)
+        return Correction(slope=1.1, offset=0.2)
+
+    monkeypatch.setattr('msdepth_ros.training.release.fit_correction', fit)
+    common = [f'{trained}/run', '--data', str(trained), '--int8', '--out']
+    assert main(['export', *common, f'{trained}/straight']) == 0
+    assert not seen
+    assert main(['export', *common, f'{trained}/corrected', '--correct']) == 0
+    assert len(seen) == 2 + 5
+    straight, corrected = (
+        load_model(trained / name / 'small.yaml') for name in ('straight', 'corrected')
+    )
+    assert 'correction' not in straight.document
+    line = corrected.document['correction']
+    assert (line['slope'], line['offset']) == (1.1, 0.2)
+    image = np.full((1, 228, 304, 3), 90, np.uint8)
+    for name in ('small.onnx', 'small.int8.onnx'):
+        plain, moved = (
+            onnxruntime.InferenceSession(trained / folder / name).run(None, {'image': image})[0]
+            for folder in ('straight', 'corrected')
+        )
+        np.testing.assert_allclose(moved, np.exp(1.1 * np.log(plain) + 0.2), rtol=1e-4)
+    tables = [
+        (model.document['measured'], model.document['int8']['measured'])
+        for model in (straight, corrected)
+    ]
+    for before, after in zip(*tables, strict=True):
+        assert before['ramps']['pooled'] != after['ramps']['pooled']
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,71 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The straight line that a network's log depths are corrected by."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip('torch', reason='training needs torch')
+
+from msdepth_ros.camera import Grid, Intrinsics  # noqa: E402
+from msdepth_ros.errors import MsdepthError  # noqa: E402
+from msdepth_ros.networks.depth_network import Supervised  # noqa: E402
+from msdepth_ros.training.correction import fit_correction  # noqa: E402
+from msdepth_ros.training.datasets import Frame  # noqa: E402
+
+INTRINSICS = Intrinsics(8, 6, 10.0, 10.0, 3.5, 2.5)
+
+
+class Grey:
+    """Answers log depth by the grey level alone, at the focal length of the frames."""
+
+    image_size, focal = (8, 6), 10.0
+    grid = Grid(width=8, height=6, origin=(0.0, 0.0), step=(1.0, 1.0))
+
+    def __init__(self, slope, offset):
+        self._slope, self._offset = slope, offset
+
+    def supervised(self, image):
+        grey = image.mean(1, keepdim=True) * 0.25 + 0.45
+        return Supervised((self._slope * grey + self._offset,), ())
+
+
+def frames():
+    """Six frames whose log depth is their grey level over 255, some of it unknown."""
+    rng = np.random.default_rng(0)
+    made = []
+    for _ in range(6):
+        image = np.repeat(rng.integers(0, 256, (6, 8, 1), dtype=np.uint8), 3, 2)
+        depth = np.exp(image[..., 0] / 255, dtype=np.float32)
+        depth[0] = 0
+        made.append(Frame('a frame', image, depth, INTRINSICS))
+    return made
+
+
+def test_it_undoes_a_straight_line():
+    found = fit_correction(Grey(0.9, 0.3), frames())
+    assert found.slope == pytest.approx(1 / 0.9, abs=2e-4)
+    assert found.offset == pytest.approx(-0.3 / 0.9, abs=2e-4)
+
+
+def test_every_frame_counts_once_however_little_is_known_of_it():
+    far, sparse = frames()[:2]
+    near = dataclasses.replace(sparse, depth=np.where(sparse.depth > 0, sparse.depth / 1.2, 0))
+    near.depth[2:] = 0
+    once, again = fit_correction(Grey(1, 0), [far, near]), fit_correction(Grey(1, 0), [near, far])
+    assert once == again
+    assert once.offset + 0.5 * (once.slope - 1) == pytest.approx(-np.log(1.2) / 2, abs=0.02)
+
+
+def test_a_frame_without_depth_says_nothing():
+    some = frames()
+    blind = dataclasses.replace(some[0], depth=np.zeros_like(some[0].depth))
+    assert fit_correction(Grey(0.9, 0), [*some, blind]) == fit_correction(Grey(0.9, 0), some)
+
+
+@pytest.mark.parametrize('slope', [0.0, 0.5, 2.0, -1.0])
+def test_what_has_not_learned_is_refused(slope):
+    with pytest.raises(MsdepthError, match='Train it for longer, or export it as it is'):
+        fit_correction(Grey(slope, 0.2), frames())
