@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Depth discontinuities: removing flying pixels, and upsampling that does not make new ones."""
 
+import itertools
+
 import numpy as np
 
 from msdepth_ros.camera import Grid
@@ -59,11 +61,15 @@ class Upsampler:
         before, after = np.minimum(offset_v, 0), np.maximum(offset_v, 0)
         weights = np.stack([np.ones_like(offset_v), before, after], axis=1)
         self._terms = np.full((cells.height, 3, width), np.nan, np.float32)
-        starts = np.flatnonzero(np.diff(row, prepend=-1)).tolist()
-        self._blocks = [
-            (slice(start, stop), weights[start:stop], self._terms[row[start]])
-            for start, stop in zip(starts, [*starts[1:], len(row)], strict=False)
-        ]
+        # One product for each run of cells that answer for equally many rows of pixels.
+        count = np.bincount(row, minlength=cells.height)
+        ends = np.cumsum(count)
+        borders = [0, *(np.flatnonzero(np.diff(count)) + 1), cells.height]
+        self._blocks = []
+        for first, last in itertools.pairwise(borders):
+            rows = slice(ends[first] - count[first], ends[last - 1])
+            shape = (last - first, count[first], 3)
+            self._blocks.append((rows, weights[rows].reshape(shape), self._terms[first:last]))
 
     def __call__(
         self,
@@ -86,7 +92,8 @@ class Upsampler:
             self._terms[:, 0, self._columns] = lines
             self._terms[:, 1:, self._columns] = _slopes(lines, threshold, limits)
             for rows, weights, terms in self._blocks:
-                np.matmul(weights, terms, out=seen[rows])
+                pixels = seen[rows].reshape(*weights.shape[:2], seen.shape[1])  # a view
+                np.matmul(weights, terms, out=pixels)
             np.reciprocal(seen, out=seen)
         image[: self._rows.start] = image[self._rows.stop :] = np.nan
         return image
@@ -95,11 +102,12 @@ class Upsampler:
         self, inverse: np.ndarray, threshold: float, limits: tuple[float, float]
     ) -> np.ndarray:
         """Interpolate along each row of cells: [cells high, pixels that have a cell]."""
-        slopes = _slopes(inverse.T, threshold, limits).reshape(-1, len(inverse)).T
-        lines = np.take(slopes, self._side, axis=1)
-        lines *= self._offset_u
-        lines += np.take(inverse, self._column, axis=1)
-        return lines
+        columns = np.ascontiguousarray(inverse.T)  # whole rows are picked faster than columns
+        slopes = _slopes(columns, threshold, limits).reshape(-1, len(inverse))
+        lines = slopes[self._side]
+        lines *= self._offset_u[:, None]
+        lines += columns[self._column]
+        return np.ascontiguousarray(lines.T)
 
 
 def _nearest_cells(
@@ -130,13 +138,15 @@ def _slopes(values: np.ndarray, threshold: float, limits: tuple[float, float]) -
     change = np.diff(values, axis=0)
     unknown = np.isnan(change)
     limit = np.inf if threshold <= 0 else np.float32(threshold)
-    change[~(np.abs(change) <= limit * np.minimum(values[1:], values[:-1]))] = 0
+    change *= np.abs(change) <= limit * np.minimum(values[1:], values[:-1])
+    np.copyto(change, 0, where=unknown)
     slopes = np.empty((len(values), 2, values.shape[1]), np.float32)
     before, after = slopes[:, 0], slopes[:, 1]
     before[1:] = after[:-1] = change
     before[0], after[-1] = change[0], change[-1]
     np.copyto(before[1:], after[1:], where=unknown)
     np.copyto(after[:-1], before[:-1], where=unknown)
-    np.clip(before, 2 * (values - high), 2 * (values - low), out=before)
-    np.clip(after, 2 * (low - values), 2 * (high - values), out=after)
+    to_low, to_high = 2 * (low - values), 2 * (high - values)
+    np.minimum(np.maximum(after, to_low, out=after), to_high, out=after)
+    np.minimum(np.maximum(before, -to_high, out=before), -to_low, out=before)
     return slopes
