@@ -24,13 +24,19 @@ BURST_RATE, BURST = 200.0, 2.0  # Hz, seconds
 
 @dataclass(frozen=True)
 class Period:
-    """What one period showed: milliseconds, MB, images."""
+    """What one period showed: milliseconds, MB, images.
+
+    `stall` is the longest time in ms that the machine itself stood still, see usage.Usage; `stolen`
+    the percentage of its cores that a hypervisor gave to others.
+    """
 
     p50: float
     p99: float
     memory: float
     sent: int
     dropped: int
+    stolen: float
+    stall: float
 
 
 def periods(rig: Rig, rate: float, seconds: float, count: int) -> Iterator[Period]:
@@ -42,8 +48,11 @@ def periods(rig: Rig, rate: float, seconds: float, count: int) -> Iterator[Perio
             'p99': float('nan'),
         }
         dropped = sum(stamp not in run.received[DEPTH] for stamp in run.sent)
-        memory = run.usage['ResourceMetrics.NODE_MEMORY']
-        yield Period(times['p50'], times['p99'], memory, len(run.sent), dropped)
+        memory, stolen, stall = (
+            run.usage[f'ResourceMetrics.{name}']
+            for name in ('NODE_MEMORY', 'MEAN_STOLEN_CPU', 'LONGEST_STALL')
+        )
+        yield Period(times['p50'], times['p99'], memory, len(run.sent), dropped, stolen, stall)
 
 
 def verdict(seen: list[Period]) -> tuple[bool, str]:
@@ -82,7 +91,8 @@ def main() -> int:
             print(
                 f'{len(seen):4d}  memory {period.memory:6.1f} MB   latency p50 {period.p50:5.1f}, '
                 f'p99 {period.p99:5.1f} ms, drift {period.p50 - seen[0].p50:+5.1f} ms   dropped '
-                f'{period.dropped} of {period.sent}',
+                f'{period.dropped} of {period.sent}   stolen {period.stolen:4.1f} %, longest stall '
+                f'{period.stall:4.0f} ms',
                 flush=True,
             )
     passed, line = verdict(seen)

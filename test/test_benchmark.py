@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`msdepth benchmark`: metrics worked out by hand, and the layers that need no ROS."""
 
+import ctypes
+import itertools
 import json
 import os
 import subprocess
 import sys
+import time
 from mmap import PAGESIZE, mmap
 from pathlib import Path
 
@@ -80,6 +83,19 @@ def test_usage_sees_a_busy_process():
     with_block = memory(os.getpid())
     block.close()
     assert 45 < with_block - memory(os.getpid()) < 60
+
+
+def test_usage_tells_what_the_machine_held_up(monkeypatch):
+    with Usage(os.getpid()) as calm:
+        time.sleep(0.1)
+    ticks = itertools.chain([(0, 7, 100)], itertools.repeat((40, 12, 150)))
+    monkeypatch.setattr('msdepth_ros.benchmark.usage._machine_ticks', lambda: next(ticks))
+    with Usage(os.getpid()) as held:
+        ctypes.PyDLL(None).usleep(300_000)  # keeps the interpreter, so that no thread runs
+    assert held.metrics['ResourceMetrics.MEAN_STOLEN_CPU'] == pytest.approx(10.0)
+    assert 250 < held.metrics['ResourceMetrics.LONGEST_STALL'] < 3000
+    assert calm.metrics['ResourceMetrics.LONGEST_STALL'] < 250
+    assert 0 <= calm.metrics['ResourceMetrics.MEAN_STOLEN_CPU'] <= 100
 
 
 def test_bars_are_as_long_as_their_values():

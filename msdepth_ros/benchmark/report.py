@@ -50,8 +50,8 @@ def table(document: dict[str, Any]) -> list[str]:
         lines += [''] if lines else []
         lines += [
             '| node | sent, missed | depth rate | depth p50 / p99 | cloud p50 / p99 | network p50 '
-            '| jitter mean / max | all cores |',
-            '| --- ' * 8 + '|',
+            '| jitter mean / max | all cores | of that stolen, longest stall |',
+            '| --- ' * 9 + '|',
             *(_node_row(name, run) for name, run in _node_runs(document['node'])),
         ]
     return lines
@@ -102,5 +102,10 @@ def _node_row(name: str, run: dict[str, Any]) -> str:
     cells.append('' if network is None else f'{network:.1f} ms')
     jitter = [run.get(f'{_PREFIX}{kind}_JITTER') for kind in ('MEAN', 'MAX')]
     cells.append('' if None in jitter else ' / '.join(f'{value:.1f}' for value in jitter) + ' ms')
-    cells.append(f'{run["ResourceMetrics.MEAN_OVERALL_CPU_UTILIZATION"]:.0f} %')
+    used, stolen, stall = (
+        run[f'ResourceMetrics.{name}']
+        for name in ('MEAN_OVERALL_CPU_UTILIZATION', 'MEAN_STOLEN_CPU', 'LONGEST_STALL')
+    )
+    cells.append(f'{used:.0f} %')
+    cells.append(f'{stolen:.1f} %, {stall:.0f} ms')
     return f'| {" | ".join(cells)} |'

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 _PERIOD = 0.5  # seconds between two samples of the whole machine
+_BEAT = 0.005  # seconds that a thread sleeps, to see when it is woken
 
 
 def memory(pid: int) -> float:
@@ -40,18 +41,25 @@ class Usage:
         self._pid = pid
         self._stop = threading.Event()
         self._samples: list[float] = []
-        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self._threads = [
+            threading.Thread(target=target, daemon=True) for target in (self._sample, self._beat)
+        ]
+        self._stall = 0.0
 
     def __enter__(self) -> 'Usage':
         self._started, self._cpu = time.monotonic(), cpu_seconds(self._pid)
-        self._thread.start()
+        self._ticks = _machine_ticks()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         spent = time.monotonic() - self._started
         samples = np.array(self._samples)
+        _, stolen, total = np.subtract(_machine_ticks(), self._ticks)
         metrics = {
             'MEAN_OVERALL_CPU_UTILIZATION': float(samples.mean()),
             'MAX_OVERALL_CPU_UTILIZATION': float(samples.max()),
@@ -59,24 +67,32 @@ class Usage:
             'STDDEV_OVERALL_CPU_UTILIZATION': float(samples.std()),
             'NODE_CPU_UTILIZATION': 100 * (cpu_seconds(self._pid) - self._cpu) / spent,
             'NODE_MEMORY': memory(self._pid),
+            'MEAN_STOLEN_CPU': 100 * float(stolen / max(1, total)),
+            'LONGEST_STALL': 1e3 * self._stall,
         }
         self.metrics = {f'ResourceMetrics.{name}': value for name, value in metrics.items()}
 
     def _sample(self) -> None:
-        busy, total = _machine_ticks()
+        busy, _, total = _machine_ticks()
         stopped = False
         while not stopped:
             stopped = self._stop.wait(_PERIOD)
-            now_busy, now_total = _machine_ticks()
+            now_busy, _, now_total = _machine_ticks()
             if now_total > total:
                 self._samples.append(100 * (now_busy - busy) / (now_total - total))
             elif not self._samples:
                 self._samples.append(0.0)
             busy, total = now_busy, now_total
 
+    def _beat(self) -> None:
+        while not self._stop.is_set():
+            due = time.monotonic() + _BEAT
+            time.sleep(_BEAT)
+            self._stall = max(self._stall, time.monotonic() - due)
 
-def _machine_ticks() -> tuple[int, int]:
-    """Return the clock ticks that all cores together were (busy, there)."""
+
+def _machine_ticks() -> tuple[int, int, int]:
+    """Return the clock ticks that all cores together were (busy or stolen, stolen, there)."""
     with Path('/proc/stat').open() as file:
         ticks = [int(word) for word in file.readline().split()[1:9]]
-    return sum(ticks) - ticks[3] - ticks[4], sum(ticks)
+    return sum(ticks) - ticks[3] - ticks[4], ticks[7], sum(ticks)

@@ -73,7 +73,7 @@ def test_the_soak_prints_every_period_and_judges(graph, color_model):
     text = run_script('soak.py', '--minutes', '0.05', '--every', '1', *options, codes=(0, 1))
     lines = text.splitlines()
     assert len(lines) == 6
-    assert all('memory' in line and 'of 10' in line for line in lines[2:5])
+    assert all('memory' in line and 'of 10 ' in line and 'stall' in line for line in lines[2:5])
     assert 'of 30 images dropped' in lines[5]
 
 
@@ -114,8 +114,8 @@ def test_every_copy_is_counted_and_timed_next_to_its_floor(graph):
 )
 def test_the_soak_fails_when_memory_grows_or_an_image_is_dropped(memory, dropped, passed):
     soak = runpy.run_path(str(ROOT / 'bench' / 'soak.py'))
-    seen = [soak['Period'](8.0, 12.0, value, 1800, 0) for value in memory]
-    seen.append(soak['Period'](9.0, 13.0, memory[-1], 1800, dropped))
+    seen = [soak['Period'](8.0, 12.0, value, 1800, 0, 0.5, 9.0) for value in memory]
+    seen.append(soak['Period'](9.0, 13.0, memory[-1], 1800, dropped, 0.5, 9.0))
     result, line = soak['verdict'](seen)
     assert result is passed
     assert line.startswith('passed' if passed else 'FAILED')
