@@ -26,8 +26,8 @@ BURST_RATE, BURST = 200.0, 2.0  # Hz, seconds
 class Period:
     """What one period showed: milliseconds, MB, images.
 
-    `stall` is the longest time in ms that the machine itself stood still, see usage.Usage; `stolen`
-    the percentage of its cores that a hypervisor gave to others.
+    `stolen` is the percentage of all cores that a hypervisor gave to others, `stall` how many ms
+    too late this process was woken at worst; see usage.Usage.
     """
 
     p50: float

@@ -50,8 +50,9 @@ def torch_network(model: Model) -> Any:
             module.bias = nn.Parameter(stored[node.input[2]])
     if not any(node.op_type == 'BatchNormalization' for node in graph.node):
         _remove_normalisation(network)
-    line = model.document.get('correction', {'slope': 1.0, 'offset': 0.0})
-    return Deployed(network, Correction(line['slope'], line['offset'])).eval()
+    line = model.document.get('correction')
+    correction = Correction(line['slope'], line['offset']) if line else Correction()
+    return Deployed(network, correction).eval()
 
 
 def _remove_normalisation(module: Any) -> None:

@@ -138,8 +138,8 @@ def _slopes(values: np.ndarray, threshold: float, limits: tuple[float, float]) -
     change = np.diff(values, axis=0)
     unknown = np.isnan(change)
     limit = np.inf if threshold <= 0 else np.float32(threshold)
-    change *= np.abs(change) <= limit * np.minimum(values[1:], values[:-1])
-    np.copyto(change, 0, where=unknown)
+    continues = np.abs(change) <= limit * np.minimum(values[1:], values[:-1])
+    np.copyto(change, 0, where=~continues)
     slopes = np.empty((len(values), 2, values.shape[1]), np.float32)
     before, after = slopes[:, 0], slopes[:, 1]
     before[1:] = after[:-1] = change

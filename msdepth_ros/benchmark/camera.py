@@ -83,11 +83,17 @@ class BenchmarkCamera(Node):
         return all(publisher.get_subscription_count() for publisher in publishers)
 
     def play(self, rate: float, frames: int) -> list[int]:
-        """Publish images at a rate (Hz); return their stamps (ns)."""
+        """Publish images at a rate (Hz); return their stamps (ns).
+
+        A camera that was held up for longer than an image goes on from there, as a sensor does: it
+        does not send all at once what it could not send before.
+        """
         stamps = []
         start = time.monotonic()
         for number in range(frames):
-            time.sleep(max(0.0, start + number / rate - time.monotonic()))
+            late = time.monotonic() - (start + number / rate)
+            start += max(0.0, late - 1 / rate)
+            time.sleep(max(0.0, -late))
             stamp = time.time_ns()
             self._image_publisher.publish(stamped(next(self._images), stamp))
             self._info_publisher.publish(stamped(self._info, stamp))

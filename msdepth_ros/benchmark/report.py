@@ -50,7 +50,7 @@ def table(document: dict[str, Any]) -> list[str]:
         lines += [''] if lines else []
         lines += [
             '| node | sent, missed | depth rate | depth p50 / p99 | cloud p50 / p99 | network p50 '
-            '| jitter mean / max | all cores | of that stolen, longest stall |',
+            '| jitter mean / max | all cores | stolen of all cores, longest stall |',
             '| --- ' * 9 + '|',
             *(_node_row(name, run) for name, run in _node_runs(document['node'])),
         ]

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a machine and a process use of cores and memory, from Linux's /proc."""
+"""What a machine and a process use of cores and memory, and what is taken from them (Linux)."""
 
 import os
 import threading
@@ -33,7 +33,10 @@ class Usage:
     ----------
     metrics : after the block, ros2_benchmark's MEAN_, MAX_, MIN_ and
         STDDEV_OVERALL_CPU_UTILIZATION (percent of all cores), NODE_CPU_UTILIZATION (percent of
-        one core) and NODE_MEMORY (MB, at the end).
+        one core) and NODE_MEMORY (MB, at the end). Beside them MEAN_STOLEN_CPU, the percentage of
+        all cores that a hypervisor gave to others while this machine wanted them (the utilization
+        includes it), and LONGEST_STALL, how many ms too late a thread of this process that sleeps
+        5 ms woke at worst: while nothing keeps this process busy, that is the machine's doing.
     """
 
     def __init__(self, pid: int) -> None:

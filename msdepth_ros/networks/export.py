@@ -50,7 +50,9 @@ class Correction:
 
     def __call__(self, log_depth: Tensor) -> Tensor:
         """Return corrected log depth, of the same shape."""
-        return log_depth if self == Correction() else self.slope * log_depth + self.offset
+        if self.slope == 1 and self.offset == 0:
+            return log_depth
+        return self.slope * log_depth + self.offset
 
 
 _NONE = Correction()

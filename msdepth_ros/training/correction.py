@@ -1,13 +1,13 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a network's answers keep too near to their mean, measured and undone.
+"""By how much a network's answers keep too near to their mean, measured to be undone.
 
 A network that has to guess answers between what it takes for possible, so far rooms come out too
 near and near ones too far. On frames it never saw, the straight line of the true log depth over
 the answer shows by how much.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -22,19 +22,21 @@ from msdepth_ros.training.validation import answers
 _SLOPES = (0.8, 1.25)  # beyond, a network has not learned what it is asked
 
 
-def fit_correction(network: DepthNetwork, frames: Sequence[Frame]) -> Correction:
+def fit_correction(network: DepthNetwork, frames: Iterable[Frame]) -> Correction:
     """Return the least-squares line of the true log depth over the answer; each frame counts once.
 
     Parameters
     ----------
-    network : on the CPU.
-    frames : that it did not learn from.
+    network : on the CPU; its final answer counts (`forward`, without dropout).
+    frames : that it did not learn from; those without a valid depth count for nothing.
 
     Raises
     ------
-    MsdepthError : the line's slope says that the network has not learned these frames' depths.
+    MsdepthError : the line's slope says that the network has not learned these frames' depths, or
+        none of them has one.
 
     """
+    network.eval()
     maker = ViewMaker(network.image_size, network.grid, network.focal)
     squares, products = np.zeros((2, 2)), np.zeros(2)
     for log_depth, truth in answers(network, frames, maker, torch.device('cpu')):
@@ -46,8 +48,8 @@ def fit_correction(network: DepthNetwork, frames: Sequence[Frame]) -> Correction
     slope, offset = np.linalg.lstsq(squares, products, rcond=None)[0].round(4).tolist()
     if not _SLOPES[0] <= slope <= _SLOPES[1]:
         raise MsdepthError(
-            f'true log depths are {slope:g} times as far from their mean as the answers are: such '
-            'a network has not learned the depths of what was held out. Train it for longer, or '
+            f'the line of the true log depths over the answers has a slope of {slope:g}: such a '
+            'network has not learned the depths of what was held out. Train it for longer, or '
             'export it as it is'
         )
     return Correction(slope, offset)

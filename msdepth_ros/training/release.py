@@ -4,7 +4,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ from msdepth_ros.networks.quantisation import quantise
 from msdepth_ros.training.checkpoint import load_weights
 from msdepth_ros.training.config import Source
 from msdepth_ros.training.correction import fit_correction
-from msdepth_ros.training.datasets import Dataset, JoinedDatasets, open_dataset
+from msdepth_ros.training.datasets import Dataset, Frame, JoinedDatasets, open_dataset
 from msdepth_ros.training.evaluation import Evaluation, evaluate
 from msdepth_ros.training.runs import Run, knowledge_of, mean_weights
-from msdepth_ros.training.trainer import create_network_of, split_source
+from msdepth_ros.training.trainer import create_network_of, inside, split_source
 
 _CALIBRATION_IMAGES = 100
 _MEASURED_ON = (
@@ -47,11 +47,15 @@ class Release:
 
 @dataclass(frozen=True)
 class Part:
-    """A source's frames: indices of those trained on, and of those held out."""
+    """A source's frames: indices of those trained on, and of those held out.
+
+    `border` pixels along their edges hold no scene.
+    """
 
     dataset: Dataset
     training: list[int]
     held_out: list[int]
+    border: int
 
     @classmethod
     def of(cls, source: Source, data: Path) -> 'Part':
@@ -69,13 +73,18 @@ class Part:
             ):
                 indices.extend(start + index for index in chosen)
             start += len(dataset)
-        return cls(JoinedDatasets(datasets), training, held_out)
+        return cls(JoinedDatasets(datasets), training, held_out, source.border)
 
     @property
     def crop(self) -> str:
         """Return the crop that errors are measured in: the paper's for a Kinect's images."""
         size = self.dataset.intrinsics.width, self.dataset.intrinsics.height
         return 'eigen' if size == (640, 480) and self.training else 'none'
+
+    def held_out_frames(self) -> Iterator[Frame]:
+        """Yield the frames that were held out, one after the other, as the training sees them."""
+        for index in self.held_out:
+            yield inside(self.dataset[index], self.border)
 
     def measure(self, model: Model, precision: str) -> Evaluation:
         """Return the errors on the frames that were held out."""
@@ -127,11 +136,13 @@ def release(
         load_weights(network, mean_weights(weights), runs[0].path)
         return network.eval()
 
-    ships = network_of([run.weights for run in runs])
-    before = network_of([run.measurable for run in runs])
+    ships = before = network_of([run.weights for run in runs])
+    last = any(run.learned_all for run in runs)
+    if last:
+        before = network_of([run.measurable for run in runs])
     correction = Correction()
     if correct:
-        frames = [part.dataset[index] for part in held_out.values() for index in part.held_out]
+        frames = (frame for part in held_out.values() for frame in part.held_out_frames())
         correction = fit_correction(before, frames)
         knowledge['correction'] = {**vars(correction), 'fitted_on': _FITTED_ON}
 
@@ -147,7 +158,6 @@ def release(
 
     path, about_int8 = write(out, ships)
     with tempfile.TemporaryDirectory() as folder:
-        last = any(run.learned_all for run in runs)
         model = load_model(write(Path(folder), before)[0] if last else path)
         errors = {name: part.measure(model, 'fp32') for name, part in held_out.items()}
         measured = {

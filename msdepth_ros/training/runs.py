@@ -19,7 +19,15 @@ from msdepth_ros.training.trainer import create_network_of
 
 @dataclass(frozen=True)
 class Run:
-    """What a training left, as far as it came."""
+    """What a training left, as far as it came.
+
+    Attributes
+    ----------
+    path : of the checkpoint.
+    checkpoint : its content, see stage.StageTraining.
+    config : of the training.
+
+    """
 
     path: Path
     checkpoint: dict[str, Any]

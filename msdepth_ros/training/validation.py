@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A quick look at how good a network is while it trains."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.training.augmentation import ViewMaker
@@ -26,7 +28,11 @@ def validate(
     """
     sums = ErrorSums()
     network.eval()
-    for log_depth, truth in answers(network, frames, maker, device):
+
+    def finest(image: Tensor) -> Tensor:
+        return network.supervised(image).maps[0]
+
+    for log_depth, truth in answers(finest, frames, maker, device):
         sums.add(np.exp(log_depth), np.exp(truth))
     network.train()
     return sums.pooled()
@@ -34,14 +40,26 @@ def validate(
 
 @torch.no_grad()
 def answers(
-    network: DepthNetwork, frames: Sequence[Frame], maker: ViewMaker, device: torch.device
+    network: Callable[[Tensor], Tensor],
+    frames: Iterable[Frame],
+    maker: ViewMaker,
+    device: torch.device,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield a network's answer to each whole frame and the truth; NaN where there is none.
 
     Both are log depth, float32 [1, h, w], ln metres at the network's focal length.
+
+    Parameters
+    ----------
+    network : from float [N, 3, height, width], from `prepare`, to log depth [N, 1, h, w].
+    frames : of which a batch is held at a time.
+    maker : of the network's views.
+    device : where the network is.
+
     """
-    for start in range(0, len(frames), _BATCH):
-        batch = stack_views([maker.whole(frame) for frame in frames[start : start + _BATCH]])
-        log_depths = network.supervised(prepare(batch.image, device)).maps[0]
+    views = map(maker.whole, frames)
+    while some := list(itertools.islice(views, _BATCH)):
+        batch = stack_views(some)
+        log_depths = network(prepare(batch.image, device))
         truths = torch.where(batch.valid, batch.log_depth, torch.nan)
         yield from zip(log_depths.float().cpu().numpy(), truths.numpy(), strict=True)

@@ -2,16 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The benchmarks that run the node: `msdepth benchmark`, the soak, the tutorial node."""
 
+import itertools
 import json
 import os
 import runpy
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from oracle import write_slow_model
 
+from msdepth_ros.benchmark.camera import BenchmarkCamera, stamp_of
 from msdepth_ros.benchmark.layers import Setup, measure_node
 from msdepth_ros.benchmark.rig import DEPTH, POINTS, Rig
 from msdepth_ros.errors import MsdepthError
@@ -58,6 +61,29 @@ def test_a_network_slower_than_the_camera_shows_as_missed(graph, tmp_path):
     answered = [stamp for stamp in run.sent if stamp in run.received[DEPTH]]
     assert len(run.sent) == 60
     assert 0 < len(answered) < 50
+
+
+def test_the_camera_sends_the_image_first_and_never_catches_up():
+    sent = []
+
+    class Publisher:
+        def __init__(self, kind):
+            self._kind = kind
+
+        def publish(self, message):
+            sent.append((self._kind, stamp_of(message)))
+            if len(sent) == 5:
+                time.sleep(0.3)  # held up for the time of six images
+
+    camera = BenchmarkCamera.__new__(BenchmarkCamera)
+    camera._image_publisher, camera._info_publisher = Publisher('image'), Publisher('info')
+    camera._info, camera._images = bytearray(16), itertools.repeat(bytearray(16))
+    stamps = camera.play(20.0, 8)
+    assert sent == [(kind, stamp) for stamp in stamps for kind in ('image', 'info')]
+    gaps = [1e-9 * (after - before) for before, after in itertools.pairwise(stamps)]
+    assert gaps[2] >= 0.3
+    at_once = sum(gap < 0.04 for gap in gaps)
+    assert at_once <= 1  # the image that was due when it was held up
 
 
 def test_a_node_that_cannot_start_is_one_error(graph):

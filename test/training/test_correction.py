@@ -11,7 +11,8 @@ torch = pytest.importorskip('torch', reason='training needs torch')
 
 from msdepth_ros.camera import Grid, Intrinsics  # noqa: E402
 from msdepth_ros.errors import MsdepthError  # noqa: E402
-from msdepth_ros.networks.depth_network import Supervised  # noqa: E402
+from msdepth_ros.networks.depth_network import normalise  # noqa: E402
+from msdepth_ros.networks.eigen2014 import Eigen2014  # noqa: E402
 from msdepth_ros.training.correction import fit_correction  # noqa: E402
 from msdepth_ros.training.datasets import Frame  # noqa: E402
 
@@ -27,9 +28,12 @@ class Grey:
     def __init__(self, slope, offset):
         self._slope, self._offset = slope, offset
 
-    def supervised(self, image):
+    def eval(self):
+        return self
+
+    def __call__(self, image):
         grey = image.mean(1, keepdim=True) * 0.25 + 0.45
-        return Supervised((self._slope * grey + self._offset,), ())
+        return self._slope * grey + self._offset
 
 
 def frames():
@@ -63,6 +67,30 @@ def test_a_frame_without_depth_says_nothing():
     some = frames()
     blind = dataclasses.replace(some[0], depth=np.zeros_like(some[0].depth))
     assert fit_correction(Grey(0.9, 0), [*some, blind]) == fit_correction(Grey(0.9, 0), some)
+
+
+def test_what_counts_is_the_final_answer_not_what_a_stage_learns_from():
+    """A new eigen2014 is in its coarse stage; the file that is exported answers as the fine one."""
+    torch.manual_seed(0)
+    network = Eigen2014(hidden=8)
+    with torch.no_grad():
+        network.coarse.map.bias.normal_(std=0.3)
+        network.fine.map.weight.zero_()
+        network.fine.map.weight[0, 63, 2, 2] = 2  # twice the coarse map
+        network.fine.map.bias *= 2
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (228, 304, 3), dtype=np.uint8)
+    plain = Intrinsics(304, 228, 259.4, 259.4, 151.5, 113.5)
+    with torch.no_grad():
+        planes = normalise(torch.from_numpy(image[None, ..., ::-1].copy()))
+        log_depth = network.eval()(planes)[0, 0].numpy()
+    assert np.ptp(log_depth) > 0.5
+    depth = np.zeros((228, 304), np.float32)
+    columns, rows = (places.astype(int) for places in network.grid.pixels())
+    depth[rows, columns] = np.exp(log_depth)
+    found = fit_correction(network, [Frame('a frame', image, depth, plain)])
+    assert found.slope == pytest.approx(1, abs=1e-3)
+    assert found.offset == pytest.approx(0, abs=1e-3)
 
 
 @pytest.mark.parametrize('slope', [0.0, 0.5, 2.0, -1.0])

@@ -18,6 +18,7 @@ from msdepth_ros.cli import main  # noqa: E402
 from msdepth_ros.model import load_model  # noqa: E402
 from msdepth_ros.networks.export import Correction, weights_of  # noqa: E402
 from msdepth_ros.training.checkpoint import load_checkpoint  # noqa: E402
+from msdepth_ros.training.datasets import open_dataset, split_in_blocks  # noqa: E402
 
 CONFIG = {
     'name': 'small',
@@ -124,7 +125,7 @@ def test_of_several_trainings_the_mean_is_exported(trained, capsys):
     assert not (trained / 'none').exists()
 
 
-def test_what_learned_from_all_is_measured_before_it_did(trained):
+def test_what_learned_from_all_is_measured_before_it_did(trained, monkeypatch):
     last = {**CONFIG['stages'][0], 'rate': 1e-2, 'weights': {'unseen': 0.5}, 'held_out': 1}
     last['zoom'] = {'ramps': [1.0, 1.1]}
     (trained / 'all.yaml').write_text(
@@ -133,11 +134,20 @@ def test_what_learned_from_all_is_measured_before_it_did(trained):
     common = ['--data', str(trained), '--out']
     train = ['train', f'{trained}/all.yaml', *common, f'{trained}/all', '--threads', '1']
     assert main([*train, '--device', 'cpu']) == 0
-    models = []
+    models, fitted = [], []
+
+    def fit(network, frames):
+        fitted.append(network.state_dict())
+        return Correction(slope=1.1, offset=0.2)
+
+    monkeypatch.setattr('msdepth_ros.training.release.fit_correction', fit)
     for run in ('run', 'all'):
-        assert main(['export', f'{trained}/{run}', *common, f'{trained}/of_{run}', '--int8']) == 0
+        export = ['export', f'{trained}/{run}', *common, f'{trained}/of_{run}']
+        assert main([*export, '--int8', '--correct']) == 0
         models.append(load_model(trained / f'of_{run}' / 'small.yaml'))
     before, after = models
+    start = load_checkpoint(trained / 'all' / 'checkpoint.pt')['start']
+    assert all(torch.equal(fitted[1][name], value) for name, value in start.items())
     assert after.read_onnx() != before.read_onnx()
     assert after.document['int8']['sha256'] != before.document['int8']['sha256']
     assert after.document['int8']['measured'] == before.document['int8']['measured']
@@ -160,7 +170,7 @@ def test_every_file_and_table_is_of_corrected_answers(trained, monkeypatch):
     seen = []
 
     def fit(network, frames):
-        seen.extend(frame.name for frame in frames)
+        seen.extend(frame.image for frame in frames)
         return Correction(slope=1.1, offset=0.2)
 
     monkeypatch.setattr('msdepth_ros.training.release.fit_correction', fit)
@@ -168,7 +178,11 @@ def test_every_file_and_table_is_of_corrected_answers(trained, monkeypatch):
     assert main(['export', *common, f'{trained}/straight']) == 0
     assert not seen
     assert main(['export', *common, f'{trained}/corrected', '--correct']) == 0
-    assert len(seen) == 2 + 5
+    dataset = open_dataset(trained / 'set')
+    _, held_out = split_in_blocks(5, 2, 0.4)
+    expected = [dataset[index].image for index in [*held_out, *range(5)]]
+    assert len(seen) == len(expected) == 2 + 5
+    assert all(np.array_equal(*pair) for pair in zip(seen, expected, strict=True))
     straight, corrected = (
         load_model(trained / name / 'small.yaml') for name in ('straight', 'corrected')
     )
