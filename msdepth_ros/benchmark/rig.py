@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image, PointCloud2
 
 from msdepth_ros.benchmark.camera import READY, stamp_of
@@ -106,6 +108,9 @@ class Monitor(Node):
 class Rig:
     """Runs a node under test between a camera and a monitor, for the length of a `with` block.
 
+    SIGTERM ends the block as SIGINT does, with a KeyboardInterrupt, where it also starts rclpy: in
+    the main thread then.
+
     Attributes
     ----------
     pid : of the node under test.
@@ -177,8 +182,11 @@ class Rig:
         folder = Path(exits.enter_context(tempfile.TemporaryDirectory()))
         namespace = f'/msdepth_benchmark_{os.getpid()}_{next(_numbers)}'
         if not rclpy.ok():
-            rclpy.init(args=[])
+            # rclpy's own handlers would end the graph on SIGTERM, but not what waits for it here.
+            rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
             exits.callback(rclpy.try_shutdown)
+            before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+            exits.callback(signal.signal, signal.SIGTERM, before)
         self.monitor = Monitor(namespace, self._consumes)
         exits.callback(self.monitor.close)
         self._log = folder / 'node.log'

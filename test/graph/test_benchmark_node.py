@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The benchmarks that run the node: `msdepth benchmark`, the soak, the tutorial node."""
 
+import contextlib
 import itertools
 import json
 import os
 import runpy
+import signal
 import subprocess
 import sys
 import time
@@ -21,6 +23,15 @@ from msdepth_ros.errors import MsdepthError
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = 'BasicPerformanceMetrics.'
+
+
+def processes_with(argument):
+    found = []
+    for path in Path('/proc').glob('[0-9]*/cmdline'):
+        with contextlib.suppress(OSError):  # it ended just now
+            if argument in path.read_text(errors='replace'):
+                found.append(path)
+    return found
 
 
 def run_script(name, *options, codes=(0,)):
@@ -101,6 +112,29 @@ def test_the_soak_prints_every_period_and_judges(graph, color_model):
     assert len(lines) == 6
     assert all('memory' in line and 'of 10 ' in line and 'stall' in line for line in lines[2:5])
     assert 'of 30 images dropped' in lines[5]
+
+
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_soak_and_all_it_started(color_model, number):
+    command = [sys.executable, str(ROOT / 'bench' / 'soak.py'), '--model', color_model]
+    soak = subprocess.Popen(
+        [*command, '--backend', 'onnxruntime', '--minutes', '2', '--every', '1'],
+        env={**os.environ, 'PYTHONPATH': f'{ROOT}:{os.environ.get("PYTHONPATH", "")}'},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # the signal is for the soak alone
+    )
+    try:
+        for line in soak.stdout:
+            if 'dropped' in line:
+                break
+        soak.send_signal(number)
+        soak.communicate(timeout=20)
+    finally:
+        soak.kill()
+    assert soak.returncode not in (0, -signal.SIGKILL)
+    assert not processes_with(f'/msdepth_benchmark_{soak.pid}_')
 
 
 def test_the_tutorial_node_answers_as_ours_does(graph, color_model, tmp_path):
