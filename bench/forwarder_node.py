@@ -14,6 +14,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
+from msdepth_ros.memory import keep_freed_memory
 from msdepth_ros.model import DEFAULT_MODEL, load_model
 
 
@@ -50,6 +51,7 @@ class ForwarderNode(Node):
 
 def main() -> int:
     """Run until SIGINT."""
+    keep_freed_memory()  # as the product's node
     rclpy.init()
     node = ForwarderNode()
     with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):

@@ -93,3 +93,12 @@ def test_a_change_of_the_calibration_is_taken():
     for camera in (OWN, FILE, OWN):
         source.update(camera_info_msg(camera, Header()))
         assert source.camera == camera
+
+
+def test_a_calibration_is_checked_when_it_changes(monkeypatch):
+    checked = []
+    monkeypatch.setattr(Camera, 'check', lambda camera: checked.append(camera))
+    source = CalibrationSource()
+    for camera in (OWN, OWN, FILE, FILE, OWN):
+        source.update(camera_info_msg(camera, Header()))
+    assert checked == [OWN, FILE, OWN]

@@ -29,6 +29,7 @@ from msdepth_ros.benchmark.camera import READY, stamp_of
 from msdepth_ros.benchmark.usage import Usage
 from msdepth_ros.children import last_line, node_command, running
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.memory import keep_freed_memory
 from msdepth_ros.transport import PROFILE_VARIABLES, transport_environment
 
 DEPTH, POINTS = 'depth/image_rect', 'points'
@@ -58,12 +59,18 @@ class Run:
 class Monitor(Node):
     """Subscribes as a consumer of depth and points does, on a thread of its own.
 
-    Messages are taken as bytes: what counts is when they are there, not how long Python unpacks
-    them.
+    What counts is when messages are there: they are taken as bytes, into memory that the process
+    keeps, by a node without services.
     """
 
     def __init__(self, namespace: str, consumes: bool = True) -> None:
-        super().__init__('benchmark_monitor', namespace=namespace)
+        keep_freed_memory()
+        super().__init__(
+            'benchmark_monitor',
+            namespace=namespace,
+            start_parameter_services=False,
+            enable_rosout=False,
+        )
         self.received: dict[str, dict[int, int]] = {DEPTH: {}, POINTS: {}}
         self.diagnostics: dict[str, str] = {}
         self.error = ''
