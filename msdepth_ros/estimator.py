@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a camera image to metric depth, without ROS."""
 
+import functools
 import time
 from dataclasses import dataclass, field
 
@@ -97,11 +98,10 @@ class DepthFrame:
         """Return each cell's colour, uint8 [height, width, 3] RGB."""
         (x0, y0), (dx, dy) = self._model.grid_origin, self._model.grid_step
         height, width = self.depth.shape
-        x = np.rint(x0 + dx * np.arange(width)).astype(np.intp)
-        y = np.rint(y0 + dy * np.arange(height)).astype(np.intp)
         image_height, image_width, _ = self._network_input.shape
-        picked = self._network_input.take(y.clip(0, image_height - 1), axis=0)
-        picked = picked.take(x.clip(0, image_width - 1), axis=1)
+        rows = _nearest_pixels(height, y0, dy, image_height)
+        columns = _nearest_pixels(width, x0, dx, image_width)
+        picked = self._network_input.take(rows, axis=0).take(columns, axis=1)
         return picked if self._model.channels == 'rgb' else picked[..., ::-1]
 
 
@@ -207,6 +207,12 @@ class DepthEstimator:
             low, high = self._depth_range()
             depth[~((depth >= low) & (depth <= high) & self._map.seen)] = np.nan
             return remove_flying_pixels(depth, settings.edge_threshold)
+
+
+@functools.lru_cache(maxsize=16)
+def _nearest_pixels(cells: int, origin: float, step: float, pixels: int) -> np.ndarray:
+    """Return, along one axis, the pixel nearest to each cell's centre."""
+    return np.rint(origin + step * np.arange(cells)).astype(np.intp).clip(0, pixels - 1)
 
 
 def _rectification(rectify: str, camera: Camera | None) -> tuple[bool, bool]:
