@@ -21,7 +21,7 @@ endif
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
-.PHONY: help demo test fuzz lint test-launch test-gpu bench bench-node bench-runtimes bench-overhead \
+.PHONY: help demo test fuzz lint test-launch test-gpu bench bench-node bench-peak bench-runtimes bench-overhead \
   bench-transport bench-copies bench-geometry bench-gpu bench-docs soak clean
 
 help:  ## list the targets
@@ -56,7 +56,7 @@ BENCH = OPENCV_LOG_LEVEL=OFF PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}"
 
 # One after the other, also under make -j: they measure.
 bench:  ## measure everything on this machine, into OUT/bench
-	@for part in node runtimes overhead transport copies geometry; do
+	@for part in node peak runtimes overhead transport copies geometry; do
 	  echo "== make bench-$$part"
 	  $(MAKE) bench-$$part
 	done
@@ -66,6 +66,9 @@ bench-docs:  ## put the figures of OUT/bench into docs/performance.md
 
 bench-node: $(VENV)/.demo  ## msdepth benchmark: engine, estimator and node
 	@$(BIN)/msdepth benchmark --out "$(OUT)/bench" $(ARGS)
+
+bench-peak: $(VENV)/.demo  ## the node's peak rate beside the bare network's
+	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/peak.py --out "$(OUT)/bench/peak.md" $(ARGS)
 
 bench-runtimes: $(VENV)/.test  ## the same network on every runtime for CPUs
 	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/runtimes.py --out "$(OUT)/bench/runtimes.md" $(ARGS)

@@ -102,12 +102,7 @@ def measure_node(setup: Setup) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for rate in setup.rates:
         result[f'{rate:.1f}fps'] = measure_rate(setup, rate)
-    _, backend = setup.load()
-    try:
-        fastest = 1e3 / measure(backend.run, 0.5)['min']
-    finally:
-        backend.close()
-    return {**_measure_peak(setup, fastest), **result}
+    return {**measure_peak(setup), **result}
 
 
 def measure_rate(setup: Setup, rate: float, **options: Any) -> dict[str, Any]:
@@ -118,10 +113,15 @@ def measure_rate(setup: Setup, rate: float, **options: Any) -> dict[str, Any]:
         return _metrics(rig, rig.run(rate, setup.seconds))
 
 
-def _measure_peak(setup: Setup, fastest: float) -> dict[str, Any]:
-    """Look for the peak rate below `fastest`, as ros2_benchmark does, and measure there."""
+def measure_peak(setup: Setup) -> dict[str, Any]:
+    """Look for the peak rate below the network's own, as ros2_benchmark does; measure there."""
     from msdepth_ros.benchmark.rig import DEPTH, Rig
 
+    _, backend = setup.load()
+    try:
+        fastest = 1e3 / measure(backend.run, 0.5)['min']
+    finally:
+        backend.close()
     with Rig(_parameters(setup), setup.size) as rig:
         low, high = 0.0, fastest
         for _ in range(_PEAK_STEPS):

@@ -155,6 +155,20 @@ def test_the_tutorial_node_answers_as_ours_does(graph, color_model, tmp_path):
         assert beyond > 0
 
 
+def test_the_peak_is_told_beside_the_bare_networks_rate(graph, color_model, tmp_path):
+    out = tmp_path / 'peak.md'
+    options = ['--model', color_model, '--backend', 'onnxruntime', '--out', str(out)]
+    run_script('peak.py', '--seconds', '0.5', '--rounds', '1', *options)
+    rows = [line.split('|')[1:-1] for line in out.read_text().splitlines() if 'Hz' in line]
+    cores = len(os.sched_getaffinity(0))
+    assert [int(row[0]) for row in rows] == sorted({max(1, cores - 1), cores})
+    for _, bare, peak, share, latency in rows:
+        bare, peak = (float(rate.removesuffix(' Hz ')) for rate in (bare, peak))
+        assert 0 < peak < bare
+        assert float(share.strip(' %')) == pytest.approx(100 * peak / bare, abs=100 / bare + 1)
+        assert float(latency.removesuffix(' ms ')) > 0
+
+
 def test_every_copy_is_counted_and_timed_next_to_its_floor(graph):
     lines = run_script('copies.py', '--runs', '3').splitlines()
     assert 'GB/s' in lines[0]
