@@ -13,6 +13,7 @@ Item = TypeVar('Item')
 Result = TypeVar('Result')
 
 _logger = logging.getLogger(__name__)
+_HEAD_START = 1e-3  # seconds in which who puts an item leaves the interpreter to the worker
 
 
 class NewestWorker(Generic[Item]):
@@ -38,7 +39,7 @@ class NewestWorker(Generic[Item]):
             replaced = self._item is not None
             self._item = item
             self._condition.notify()
-        time.sleep(0)  # gives the interpreter to the worker before this thread goes on
+        time.sleep(0 if replaced else _HEAD_START)
         return replaced
 
     @property
