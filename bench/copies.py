@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import rclpy
 from geometry import SceneBackend
+from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.publisher import Publisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -93,7 +94,7 @@ def other_process(role: str, namespace: str, size: tuple[int, int]) -> Iterator[
     try:
         yield
     finally:
-        process.kill()
+        process.terminate()
         process.wait()
 
 
@@ -213,21 +214,27 @@ def table(sizes: tuple[tuple[int, int], ...], runs: int) -> str:
 
 
 def play_camera(namespace: str, size: tuple[int, int]) -> None:
-    """Publish images until this process is killed."""
+    """Publish images until SIGTERM."""
     node = rclpy.create_node('camera', namespace=namespace)
     publisher = node.create_publisher(Image, IMAGE, QoSProfile(depth=1))
     image = bytes(serialize_message(camera_image(size)))
-    while True:
-        publisher.publish(image)
-        time.sleep(1 / RATE)
+    node.create_timer(1 / RATE, lambda: publisher.publish(image))
+    spin(node)
 
 
 def play_subscriber(namespace: str) -> None:
-    """Receive depth and cloud until this process is killed."""
+    """Receive depth and cloud until SIGTERM."""
     node = rclpy.create_node('subscriber', namespace=namespace)
     node.create_subscription(Image, DEPTH, lambda _: None, QoSProfile(depth=1), raw=True)
     node.create_subscription(PointCloud2, CLOUD, lambda _: None, QoSProfile(depth=1), raw=True)
-    rclpy.spin(node)
+    spin(node)
+
+
+def spin(node: Node) -> None:
+    """Run a node until SIGTERM, and leave no shared memory behind."""
+    with contextlib.suppress(ExternalShutdownException):
+        rclpy.spin(node)
+    node.destroy_node()
 
 
 def main() -> int:
@@ -257,6 +264,7 @@ def main() -> int:
         print(text, end='')
         if arguments.out:
             arguments.out.write_text(text, encoding='utf-8')
+    rclpy.try_shutdown()
     return 0
 
 

@@ -56,6 +56,8 @@ def main() -> int:
     node = ForwarderNode()
     with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(node)
+    node.destroy_node()
+    rclpy.try_shutdown()  # else its shared memory stays
     return 0
 
 

@@ -129,6 +129,8 @@ def main() -> int:
     node = TutorialNode()
     with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(node)
+    node.destroy_node()
+    rclpy.try_shutdown()  # else its shared memory stays
     print(json.dumps({'infer_p50': 1e3 * float(np.median(node.infer_times or [0]))}), flush=True)
     return 0
 

@@ -119,6 +119,8 @@ def main() -> None:
     print(json.dumps(READY if camera.awaited else 'nobody subscribes'), flush=True)
     for line in sys.stdin:
         print(json.dumps(camera.play(**json.loads(line))), flush=True)
+    camera.destroy_node()
+    rclpy.shutdown()  # else its shared memory stays
 
 
 if __name__ == '__main__':

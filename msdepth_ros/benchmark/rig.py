@@ -233,8 +233,11 @@ class Rig:
             self.output = self._log.read_text(errors='replace')
 
     def _end_camera(self) -> None:
-        self._camera.kill()
-        self._camera.communicate()
+        try:
+            self._camera.communicate(timeout=_LAST_ANSWER)  # the end of its stdin ends it
+        except subprocess.TimeoutExpired:
+            self._camera.kill()
+            self._camera.communicate()
 
     def _ask(self, request: dict[str, Any]) -> list[int]:
         assert self._camera.stdin is not None

@@ -18,7 +18,7 @@ from oracle import write_slow_model
 
 from msdepth_ros.benchmark.camera import BenchmarkCamera, stamp_of
 from msdepth_ros.benchmark.layers import Setup, measure_node
-from msdepth_ros.benchmark.rig import DEPTH, POINTS, Rig
+from msdepth_ros.benchmark.rig import DEPTH, DEPTH_NODE, POINTS, Rig
 from msdepth_ros.errors import MsdepthError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -63,6 +63,27 @@ def test_the_node_is_measured_at_a_fixed_rate_and_at_its_peak(graph, color_model
         assert run['ResourceMetrics.NODE_MEMORY'] > 10
     assert found[f'{NAMES}MEAN_FRAME_RATE'] > 5
     json.dumps(found, allow_nan=False)
+
+
+def shared_memory():
+    return {path for path in Path('/dev/shm').glob('fastrtps_*') if 'port' not in path.name}
+
+
+@pytest.mark.parametrize('program', ['depth_node', 'forwarder_node.py', 'tutorial_node.py'])
+def test_what_is_measured_leaves_no_shared_memory(graph, color_model, program):
+    before = shared_memory()
+    parameters = {'model': str(color_model), 'backend': 'onnxruntime'}
+    command = DEPTH_NODE if program == 'depth_node' else (str(ROOT / 'bench' / program),)
+    with Rig(parameters, (320, 240), command):
+        if not shared_memory() - before:
+            pytest.skip('the middleware does not keep shared memory in /dev/shm')
+    assert not shared_memory() - before
+
+
+def test_the_copies_leave_no_shared_memory(graph):
+    before = shared_memory()
+    run_script('copies.py', '--runs', '1')
+    assert not shared_memory() - before
 
 
 def test_a_network_slower_than_the_camera_shows_as_missed(graph, tmp_path):
