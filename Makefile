@@ -21,8 +21,8 @@ endif
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
-.PHONY: help demo test fuzz lint test-launch test-gpu bench bench-node bench-peak bench-runtimes bench-overhead \
-  bench-transport bench-copies bench-geometry bench-gpu bench-docs soak clean
+.PHONY: help demo test fuzz lint test-launch test-gpu bench bench-node bench-peak bench-runtimes \
+  bench-overhead bench-transport bench-copies bench-geometry bench-gpu bench-docs soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20

@@ -5,17 +5,15 @@
 bench/overhead.py measures it as the floor under all others.
 """
 
-import contextlib
 import sys
 
 import rclpy
-from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
-from msdepth_ros.memory import keep_freed_memory
 from msdepth_ros.model import DEFAULT_MODEL, load_model
+from msdepth_ros.process import run_node
 
 
 class ForwarderNode(Node):
@@ -51,14 +49,7 @@ class ForwarderNode(Node):
 
 def main() -> int:
     """Run until SIGINT."""
-    keep_freed_memory()  # as the product's node
-    rclpy.init()
-    node = ForwarderNode()
-    with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
-        rclpy.spin(node)
-    node.destroy_node()
-    rclpy.try_shutdown()  # else its shared memory stays
-    return 0
+    return run_node(ForwarderNode, rclpy.spin, None)
 
 
 if __name__ == '__main__':

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from msdepth_ros.benchmark.layers import Setup, measure_engine, measure_peak
+from msdepth_ros.benchmark.rig import DEPTH
 from msdepth_ros.model import DEFAULT_MODEL
 
 
@@ -26,15 +27,19 @@ class Figures:
     ----------
     bare : how often the network alone runs in a second, by the mean time before and after.
     peak : the rate at which the node answers, with less than 5 % of the images missed, Hz.
-    share : the one over the other.
     latency : p50 at the peak, from the stamp until the depth is in another process, ms.
 
     """
 
     bare: list[float] = field(default_factory=list)
     peak: list[float] = field(default_factory=list)
-    share: list[float] = field(default_factory=list)
     latency: list[float] = field(default_factory=list)
+
+    @property
+    def share(self) -> float:
+        """Return the median of the peak over the network's own rate."""
+        pairs = zip(self.peak, self.bare, strict=True)
+        return statistics.median(peak / bare for peak, bare in pairs)
 
 
 def measure(setup: Setup, threads: list[int], rounds: int) -> dict[int, Figures]:
@@ -48,8 +53,7 @@ def measure(setup: Setup, threads: list[int], rounds: int) -> dict[int, Figures]
             after = measure_engine(chosen)['milliseconds']['mean']
             figures.bare.append(2e3 / (before + after))
             figures.peak.append(node['BasicPerformanceMetrics.MEAN_FRAME_RATE'])
-            figures.share.append(figures.peak[-1] / figures.bare[-1])
-            figures.latency.append(node['latency']['depth/image_rect']['p50'])
+            figures.latency.append(node['latency'][DEPTH]['p50'])
     return found
 
 
@@ -63,13 +67,9 @@ def table(setup: Setup, found: dict[int, Figures], rounds: int) -> str:
         '| --- ' * 5 + '|',
     ]
     for number, figures in found.items():
-        bare, peak, share, latency = (
-            statistics.median(values)
-            for values in (figures.bare, figures.peak, figures.share, figures.latency)
-        )
-        lines.append(
-            f'| {number} | {bare:.0f} Hz | {peak:.0f} Hz | {share:.0%} | {latency:.1f} ms |'
-        )
+        bare, peak, latency = map(statistics.median, (figures.bare, figures.peak, figures.latency))
+        cells = [f'{bare:.0f} Hz', f'{peak:.0f} Hz', f'{figures.share:.0%}', f'{latency:.1f} ms']
+        lines.append(f'| {number} | {" | ".join(cells)} |')
     return '\n'.join(lines) + '\n'
 
 
