@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A shipped model as the PyTorch network that it was exported from."""
 
+from dataclasses import fields
 from typing import Any
 
 from msdepth_ros.model import Model
@@ -16,6 +17,6 @@ def torch_network(model: Model) -> Any:
     network = create_network(options.pop('name'), options).folded()
     # The export leaves equal biases out but for one: those of a network that is not trained, zero.
     network.load_state_dict(weights_of(model.onnx), strict=False)
-    line = model.document.get('correction')
-    correction = Correction(line['slope'], line['offset']) if line else Correction()
-    return Deployed(network, correction).eval()
+    told = model.document.get('correction', {})
+    terms = {field.name: told[field.name] for field in fields(Correction) if field.name in told}
+    return Deployed(network, Correction(**terms)).eval()

@@ -5,6 +5,8 @@
 import argparse
 from pathlib import Path
 
+from msdepth_ros.errors import MsdepthError
+
 HELP = 'write a trained network as a model file, with its measured errors (needs torch)'
 
 
@@ -28,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='correct the slope and the offset of log depths by the frames that were held out',
     )
+    parser.add_argument(
+        '--spread',
+        type=float,
+        default=0.0,
+        metavar='SHARE',
+        help='with --correct: also add this share of the standard deviation of each log depth map',
+    )
     parser.add_argument('--name', help="the model's name (default: the configuration's)")
 
 
@@ -39,7 +48,11 @@ def run(args: argparse.Namespace) -> int:
     from msdepth_ros.training.error_table import table
     from msdepth_ros.training.release import release
 
-    written = release(args.folders, args.data, args.out, args.name, args.int8, args.correct)
+    if args.spread and not args.correct:
+        raise MsdepthError('--spread is a part of the correction: add --correct')
+    written = release(
+        args.folders, args.data, args.out, args.name, args.int8, args.correct, args.spread
+    )
     for name, evaluation in written.errors.items():
         print(f'{name}, held out:\n{table(evaluation)}\n')
     print(f'wrote {written.path} and the ONNX file beside it')

@@ -26,7 +26,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--weights',
         type=Path,
-        help='begin from the weights in this checkpoint or model, such as engines/msdepth.onnx',
+        action='append',
+        default=[],
+        help='begin from the weights in this checkpoint or model, such as engines/msdepth.onnx; '
+        'repeatable: from their mean',
     )
     parser.add_argument('--resume', action='store_true', help='continue the checkpoint in --out')
     parser.add_argument(

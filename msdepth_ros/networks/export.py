@@ -42,20 +42,32 @@ class Correction:
     ----------
     slope : above 1 where its answers keep too near to their mean.
     offset : ln metres.
+    spread : standard deviations of an image's log depths that are added to all of them: above 0
+        where views that reach far come out too near as a whole.
 
     """
 
     slope: float = 1.0
     offset: float = 0.0
+    spread: float = 0.0
 
     def __call__(self, log_depth: Tensor) -> Tensor:
-        """Return corrected log depth, of the same shape."""
-        if self.slope == 1 and self.offset == 0:
+        """Return corrected log depth, [N, 1, h, w] as is what it is of."""
+        if self == _NONE:
             return log_depth
-        return self.slope * log_depth + self.offset
+        corrected = self.slope * log_depth + self.offset
+        if self.spread:
+            corrected = corrected + self.spread * deviation(log_depth)
+        return corrected
 
 
 _NONE = Correction()
+
+
+def deviation(log_depth: Tensor) -> Tensor:
+    """Return the standard deviation within each image, [N, 1, 1, 1] of [N, 1, h, w]."""
+    from_mean = log_depth - log_depth.mean((-2, -1), keepdim=True)
+    return (from_mean * from_mean).mean((-2, -1), keepdim=True).sqrt()
 
 
 class Deployed(nn.Module):

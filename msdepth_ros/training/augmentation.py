@@ -66,12 +66,15 @@ class View:
     image : uint8 [height, width, 3], RGB.
     log_depth : float32 [grid.height, grid.width], ln metres at the network's focal length.
     valid : bool, same shape.
+    shown : uint8 [its height, its width, 3], RGB: the same view as a teacher is shown it, with
+        pixels of its own and no noise on top; None: nobody teaches.
 
     """
 
     image: np.ndarray
     log_depth: np.ndarray
     valid: np.ndarray
+    shown: np.ndarray | None = None
 
 
 class ViewMaker:
@@ -82,11 +85,20 @@ class ViewMaker:
     image_size : (width, height) of the network's input.
     grid : the network's output cells in its input.
     focal : focal length at which the network's output is metric, input pixels.
+    shown_size : (width, height) of what a teacher is shown, of the same aspect; None: nobody
+        teaches.
 
     """
 
-    def __init__(self, image_size: tuple[int, int], grid: Grid, focal: float) -> None:
+    def __init__(
+        self,
+        image_size: tuple[int, int],
+        grid: Grid,
+        focal: float,
+        shown_size: tuple[int, int] | None = None,
+    ) -> None:
         self._size = image_size
+        self._shown_size = shown_size
         self._grid = np.array(
             [
                 [grid.step[0], 0, grid.origin[0]],
@@ -115,7 +127,7 @@ class ViewMaker:
         if border and rng.uniform() < 0.5:
             frame = replace(frame, image=_without_border(frame.image, border))
         view = self._view(frame, crop, turn)
-        return View(change_colours(view.image, how, rng), view.log_depth, view.valid)
+        return replace(view, image=change_colours(view.image, how, rng))
 
     def _crop(self, frame: Frame, zoom: float, shift: Sequence[float], flip: bool) -> np.ndarray:
         """Return the 3x3 affine map from input pixels to frame pixels.
@@ -138,13 +150,13 @@ class ViewMaker:
         i = frame.intrinsics
         camera = np.array([[i.fx, 0, i.cx], [0, i.fy, i.cy], [0, 0, 1]])
         to_ray = turn @ np.linalg.inv(camera) @ crop  # from input pixel to the frame's axes
-        image = cv2.warpPerspective(
-            frame.image,
-            camera @ to_ray,
-            self._size,
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
+        image = _warped(frame.image, camera @ to_ray, self._size)
+        shown = None
+        if self._shown_size is not None:
+            steps = np.divide(self._size, self._shown_size)
+            to_input = np.diag([*steps, 1.0])
+            to_input[:2, 2] = (steps - 1) / 2
+            shown = _warped(frame.image, camera @ to_ray @ to_input, self._shown_size)
         to_ray = to_ray @ self._grid
         depth = cv2.warpPerspective(
             frame.depth,
@@ -160,8 +172,19 @@ class ViewMaker:
         valid = np.isfinite(depth) & (depth > 0)
         focal = np.sqrt(i.fx * i.fy) / crop[1, 1]
         log_depth = np.log(np.where(valid, depth, 1) / along * (self._focal / focal))
-        rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-        return View(rgb, log_depth.astype(np.float32), valid)
+        return View(image, log_depth.astype(np.float32), valid, shown)
+
+
+def _warped(bgr: np.ndarray, to_frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Return RGB of a size, whose pixels a homography takes to the frame's."""
+    image = cv2.warpPerspective(
+        bgr,
+        to_frame,
+        size,
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
 
 
 def turned(tilt: float, pan: float, roll: float) -> np.ndarray:

@@ -24,11 +24,15 @@ from msdepth_ros.training.datasets import Frame
 
 @dataclass(frozen=True)
 class Batch:
-    """Views as tensors: uint8 [N, H, W, 3] RGB; float32 and bool [N, 1, h, w]."""
+    """Views as tensors: uint8 [N, H, W, 3] RGB; float32 and bool [N, 1, h, w].
+
+    What a teacher is shown has a height and a width of its own, or is None.
+    """
 
     image: Tensor
     log_depth: Tensor
     valid: Tensor
+    shown: Tensor | None = None
 
     def split(self, size: int) -> 'list[Batch]':
         """Return the batch in parts of `size` views, the last may be smaller."""
@@ -43,8 +47,9 @@ class Batch:
         """Return the batch on a device."""
         return Batch(*(each.to(device, non_blocking=True) for each in self._tensors()))
 
-    def _tensors(self) -> tuple[Tensor, Tensor, Tensor]:
-        return self.image, self.log_depth, self.valid
+    def _tensors(self) -> tuple[Tensor, ...]:
+        tensors = self.image, self.log_depth, self.valid
+        return tensors if self.shown is None else (*tensors, self.shown)
 
 
 @dataclass(frozen=True)
@@ -172,10 +177,12 @@ def turns(weights: Sequence[float], length: int = 500) -> np.ndarray:
 
 def stack_views(views: Sequence[View]) -> Batch:
     """Return views as one batch."""
+    shown = [view.shown for view in views if view.shown is not None]
     return Batch(
         torch.from_numpy(np.stack([view.image for view in views])),
         torch.from_numpy(np.stack([view.log_depth for view in views]))[:, None],
         torch.from_numpy(np.stack([view.valid for view in views]))[:, None],
+        torch.from_numpy(np.stack(shown)) if shown else None,
     )
 
 

@@ -3,11 +3,12 @@
 """Checkpoints that are either the old one or the new one, never half of either."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from msdepth_ros.errors import MsdepthError
 
@@ -79,3 +80,31 @@ def load_weights(network: nn.Module, weights: dict[str, Any], path: Path) -> Non
             f'{path} holds the weights of another network ({reason}): use it with the version of '
             'msdepth_ros that trained it'
         ) from error
+
+
+def mean_weights(weights: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the mean of several networks' weights; counters are the first one's."""
+    first = weights[0]
+    return {
+        name: torch.stack([each[name].double() for each in weights]).mean(0).to(value.dtype)
+        if value.is_floating_point()
+        else value
+        for name, value in first.items()
+    }
+
+
+def facts_of(path: Path) -> dict[str, Any]:
+    """Return what a checkpoint says of its training, without weights: plain values.
+
+    An ONNX file says nothing but its name.
+
+    Raises
+    ------
+    MsdepthError : the checkpoint is missing or damaged.
+
+    """
+    if path.suffix == '.onnx':
+        return {'file': path.name}
+    saved = load_checkpoint(path)
+    told = ('config', 'stage', 'step', 'teachers', 'started_from')
+    return {'file': path.name, **{key: saved[key] for key in told if key in saved}}

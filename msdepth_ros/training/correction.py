@@ -22,13 +22,16 @@ from msdepth_ros.training.validation import answers
 _SLOPES = (0.8, 1.25)  # beyond, a network has not learned what it is asked
 
 
-def fit_correction(network: DepthNetwork, frames: Iterable[Frame]) -> Correction:
+def fit_correction(
+    network: DepthNetwork, frames: Iterable[Frame], spread: float = 0.0
+) -> Correction:
     """Return the least-squares line of the true log depth over the answer; each frame counts once.
 
     Parameters
     ----------
     network : on the CPU; its final answer counts (`forward`, without dropout).
     frames : that it did not learn from; those without a valid depth count for nothing.
+    spread : of the correction, see `Correction`; the line is of what it leaves.
 
     Raises
     ------
@@ -44,7 +47,7 @@ def fit_correction(network: DepthNetwork, frames: Iterable[Frame]) -> Correction
         if known.any():
             terms = np.stack([log_depth[known], np.ones(known.sum())]).astype(np.float64)
             squares += terms @ terms.T / known.sum()
-            products += terms @ truth[known] / known.sum()
+            products += terms @ (truth[known] - spread * log_depth.std()) / known.sum()
     slope, offset = np.linalg.lstsq(squares, products, rcond=None)[0].round(4).tolist()
     if not _SLOPES[0] <= slope <= _SLOPES[1]:
         raise MsdepthError(
@@ -52,4 +55,4 @@ def fit_correction(network: DepthNetwork, frames: Iterable[Frame]) -> Correction
             'network has not learned the depths of what was held out. Train it for longer, or '
             'export it as it is'
         )
-    return Correction(slope, offset)
+    return Correction(slope, offset, spread)

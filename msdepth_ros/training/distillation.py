@@ -28,19 +28,21 @@ from msdepth_ros.training.config import from_document
 class DepthTeacher(nn.Module):
     """Answers, on one network's grid, what the mean of other networks' answers is.
 
-    The others' inputs may have other sizes, of the same aspect: the student's image, as it was
-    augmented, is resized for them.
+    The others' inputs may have other sizes than the student's, of the same aspect. They are shown
+    the same view with as many pixels as the largest of them takes, without the noise that is put
+    on what the student sees; those that take fewer see it resized.
 
     Parameters
     ----------
-    student : whose images are shown, and whose grid is answered on.
-    networks : whose answers count.
+    student : whose grid is answered on.
+    networks : whose answers count, at least one.
 
     """
 
     def __init__(self, student: DepthNetwork, networks: Sequence[DepthNetwork]) -> None:
         super().__init__()
-        answers = nn.ModuleList(_OnGridOf(student, network) for network in networks)
+        shown = shown_size(networks)
+        answers = nn.ModuleList(_OnGridOf(student, network, shown) for network in networks)
         self.answers = answers.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> 'DepthTeacher':
@@ -48,28 +50,35 @@ class DepthTeacher(nn.Module):
         return super().train(False)
 
     @torch.no_grad()
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, shown: Tensor) -> Tensor:
         """Return the mean log depth, float32 [N, 1, h, w] of the student's grid, metric for it.
 
         Parameters
         ----------
-        image : float [N, 3, H, W] of the student's size, from `normalise`.
+        shown : float [N, 3, H, W] of `shown_size`, from `normalise`.
 
         """
-        return torch.stack([answer(image) for answer in self.answers]).mean(0)
+        return torch.stack([answer(shown) for answer in self.answers]).mean(0)
+
+
+def shown_size(networks: Sequence[DepthNetwork]) -> tuple[int, int]:
+    """Return the width and height of the images that several teachers are shown."""
+    return max(network.image_size for network in networks)
 
 
 class _OnGridOf(nn.Module):
-    """One network's answers to a student's images, on the student's grid and metric for it."""
+    """One network's answers to images of a size, on the student's grid and metric for it."""
 
     network: DepthNetwork
     places: Tensor | None
 
-    def __init__(self, student: DepthNetwork, network: DepthNetwork) -> None:
+    def __init__(
+        self, student: DepthNetwork, network: DepthNetwork, shown: tuple[int, int]
+    ) -> None:
         super().__init__()
         self.network = network
         size, its_size, its = student.image_size, network.image_size, network.grid
-        self._resized = size != its_size
+        self._resized = shown != its_size
         # its focal length, of an image as wide as the student's
         self._nearer = math.log(student.focal / network.focal * its_size[0] / size[0])
         places = None
@@ -80,50 +89,64 @@ class _OnGridOf(nn.Module):
             places = torch.from_numpy(2 * cells / (its.width - 1, its.height - 1) - 1).float()
         self.register_buffer('places', places)
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, shown: Tensor) -> Tensor:
         if self._resized:
             width, height = self.network.image_size
-            image = functional.interpolate(image, (height, width), mode='bilinear', antialias=True)
-        log_depth = self.network(image).float() + self._nearer
+            shown = functional.interpolate(shown, (height, width), mode='bilinear', antialias=True)
+        log_depth = self.network(shown).float() + self._nearer
         if self.places is None:
             return log_depth
         return functional.grid_sample(
             log_depth,
-            self.places.expand(len(image), -1, -1, -1),
+            self.places.expand(len(shown), -1, -1, -1),
             'bilinear',
             padding_mode='border',
             align_corners=True,
         )
 
 
-def cutmix(image: Tensor, valid: Tensor, share: float) -> tuple[Tensor, Tensor]:
-    """Paste a part of another image into some images of a batch (CutMix, Yun et al. 2019).
+def cutmix(
+    image: Tensor, shown: Tensor, valid: Tensor, share: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Paste a part of another view into some views of a batch (CutMix, Yun et al. 2019).
 
     No camera saw what comes out, so it has no truth; but a teacher answers to it, and what it does
     with images that are not the training's is learned too (Beyer et al. 2022).
 
     Parameters
     ----------
-    image : float [N, 3, H, W].
+    image, shown : float [N, 3, H, W], each of a size of its own: the views as the student and as
+        the teacher sees them. Both get the same part.
     valid : bool [N, 1, h, w], where the truth holds.
-    share : of the images that get a part of the one before them, 0.3 to 0.8 of its width and
+    share : of the views that get a part of the one before them, 0.3 to 0.8 of its width and
         height.
 
     """
-    others, image, valid = image.roll(1, 0), image.clone(), valid.clone()
     count = round(share * len(image))
-    for place in range(count):
-        rows, columns = (_random_part(size) for size in image.shape[-2:])
-        image[place, :, rows, columns] = others[place, :, rows, columns]
+    parts = [(_random_part(), _random_part()) for _ in range(count)]
+    valid = valid.clone()
     valid[:count] = False
-    return image, valid
+    return _pasted(image, parts), _pasted(shown, parts), valid
 
 
-def _random_part(size: int) -> slice:
+def _random_part() -> tuple[float, float]:
+    """Return where a part begins and ends, as shares of the whole."""
     length, start = torch.rand(2).tolist()
-    length = round((0.3 + 0.5 * length) * size)
-    start = round(start * (size - length))
-    return slice(start, start + length)
+    length = 0.3 + 0.5 * length
+    return start * (1 - length), start * (1 - length) + length
+
+
+def _pasted(
+    images: Tensor, parts: Sequence[tuple[tuple[float, float], tuple[float, float]]]
+) -> Tensor:
+    others, images = images.roll(1, 0), images.clone()
+    for place, part in enumerate(parts):
+        rows, columns = (
+            slice(round(start * size), round(stop * size))
+            for (start, stop), size in zip(part, images.shape[-2:], strict=True)
+        )
+        images[place, :, rows, columns] = others[place, :, rows, columns]
+    return images
 
 
 @dataclass(frozen=True)

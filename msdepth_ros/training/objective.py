@@ -36,18 +36,21 @@ class Objective(nn.Module):
         self._stage = stage
         self._config = config
 
-    def forward(self, image: Tensor, log_depth: Tensor, valid: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self, image: Tensor, log_depth: Tensor, valid: Tensor, shown: Tensor | None = None
+    ) -> dict[str, Tensor]:
         """Return the terms, scalars.
 
         Parameters
         ----------
         image : float32 [N, 3, height, width], from `prepare`.
         log_depth, valid : float32 and bool [N, 1, h, w], of the network's grid.
+        shown : float32 [N, 3, H, W], from `prepare`: what the teachers see (see `DepthTeacher`).
 
         """
         losses = {}
-        if self._stage.cutmix:
-            image, valid = cutmix(image, valid, self._stage.cutmix)
+        if self._stage.cutmix and shown is not None:
+            image, shown, valid = cutmix(image, shown, valid, self._stage.cutmix)
         with autocast(image.device, self._config):
             answer = self.network.supervised(image)
             if self.feature_teacher is not None:
@@ -58,7 +61,7 @@ class Objective(nn.Module):
             losses['depth'] = self._stage.depth_weight * self._compare(maps, log_depth, valid)
         if self.depth_teacher is not None:
             with autocast(image.device, self._config):
-                taught = self.depth_teacher(image)
+                taught = self.depth_teacher(shown)
             loss = self._compare(maps, taught, torch.ones_like(valid))
             losses['distillation'] = self._stage.distillation * loss
         return losses

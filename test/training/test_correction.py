@@ -54,6 +54,22 @@ def test_it_undoes_a_straight_line():
     assert found.offset == pytest.approx(-0.3 / 0.9, abs=2e-4)
 
 
+@pytest.mark.parametrize('spread', [-0.2, 0.4])
+def test_the_line_is_of_what_the_spread_leaves(spread):
+    """Where a frame's true depths are all larger by its spread, no line can tell."""
+    wider = []
+    for place, frame in enumerate(frames()):
+        image = (frame.image // (place + 1)).astype(np.uint8)
+        grey = image[..., 0] / 255
+        depth = np.exp(grey + spread * grey.std(), dtype=np.float32) * (frame.depth > 0)
+        wider.append(dataclasses.replace(frame, image=image, depth=depth))
+    found = fit_correction(Grey(0.9, 0.3), wider, spread / 0.9)
+    assert found.slope == pytest.approx(1 / 0.9, abs=2e-3)
+    assert found.offset == pytest.approx(-0.3 / 0.9, abs=2e-3)
+    assert found.spread == spread / 0.9
+    assert fit_correction(Grey(0.9, 0.3), wider).slope != pytest.approx(found.slope, abs=0.02)
+
+
 def test_every_frame_counts_once_however_little_is_known_of_it():
     far, sparse = frames()[:2]
     near = dataclasses.replace(sparse, depth=np.where(sparse.depth > 0, sparse.depth / 1.2, 0))

@@ -95,6 +95,7 @@ def test_networks_like_the_student_answer_as_they_are(image):
 def test_another_size_and_focal_length_are_accounted_for(image):
     """The same view is twice as wide in the teacher's pixels, and so is its focal length."""
     student = Tiny()
+    image = torch.nn.functional.interpolate(image, scale_factor=2)
     answer = DepthTeacher(student, [Large()])(image)
     assert answer.shape == (2, 1, 7, 10)
     shares = []
@@ -114,7 +115,7 @@ def test_the_teacher_counts_where_there_is_no_truth(image):
     stage = dataclasses.replace(STAGE, distillation=0.5)
     student, teacher = Tiny(), Tiny().eval()
     terms = Objective(student.eval(), stage, CONFIG, [teacher])(
-        image, torch.zeros(2, 1, 7, 10), torch.zeros(2, 1, 7, 10, dtype=torch.bool)
+        image, torch.zeros(2, 1, 7, 10), torch.zeros(2, 1, 7, 10, dtype=torch.bool), image
     )
     assert terms['depth'].item() == 0
     everywhere = torch.ones(2, 1, 7, 10, dtype=torch.bool)
@@ -126,7 +127,11 @@ def test_a_part_of_another_image_is_pasted_into_a_share_of_them():
     colours = torch.arange(4.0)[:, None, None, None].expand(4, 3, 30, 40)
     valid = torch.ones(4, 1, 7, 10, dtype=torch.bool)
     torch.manual_seed(0)
-    image, still = cutmix(colours, valid, 0.5)
+    larger = torch.nn.functional.interpolate(colours, scale_factor=2)
+    image, shown, still = cutmix(colours, larger, valid, 0.5)
+    seen = torch.nn.functional.avg_pool2d(shown, 2)
+    assert (seen == image).float().mean() > 0.97  # the same part, but for half a pixel at its edge
+    assert not torch.equal(shown, larger)
     assert still.all(dim=(1, 2, 3)).tolist() == [False, False, True, True]
     assert not still[:2].any()
     torch.testing.assert_close(image[2:], colours[2:])
@@ -138,12 +143,13 @@ def test_a_part_of_another_image_is_pasted_into_a_share_of_them():
         assert (pasted[0] == rows[:, None] & columns[None, :]).all()
         assert 0.3 * 30 - 1 <= rows.sum() <= 0.8 * 30 + 1
         assert 0.3 * 40 - 1 <= columns.sum() <= 0.8 * 40 + 1
-    again, _ = cutmix(colours, valid, 0.5)
+    again, _, _ = cutmix(colours, larger, valid, 0.5)
     assert not torch.equal(again, image)
     torch.manual_seed(0)  # as every step of a training does
-    torch.testing.assert_close(cutmix(colours, valid, 0.5)[0], image)
+    torch.testing.assert_close(cutmix(colours, larger, valid, 0.5)[0], image)
     assert valid.all()  # what was given stays as it was
     assert (colours[0] == 0).all()
+    assert (larger[0] == 0).all()
 
 
 def test_only_the_teacher_says_what_a_pasted_image_shows(image):
@@ -152,11 +158,12 @@ def test_only_the_teacher_says_what_a_pasted_image_shows(image):
     objective = Objective(student, stage, CONFIG, [teacher])
     everywhere = torch.ones(2, 1, 7, 10, dtype=torch.bool)
     torch.manual_seed(3)
-    terms = objective(image, torch.zeros(2, 1, 7, 10), everywhere)
+    bright = image + 1
+    terms = objective(image, torch.zeros(2, 1, 7, 10), everywhere, bright)
     assert terms['depth'].item() == 0
     torch.manual_seed(3)
-    shown, _ = cutmix(image, everywhere, 1.0)
-    expected = scale_invariant_loss(student(shown), teacher(shown), everywhere, 0.5)
+    pasted, shown, _ = cutmix(image, bright, everywhere, 1.0)
+    expected = scale_invariant_loss(student(pasted), teacher(shown), everywhere, 0.5)
     torch.testing.assert_close(terms['distillation'], expected)
 
 
@@ -181,6 +188,18 @@ def test_a_student_comes_nearer_to_its_teacher(data, tmp_path, taught):
         shown = prepare(torch.from_numpy(views), torch.device('cpu'))
         distances.append((network(shown) - teacher(shown)).abs().mean().item())
     assert distances[1] < 0.5 * distances[0]
+
+
+def test_teachers_see_the_views_with_the_pixels_of_the_largest(data, tmp_path, taught):
+    saved = load_checkpoint(taught)
+    saved['config']['network']['name'] = 'large'
+    save_checkpoint(tmp_path / 'large.pt', saved)
+    config = dataclasses.replace(CONFIG, stages=(dataclasses.replace(STAGE, distillation=1.0),))
+    trainer = Trainer(config, data, tmp_path / 'run', teachers=[taught, tmp_path / 'large.pt'])
+    view = trainer.maker.whole(trainer.shares[0].frames[0])
+    assert view.shown.shape == (60, 80, 3)
+    assert view.image.shape == (30, 40, 3)
+    trainer.run(resume=False)
 
 
 def test_truth_and_teacher_are_terms_of_their_own(data, tmp_path, taught):

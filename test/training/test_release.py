@@ -87,7 +87,9 @@ def test_another_training_starts_from_exported_weights(trained, capsys):
         second['weights']['coarse.full.weight'], first['weights']['coarse.full.weight']
     )
     assert main(['export', f'{trained}/again', *common, '--out', str(out), '--name', 'more']) == 0
-    assert load_model(out / 'more.yaml').document['training']['started_from'] == 'mine.onnx'
+    assert load_model(out / 'more.yaml').document['training']['started_from'] == [
+        {'file': 'mine.onnx'}
+    ]
     (trained / 'other.pt').write_bytes(b'no weights')
     assert main([*again, '--out', f'{trained}/x', '--weights', f'{trained}/other.pt']) == 2
     assert 'not a readable checkpoint' in capsys.readouterr().err
@@ -115,6 +117,9 @@ def test_of_several_trainings_the_mean_is_exported(trained, capsys):
     assert training['seed'] == 8
     (other,) = training['mean_with']
     assert (other['seed'], other['stages']) == (9, training['stages'])
+    (begun_from,) = training['started_from']
+    assert (begun_from['seed'], begun_from['stages']) == (7, training['stages'])
+    assert other['started_from'] == training['started_from']
     (trained / 'wide.yaml').write_text(
         yaml.safe_dump({**CONFIG, 'network': {**CONFIG['network'], 'hidden': 24}})
     )
@@ -136,7 +141,7 @@ def test_what_learned_from_all_is_measured_before_it_did(trained, monkeypatch):
     assert main([*train, '--device', 'cpu']) == 0
     models, fitted = [], []
 
-    def fit(network, frames):
+    def fit(network, frames, spread):
         fitted.append(network.state_dict())
         return Correction(slope=1.1, offset=0.2)
 
@@ -169,15 +174,15 @@ def test_what_learned_from_all_is_measured_before_it_did(trained, monkeypatch):
 def test_every_file_and_table_is_of_corrected_answers(trained, monkeypatch):
     seen = []
 
-    def fit(network, frames):
+    def fit(network, frames, spread):
         seen.extend(frame.image for frame in frames)
-        return Correction(slope=1.1, offset=0.2)
+        return Correction(slope=1.1, offset=0.2, spread=spread)
 
     monkeypatch.setattr('msdepth_ros.training.release.fit_correction', fit)
     common = [f'{trained}/run', '--data', str(trained), '--int8', '--out']
     assert main(['export', *common, f'{trained}/straight']) == 0
     assert not seen
-    assert main(['export', *common, f'{trained}/corrected', '--correct']) == 0
+    assert main(['export', *common, f'{trained}/corrected', '--correct', '--spread', '0.3']) == 0
     dataset = open_dataset(trained / 'set')
     _, held_out = split_in_blocks(5, 2, 0.4)
     expected = [dataset[index].image for index in [*held_out, *range(5)]]
@@ -188,14 +193,16 @@ def test_every_file_and_table_is_of_corrected_answers(trained, monkeypatch):
     )
     assert 'correction' not in straight.document
     line = corrected.document['correction']
-    assert (line['slope'], line['offset']) == (1.1, 0.2)
+    assert (line['slope'], line['offset'], line['spread']) == (1.1, 0.2, 0.3)
     image = np.full((1, 228, 304, 3), 90, np.uint8)
     for name in ('small.onnx', 'small.int8.onnx'):
         plain, moved = (
             onnxruntime.InferenceSession(trained / folder / name).run(None, {'image': image})[0]
             for folder in ('straight', 'corrected')
         )
-        np.testing.assert_allclose(moved, np.exp(1.1 * np.log(plain) + 0.2), rtol=1e-4)
+        log_depth = np.log(plain)
+        expected = np.exp(1.1 * log_depth + 0.2 + 0.3 * log_depth.std())
+        np.testing.assert_allclose(moved, expected, rtol=1e-4)
     tables = [
         (model.document['measured'], model.document['int8']['measured'])
         for model in (straight, corrected)
@@ -208,6 +215,7 @@ def test_every_file_and_table_is_of_corrected_answers(trained, monkeypatch):
     ('arguments', 'message'),
     [
         (['export', 'nowhere', '--data', 'set'], 'train first'),
+        (['export', 'run', '--data', '.', '--spread', '0.2'], 'add --correct'),
         (['train', 'nowhere.yaml', '--data', '.', '--out', 'run'], 'cannot read the training'),
         (['train', 'small.yaml', '--data', 'nowhere', '--out', 'x'], 'nowhere/set does not exist'),
         (['train', 'small.yaml', '--data', '.', '--out', 'run'], 'continue it with --resume'),

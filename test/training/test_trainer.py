@@ -145,10 +145,25 @@ def test_what_a_stage_draws_at_its_start_does_not_depend_on_where_it_was_resumed
 
 def test_what_a_training_started_from_outlives_an_interruption(data, whole, tmp_path, monkeypatch):
     start = whole[0] / 'checkpoint.pt'
-    interrupt(Trainer(CONFIG, data, tmp_path, start=start), monkeypatch, save=1)
+    interrupt(Trainer(CONFIG, data, tmp_path, start=[start]), monkeypatch, save=1)
     Trainer(CONFIG, data, tmp_path).run(resume=True)
     saved = load_checkpoint(tmp_path / 'checkpoint.pt')
-    assert (saved['stage'], saved['started_from']) == (1, 'checkpoint.pt')
+    (begun_from,) = saved['started_from']
+    assert (saved['stage'], begun_from['file']) == (1, 'checkpoint.pt')
+    assert begun_from['config'] == load_checkpoint(start)['config']
+    assert not any(isinstance(value, torch.Tensor) for value in begun_from.values())
+
+
+def test_several_weights_to_start_from_are_averaged(data, whole, tmp_path):
+    start = whole[0] / 'checkpoint.pt'
+    saved = load_checkpoint(start)
+    other = {name: value + value.abs().mean() for name, value in saved['weights'].items()}
+    torch.save({**saved, 'weights': other}, tmp_path / 'other.pt')
+    trainer = Trainer(CONFIG, data, tmp_path / 'run', start=[start, tmp_path / 'other.pt'])
+    trainer._initialise()
+    for name, value in trainer.network.state_dict().items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, (saved['weights'][name] + other[name]) / 2)
 
 
 def test_readout_is_a_better_start(data, tmp_path):
@@ -356,7 +371,7 @@ def test_a_network_with_normalisations_cannot_start_from_a_file_without(
     data, tmp_path, tiny_network, monkeypatch
 ):
     monkeypatch.setattr(Tiny, 'folded', lambda self: Tiny())
-    training = Trainer(CONFIG, data, tmp_path / 'run', start=tmp_path / 'model.onnx')
+    training = Trainer(CONFIG, data, tmp_path / 'run', start=[tmp_path / 'model.onnx'])
     with pytest.raises(MsdepthError, match="add 'normalised: false' to the configuration's"):
         training.run(resume=False)
 
