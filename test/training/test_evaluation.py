@@ -107,9 +107,8 @@ def test_shipped_table_is_what_is_measured(shared_data, name):
     model = load_model(name)
     measured = evaluate_model(model, dataset, held_out, 'eigen', threads=1).document()
     written = model.document['measured']['nyu']
-    assert {key: written[key] for key in ('frames', 'coverage')} == {
-        key: measured[key] for key in ('frames', 'coverage')
-    }
+    assert written['frames'] == measured['frames']
+    assert written['coverage'] == pytest.approx(measured['coverage'], abs=1e-3)
     if model.document['training']['stages'][-1].get('held_out'):
         for name in ('abs_rel', 'rmse', 'rmse_log', 'scale_invariant'):
             assert measured['pooled'][name] < 0.97 * written['pooled'][name], name
