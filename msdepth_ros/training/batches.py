@@ -63,6 +63,7 @@ class Share:
     border : pixels along a frame's edge that hold no scene.
     source : name of the source that the frames are of.
     zoom : smallest and largest, where they differ from the augmentation's.
+    truth : whether their depths count; else they are views without.
 
     """
 
@@ -71,6 +72,7 @@ class Share:
     border: int = 0
     source: str = ''
     zoom: tuple[float, float] | None = None
+    truth: bool = True
 
 
 class Batches:
@@ -110,7 +112,10 @@ class Batches:
             how = self._augmentation
             if share.zoom is not None:
                 how = replace(how, zoom=share.zoom)
-            views.append(self._maker.random(frame, how, rng, share.border))
+            view = self._maker.random(frame, how, rng, share.border)
+            if not share.truth:
+                view = replace(view, valid=np.zeros_like(view.valid))
+            views.append(view)
         return stack_views(views)
 
     def ahead(

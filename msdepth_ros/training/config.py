@@ -100,6 +100,8 @@ class Stage:
         taken everywhere in the view; else as the depth loss.
     cutmix : share of a batch's views into which a part of another is pasted: only the teachers'
         answers are learned from them (see `cutmix`).
+    teacher_only : sources of which only the teachers' answers are learned in this stage, not the
+        truth: images without any, or whose truth is another's than that of the rest.
     readout : penalty with which the weights behind the features are fitted to the data in closed
         form before the stage begins (see `fit_readout`); 0: they stay.
     readout_views : views of each frame that they are fitted to.
@@ -125,6 +127,7 @@ class Stage:
     features_weight: float = 0.0
     distillation: float = 0.0
     cutmix: float = 0.0
+    teacher_only: tuple[str, ...] = ()
     readout: float = 0.0
     readout_views: int = 2
     weights: Mapping[str, float] = field(default_factory=dict)
@@ -141,6 +144,8 @@ class Stage:
         _check('distillation', self.distillation, self.distillation >= 0, '0 or more')
         allowed = 0 <= self.cutmix <= (self.distillation > 0)
         _check('cutmix', self.cutmix, allowed, 'from 0 to 1, and 0 where nobody is taught')
+        taught = self.distillation > 0 or not self.teacher_only
+        _check('teacher_only', list(self.teacher_only), taught, 'empty where nobody is taught')
         used = self.depth_weight > 0 or self.features_weight > 0 or self.distillation > 0
         _check('depth_weight', self.depth_weight, used, 'positive, or else another term')
         ordered = all(0 < low <= high for low, high in self.zoom.values())

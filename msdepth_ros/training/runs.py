@@ -164,6 +164,7 @@ def _stages(run: Run) -> list[dict[str, Any]]:
             'features_weight': stage.features_weight,
             'distillation': stage.distillation,
             'cutmix': stage.cutmix,
+            'teacher_only': list(stage.teacher_only),
             'readout': stage.readout,
             'weights': dict(stage.weights),
             'zoom': {name: list(zoom) for name, zoom in stage.zoom.items()},

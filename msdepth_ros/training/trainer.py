@@ -123,6 +123,7 @@ class Trainer:
         """Return what a stage learns from; None: what all of them do that say nothing else."""
         weights = {} if stage is None else stage.weights
         zooms = {} if stage is None else stage.zoom
+        teacher_only = () if stage is None else stage.teacher_only
         again = 0 if stage is None else stage.held_out
         shares: list[Share] = []
         for name, source in self.config.data.sources.items():
@@ -130,13 +131,20 @@ class Trainer:
             roots = [math.sqrt(len(frames)) for frames in folders]
             weight = weights.get(name, source.weight)
             shares += [
-                Share(frames, weight * root / sum(roots), source.border, name, zooms.get(name))
+                Share(
+                    frames,
+                    weight * root / sum(roots),
+                    source.border,
+                    name,
+                    zooms.get(name),
+                    truth=name not in teacher_only,
+                )
                 for frames, root in zip(folders, roots, strict=True)
                 if frames and weight
             ]
         used = {share.source for share in shares}
         left_out = {name for name in self._folders if weights.get(name) == 0}
-        for name in (*weights, *zooms):
+        for name in (*weights, *zooms, *teacher_only):
             if name not in used | left_out:
                 raise MsdepthError(f"stages: '{name}' is named, but it is not trained on")
         return shares

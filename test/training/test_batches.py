@@ -55,6 +55,18 @@ def test_shares_get_their_weights_and_their_frames_turn_by_turn():
     assert set(Counter(n for n in seen if n >= 100).values()) == {10}
 
 
+def test_a_share_without_truth_has_views_without():
+    told, untold = frames(6, 1), frames(6, 20)
+    batches = make([Share(told, 1.0), Share(untold, 1.0, truth=False)])
+    plain = make([Share(told, 1.0), Share(untold, 1.0)])
+    for number in range(6):
+        batch, same = batches[number], plain[number]
+        assert torch.equal(batch.image, same.image)
+        expected = batch.log_depth.exp().round() < 20
+        assert same.valid.all()
+        assert torch.equal(batch.valid, expected)
+
+
 def test_only_seed_and_number_decide():
     shares = [Share(frames(9, 1), 1.0), Share(frames(9, 20), 1.0)]
     first, again, other = make(shares), make(shares), make(shares, seed=(1,))

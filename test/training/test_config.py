@@ -60,6 +60,7 @@ def test_values_and_defaults():
             'optimiser is adam but must be adamw or sgd',
         ),
         ({'stages': [{**STAGE, 'zoom': {'a': [1.2, 1.0]}}]}, 'zoom is'),
+        ({'stages': [{**STAGE, 'teacher_only': ['a']}]}, 'empty where nobody is taught'),
         ({'stages': [{**STAGE, 'averaging': -1}]}, 'averaging is -1.0'),
         ({'stages': [{**STAGE, 'held_out': -1}]}, 'held_out is -1'),
         ({'stages': [{**STAGE, 'batch': 0}]}, r'stages\[0\]: batch is 0 but must be 1 or more'),

@@ -394,5 +394,11 @@ def test_the_last_stage_can_learn_from_all(data, tmp_path):
     }
     assert shares['apart'].weight / shares['ramps'].weight == pytest.approx(0.5 / source.weight)
     assert (shares['ramps'].zoom, shares['apart'].zoom) == ((1.0, 1.1), None)
+    assert all(share.truth for share in shares.values())
+    taught = dataclasses.replace(stage, distillation=1.0, teacher_only=('apart',))
+    truths = {share.source: share.truth for share in trainer.shares_in(taught)}
+    assert truths == {'ramps': True, 'apart': False}
+    with pytest.raises(MsdepthError, match="'apat' is named"):
+        trainer.shares_in(dataclasses.replace(taught, teacher_only=('apat',)))
     with pytest.raises(MsdepthError, match='held_out'):
         dataclasses.replace(CONFIG, stages=(stage, COARSE))
