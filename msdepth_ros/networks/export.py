@@ -52,7 +52,7 @@ class Correction:
     spread: float = 0.0
 
     def __call__(self, log_depth: Tensor) -> Tensor:
-        """Return corrected log depth, [N, 1, h, w] as is what it is of."""
+        """Return corrected log depth [N, 1, h, w] of log depth [N, 1, h, w]."""
         if self == _NONE:
             return log_depth
         corrected = self.slope * log_depth + self.offset
