@@ -108,11 +108,13 @@ def test_shipped_table_is_what_is_measured(shared_data, name):
     measured = evaluate_model(model, dataset, held_out, 'eigen', threads=1).document()
     written = model.document['measured']['nyu']
     assert written['frames'] == measured['frames']
-    assert written['coverage'] == pytest.approx(measured['coverage'], abs=1e-3)
     if model.document['training']['stages'][-1].get('held_out'):
+        # other weights than those that were measured answer beyond the range elsewhere
+        assert written['coverage'] == pytest.approx(measured['coverage'], abs=1e-3)
         for name in ('abs_rel', 'rmse', 'rmse_log', 'scale_invariant'):
             assert measured['pooled'][name] < 0.97 * written['pooled'][name], name
         assert measured['pooled']['delta1'] > written['pooled']['delta1']
         return
+    assert written['coverage'] == measured['coverage']
     for name, value in written['pooled'].items():
         assert measured['pooled'][name] == pytest.approx(value, abs=5e-4), name
