@@ -57,17 +57,12 @@ class Correction:
             return log_depth
         corrected = self.slope * log_depth + self.offset
         if self.spread:
-            corrected = corrected + self.spread * deviation(log_depth)
+            deviation = log_depth.std((-2, -1), correction=0, keepdim=True)  # of each image
+            corrected = corrected + self.spread * deviation
         return corrected
 
 
 _NONE = Correction()
-
-
-def deviation(log_depth: Tensor) -> Tensor:
-    """Return the standard deviation within each image, [N, 1, 1, 1] of [N, 1, h, w]."""
-    from_mean = log_depth - log_depth.mean((-2, -1), keepdim=True)
-    return (from_mean * from_mean).mean((-2, -1), keepdim=True).sqrt()
 
 
 class Deployed(nn.Module):
