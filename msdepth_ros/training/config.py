@@ -101,7 +101,7 @@ class Stage:
     cutmix : share of a batch's views into which a part of another is pasted: only the teachers'
         answers are learned from them (see `cutmix`).
     teacher_only : sources of which only the teachers' answers are learned in this stage, not the
-        truth: images without any, or whose truth is another's than that of the rest.
+        truth, which may be another's than that of the rest: a renderer's, say.
     readout : penalty with which the weights behind the features are fitted to the data in closed
         form before the stage begins (see `fit_readout`); 0: they stay.
     readout_views : views of each frame that they are fitted to.
