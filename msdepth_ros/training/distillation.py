@@ -37,12 +37,18 @@ class DepthTeacher(nn.Module):
     student : whose grid is answered on.
     networks : whose answers count, at least one.
 
+    Attributes
+    ----------
+    shown_size : (width, height) of the images that they are shown.
+
     """
 
     def __init__(self, student: DepthNetwork, networks: Sequence[DepthNetwork]) -> None:
         super().__init__()
-        shown = shown_size(networks)
-        answers = nn.ModuleList(_OnGridOf(student, network, shown) for network in networks)
+        self.shown_size = max(network.image_size for network in networks)
+        answers = nn.ModuleList(
+            _OnGridOf(student, network, self.shown_size) for network in networks
+        )
         self.answers = answers.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> 'DepthTeacher':
@@ -59,11 +65,6 @@ class DepthTeacher(nn.Module):
 
         """
         return torch.stack([answer(shown) for answer in self.answers]).mean(0)
-
-
-def shown_size(networks: Sequence[DepthNetwork]) -> tuple[int, int]:
-    """Return the width and height of the images that several teachers are shown."""
-    return max(network.image_size for network in networks)
 
 
 class _OnGridOf(nn.Module):

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks import processes
 from msdepth_ros.networks.depth_network import DepthNetwork
+from msdepth_ros.training.augmentation import ViewMaker
 from msdepth_ros.training.batches import Batch, Batches, Share, prepare, stack_views
 from msdepth_ros.training.checkpoint import save_checkpoint
 from msdepth_ros.training.config import Config
@@ -60,20 +61,24 @@ class StageTraining:
         self.averaged = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(decay))
         self.kept = cast(DepthNetwork, self.averaged.module)
         self.shares = trainer.shares_in(self.stage)
-        self.batches = self._batches(self.shares, self.stage.batch)
+        teacher = self.objective.depth_teacher
+        maker = trainer.view_maker(None if teacher is None else teacher.shown_size)
+        self.batches = self._batches(self.shares, self.stage.batch, maker)
         self.before = images_before(self.config, index)
         self.step = 0
 
-    def _batches(self, shares: Sequence[Share], size: int, *purpose: int) -> Batches:
+    def _batches(
+        self, shares: Sequence[Share], size: int, maker: ViewMaker, *purpose: int
+    ) -> Batches:
         seed = [self.config.seed, self.index, *purpose]
-        return Batches(shares, self.trainer.maker, self.config.augmentation, size, seed)
+        return Batches(shares, maker, self.config.augmentation, size, seed)
 
     def _fit_readout(self) -> None:
         """Set the weights behind the features by regression on views of all frames."""
         trainer, stage = self.trainer, self.stage
         frames = [frame for share in trainer.shares for frame in share.frames]
         whole = stack_views([trainer.maker.whole(frame) for frame in frames])
-        random = self._batches(trainer.shares, len(frames), 2)
+        random = self._batches(trainer.shares, len(frames), trainer.maker, 2)
         views = [whole, *(random[number] for number in range(stage.readout_views - 1))]
         self.network.eval()
         found = []

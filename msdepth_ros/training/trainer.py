@@ -26,7 +26,7 @@ from msdepth_ros.training.checkpoint import (
 )
 from msdepth_ros.training.config import Config, Source, Stage, from_document
 from msdepth_ros.training.datasets import Frame, open_dataset, split_in_blocks
-from msdepth_ros.training.distillation import Teacher, check_aspect, load_teacher, shown_size
+from msdepth_ros.training.distillation import Teacher, check_aspect, load_teacher
 from msdepth_ros.training.initialisation import initialise_from_data
 from msdepth_ros.training.log import TrainingLog
 from msdepth_ros.training.metrics import mean_log_depth
@@ -81,9 +81,7 @@ class Trainer:
         self.network = create_network_of(config)
         for teacher in self.teachers:
             check_aspect(teacher.network, self.network)
-        shown = shown_size([each.network for each in self.teachers]) if self.teachers else None
-        network = self.network
-        self.maker = ViewMaker(network.image_size, network.grid, network.focal, shown)
+        self.maker = self.view_maker()
         self._folders: dict[str, list[tuple[list[Frame], list[Frame]]]] = {}
         self.validation: dict[str, list[Frame]] = {}
         for name, source in config.data.sources.items():
@@ -118,6 +116,11 @@ class Trainer:
                 self.validation.setdefault(name, []).extend(frames[i] for i in held_out)
             inner = {i: inside(frame, source.border) for i, frame in frames.items()}
             self._folders[name].append(([inner[i] for i in training], [inner[i] for i in held_out]))
+
+    def view_maker(self, shown_size: tuple[int, int] | None = None) -> ViewMaker:
+        """Return what makes views for the network, and of a size for its teachers."""
+        network = self.network
+        return ViewMaker(network.image_size, network.grid, network.focal, shown_size)
 
     def shares_in(self, stage: Stage | None = None) -> list[Share]:
         """Return what a stage learns from; None: what all of them do that say nothing else."""

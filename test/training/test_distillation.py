@@ -32,6 +32,7 @@ from msdepth_ros.training.distillation import (  # noqa: E402
     load_teacher,
 )
 from msdepth_ros.training.objective import Objective  # noqa: E402
+from msdepth_ros.training.stage import StageTraining  # noqa: E402
 from msdepth_ros.training.trainer import Trainer  # noqa: E402
 
 CONFIG = dataclasses.replace(SMALL, averaging=0.0, validate_every=4)
@@ -196,10 +197,19 @@ def test_teachers_see_the_views_with_the_pixels_of_the_largest(data, tmp_path, t
     save_checkpoint(tmp_path / 'large.pt', saved)
     config = dataclasses.replace(CONFIG, stages=(dataclasses.replace(STAGE, distillation=1.0),))
     trainer = Trainer(config, data, tmp_path / 'run', teachers=[taught, tmp_path / 'large.pt'])
-    view = trainer.maker.whole(trainer.shares[0].frames[0])
-    assert view.shown.shape == (60, 80, 3)
-    assert view.image.shape == (30, 40, 3)
+    batch = StageTraining(trainer, 0, fresh=True).batches[0]
+    assert batch.shown.shape[1:] == (60, 80, 3)
+    assert batch.image.shape[1:] == (30, 40, 3)
     trainer.run(resume=False)
+
+
+def test_nobody_is_shown_views_in_a_stage_without_a_teacher(data, tmp_path, taught):
+    stages = (STAGE, dataclasses.replace(STAGE, distillation=1.0))
+    config = dataclasses.replace(CONFIG, stages=stages)
+    trainer = Trainer(config, data, tmp_path / 'run', teachers=[taught])
+    alone, together = (StageTraining(trainer, index, fresh=True).batches[0] for index in (0, 1))
+    assert alone.shown is None
+    assert together.shown.shape == together.image.shape
 
 
 def test_truth_and_teacher_are_terms_of_their_own(data, tmp_path, taught):
