@@ -32,6 +32,7 @@ from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
 
 from msdepth_ros.camera import Camera
+from msdepth_ros.children import end
 from msdepth_ros.cloud import point_cloud
 from msdepth_ros.estimator import DepthEstimator
 from msdepth_ros.memory import keep_freed_memory
@@ -94,8 +95,7 @@ def other_process(role: str, namespace: str, size: tuple[int, int]) -> Iterator[
     try:
         yield
     finally:
-        process.terminate()
-        process.wait()
+        end(process)
 
 
 def await_true(condition: Callable[[], Any], what: str) -> None:
@@ -214,7 +214,7 @@ def table(sizes: tuple[tuple[int, int], ...], runs: int) -> str:
 
 
 def play_camera(namespace: str, size: tuple[int, int]) -> None:
-    """Publish images until SIGTERM."""
+    """Publish images until SIGINT."""
     node = rclpy.create_node('camera', namespace=namespace)
     publisher = node.create_publisher(Image, IMAGE, QoSProfile(depth=1))
     image = bytes(serialize_message(camera_image(size)))
@@ -223,7 +223,7 @@ def play_camera(namespace: str, size: tuple[int, int]) -> None:
 
 
 def play_subscriber(namespace: str) -> None:
-    """Receive depth and cloud until SIGTERM."""
+    """Receive depth and cloud until SIGINT."""
     node = rclpy.create_node('subscriber', namespace=namespace)
     node.create_subscription(Image, DEPTH, lambda _: None, QoSProfile(depth=1), raw=True)
     node.create_subscription(PointCloud2, CLOUD, lambda _: None, QoSProfile(depth=1), raw=True)
@@ -231,8 +231,8 @@ def play_subscriber(namespace: str) -> None:
 
 
 def spin(node: Node) -> None:
-    """Run a node until SIGTERM, and leave no shared memory behind."""
-    with contextlib.suppress(ExternalShutdownException):
+    """Run a node until SIGINT, and leave no shared memory behind."""
+    with contextlib.suppress(KeyboardInterrupt, ExternalShutdownException):
         rclpy.spin(node)
     node.destroy_node()
 

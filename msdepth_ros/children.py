@@ -45,12 +45,17 @@ def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byte
         try:
             yield process
         finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.wait(timeout=_PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Interrupt a process and wait until it has ended; kill it if that takes too long."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(timeout=_PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def last_line(log: Path) -> str:
