@@ -55,5 +55,11 @@ def run(args: argparse.Namespace) -> int:
     )
     for name, evaluation in written.errors.items():
         print(f'{name}, held out:\n{table(evaluation)}\n')
+    for name, parts in written.correction.items():
+        for how, errors in parts.items():
+            print(
+                f"{name}, {how}, at the output's cells: abs_rel {errors.abs_rel:.4f}, rmse "
+                f'{errors.rmse:.4f}, delta1 {errors.delta1:.4f}'
+            )
     print(f'wrote {written.path} and the ONNX file beside it')
     return 0

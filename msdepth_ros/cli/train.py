@@ -61,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from msdepth_ros.networks import processes
     from msdepth_ros.training.config import read_config
     from msdepth_ros.training.devices import joined
+    from msdepth_ros.training.runs import held_out_but_known
     from msdepth_ros.training.trainer import Trainer
 
     if args.workers < 0:
@@ -71,9 +72,12 @@ def run(args: argparse.Namespace) -> int:
     with joined(args.device) as device:
         try:
             workers = args.workers or (_spare_cores() if device.type == 'cuda' else 1)
-            Trainer(config, args.data, args.out, device, workers, args.weights, args.teacher).run(
-                args.resume
+            trainer = Trainer(
+                config, args.data, args.out, device, workers, args.weights, args.teacher
             )
+            if processes.rank() == 0 and (known := held_out_but_known(trainer)):
+                print(f'msdepth train: {known}', file=sys.stderr)
+            trainer.run(args.resume)
         except KeyboardInterrupt:
             if processes.rank() == 0:
                 print(f'msdepth train: {_how_to_go_on(args)}', file=sys.stderr)

@@ -4,7 +4,7 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from msdepth_ros.networks.export import Correction, add_knowledge, to_onnx, writ
 from msdepth_ros.networks.quantisation import quantise
 from msdepth_ros.training.checkpoint import load_weights, mean_weights
 from msdepth_ros.training.config import Source
-from msdepth_ros.training.correction import fit_correction
+from msdepth_ros.training.correction import Fit, fit_correction
 from msdepth_ros.training.datasets import Dataset, Frame, JoinedDatasets, open_dataset
-from msdepth_ros.training.evaluation import Evaluation, evaluate
-from msdepth_ros.training.runs import Run, knowledge_of
+from msdepth_ros.training.evaluation import Evaluation, evaluate, rounded
+from msdepth_ros.training.metrics import Errors
+from msdepth_ros.training.runs import Run, knowledge_of, learned_before
 from msdepth_ros.training.trainer import create_network_of, inside, split_source
 
 _CALIBRATION_IMAGES = 100
@@ -39,41 +40,47 @@ _FITTED_ON = 'the frames that are measured below, with the weights that are meas
 
 @dataclass(frozen=True)
 class Release:
-    """A model file, and its errors on each source of which frames were held out."""
+    """A model file, and its errors on each source of which frames were held out.
+
+    `correction` is what its correction is worth, see `Fit.errors`.
+    """
 
     path: Path
     errors: dict[str, Evaluation]
+    correction: Mapping[str, Mapping[str, Errors]]
 
 
 @dataclass(frozen=True)
 class Part:
-    """A source's frames: indices of those trained on, and of those held out.
+    """A source's frames: indices of those trained on, and blocks of those held out.
 
+    `known` of those held out had been learned by the weights that the training began from;
     `border` pixels along their edges hold no scene.
     """
 
     dataset: Dataset
     training: list[int]
-    held_out: list[int]
+    blocks: list[list[int]]
+    known: int
     border: int
 
     @classmethod
-    def of(cls, source: Source, data: Path) -> 'Part':
-        """Open a source's folders, and split them as the training did."""
+    def of(cls, source: Source, data: Path, begun_from: Sequence[dict[str, Any]]) -> 'Part':
+        """Open a source's folders, and split them as the training did that began from weights."""
         datasets = {
             folder: open_dataset(data / folder, source.intrinsics, split=source.split)
             for folder in source.folders
         }
         training: list[int] = []
-        held_out: list[int] = []
-        start = 0
-        for dataset in datasets.values():
-            for indices, chosen in zip(
-                (training, held_out), split_source(source, len(dataset)), strict=True
-            ):
-                indices.extend(start + index for index in chosen)
+        blocks: list[list[int]] = []
+        known = start = 0
+        for folder, dataset in datasets.items():
+            learned, kept = split_source(source, len(dataset))
+            training += [start + index for index in learned]
+            blocks += _runs([start + index for index in kept], source.every)
+            known += len(learned_before(begun_from, source, folder, len(dataset)) & set(kept))
             start += len(dataset)
-        return cls(JoinedDatasets(datasets), training, held_out, source.border)
+        return cls(JoinedDatasets(datasets), training, blocks, known, source.border)
 
     @property
     def crop(self) -> str:
@@ -81,10 +88,16 @@ class Part:
         size = self.dataset.intrinsics.width, self.dataset.intrinsics.height
         return 'eigen' if size == (640, 480) and self.training else 'none'
 
-    def held_out_frames(self) -> Iterator[Frame]:
-        """Yield the frames that were held out, one after the other, as the training sees them."""
-        for index in self.held_out:
-            yield inside(self.dataset[index], self.border)
+    @property
+    def held_out(self) -> list[int]:
+        """Return the indices of the frames that were held out."""
+        return [index for block in self.blocks for index in block]
+
+    def held_out_frames(self) -> list[Iterator[Frame]]:
+        """Return the blocks of held-out frames, each read when its turn comes, as in training."""
+        return [
+            (inside(self.dataset[index], self.border) for index in block) for block in self.blocks
+        ]
 
     def measure(self, model: Model, precision: str) -> Evaluation:
         """Return the errors on the frames that were held out."""
@@ -125,7 +138,10 @@ def release(
     runs = [Run.of(folder) for folder in folders]
     config = runs[0].config
     name = name or config.name
-    parts = {name: Part.of(source, data) for name, source in config.data.sources.items()}
+    begun_from = [facts for run in runs for facts in run.begun_from]
+    parts = {
+        name: Part.of(source, data, begun_from) for name, source in config.data.sources.items()
+    }
     held_out = {name: part for name, part in parts.items() if part.held_out}
     if not held_out:
         raise MsdepthError(
@@ -142,19 +158,25 @@ def release(
     last = any(run.learned_all for run in runs)
     if last:
         before = network_of([run.measurable for run in runs])
-    correction = Correction()
+    fit = Fit(Correction(), {})
     if correct:
-        frames = (frame for part in held_out.values() for frame in part.held_out_frames())
-        correction = fit_correction(before, frames, spread)
-        knowledge['correction'] = {**vars(correction), 'fitted_on': _FITTED_ON}
+        frames = {name: part.held_out_frames() for name, part in held_out.items()}
+        fit = fit_correction(before, frames, spread)
+        said: dict[str, Any] = {**vars(fit.correction), 'fitted_on': _FITTED_ON}
+        if fit.errors:
+            said['at_cells'] = {
+                name: {how: rounded(errors) for how, errors in each.items()}
+                for name, each in fit.errors.items()
+            }
+        knowledge['correction'] = said
 
     def write(folder: Path, network: DepthNetwork) -> tuple[Path, dict[str, Any]]:
         """Return the model's YAML and what is known of its int8 file."""
-        path = write_model(network, name, folder, config.depth_range, knowledge, correction)
+        path = write_model(network, name, folder, config.depth_range, knowledge, fit.correction)
         if not int8:
             return path, {}
         images = _calibration_images(load_model(path), list(parts.values()))
-        about_int8 = _write_int8(network, correction, load_model(path), images)
+        about_int8 = _write_int8(network, fit.correction, load_model(path), images)
         add_knowledge(path, {'int8': about_int8})
         return path, about_int8
 
@@ -163,7 +185,7 @@ def release(
         model = load_model(write(Path(folder), before)[0] if last else path)
         errors = {name: part.measure(model, 'fp32') for name, part in held_out.items()}
         measured = {
-            'on': _MEASURED_BEFORE if last else _MEASURED_ON,
+            'on': (_MEASURED_BEFORE if last else _MEASURED_ON) + _known(held_out),
             'scaling': 'none: depths are metric',
             **{name: {'crop': held_out[name].crop, **e.document()} for name, e in errors.items()},
         }
@@ -173,7 +195,23 @@ def release(
             }
             add_knowledge(path, {'int8': about_int8})
     add_knowledge(path, {'measured': measured})
-    return Release(path, errors)
+    return Release(path, errors, fit.errors)
+
+
+def _runs(indices: Sequence[int], step: int) -> list[list[int]]:
+    """Return ascending indices cut where they do not follow each other by a step."""
+    cuts = [i for i in range(1, len(indices)) if indices[i] != indices[i - 1] + step]
+    ends = [*cuts, len(indices)]
+    return [list(indices[i:j]) for i, j in zip([0, *cuts], ends, strict=True) if j > i]
+
+
+def _known(held_out: Mapping[str, Part]) -> str:
+    """Return what to say of held-out frames that the weights before had learned."""
+    known = {name: part.known for name, part in held_out.items() if part.known}
+    if not known:
+        return ''
+    counts = ', '.join(f'{count} of {name}' for name, count in known.items())
+    return f'. The weights it began from had learned from {counts}: their errors look too good'
 
 
 def _calibration_images(model: Model, parts: Sequence[Part]) -> list[np.ndarray]:

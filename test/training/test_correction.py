@@ -48,8 +48,15 @@ def frames():
     return made
 
 
+def line(network, some, spread=0.0):
+    """Return the correction fitted on a single block of frames."""
+    fit = fit_correction(network, {'some': [some]}, spread)
+    assert not fit.errors  # there are no other blocks to fit a line without it
+    return fit.correction
+
+
 def test_it_undoes_a_straight_line():
-    found = fit_correction(Grey(0.9, 0.3), frames())
+    found = line(Grey(0.9, 0.3), frames())
     assert found.slope == pytest.approx(1 / 0.9, abs=2e-4)
     assert found.offset == pytest.approx(-0.3 / 0.9, abs=2e-4)
 
@@ -63,18 +70,18 @@ def test_the_line_is_of_what_the_spread_leaves(spread):
         grey = image[..., 0] / 255
         depth = np.exp(grey + spread * grey.std(), dtype=np.float32) * (frame.depth > 0)
         wider.append(dataclasses.replace(frame, image=image, depth=depth))
-    found = fit_correction(Grey(0.9, 0.3), wider, spread / 0.9)
+    found = line(Grey(0.9, 0.3), wider, spread / 0.9)
     assert found.slope == pytest.approx(1 / 0.9, abs=2e-3)
     assert found.offset == pytest.approx(-0.3 / 0.9, abs=2e-3)
     assert found.spread == spread / 0.9
-    assert fit_correction(Grey(0.9, 0.3), wider).slope != pytest.approx(found.slope, abs=0.02)
+    assert line(Grey(0.9, 0.3), wider).slope != pytest.approx(found.slope, abs=0.02)
 
 
 def test_every_frame_counts_once_however_little_is_known_of_it():
     far, sparse = frames()[:2]
     near = dataclasses.replace(sparse, depth=np.where(sparse.depth > 0, sparse.depth / 1.2, 0))
     near.depth[2:] = 0
-    once, again = fit_correction(Grey(1, 0), [far, near]), fit_correction(Grey(1, 0), [near, far])
+    once, again = line(Grey(1, 0), [far, near]), line(Grey(1, 0), [near, far])
     assert once == again
     assert once.offset + 0.5 * (once.slope - 1) == pytest.approx(-np.log(1.2) / 2, abs=0.02)
 
@@ -82,7 +89,7 @@ def test_every_frame_counts_once_however_little_is_known_of_it():
 def test_a_frame_without_depth_says_nothing():
     some = frames()
     blind = dataclasses.replace(some[0], depth=np.zeros_like(some[0].depth))
-    assert fit_correction(Grey(0.9, 0), [*some, blind]) == fit_correction(Grey(0.9, 0), some)
+    assert line(Grey(0.9, 0), [*some, blind]) == line(Grey(0.9, 0), some)
 
 
 def test_what_counts_is_the_final_answer_not_what_a_stage_learns_from():
@@ -104,7 +111,7 @@ def test_what_counts_is_the_final_answer_not_what_a_stage_learns_from():
     depth = np.zeros((228, 304), np.float32)
     columns, rows = (places.astype(int) for places in network.grid.pixels())
     depth[rows, columns] = np.exp(log_depth)
-    found = fit_correction(network, [Frame('a frame', image, depth, plain)])
+    found = line(network, [Frame('a frame', image, depth, plain)])
     assert found.slope == pytest.approx(1, abs=1e-3)
     assert found.offset == pytest.approx(0, abs=1e-3)
 
@@ -112,4 +119,33 @@ def test_what_counts_is_the_final_answer_not_what_a_stage_learns_from():
 @pytest.mark.parametrize('slope', [0.0, 0.5, 2.0, -1.0])
 def test_what_has_not_learned_is_refused(slope):
     with pytest.raises(MsdepthError, match='Train it for longer, or export it as it is'):
-        fit_correction(Grey(slope, 0.2), frames())
+        line(Grey(slope, 0.2), frames())
+
+
+def test_it_tells_what_it_is_worth_where_it_was_not_fitted():
+    """A block that the others disagree with is corrected worse by them than by all together."""
+    some = frames()
+    odd = [dataclasses.replace(some[5], depth=1.3 * some[5].depth)]
+    fit = fit_correction(Grey(0.9, 0.3), {'alike': [some[:2], some[2:4]], 'odd': [odd]})
+    assert set(fit.errors) == {'alike', 'odd'}
+    errors = fit.errors['odd']
+    assert errors['cross_fitted'].rmse_log == pytest.approx(np.log(1.3), abs=2e-3)
+    assert 0.5 * np.log(1.3) < errors['corrected'].rmse_log < 0.9 * np.log(1.3)
+    plain = [
+        difference
+        for block in (some[:2], some[2:4])
+        for frame in block
+        for difference in (0.3 - 0.1 * frame.image[1:, :, 0] / 255).ravel()
+    ]
+    expected = np.sqrt(np.mean(np.square(plain)))
+    assert fit.errors['alike']['uncorrected'].rmse_log == pytest.approx(expected, rel=1e-4)
+    assert fit.errors['alike']['corrected'].rmse_log < expected
+
+
+def test_blocks_and_sources_without_depth_are_left_out():
+    some = frames()
+    blind = [dataclasses.replace(some[0], depth=np.zeros_like(some[0].depth))]
+    fit = fit_correction(Grey(0.9, 0.3), {'some': [some[:3], blind, some[3:]], 'blind': [blind]})
+    assert set(fit.errors) == {'some'}
+    with pytest.raises(MsdepthError, match='has not learned the depths'):
+        fit_correction(Grey(0.9, 0.3), {'blind': [blind]})

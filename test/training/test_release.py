@@ -18,7 +18,9 @@ from msdepth_ros.cli import main  # noqa: E402
 from msdepth_ros.model import load_model  # noqa: E402
 from msdepth_ros.networks.export import Correction, weights_of  # noqa: E402
 from msdepth_ros.training.checkpoint import load_checkpoint  # noqa: E402
+from msdepth_ros.training.correction import Fit  # noqa: E402
 from msdepth_ros.training.datasets import open_dataset, split_in_blocks  # noqa: E402
+from msdepth_ros.training.metrics import Errors  # noqa: E402
 
 CONFIG = {
     'name': 'small',
@@ -141,9 +143,9 @@ def test_what_learned_from_all_is_measured_before_it_did(trained, monkeypatch):
     assert main([*train, '--device', 'cpu']) == 0
     models, fitted = [], []
 
-    def fit(network, frames, spread):
+    def fit(network, sources, spread):
         fitted.append(network.state_dict())
-        return Correction(slope=1.1, offset=0.2)
+        return Fit(Correction(slope=1.1, offset=0.2), {})
 
     monkeypatch.setattr('msdepth_ros.training.release.fit_correction', fit)
     for run in ('run', 'all'):
@@ -171,29 +173,39 @@ def test_what_learned_from_all_is_measured_before_it_did(trained, monkeypatch):
     assert [set(line['validation']) for line in lines] == [{'ramps', 'unseen'}, set()]
 
 
-def test_every_file_and_table_is_of_corrected_answers(trained, monkeypatch):
-    seen = []
+def test_every_file_and_table_is_of_corrected_answers(trained, monkeypatch, capsys):
+    seen = {}
+    errors = Errors(*(np.arange(8) / 7).tolist())
 
-    def fit(network, frames, spread):
-        seen.extend(frame.image for frame in frames)
-        return Correction(slope=1.1, offset=0.2, spread=spread)
+    def fit(network, sources, spread):
+        for name, blocks in sources.items():
+            seen[name] = [[frame.image for frame in block] for block in blocks]
+        return Fit(Correction(1.1, 0.2, spread), {'ramps': {'cross_fitted': errors}})
 
     monkeypatch.setattr('msdepth_ros.training.release.fit_correction', fit)
     common = [f'{trained}/run', '--data', str(trained), '--int8', '--out']
     assert main(['export', *common, f'{trained}/straight']) == 0
     assert not seen
+    capsys.readouterr()
     assert main(['export', *common, f'{trained}/corrected', '--correct', '--spread', '0.3']) == 0
+    said = 'abs_rel 0.0000, rmse 0.2857, delta1 0.7143'
+    assert f"ramps, cross_fitted, at the output's cells: {said}" in capsys.readouterr().out
     dataset = open_dataset(trained / 'set')
     _, held_out = split_in_blocks(5, 2, 0.4)
-    expected = [dataset[index].image for index in [*held_out, *range(5)]]
-    assert len(seen) == len(expected) == 2 + 5
-    assert all(np.array_equal(*pair) for pair in zip(seen, expected, strict=True))
+    expected = {'ramps': [[index] for index in held_out], 'unseen': [range(5)]}
+    assert held_out == [0, 3]
+    for name, blocks in expected.items():
+        for images, block in zip(seen.pop(name), blocks, strict=True):
+            for image, index in zip(images, block, strict=True):
+                assert np.array_equal(image, dataset[index].image)
+    assert not seen
     straight, corrected = (
         load_model(trained / name / 'small.yaml') for name in ('straight', 'corrected')
     )
     assert 'correction' not in straight.document
     line = corrected.document['correction']
     assert (line['slope'], line['offset'], line['spread']) == (1.1, 0.2, 0.3)
+    assert line['at_cells']['ramps']['cross_fitted']['sq_rel'] == 0.1429
     image = np.full((1, 228, 304, 3), 90, np.uint8)
     for name in ('small.onnx', 'small.int8.onnx'):
         plain, moved = (
@@ -209,6 +221,39 @@ def test_every_file_and_table_is_of_corrected_answers(trained, monkeypatch):
     ]
     for before, after in zip(*tables, strict=True):
         assert before['ramps']['pooled'] != after['ramps']['pooled']
+
+
+def test_held_out_frames_that_the_start_had_learned_are_told(trained, capsys):
+    ramps = CONFIG['data']['sources']['ramps']
+
+    def train(name, start=None, stage=(), **source):
+        config = {
+            **CONFIG,
+            'data': {'sources': {'ramps': {**ramps, **source}}},
+            'stages': [{**CONFIG['stages'][0], **dict(stage)}],
+        }
+        (trained / f'{name}.yaml').write_text(yaml.safe_dump(config))
+        arguments = ['--data', str(trained), '--out', f'{trained}/{name}', '--threads', '1']
+        begun = ['--weights', f'{trained}/{start}/checkpoint.pt'] if start else []
+        assert main(['train', f'{trained}/{name}.yaml', *arguments, *begun]) == 0
+        return capsys.readouterr().err
+
+    def measured(name):
+        out = trained / f'of_{name}'
+        assert main(['export', f'{trained}/{name}', '--data', str(trained), '--out', str(out)]) == 0
+        return load_model(out / 'small.yaml').document['measured']['on']
+
+    known = 'had learned from'
+    assert known not in train('honest')  # from frames 1, 2 and 4
+    assert known not in train('last', 'honest', {'held_out': 1})  # from 0 and 3 as well
+    assert known not in train('other', blocks=1)  # from 0, 3 and 4
+    assert known not in train('on', 'honest')
+    assert known not in measured('on')
+    for name, start in (('from_last', 'last'), ('from_other', 'other')):
+        assert '2 of the 2 of set' in train(name, start)
+        assert 'had learned from 2 of ramps' in measured(name)
+    assert '2 of the 2 of set' in train('further', 'from_other')
+    assert known not in train('same', 'other', blocks=1)
 
 
 @pytest.mark.parametrize(
