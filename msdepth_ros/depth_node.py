@@ -51,11 +51,15 @@ class DepthNode(SteadyLifecycleNode):
         self._server = ModelServer(self._process_safely, self._on_build_progress)
         changed = self.create_guard_condition(self._follow_swap)
         self._swap = ModelSwap(self._process_safely, self._on_build_progress, changed.trigger)
-        self._options = Parameters(self, self._swap.begin)
+        self._publication = LastStage()
+        try:
+            self._options = Parameters(self, self._swap.begin)
+        except Exception:
+            self.destroy_node()  # or its threads keep the node until DDS cannot end cleanly
+            raise
         self._build = ''
         self._build_told = 0.0
         self._outputs: DepthOutputs | None = None
-        self._publication = LastStage()
         self._last_error = ''
         self._input = CameraInput(self, self._options, self._statistics, self._offer)
         self._scale_calibration = ScaleCalibration(self, self._options, self._estimate_newest)

@@ -160,6 +160,33 @@ def test_refuses_to_start_with_a_wrong_parameter(graph, parameters, reason):
         assert reason in line
 
 
+# Fast DDS's threads, but for the one that belongs to no node, when `main` has returned.
+THREADS_LEFT = """
+import atexit
+from pathlib import Path
+def tell():
+    names = {path.read_text().strip() for path in Path('/proc/self/task').glob('*/comm')}
+    print('left:', sorted(n for n in names if n.startswith('dds.') and n != 'dds.shm.wdog'))
+atexit.register(tell)
+"""
+
+
+def test_a_refused_node_leaves_no_thread_of_dds(graph):
+    """At the process's end they read what is taken from them, and now and then it crashes."""
+    with graph.process('depth_node', {'backend': 'cuda'}, preamble=THREADS_LEFT) as process:
+        assert process.wait() == 2
+        assert process.output.splitlines()[-1] == 'left: []'
+
+
+def test_a_node_that_is_ended_leaves_no_thread_of_dds(graph, color_model):
+    with graph.depth_node({'model': color_model}, preamble=THREADS_LEFT) as (process, client):
+        client.collect('depth/image_rect')
+        client.ask(uniform(), camera_info())
+        process.send(signal.SIGINT)
+        assert process.wait() == 0
+        assert process.output.splitlines()[-1] == 'left: []'
+
+
 def _missing(folder):
     return 'no_such_model'
 
