@@ -77,7 +77,7 @@ class Part:
         for folder, dataset in datasets.items():
             learned, kept = split_source(source, len(dataset))
             training += [start + index for index in learned]
-            blocks += _runs([start + index for index in kept], source.every)
+            blocks += _consecutive([start + index for index in kept], source.every)
             known += len(learned_before(begun_from, source, folder, len(dataset)) & set(kept))
             start += len(dataset)
         return cls(JoinedDatasets(datasets), training, blocks, known, source.border)
@@ -198,7 +198,7 @@ def release(
     return Release(path, errors, fit.errors)
 
 
-def _runs(indices: Sequence[int], step: int) -> list[list[int]]:
+def _consecutive(indices: Sequence[int], step: int) -> list[list[int]]:
     """Return ascending indices cut where they do not follow each other by a step."""
     cuts = [i for i in range(1, len(indices)) if indices[i] != indices[i - 1] + step]
     ends = [*cuts, len(indices)]
