@@ -5,6 +5,7 @@
 import importlib
 import os
 import signal
+from collections.abc import Callable
 
 
 def depth_node() -> int:
@@ -18,9 +19,16 @@ def camera_player() -> int:
 
 
 def _run(module: str) -> int:
+    _on_signals(_end)
+    code: int = importlib.import_module(f'msdepth_ros.{module}').main()
+    # Ctrl-C reaches twice what `ros2 launch` started, and Python at its end takes handlers back.
+    _on_signals(signal.SIG_IGN)
+    return code
+
+
+def _on_signals(handler: Callable[..., None] | signal.Handlers) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, _end)
-    return importlib.import_module(f'msdepth_ros.{module}').main()
+        signal.signal(number, handler)
 
 
 def _end(*_: object) -> None:

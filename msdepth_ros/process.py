@@ -79,12 +79,12 @@ def run_node(
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+        # What rclpy still holds of the node, in cycles, keeps Fast DDS at work: as the process
+        # ends, its threads would read what its static destructors take from them.
+        node = None
+        gc.collect()
         for number, handler in before.items():
             signal.signal(number, handler)
-    # What rclpy still holds of the node, in cycles, keeps Fast DDS at work: as the process ends,
-    # its threads would read what its static destructors take from them.
-    del node
-    gc.collect()
     return code
 
 

@@ -160,6 +160,23 @@ def test_refuses_to_start_with_a_wrong_parameter(graph, parameters, reason):
         assert reason in line
 
 
+EXECUTABLE = """
+import atexit, signal, sys
+from msdepth_ros.executables import depth_node
+atexit.register(lambda: print(signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)))
+sys.exit(depth_node())
+"""
+
+
+def test_a_second_ctrl_c_does_not_meet_a_process_that_is_ending(graph, color_model):
+    """A terminal sends SIGINT to what `ros2 launch` started, and `ros2 launch` does so too."""
+    with graph.depth_node({'model': color_model}, preamble=EXECUTABLE) as (process, _):
+        process.send(signal.SIGINT)
+        assert process.wait() == 0, process.output
+        ignored = str(signal.SIG_IGN)
+        assert process.output.splitlines()[-1] == f'{ignored} {ignored}'
+
+
 # Fast DDS's threads, but for the one that belongs to no node, when `main` has returned.
 THREADS_LEFT = """
 import atexit
