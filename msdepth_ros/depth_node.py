@@ -28,7 +28,7 @@ from msdepth_ros.model_swap import ModelServer, ModelSwap
 from msdepth_ros.outputs import DepthOutputs
 from msdepth_ros.overlap import LastStage
 from msdepth_ros.parameters import Parameters
-from msdepth_ros.process import run_node
+from msdepth_ros.process import destroyed_unless_made, run_node
 from msdepth_ros.scale_calibration import ScaleCalibration
 from msdepth_ros.statistics import Fate, Statistics
 
@@ -52,22 +52,19 @@ class DepthNode(SteadyLifecycleNode):
         changed = self.create_guard_condition(self._follow_swap)
         self._swap = ModelSwap(self._process_safely, self._on_build_progress, changed.trigger)
         self._publication = LastStage()
-        try:
+        with destroyed_unless_made(self):
             self._options = Parameters(self, self._swap.begin)
-        except Exception:
-            self.destroy_node()  # or its threads keep the node until DDS cannot end cleanly
-            raise
-        self._build = ''
-        self._build_told = 0.0
-        self._outputs: DepthOutputs | None = None
-        self._last_error = ''
-        self._input = CameraInput(self, self._options, self._statistics, self._offer)
-        self._scale_calibration = ScaleCalibration(self, self._options, self._estimate_newest)
-        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        # Simulated time may stand still; what watches over the node must not.
-        self._diagnostics_timer = self.create_timer(
-            1.0, self._publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME)
-        )
+            self._build = ''
+            self._build_told = 0.0
+            self._outputs: DepthOutputs | None = None
+            self._last_error = ''
+            self._input = CameraInput(self, self._options, self._statistics, self._offer)
+            self._scale_calibration = ScaleCalibration(self, self._options, self._estimate_newest)
+            self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+            # Simulated time may stand still; what watches over the node must not.
+            self._diagnostics_timer = self.create_timer(
+                1.0, self._publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            )
 
     # Lifecycle transitions, on the executor's thread.
 

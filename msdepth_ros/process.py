@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The life of a node's process: a clean end on SIGINT and SIGTERM, errors in one line."""
 
+import contextlib
 import gc
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 import rclpy
@@ -86,6 +87,16 @@ def run_node(
         for number, handler in before.items():
             signal.signal(number, handler)
     return code
+
+
+@contextlib.contextmanager
+def destroyed_unless_made(node: Node) -> Iterator[None]:
+    """Destroy a node whose constructor raises in this block: its threads would keep it alive."""
+    try:
+        yield
+    except Exception:
+        node.destroy_node()
+        raise
 
 
 def _init(args: list[str] | None) -> None:

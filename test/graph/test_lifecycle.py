@@ -188,9 +188,22 @@ atexit.register(tell)
 """
 
 
-def test_a_refused_node_leaves_no_thread_of_dds(graph):
+REFUSAL = """
+from msdepth_ros import depth_node, errors
+def refuse(*_):
+    raise errors.MsdepthError('refused')
+depth_node.ScaleCalibration = refuse
+"""
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'preamble'),
+    [({'backend': 'cuda'}, ''), ({}, REFUSAL)],
+    ids=['its parameters', 'what comes after them'],
+)
+def test_a_refused_node_leaves_no_thread_of_dds(graph, parameters, preamble):
     """At the process's end they read what is taken from them, and now and then it crashes."""
-    with graph.process('depth_node', {'backend': 'cuda'}, preamble=THREADS_LEFT) as process:
+    with graph.process('depth_node', parameters, preamble=preamble + THREADS_LEFT) as process:
         assert process.wait() == 2
         assert process.output.splitlines()[-1] == 'left: []'
 
