@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from msdepth_ros.networks import processes
     from msdepth_ros.training.config import read_config
     from msdepth_ros.training.devices import joined
-    from msdepth_ros.training.runs import held_out_but_known
+    from msdepth_ros.training.runs import warning_of_known
     from msdepth_ros.training.trainer import Trainer
 
     if args.workers < 0:
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
             trainer = Trainer(
                 config, args.data, args.out, device, workers, args.weights, args.teacher
             )
-            if processes.rank() == 0 and (known := held_out_but_known(trainer)):
+            if processes.rank() == 0 and (known := warning_of_known(trainer)):
                 print(f'msdepth train: {known}', file=sys.stderr)
             trainer.run(args.resume)
         except KeyboardInterrupt:

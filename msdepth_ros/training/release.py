@@ -24,7 +24,7 @@ from msdepth_ros.training.correction import Fit, fit_correction
 from msdepth_ros.training.datasets import Dataset, Frame, JoinedDatasets, open_dataset
 from msdepth_ros.training.evaluation import Evaluation, evaluate, rounded
 from msdepth_ros.training.metrics import Errors
-from msdepth_ros.training.runs import Run, knowledge_of, learned_before
+from msdepth_ros.training.runs import Run, held_out_but_known, knowledge_of
 from msdepth_ros.training.trainer import create_network_of, inside, split_source
 
 _CALIBRATION_IMAGES = 100
@@ -78,7 +78,7 @@ class Part:
             learned, kept = split_source(source, len(dataset))
             training += [start + index for index in learned]
             blocks += _consecutive([start + index for index in kept], source.every)
-            known += len(learned_before(begun_from, source, folder, len(dataset)) & set(kept))
+            known += len(held_out_but_known(begun_from, source, folder, len(dataset)))
             start += len(dataset)
         return cls(JoinedDatasets(datasets), training, blocks, known, source.border)
 
@@ -200,9 +200,8 @@ def release(
 
 def _consecutive(indices: Sequence[int], step: int) -> list[list[int]]:
     """Return ascending indices cut where they do not follow each other by a step."""
-    cuts = [i for i in range(1, len(indices)) if indices[i] != indices[i - 1] + step]
-    ends = [*cuts, len(indices)]
-    return [list(indices[i:j]) for i, j in zip([0, *cuts], ends, strict=True) if j > i]
+    cuts = 1 + np.flatnonzero(np.diff(indices) != step)
+    return [part.tolist() for part in np.split(np.array(indices, int), cuts) if len(part)]
 
 
 def _known(held_out: Mapping[str, Part]) -> str:

@@ -130,10 +130,10 @@ def _with_ancestors(runs: Sequence[Run]) -> Iterator[Run]:
         yield from _with_ancestors(_told(run.begun_from))
 
 
-def learned_before(
+def held_out_but_known(
     begun_from: Sequence[dict[str, Any]], source: Source, folder: str, count: int
 ) -> set[int]:
-    """Return which frames of a folder the weights that a training began from had learned.
+    """Return which frames held out of a folder the weights to begin from had learned.
 
     Parameters
     ----------
@@ -144,6 +144,7 @@ def learned_before(
 
     """
     learned: set[int] = set()
+    _, asked = split_source(source, count)
     for run in _with_ancestors(_told(begun_from)):
         for name, other in run.config.data.sources.items():
             if folder not in other.folders or other.split != source.split:
@@ -152,18 +153,16 @@ def learned_before(
             for stage in run.begun:
                 if stage.weights.get(name, other.weight):
                     learned |= {*training, *(held_out if stage.held_out else ())}
-    return learned
+    return learned.intersection(asked)
 
 
-def held_out_but_known(trainer: Trainer) -> str:
+def warning_of_known(trainer: Trainer) -> str:
     """Return a warning of held-out frames that the weights to begin from had learned, or ''."""
     known = []
-    for source in trainer.config.data.sources.values():
-        for folder in source.folders:
-            count = trainer.counts[folder]
-            _, held_out = split_source(source, count)
-            learned = learned_before(trainer.started_from, source, folder, count)
-            if again := learned.intersection(held_out):
+    for name, source in trainer.config.data.sources.items():
+        for folder, count in zip(source.folders, trainer.counts[name], strict=True):
+            if again := held_out_but_known(trainer.started_from, source, folder, count):
+                _, held_out = split_source(source, count)
                 known.append(f'{len(again)} of the {len(held_out)} of {folder}')
     if not known:
         return ''

@@ -49,7 +49,7 @@ class Trainer:
         new training starts from; none: the network's pretrained ones.
     teachers : checkpoints of networks whose answers a stage with `distillation` learns from.
 
-    Its attribute `counts` says how many frames each dataset folder has.
+    Its attribute `counts` says how many frames each folder of a source has.
 
     Where several processes train together (`msdepth_ros.training.devices.joined`), each has one
     of these, all alike, and takes its part of every batch.
@@ -85,7 +85,7 @@ class Trainer:
             check_aspect(teacher.network, self.network)
         self.maker = self.view_maker()
         self._folders: dict[str, list[tuple[list[Frame], list[Frame]]]] = {}
-        self.counts: dict[str, int] = {}
+        self.counts: dict[str, list[int]] = {}
         self.validation: dict[str, list[Frame]] = {}
         for name, source in config.data.sources.items():
             self._read(name, source, data)
@@ -107,10 +107,10 @@ class Trainer:
 
     def _read(self, name: str, source: Source, data: Path) -> None:
         """Read a source's folders: frames to train on and frames held out."""
-        self._folders[name] = []
+        self._folders[name], self.counts[name] = [], []
         for folder in source.folders:
             dataset = open_dataset(data / folder, source.intrinsics, split=source.split)
-            self.counts[folder] = len(dataset)
+            self.counts[name].append(len(dataset))
             training, held_out = split_source(source, len(dataset))
             quiet = None if processes.rank() == 0 else True
             used = sorted(training + held_out)

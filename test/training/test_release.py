@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from folders import write_folder
+from formats import write_nyu, write_splits
 
 torch = pytest.importorskip('torch', reason='training needs torch')
 pytest.importorskip('onnx', reason='export needs onnx')
@@ -254,6 +255,25 @@ def test_held_out_frames_that_the_start_had_learned_are_told(trained, capsys):
         assert 'had learned from 2 of ramps' in measured(name)
     assert '2 of the 2 of set' in train('further', 'from_other')
     assert known not in train('same', 'other', blocks=1)
+
+
+def test_two_splits_of_one_folder_have_their_own_counts(tmp_path, capsys):
+    pytest.importorskip('h5py', reason='NYU Depth v2 is a MATLAB file')
+    pytest.importorskip('scipy', reason='and so is its split')
+    write_nyu(tmp_path / 'nyu')
+    write_splits(tmp_path / 'nyu', train=[1, 2, 4], test=[3])
+    ramps = {**CONFIG['data']['sources']['ramps'], 'folders': ['nyu'], 'blocks': 1}
+    official = {**ramps, 'split': 'test', 'weight': 0}
+    sources = {'learned': {**ramps, 'split': 'train'}, 'official': official}
+    for name, extra in (('first', {'held_out': 1}), ('then', {})):
+        stages = [{**CONFIG['stages'][0], **extra}]
+        config = {**CONFIG, 'data': {'sources': sources}, 'stages': stages}
+        (tmp_path / f'{name}.yaml').write_text(yaml.safe_dump(config))
+    train = ['--data', str(tmp_path), '--threads', '1', '--out']
+    assert main(['train', f'{tmp_path}/first.yaml', *train, f'{tmp_path}/first']) == 0
+    begun = ['--weights', f'{tmp_path}/first/checkpoint.pt']
+    assert main(['train', f'{tmp_path}/then.yaml', *train, f'{tmp_path}/then', *begun]) == 0
+    assert 'holds out (1 of the 1 of nyu):' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
