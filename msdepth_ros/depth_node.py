@@ -52,12 +52,12 @@ class DepthNode(SteadyLifecycleNode):
         changed = self.create_guard_condition(self._follow_swap)
         self._swap = ModelSwap(self._process_safely, self._on_build_progress, changed.trigger)
         self._publication = LastStage()
+        self._build = ''
+        self._build_told = 0.0
+        self._outputs: DepthOutputs | None = None
+        self._last_error = ''
         with destroyed_unless_made(self):
             self._options = Parameters(self, self._swap.begin)
-            self._build = ''
-            self._build_told = 0.0
-            self._outputs: DepthOutputs | None = None
-            self._last_error = ''
             self._input = CameraInput(self, self._options, self._statistics, self._offer)
             self._scale_calibration = ScaleCalibration(self, self._options, self._estimate_newest)
             self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
