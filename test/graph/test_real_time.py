@@ -113,7 +113,10 @@ def test_two_images_at_once_are_both_answered(graph, color_model):
         firsts = []
         for _ in range(30):
             first, last = camera.play(1e4, 2)
-            client.wait_until(lambda last=last: last in answered, 'the second one is answered')
+            try:
+                client.wait_until(lambda last=last: last in answered, 'the second one is answered')
+            except AssertionError as error:  # lost on the way, or by the node?
+                raise AssertionError(f'{error}; {client.diagnostics()}') from None
             firsts.append(first)
         camera.destroy_node()
         assert sum(first not in answered for first in firsts) <= 10  # the machine was held up
