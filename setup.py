@@ -102,8 +102,8 @@ setup(
     },
     entry_points={
         'console_scripts': [
-            f'camera_player = {NAME}.executables:camera_player',
-            f'depth_node = {NAME}.executables:depth_node',
+            f'camera_player = {NAME}.host.executables:camera_player',
+            f'depth_node = {NAME}.host.executables:depth_node',
             f'msdepth = {NAME}.cli:main',
         ],
     },

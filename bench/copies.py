@@ -31,14 +31,14 @@ from rclpy.serialization import serialize_message
 from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
 
-from msdepth_ros.camera import Camera
-from msdepth_ros.children import end
-from msdepth_ros.cloud import point_cloud
-from msdepth_ros.estimator import DepthEstimator
-from msdepth_ros.memory import keep_freed_memory
-from msdepth_ros.messages import DepthImage, cloud_msg, image_from_msg, image_msg
-from msdepth_ros.model import DEFAULT_MODEL, load_model
-from msdepth_ros.transport import transport_environment
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.cloud import point_cloud
+from msdepth_ros.host.children import end
+from msdepth_ros.host.memory import keep_freed_memory
+from msdepth_ros.host.transport import transport_environment
+from msdepth_ros.inference.estimator import DepthEstimator
+from msdepth_ros.inference.model import DEFAULT_MODEL, load_model
+from msdepth_ros.node.messages import DepthImage, cloud_msg, image_from_msg, image_msg
 
 SIZES = ((640, 480), (3840, 2160))
 IMAGE, DEPTH, CLOUD = 'image', 'depth/image_rect', 'points'

@@ -27,12 +27,12 @@ import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 from std_msgs.msg import Header  # noqa: E402
 
-from msdepth_ros.backends.base import Backend  # noqa: E402
-from msdepth_ros.camera import Camera  # noqa: E402
-from msdepth_ros.cloud import point_cloud  # noqa: E402
-from msdepth_ros.estimator import DepthEstimator  # noqa: E402
-from msdepth_ros.messages import cloud_msg  # noqa: E402
-from msdepth_ros.model import DEFAULT_MODEL, Model, load_model  # noqa: E402
+from msdepth_ros.geometry.camera import Camera  # noqa: E402
+from msdepth_ros.geometry.cloud import point_cloud  # noqa: E402
+from msdepth_ros.inference.backends.base import Backend  # noqa: E402
+from msdepth_ros.inference.estimator import DepthEstimator  # noqa: E402
+from msdepth_ros.inference.model import DEFAULT_MODEL, Model, load_model  # noqa: E402
+from msdepth_ros.node.messages import cloud_msg  # noqa: E402
 
 SIZES = ((320, 240), (640, 480), (1280, 720), (1920, 1080), (3840, 2160))
 LENS = (-0.25, 0.07, 0.0005, -0.0003, 0.0)  # so that the map rectifies, too

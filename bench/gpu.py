@@ -23,17 +23,17 @@ import onnxruntime
 from gpu_timing import copies, measure
 from torch_network import torch_network
 
-from msdepth_ros.backends.base import Backend
-from msdepth_ros.backends.cuda import CudaDevice
-from msdepth_ros.backends.engine_options import EngineOptions
-from msdepth_ros.backends.onnxruntime import OnnxRuntimeBackend
-from msdepth_ros.backends.self_check import check_images
-from msdepth_ros.backends.tensorrt import TensorRtBackend
-from msdepth_ros.backends.tensorrt_api import import_tensorrt
-from msdepth_ros.camera import Camera
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.estimator import DepthEstimator
-from msdepth_ros.model import Model, load_model, model_names
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.inference.backends.base import Backend
+from msdepth_ros.inference.backends.cuda import CudaDevice
+from msdepth_ros.inference.backends.engine_options import EngineOptions
+from msdepth_ros.inference.backends.onnxruntime import OnnxRuntimeBackend
+from msdepth_ros.inference.backends.self_check import check_images
+from msdepth_ros.inference.backends.tensorrt import TensorRtBackend
+from msdepth_ros.inference.backends.tensorrt_api import import_tensorrt
+from msdepth_ros.inference.estimator import DepthEstimator
+from msdepth_ros.inference.model import Model, load_model, model_names
 
 CPU_FRAMES = 50
 

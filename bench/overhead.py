@@ -18,7 +18,7 @@ from typing import Any
 
 from msdepth_ros.benchmark.metrics import latencies
 from msdepth_ros.benchmark.rig import DEPTH, DEPTH_NODE, POINTS, Rig
-from msdepth_ros.model import DEFAULT_MODEL
+from msdepth_ros.inference.model import DEFAULT_MODEL
 
 TUTORIAL = (str(Path(__file__).resolve().parent / 'tutorial_node.py'),)
 FORWARDER = (str(Path(__file__).resolve().parent / 'forwarder_node.py'),)

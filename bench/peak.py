@@ -16,7 +16,7 @@ from pathlib import Path
 
 from msdepth_ros.benchmark.layers import Setup, measure_engine, measure_peak
 from msdepth_ros.benchmark.rig import DEPTH
-from msdepth_ros.model import DEFAULT_MODEL
+from msdepth_ros.inference.model import DEFAULT_MODEL
 
 
 @dataclass

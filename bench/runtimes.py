@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 from torch_network import torch_network
 
-from msdepth_ros.backends import create_backend
-from msdepth_ros.backends.self_check import check_images
-from msdepth_ros.model import DEFAULT_MODEL, Model, load_model
+from msdepth_ros.inference.backends import create_backend
+from msdepth_ros.inference.backends.self_check import check_images
+from msdepth_ros.inference.model import DEFAULT_MODEL, Model, load_model
 
 ROUNDS = 5
 WARM_UP = 3

@@ -14,7 +14,7 @@ from typing import Any
 from msdepth_ros.benchmark.machine import describe, machine_facts
 from msdepth_ros.benchmark.metrics import latencies
 from msdepth_ros.benchmark.rig import DEPTH, Rig
-from msdepth_ros.model import DEFAULT_MODEL
+from msdepth_ros.inference.model import DEFAULT_MODEL
 
 LARGEST_GROWTH = 5.0  # MB after the first period
 # First more than the node can answer, so that it has once had all the frames at work that it ever

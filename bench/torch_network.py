@@ -5,7 +5,7 @@
 from dataclasses import fields
 from typing import Any
 
-from msdepth_ros.model import Model
+from msdepth_ros.inference.model import Model
 
 
 def torch_network(model: Model) -> Any:

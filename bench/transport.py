@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from msdepth_ros.model import DEFAULT_MODEL
+from msdepth_ros.inference.model import DEFAULT_MODEL
 
 SIZES = ((640, 480), (1920, 1080), (3840, 2160))
 RATES = (10.0, 30.0)  # Hz

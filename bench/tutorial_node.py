@@ -20,8 +20,8 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
 
-from msdepth_ros.backends import create_backend
-from msdepth_ros.model import DEFAULT_MODEL, load_model
+from msdepth_ros.inference.backends import create_backend
+from msdepth_ros.inference.model import DEFAULT_MODEL, load_model
 
 
 class TutorialNode(Node):

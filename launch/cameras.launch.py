@@ -19,8 +19,8 @@ from launch.actions import (
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 
-from msdepth_ros.cameras_file import read_cameras
-from msdepth_ros.launch_arguments import existing
+from msdepth_ros.launching.arguments import existing
+from msdepth_ros.launching.cameras import read_cameras
 from msdepth_ros.resources import share_directory
 
 DEPTH = Path(__file__).with_name('depth.launch.py')

@@ -24,9 +24,9 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.launch_arguments import existing, file_url, flag, positive
+from msdepth_ros.host.transport import transport_environment
+from msdepth_ros.launching.arguments import existing, file_url, flag, positive
 from msdepth_ros.resources import share_directory
-from msdepth_ros.transport import transport_environment
 
 FRAME = 'camera_optical_frame'
 

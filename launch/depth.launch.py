@@ -24,13 +24,13 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import LifecycleNode, Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from msdepth_ros.camera import Camera
-from msdepth_ros.camera_pose import OPTICAL_TO_BODY, CameraPose, Quaternion
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.launch_arguments import file_url, flag, mapping, positive
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.host.transport import transport_environment
+from msdepth_ros.launching.arguments import file_url, flag, mapping, positive
+from msdepth_ros.launching.camera_pose import OPTICAL_TO_BODY, CameraPose, Quaternion
+from msdepth_ros.node.scale.file import default_scale_file
 from msdepth_ros.resources import share_directory
-from msdepth_ros.scale_file import default_scale_file
-from msdepth_ros.transport import transport_environment
 
 CONFIG = share_directory() / 'config'
 INTRINSICS = ('fx', 'fy', 'cx', 'cy', 'width', 'height')

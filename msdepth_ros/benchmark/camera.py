@@ -26,9 +26,9 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from msdepth_ros.memory import keep_freed_memory
-from msdepth_ros.messages import camera_info_msg, image_msg
-from msdepth_ros.sources import DEFAULT_CLIP, ImageSource, guessed_camera
+from msdepth_ros.host.memory import keep_freed_memory
+from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource, guessed_camera
+from msdepth_ros.node.messages import camera_info_msg, image_msg
 
 READY = 'ready'
 _IMAGES = 4  # different ones, taken evenly from the shipped clip

@@ -5,16 +5,16 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from msdepth_ros.backends import create_backend
-from msdepth_ros.backends.base import Backend
-from msdepth_ros.backends.self_check import check_images
 from msdepth_ros.benchmark.machine import model_facts
 from msdepth_ros.benchmark.metrics import TOLERATED_LOSS, latencies, loss, performance
 from msdepth_ros.benchmark.timing import measure, summary
-from msdepth_ros.camera import Camera
-from msdepth_ros.estimator import DepthEstimator
-from msdepth_ros.model import DEFAULT_MODEL, Model, load_model
-from msdepth_ros.sources import guessed_camera
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.images.sources import guessed_camera
+from msdepth_ros.inference.backends import create_backend
+from msdepth_ros.inference.backends.base import Backend
+from msdepth_ros.inference.backends.self_check import check_images
+from msdepth_ros.inference.estimator import DepthEstimator
+from msdepth_ros.inference.model import DEFAULT_MODEL, Model, load_model
 
 if TYPE_CHECKING:
     from msdepth_ros.benchmark.rig import Rig, Run

@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 
 from msdepth_ros import __version__
-from msdepth_ros.backends import Backend
+from msdepth_ros.inference.backends import Backend
 from msdepth_ros.resources import share_directory
 
 # What int8 and BF16 networks gain most from.

@@ -27,13 +27,13 @@ from sensor_msgs.msg import Image, PointCloud2
 
 from msdepth_ros.benchmark.camera import READY, stamp_of
 from msdepth_ros.benchmark.usage import Usage
-from msdepth_ros.children import last_line, node_command, running
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.memory import keep_freed_memory
-from msdepth_ros.transport import PROFILE_VARIABLES, transport_environment
+from msdepth_ros.host.children import last_line, node_command, running
+from msdepth_ros.host.memory import keep_freed_memory
+from msdepth_ros.host.transport import PROFILE_VARIABLES, transport_environment
 
 DEPTH, POINTS = 'depth/image_rect', 'points'
-DEPTH_NODE = ('-m', 'msdepth_ros.depth_node')
+DEPTH_NODE = ('-m', 'msdepth_ros.node.depth_node')
 _START_LIMIT = 120.0  # seconds; a TensorRT engine may have to be built first
 _LAST_ANSWER = 1.0  # seconds that the answers to the last images may take
 _WARM_UP = 15  # images

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from msdepth_ros.backends import BACKENDS, PRECISIONS
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.model import DEFAULT_MODEL
+from msdepth_ros.inference.backends import BACKENDS, PRECISIONS
+from msdepth_ros.inference.model import DEFAULT_MODEL
 
 HELP = 'measure the network, the estimator and the running node'
 

@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from msdepth_ros.backends.engine_options import PRECISIONS, EngineOptions, Progress
 from msdepth_ros.errors import BackendError, MsdepthError
-from msdepth_ros.model import DEFAULT_MODEL, Model
+from msdepth_ros.inference.backends.engine_options import PRECISIONS, EngineOptions, Progress
+from msdepth_ros.inference.model import DEFAULT_MODEL, Model
 from msdepth_ros.resources import user_path
 
 LARGEST_WORKSPACE = 1 << 20  # MB
@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build, say what was built, and return the exit code."""
-    from msdepth_ros.backends.build_progress import run_interruptibly
-    from msdepth_ros.model import load_model
+    from msdepth_ros.inference.backends.build_progress import run_interruptibly
+    from msdepth_ros.inference.model import load_model
 
     if args.workspace is not None and not 1 <= args.workspace <= LARGEST_WORKSPACE:
         raise BackendError(
@@ -84,8 +84,8 @@ def _build(
     args: argparse.Namespace, model: Model, target: str | None, progress: Progress
 ) -> tuple[dict[str, Any], str]:
     """Return what is known of the engine and where it is."""
-    from msdepth_ros.backends.cuda_errors import TensorRtMissingError
-    from msdepth_ros.backends.engine_ahead import build_into_cache, build_into_file
+    from msdepth_ros.inference.backends.cuda_errors import TensorRtMissingError
+    from msdepth_ros.inference.backends.engine_ahead import build_into_cache, build_into_file
 
     options = _options(args)
     try:
@@ -103,10 +103,10 @@ def _build_here(
     args: argparse.Namespace, model: Model, options: EngineOptions, progress: Progress
 ) -> tuple[dict[str, Any], str]:
     """Return the same of the engine for this machine's GPU."""
-    from msdepth_ros.backends.cuda import CudaDevice
-    from msdepth_ros.backends.cuda_errors import TensorRtMissingError
-    from msdepth_ros.backends.tensorrt import TensorRtBackend
-    from msdepth_ros.backends.tensorrt_api import check_installed
+    from msdepth_ros.inference.backends.cuda import CudaDevice
+    from msdepth_ros.inference.backends.cuda_errors import TensorRtMissingError
+    from msdepth_ros.inference.backends.tensorrt import TensorRtBackend
+    from msdepth_ros.inference.backends.tensorrt_api import check_installed
 
     check_installed()
     try:

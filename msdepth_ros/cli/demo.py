@@ -11,12 +11,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msdepth_ros.children import last_line, node_command, running
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.memory import keep_freed_memory
+from msdepth_ros.host.children import last_line, node_command, running
+from msdepth_ros.host.memory import keep_freed_memory
 
 if TYPE_CHECKING:
-    from msdepth_ros.recorder import Recording
+    from msdepth_ros.demo.recorder import Recording
 
 HELP = 'run camera player, depth node and recorder on real ROS 2 topics, and show the result'
 
@@ -42,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Play, record, print the figures and write the pictures."""
-    from msdepth_ros.sources import DEFAULT_CLIP, ImageSource
-    from msdepth_ros.transport import transport_environment
+    from msdepth_ros.host.transport import transport_environment
+    from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource
 
     path = (arguments.images or arguments.video or DEFAULT_CLIP).absolute()
     source = ImageSource(path)
@@ -76,8 +76,8 @@ def run(arguments: argparse.Namespace) -> int:
         if not arguments.headless and shutil.which('rviz2') and os.environ.get('DISPLAY'):
             children.enter_context(_rviz(out))
         started = time.time()
-        depth_node = children.enter_context(_node('depth_node', node, out, 'image:=image_raw'))
-        camera = children.enter_context(_node('camera_player', player, out))
+        depth_node = children.enter_context(_node('node.depth_node', node, out, 'image:=image_raw'))
+        camera = children.enter_context(_node('demo.camera_player', player, out))
         recording = _record(depth_node, camera, out, total)
     if not recording.answered:
         raise MsdepthError(f'no depth image came: see {out}/depth_node.log')
@@ -92,7 +92,7 @@ def _node(
     """Run a node of this package in a process of its own until a block ends."""
     program = ('-m', f'msdepth_ros.{executable}')
     command = node_command(program, _NAMESPACE, parameters, remappings)
-    return running(command, out / f'{executable}.log')
+    return running(command, out / f'{Path(executable).suffix[1:]}.log')
 
 
 def _rviz(out: Path) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
@@ -115,7 +115,7 @@ def _record(
     import rclpy
     from tqdm import tqdm
 
-    from msdepth_ros.recorder import Recorder
+    from msdepth_ros.demo.recorder import Recorder
 
     keep_freed_memory()
     rclpy.init()
@@ -153,7 +153,7 @@ def _record(
 def _draw(recording: 'Recording', out: Path) -> list[Path]:
     import cv2
 
-    from msdepth_ros.pictures import side_by_side
+    from msdepth_ros.images.pictures import side_by_side
 
     paths: list[Path] = []
     for sample in recording.samples.values():

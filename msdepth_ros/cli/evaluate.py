@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from msdepth_ros.backends import BACKENDS
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.model import DEFAULT_MODEL
+from msdepth_ros.inference.backends import BACKENDS
+from msdepth_ros.inference.model import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from msdepth_ros.training.datasets import Dataset
+    from msdepth_ros.datasets import Dataset
 
 HELP = "measure a model's errors on datasets"
 
@@ -58,11 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print; return the exit code."""
-    from msdepth_ros.model import load_model
-    from msdepth_ros.training.error_table import pooled_table, table
-    from msdepth_ros.training.evaluation import evaluate, open_estimator, rounded
-    from msdepth_ros.training.robustness import measure_robustness
-    from msdepth_ros.training.worst_frames import write_worst
+    from msdepth_ros.evaluation.error_table import pooled_table, table
+    from msdepth_ros.evaluation.evaluation import evaluate, open_estimator, rounded
+    from msdepth_ros.evaluation.robustness import measure_robustness
+    from msdepth_ros.evaluation.worst_frames import write_worst
+    from msdepth_ros.inference.model import load_model
 
     _check(args)
     model = load_model(args.model)
@@ -113,7 +113,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _open(args: argparse.Namespace) -> 'Dataset':
     """Open the dataset, or the datasets as one."""
-    from msdepth_ros.training.datasets import JoinedDatasets, Topics, open_dataset
+    from msdepth_ros.datasets import JoinedDatasets, Topics, open_dataset
 
     intrinsics = parse_intrinsics(args.intrinsics)
     topics = Topics(args.image_topic, args.depth_topic, args.camera_info_topic)

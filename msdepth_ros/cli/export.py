@@ -42,11 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Export, measure on the held-out blocks, and print the table; return the exit code."""
-    from msdepth_ros.training import require
+    from msdepth_ros.extras import require
 
     require('torch', 'onnx')
-    from msdepth_ros.training.error_table import table
-    from msdepth_ros.training.release import release
+    from msdepth_ros.evaluation.error_table import table
+    from msdepth_ros.release.release import release
 
     if args.spread and not args.correct:
         raise MsdepthError('--spread is a part of the correction: add --correct')

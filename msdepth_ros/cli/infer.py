@@ -9,13 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from msdepth_ros.backends import BACKENDS, PRECISIONS
-from msdepth_ros.camera import Camera
-from msdepth_ros.cloud import dense_points, point_cloud
-from msdepth_ros.colormap import colorize
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.estimator import DepthFrame
-from msdepth_ros.model import DEFAULT_MODEL
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.cloud import dense_points, point_cloud
+from msdepth_ros.images.colormap import colorize
+from msdepth_ros.inference.backends import BACKENDS, PRECISIONS
+from msdepth_ros.inference.estimator import DepthFrame
+from msdepth_ros.inference.model import DEFAULT_MODEL
 
 HELP = 'write the depth of images, folders of images or videos'
 
@@ -55,10 +55,10 @@ def run(arguments: argparse.Namespace) -> int:
     """Write <stem>.npy, <stem>.png, <stem>_color.png, <stem>.ply as asked for."""
     from tqdm import tqdm
 
-    from msdepth_ros.backends import create_backend
-    from msdepth_ros.estimator import DepthEstimator
-    from msdepth_ros.model import load_model
-    from msdepth_ros.sources import ImageSource
+    from msdepth_ros.images.sources import ImageSource
+    from msdepth_ros.inference.backends import create_backend
+    from msdepth_ros.inference.estimator import DepthEstimator
+    from msdepth_ros.inference.model import load_model
 
     formats = _formats(arguments.format)
     given = Camera.from_yaml(arguments.camera_info) if arguments.camera_info else None

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.training import require
+from msdepth_ros.extras import require
 
 HELP = 'render furnished rooms with exact depth: a dataset folder, or a clip'
 
@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     import torch
     from tqdm import tqdm
 
-    from msdepth_ros.training.rooms import from_fov, output
+    from msdepth_ros.rooms import from_fov, output
 
     if args.device != 'cpu' and not torch.cuda.is_available():
         raise MsdepthError(f'--device {args.device}: PyTorch sees no GPU here; use --device cpu')

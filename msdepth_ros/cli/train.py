@@ -53,15 +53,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; return the exit code."""
-    from msdepth_ros.training import require
+    from msdepth_ros.extras import require
 
     require('torch', 'tensorboard')
     import torch
 
     from msdepth_ros.networks import processes
+    from msdepth_ros.release.runs import warning_of_known
     from msdepth_ros.training.config import read_config
     from msdepth_ros.training.devices import joined
-    from msdepth_ros.training.runs import warning_of_known
     from msdepth_ros.training.trainer import Trainer
 
     if args.workers < 0:

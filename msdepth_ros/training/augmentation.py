@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from msdepth_ros.camera import Grid
-from msdepth_ros.training.datasets import Frame
+from msdepth_ros.datasets import Frame
+from msdepth_ros.geometry.camera import Grid
 
 _SHIFTS = 1 << 18  # ways to shift the numbers that noise is made of
 

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from msdepth_ros.datasets import Frame
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks.depth_network import normalise
 from msdepth_ros.training.augmentation import Augmentation, View, ViewMaker
-from msdepth_ros.training.datasets import Frame
 
 
 @dataclass(frozen=True)

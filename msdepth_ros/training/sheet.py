@@ -8,13 +8,13 @@ import cv2
 import numpy as np
 import torch
 
-from msdepth_ros.camera import Grid
-from msdepth_ros.colormap import FARTHEST, NEAREST, colorize
+from msdepth_ros.datasets import Frame
+from msdepth_ros.evaluation.metrics import ErrorSums
+from msdepth_ros.geometry.camera import Grid
+from msdepth_ros.images.colormap import FARTHEST, NEAREST, colorize
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.training.augmentation import View, ViewMaker
 from msdepth_ros.training.batches import prepare, stack_views
-from msdepth_ros.training.datasets import Frame
-from msdepth_ros.training.metrics import ErrorSums
 
 _EACH = 4  # frames of a source
 _ABREAST = 2  # frames in a row

@@ -12,10 +12,12 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from msdepth_ros.datasets import Frame, open_dataset, split_in_blocks
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.evaluation.metrics import mean_log_depth
+from msdepth_ros.extras import require
 from msdepth_ros.networks import create_network, processes
 from msdepth_ros.networks.depth_network import DepthNetwork
-from msdepth_ros.training import require
 from msdepth_ros.training.augmentation import ViewMaker
 from msdepth_ros.training.batches import Share, prepare, stack_views
 from msdepth_ros.training.checkpoint import (
@@ -25,11 +27,9 @@ from msdepth_ros.training.checkpoint import (
     mean_weights,
 )
 from msdepth_ros.training.config import Config, Source, Stage, from_document
-from msdepth_ros.training.datasets import Frame, open_dataset, split_in_blocks
 from msdepth_ros.training.distillation import Teacher, check_aspect, load_teacher
 from msdepth_ros.training.initialisation import initialise_from_data
 from msdepth_ros.training.log import TrainingLog
-from msdepth_ros.training.metrics import mean_log_depth
 from msdepth_ros.training.stage import CHECKPOINT, StageTraining, images_before, place
 
 _SAMPLE = 96  # frames that the network's start is made from, at most

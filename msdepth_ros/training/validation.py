@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from msdepth_ros.datasets import Frame
+from msdepth_ros.evaluation.metrics import Errors, ErrorSums
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.training.augmentation import ViewMaker
 from msdepth_ros.training.batches import prepare, stack_views
-from msdepth_ros.training.datasets import Frame
-from msdepth_ros.training.metrics import Errors, ErrorSums
 
 _BATCH = 16
 
@@ -23,7 +23,7 @@ def validate(
 ) -> Errors:
     """Return the errors on whole frames, at the output's cells and the network's focal length.
 
-    `msdepth_ros.training.evaluation` measures exactly: at the
+    `msdepth_ros.evaluation.evaluation` measures exactly: at the
     image's own size, through the exported file.
     """
     sums = ErrorSums()

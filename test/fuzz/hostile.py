@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
-from msdepth_ros.message_fields import _BYTES_PER_PIXEL
+from msdepth_ros.images.message_fields import _BYTES_PER_PIXEL
 
 LARGEST = 1 << 18  # bytes of data that a message is given
 UINT32 = st.integers(0, 2**32 - 1)

@@ -9,10 +9,10 @@ import rclpy
 from rclpy.context import Context
 from rclpy.parameter import Parameter
 
-from msdepth_ros.depth_node import DepthNode
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.outputs import DEPTH, DEPTH_COLOR, DEPTH_INFO, POINTS, RGB, RGB_INFO, SCAN
-from msdepth_ros.statistics import Fate
+from msdepth_ros.node.depth_node import DepthNode
+from msdepth_ros.node.outputs import DEPTH, DEPTH_COLOR, DEPTH_INFO, POINTS, RGB, RGB_INFO, SCAN
+from msdepth_ros.node.statistics import Fate
 
 FATES = {Fate.PUBLISHED, *Fate.DROPPED} - {Fate.REPLACED}
 

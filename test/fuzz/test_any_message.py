@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from node_in_process import NodeInProcess
 from sensor_msgs.msg import CameraInfo, Image
 
-from msdepth_ros.outputs import POINTS
+from msdepth_ros.node.outputs import POINTS
 
 # Arithmetic that overflows is a fault too, though NumPy only warns of it.
 pytestmark = pytest.mark.filterwarnings('error::RuntimeWarning')

@@ -32,7 +32,7 @@ class Graph:
         preamble: str = '',
     ) -> Iterator[RosProcess]:
         """Run an executable; whatever happens, it has ended at the end of the block."""
-        name = f'{module}_{next(self._numbers)}'
+        name = f'{module.rpartition(".")[2]}_{next(self._numbers)}'
         process = RosProcess(
             module, f'/{name}', self.folder / name, parameters, remappings, preamble
         )
@@ -67,7 +67,7 @@ class Graph:
         """
         parameters = {'backend': 'onnxruntime', **parameters}
         with (
-            self.process('depth_node', parameters, remappings, preamble) as process,
+            self.process('node.depth_node', parameters, remappings, preamble) as process,
             self.client(process, **client_options) as client,
         ):
             client.wait_until(

@@ -52,7 +52,10 @@ def _video(path, rate=20.0):
 def _play(graph, path, images, end=None, **parameters):
     """Play until `images` came (all: until the player ends); return images and camera_infos."""
     parameters = {'path': str(path), 'wait_for_subscribers': 1, **parameters}
-    with graph.process('camera_player', parameters) as process, graph.client(process) as client:
+    with (
+        graph.process('demo.camera_player', parameters) as process,
+        graph.client(process) as client,
+    ):
         client.collect('camera_info', 'image_raw')
         client.wait_until(
             lambda: len(client.received['image_raw']) >= images or not process.running,
@@ -127,7 +130,7 @@ def test_a_calibration_by_url_goes_before_the_one_of_the_folder(graph, tmp_path)
 
 @pytest.mark.parametrize('name', ['room.mp4'])
 def test_the_shipped_clip(graph, name):
-    from msdepth_ros.sources import DEFAULT_CLIP
+    from msdepth_ros.images.sources import DEFAULT_CLIP
 
     if not DEFAULT_CLIP.is_file():
         pytest.skip(f'{name} is not there: render it with `msdepth render`')
@@ -178,7 +181,7 @@ def test_errors_end_with_exit_code_2_and_one_line(graph, tmp_path):
         started = {}
         for number, (name, (make, parameters, _)) in enumerate(ERRORS.items()):
             path = make(tmp_path / str(number))
-            process = graph.process('camera_player', {'path': str(path), **parameters})
+            process = graph.process('demo.camera_player', {'path': str(path), **parameters})
             started[name] = stack.enter_context(process)
         for name, process in started.items():
             assert process.wait() == 2, f'{name}: {process.output}'

@@ -32,7 +32,7 @@ def _assert_answered(client):
 def test_a_node_that_is_killed_under_load_and_started_again(graph, color_model):
     parameters = {'model': color_model, 'backend': 'onnxruntime'}
     with (
-        graph.process('depth_node', parameters) as first,
+        graph.process('node.depth_node', parameters) as first,
         graph.client(first) as client,
         SteadyCamera(client, 30) as camera,
     ):
@@ -44,7 +44,7 @@ def test_a_node_that_is_killed_under_load_and_started_again(graph, color_model):
         client.wait_until(lambda: len(camera.sent) > begun + 20, 'the camera runs on')
         before, after = np.diff(camera.sent[begun - 20 : begun]), np.diff(camera.sent[begun:])
         assert np.median(after) < 1.5 * np.median(before)  # no death holds up the driver
-        again = RosProcess('depth_node', first.namespace, graph.folder / 'again', parameters)
+        again = RosProcess('node.depth_node', first.namespace, graph.folder / 'again', parameters)
         try:
             client.wait_until(lambda: again.running and max(received) > last, 'the new one answers')
             values = client.diagnostics(lambda values: values['level'] == 'OK')
@@ -145,7 +145,7 @@ def test_a_node_starts_where_no_log_can_be_made(graph, color_model, tmp_path, mo
 # An engine is built for real, by TensorRT for RTX, for a GPU that is not there; slowly.
 SLOW_BUILD = """
 import time
-from msdepth_ros.backends import build_progress, tensorrt
+from msdepth_ros.inference.backends import build_progress, tensorrt
 class Gpu:
     name, capability, driver = 'no GPU', 'sm89', '13.0'
     def close(self):
@@ -160,7 +160,7 @@ build_progress.BuildProgress.step = slow_step
 """
 # TensorRT before 10 tells nothing while it builds.
 QUIET_BUILD = f"""{SLOW_BUILD}
-from msdepth_ros.backends import engine_builder
+from msdepth_ros.inference.backends import engine_builder
 build_progress.BuildProgress.monitor = lambda self, trt: None
 run = engine_builder._Build.run
 def slow_run(*arguments):
@@ -179,7 +179,7 @@ def test_sigint_while_an_engine_is_built(graph, tmp_path, preamble):
         'engine_cache_dir': str(tmp_path / 'engines'),
     }
     with (
-        graph.process('depth_node', parameters, preamble=preamble) as process,
+        graph.process('node.depth_node', parameters, preamble=preamble) as process,
         graph.client(process) as client,
     ):
         for _ in range(3):

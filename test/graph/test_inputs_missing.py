@@ -11,7 +11,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from steady_camera import SteadyCamera
 
-from msdepth_ros.camera_input import PATIENCE
+from msdepth_ros.node.camera_input import PATIENCE
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ class TestEndsWithExitCode0:
         model = write_slow_model(tmp_path, layers=40)
         parameters = {'model': str(model), 'threads': 1, 'backend': 'onnxruntime'}
         with (
-            graph.process('depth_node', parameters) as process,
+            graph.process('node.depth_node', parameters) as process,
             graph.client(process) as client,
         ):
             name = ('msdepth', process.namespace)
@@ -154,7 +154,7 @@ def _one_line(process):
     ids=['below the range', 'negative', 'not a choice', 'wrong type', 'min above max'],
 )
 def test_refuses_to_start_with_a_wrong_parameter(graph, parameters, reason):
-    with graph.process('depth_node', parameters) as process:
+    with graph.process('node.depth_node', parameters) as process:
         assert process.wait() == 2, process.output
         line = _one_line(process)
         assert reason in line
@@ -162,7 +162,7 @@ def test_refuses_to_start_with_a_wrong_parameter(graph, parameters, reason):
 
 EXECUTABLE = """
 import atexit, signal, sys
-from msdepth_ros.executables import depth_node
+from msdepth_ros.host.executables import depth_node
 atexit.register(lambda: print(signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)))
 sys.exit(depth_node())
 """
@@ -189,7 +189,8 @@ atexit.register(tell)
 
 
 REFUSAL = """
-from msdepth_ros import depth_node, errors
+from msdepth_ros import errors
+from msdepth_ros.node import depth_node
 def refuse(*_):
     raise errors.MsdepthError('refused')
 depth_node.ScaleCalibration = refuse
@@ -203,7 +204,7 @@ depth_node.ScaleCalibration = refuse
 )
 def test_a_refused_node_leaves_no_thread_of_dds(graph, parameters, preamble):
     """At the process's end they read what is taken from them, and now and then it crashes."""
-    with graph.process('depth_node', parameters, preamble=preamble + THREADS_LEFT) as process:
+    with graph.process('node.depth_node', parameters, preamble=preamble + THREADS_LEFT) as process:
         assert process.wait() == 2
         assert process.output.splitlines()[-1] == 'left: []'
 

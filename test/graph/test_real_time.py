@@ -40,7 +40,7 @@ NETWORK = 0.05  # seconds
 # A network that takes its time and no processor, so that a busy machine changes little.
 SLOW_BACKEND = f"""
 import time
-from msdepth_ros.backends.onnxruntime import OnnxRuntimeBackend
+from msdepth_ros.inference.backends.onnxruntime import OnnxRuntimeBackend
 run = OnnxRuntimeBackend.run
 OnnxRuntimeBackend.run = lambda backend: (time.sleep({NETWORK}), run(backend))
 """
@@ -123,7 +123,7 @@ def test_two_images_at_once_are_both_answered(graph, color_model):
 
 
 SLOW_OUTPUTS = f"""
-from msdepth_ros.outputs import DepthOutputs
+from msdepth_ros.node.outputs import DepthOutputs
 publish = DepthOutputs.publish
 DepthOutputs.publish = lambda *arguments: (time.sleep({0.8 * NETWORK}), publish(*arguments))
 """

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from camera_messages import camera_info, depth_of, image, points_of
 
-from msdepth_ros.model import model_names
-from msdepth_ros.sources import DEFAULT_CLIP, ImageSource
+from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource
+from msdepth_ros.inference.model import model_names
 
 
 @pytest.fixture(scope='module')

@@ -79,7 +79,7 @@ def test_pip_installs_code_scripts_and_share_files(tmp_path):
     for name in ('depth_node', 'camera_player', 'msdepth'):
         assert os.access(site.parents[2] / 'bin' / name, os.X_OK)
     program = (
-        'from msdepth_ros.resources import share_directory; from msdepth_ros.sources import '
+        'from msdepth_ros.resources import share_directory; from msdepth_ros.images.sources import '
         'DEFAULT_CLIP; print(share_directory(), DEFAULT_CLIP)'
     )
     found = subprocess.run(

@@ -12,7 +12,7 @@ onnx = pytest.importorskip('onnx', reason='export needs onnx')
 onnxruntime = pytest.importorskip('onnxruntime')
 
 from msdepth_ros.errors import MsdepthError  # noqa: E402
-from msdepth_ros.model import load_model  # noqa: E402
+from msdepth_ros.inference.model import load_model  # noqa: E402
 from msdepth_ros.networks.eigen2014 import Eigen2014  # noqa: E402
 from msdepth_ros.networks.export import Correction, to_onnx, write_model  # noqa: E402
 

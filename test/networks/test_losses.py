@@ -7,13 +7,13 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='training needs torch')
 
+from msdepth_ros.evaluation.metrics import scale_invariant_error  # noqa: E402
 from msdepth_ros.networks.losses import (  # noqa: E402
     absolute_loss,
     gradient_loss,
     multi_scale_loss,
     scale_invariant_loss,
 )
-from msdepth_ros.training.metrics import scale_invariant_error  # noqa: E402
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from msdepth_ros.backends import create_backend
-from msdepth_ros.backends.self_check import check_images
-from msdepth_ros.model import load_model
+from msdepth_ros.inference.backends import create_backend
+from msdepth_ros.inference.backends.self_check import check_images
+from msdepth_ros.inference.model import load_model
 from msdepth_ros.networks import create_network
 from msdepth_ros.networks.export import Correction, write_model
 

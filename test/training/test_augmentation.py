@@ -5,10 +5,10 @@
 import numpy as np
 import pytest
 
-from msdepth_ros.camera import Grid, Intrinsics
-from msdepth_ros.fit import fit_window
+from msdepth_ros.datasets import Frame
+from msdepth_ros.geometry.camera import Grid, Intrinsics
+from msdepth_ros.inference.fit import fit_window
 from msdepth_ros.training.augmentation import Augmentation, ViewMaker, change_colours, turned
-from msdepth_ros.training.datasets import Frame
 
 SIZE, FOCAL = (304, 228), 259.4
 GRID = Grid(74, 55, (5.0, 5.0), (4.0, 4.0))

@@ -10,11 +10,11 @@ import pytest
 
 torch = pytest.importorskip('torch', reason='batches are tensors')
 
-from msdepth_ros.camera import Grid, Intrinsics  # noqa: E402
+from msdepth_ros.datasets import Frame  # noqa: E402
 from msdepth_ros.errors import MsdepthError  # noqa: E402
+from msdepth_ros.geometry.camera import Grid, Intrinsics  # noqa: E402
 from msdepth_ros.training.augmentation import Augmentation, ViewMaker  # noqa: E402
 from msdepth_ros.training.batches import Batches, Share, turns  # noqa: E402
-from msdepth_ros.training.datasets import Frame  # noqa: E402
 
 INTRINSICS = Intrinsics(8, 6, 8.0, 8.0, 3.5, 2.5)
 MAKER = ViewMaker((8, 6), Grid(4, 3, (0.5, 0.5), (2.0, 2.0)), 8.0)

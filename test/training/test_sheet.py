@@ -10,9 +10,9 @@ torch = pytest.importorskip('torch', reason='training needs torch')
 
 from tiny import Tiny  # noqa: E402
 
-from msdepth_ros.colormap import colorize  # noqa: E402
+from msdepth_ros.datasets import open_dataset  # noqa: E402
+from msdepth_ros.images.colormap import colorize  # noqa: E402
 from msdepth_ros.training.augmentation import ViewMaker  # noqa: E402
-from msdepth_ros.training.datasets import open_dataset  # noqa: E402
 from msdepth_ros.training.sheet import draw_sheet  # noqa: E402
 
 STRIP, WIDTH, HEIGHT = 20, 40, 30  # of text; the network's input

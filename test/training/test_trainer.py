@@ -19,10 +19,10 @@ from tiny import RAMPS, SMALL, Tiny  # noqa: E402
 
 from msdepth_ros import networks  # noqa: E402
 from msdepth_ros.errors import MsdepthError  # noqa: E402
+from msdepth_ros.release.release import Part  # noqa: E402
 from msdepth_ros.training.augmentation import Augmentation  # noqa: E402
 from msdepth_ros.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from msdepth_ros.training.config import Data, Source, Stage  # noqa: E402
-from msdepth_ros.training.release import Part  # noqa: E402
 from msdepth_ros.training.trainer import Trainer, split_source  # noqa: E402
 
 COARSE = Stage('coarse', images=16, rate=1e-3, batch=4, warm_up=4, readout=0.5)

@@ -1,0 +1,108 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Images of a recording as training takes them: colour as BGR, depth in metres, both pinhole."""
+
+import struct
+from typing import Any
+
+import cv2
+import numpy as np
+
+from msdepth_ros.errors import ImageError
+from msdepth_ros.geometry.camera import Camera, Intrinsics
+from msdepth_ros.images.decoding import decode_compressed
+from msdepth_ros.images.message_fields import converted_pixels, depth_pixels, image_pixels
+from msdepth_ros.inference.input_map import raw_pixels
+
+_TO_BGR = {
+    'rgb8': cv2.COLOR_RGB2BGR,
+    'rgba8': cv2.COLOR_RGBA2BGR,
+    'bgra8': cv2.COLOR_BGRA2BGR,
+    'mono8': cv2.COLOR_GRAY2BGR,
+}
+_MILLIMETRES = 1000.0
+_PNG = b'\x89PNG'
+_HEADER = struct.Struct('<iff')
+
+
+def color_image(message: Any) -> np.ndarray:
+    """Return a sensor_msgs Image or CompressedImage as uint8 [H, W, 3] BGR.
+
+    Raises
+    ------
+    ImageError : it is damaged, or of an encoding that is not known.
+
+    """
+    if hasattr(message, 'encoding'):
+        pixels, encoding = image_pixels(message) or converted_pixels(message)
+    else:
+        pixels, encoding = decode_compressed(message.data)
+    code = _TO_BGR.get(encoding)
+    return np.ascontiguousarray(pixels) if code is None else cv2.cvtColor(pixels, code)
+
+
+def depth_image(message: Any, units_per_metre: float | None) -> np.ndarray:
+    """Return a depth image as float32 [H, W], metres, 0 invalid.
+
+    Parameters
+    ----------
+    message : sensor_msgs Image, or CompressedImage of compressed_depth_image_transport with png:
+        16UC1 in millimetres or 32FC1 in metres (REP-118).
+    units_per_metre : instead of REP-118's.
+
+    Raises
+    ------
+    ImageError : it is damaged, or no depth image.
+
+    """
+    values = depth_pixels(message) if hasattr(message, 'encoding') else _compressed_depth(message)
+    units = units_per_metre or (_MILLIMETRES if values.dtype.kind == 'u' else 1.0)
+    depth = values.astype(np.float32) / np.float32(units)
+    depth[~(np.isfinite(depth) & (depth > 0))] = 0
+    return depth
+
+
+def _compressed_depth(message: Any) -> np.ndarray:
+    """Return the depth that compressed_depth_image_transport's codec wrote as a 16-bit PNG.
+
+    Its header is an int32 and two float32 a, b; a 16UC1 image follows as it is, one of 32FC1 as
+    q = a / z + b, rounded, 0 where invalid.
+    """
+    data = bytes(message.data)
+    encoding = message.format.split(';')[0].strip()
+    if encoding not in ('16UC1', '32FC1') or data[_HEADER.size :][: len(_PNG)] != _PNG:
+        raise ImageError(
+            f"depth compressed as '{message.format}' is not supported: record the raw topic, or "
+            'compressedDepth with png'
+        )
+    values = cv2.imdecode(np.frombuffer(data[_HEADER.size :], np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None or values.dtype != np.uint16 or values.ndim != 2:
+        raise ImageError('the compressed depth is damaged')
+    if encoding == '16UC1':
+        return values
+    _, a, b = _HEADER.unpack_from(data)
+    inverse = values.astype(np.float32) - np.float32(b)
+    valid = (values > 0) & (inverse > 0)
+    return np.where(valid, np.float32(a) / np.where(valid, inverse, 1), 0)
+
+
+class Undistortion:
+    """Takes images of one calibrated camera, and depths on them, to its pinhole image.
+
+    Parameters
+    ----------
+    camera : of the images' size, usable (Camera.check).
+    """
+
+    def __init__(self, camera: Camera) -> None:
+        self.camera = camera
+        self.intrinsics: Intrinsics = camera.rectified_intrinsics()
+        self._maps = raw_pixels(camera, self.intrinsics)
+
+    def image(self, image: np.ndarray) -> np.ndarray:
+        """Return uint8 [H, W, 3], undistorted; black where nothing was seen."""
+        return cv2.remap(image, *self._maps, cv2.INTER_LINEAR)
+
+    def depth(self, depth: np.ndarray) -> np.ndarray:
+        """Return float32 [H, W], undistorted, no depth mixed with another; 0 where not seen."""
+        return cv2.remap(depth, *self._maps, cv2.INTER_NEAREST)

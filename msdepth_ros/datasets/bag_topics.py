@@ -1,0 +1,120 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which topics of a recording are the colour image, its depth and its calibration."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from msdepth_ros.datasets.base import DatasetError
+from msdepth_ros.images.topic_names import says_rectified
+
+_DEPTH_ENCODINGS = ('16UC1', '32FC1')
+_OTHER_SENSORS = ('infra', '/ir/', '/left', '/right', 'confidence', 'mask')
+_COMPRESSED = ('/compressed', '/compressedDepth')
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Names of topics to be read; None: to be found, see `choose_topics`."""
+
+    image: str | None = None
+    depth: str | None = None
+    camera_info: str | None = None
+
+
+@dataclass(frozen=True)
+class ChosenTopics:
+    """Names of topics that are read; camera_info is None where no calibration is needed."""
+
+    image: str
+    depth: str
+    camera_info: str | None
+
+
+def choose_topics(
+    wanted: Topics,
+    images: Mapping[str, str],
+    camera_infos: Collection[str],
+    calibrated: bool,
+    where: str,
+) -> ChosenTopics:
+    """Return the topics to read: those wanted and, for the rest, those that must be meant.
+
+    The encoding tells depth from colour. Among several depths, one with `depth` in its name and
+    then one with `aligned` or `registered` is meant; among several colour images, one without
+    another sensor's name; of a topic and its compressed twin, the raw one. camera_info is beside
+    the colour image, as image_transport has it, or the only one.
+
+    Parameters
+    ----------
+    images : topics with images, and the encoding (or format, where compressed) of each.
+    camera_infos : topics with calibrations.
+    calibrated : whether the intrinsics are known without a camera_info.
+    where : names the recording in errors.
+
+    Raises
+    ------
+    DatasetError : a topic is not there, or which one is meant is not clear.
+
+    """
+    depths = [name for name, encoding in images.items() if _is_depth(name, encoding)]
+    colors = [name for name in images if name not in depths]
+    likely = _with(_with(depths, ('depth',)), ('aligned', 'registered'))
+    others = [name for name in colors if any(part in name.lower() for part in _OTHER_SENSORS)]
+    plain = [name for name in colors if name not in others] or colors
+    image = _choose('image', wanted.image, colors, _without_twins(plain), where)
+    depth = _choose('depth', wanted.depth, depths, _without_twins(likely), where)
+    beside = f'{_plain(image).rsplit("/", 1)[0]}/camera_info'
+    camera_info = wanted.camera_info or (beside if beside in camera_infos else None)
+    if camera_info is not None or not calibrated:
+        found = list(camera_infos)
+        camera_info = _choose('camera_info', camera_info, camera_infos, found, where)
+    return ChosenTopics(image, depth, camera_info)
+
+
+def is_rectified(topic: str) -> bool:
+    """Return whether an image topic's own name says that it is rectified (`image_rect` ...)."""
+    return says_rectified(_plain(topic).rsplit('/', 1)[-1])
+
+
+def _is_depth(name: str, encoding: str) -> bool:
+    in_name = encoding == 'mono16' and 'depth' in name.lower()
+    return encoding in _DEPTH_ENCODINGS or 'compressedDepth' in encoding or in_name
+
+
+def _with(names: list[str], parts: Sequence[str]) -> list[str]:
+    """Return the names that hold one of the parts, or all names where none does."""
+    return [name for name in names if any(part in name.lower() for part in parts)] or names
+
+
+def _plain(name: str) -> str:
+    for suffix in _COMPRESSED:
+        name = name.removesuffix(suffix)
+    return name
+
+
+def _without_twins(names: list[str]) -> list[str]:
+    """Return the names without those of which the raw topic is there too."""
+    return [name for name in names if _plain(name) == name or _plain(name) not in names]
+
+
+def _choose(
+    role: str, wanted: str | None, known: Collection[str], found: list[str], where: str
+) -> str:
+    there = f'there are {", ".join(sorted(known)) or "none"}'
+    option = f'--{role.replace("_", "-")}-topic'
+    if wanted is not None:
+        if wanted in known:
+            return wanted
+        raise DatasetError(f'{where} has no {role} messages on {wanted} ({option}): {there}')
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise DatasetError(
+            f'{where}: which {role} topic is meant? Give one of {", ".join(found)} ({option}), or '
+            'record no other'
+        )
+    raise DatasetError(
+        f'{where} has no {role} topic: record colour, the depth aligned to it, and camera_info; '
+        f'{there}'
+    )

@@ -1,0 +1,108 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What every reader of RGB-D data gives: frames with metric depth and their own intrinsics."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.geometry.camera import Intrinsics
+
+# Median depths in metres between which a dataset's unit is believed.
+_NEAREST_MEDIAN, _FARTHEST_MEDIAN = 0.05, 200.0
+
+
+class DatasetError(MsdepthError):
+    """A dataset cannot be used: files missing, unreadable, or not what they should be."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image with its depth, both of the intrinsics' size.
+
+    Attributes
+    ----------
+    name : the file's stem, or whatever else tells frames of a dataset apart.
+    image : uint8 [H, W, 3], BGR.
+    depth : float32 [H, W], metres along Z, 0 where invalid.
+    intrinsics : pinhole intrinsics of both.
+    scene : what the frame shows, or the recording it is from; None where that is not known.
+
+    """
+
+    name: str
+    image: np.ndarray
+    depth: np.ndarray
+    intrinsics: Intrinsics
+    scene: str | None = None
+
+    def shrunk(self, width: int) -> 'Frame':
+        """Return the frame resized to `width`, or itself if it is no wider."""
+        if self.intrinsics.width <= width:
+            return self
+        height = round(self.intrinsics.height * width / self.intrinsics.width)
+        return replace(
+            self,
+            image=cv2.resize(self.image, (width, height), interpolation=cv2.INTER_AREA),
+            depth=cv2.resize(self.depth, (width, height), interpolation=cv2.INTER_NEAREST_EXACT),
+            intrinsics=self.intrinsics.resized(width, height),
+        )
+
+
+class Dataset(ABC):
+    """A sequence of frames, read when asked for.
+
+    Attributes
+    ----------
+    names : of the frames, in order.
+    intrinsics : of the camera that took the frames. Where frames differ, it is of most of them,
+        and each frame's own are what counts.
+
+    """
+
+    names: list[str]
+    intrinsics: Intrinsics
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @abstractmethod
+    def __getitem__(self, index: int) -> Frame:
+        """Read one frame.
+
+        Raises
+        ------
+        DatasetError : it is unreadable, its parts do not fit together, or its depths cannot be.
+
+        """
+
+
+def check_depth(
+    depth: np.ndarray, where: str, cure: str = 'give depth_scale (--depth-scale)'
+) -> None:
+    """Refuse depths that cannot be metres.
+
+    Parameters
+    ----------
+    depth : float32 [H, W], metres, 0 invalid.
+    where : names the depth image in the error.
+    cure : how the right unit is given.
+
+    Raises
+    ------
+    DatasetError : no pixel is valid, or the median of the valid ones is below 5 cm or beyond
+        200 m, which is a wrong unit.
+
+    """
+    valid = depth[depth > 0]
+    if not valid.size:
+        raise DatasetError(f'{where} has no valid pixel: remove this frame')
+    median = float(np.median(valid))
+    if not _NEAREST_MEDIAN <= median <= _FARTHEST_MEDIAN:
+        raise DatasetError(
+            f'{where}: half of the depths are beyond {median:.3g} m, so their unit is wrong: '
+            f'{cure}, how many units make a metre'
+        )

@@ -1,0 +1,143 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a dataset folder says of its camera: camera.yaml, or camera.json where frames differ."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from msdepth_ros.datasets.base import DatasetError
+from msdepth_ros.geometry.camera import Camera, Intrinsics
+
+_MILLIMETRES = 1000.0
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Intrinsics and depth unit of a dataset folder.
+
+    Attributes
+    ----------
+    default : intrinsics of the frames that have none of their own; None: not calibrated.
+    frames : a frame's own intrinsics, by its name.
+    units_per_metre : of the depth files.
+    file : where this was read, for errors.
+
+    """
+
+    default: Intrinsics | None
+    units_per_metre: float
+    file: Path
+    frames: Mapping[str, Intrinsics] = field(default_factory=dict)
+
+    def of(self, name: str) -> Intrinsics:
+        """Return a frame's intrinsics.
+
+        Raises
+        ------
+        DatasetError : there are none.
+
+        """
+        found = self.frames.get(name, self.default)
+        if found is None:
+            raise DatasetError(f"{self.file} has no intrinsics for frame '{name}': add them")
+        return found
+
+
+def read_calibration(folder: Path, given: Intrinsics | None) -> Calibration:
+    """Read a dataset folder's camera.yaml or, without one, its camera.json.
+
+    Parameters
+    ----------
+    given : intrinsics that replace those of the files, which then need not exist; the depth unit
+        is still read.
+
+    Raises
+    ------
+    DatasetError : neither file is there, or what is there cannot be used.
+
+    """
+    for name, read in (('camera.yaml', _from_yaml), ('camera.json', _from_json)):
+        path = folder / name
+        if path.is_file():
+            return read(path, given)
+    if given is None:
+        raise DatasetError(
+            f'{folder / "camera.yaml"} is missing: write the calibration there in the format of '
+            'camera_calibration, or give the intrinsics as fx,fy,cx,cy'
+        )
+    return Calibration(given, _MILLIMETRES, folder / 'camera.yaml')
+
+
+def _from_yaml(path: Path, given: Intrinsics | None) -> Calibration:
+    try:
+        document = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise DatasetError(f'cannot read {path}: {" ".join(str(error).split())}') from error
+    scale = _depth_scale(document, path)
+    if given is not None:
+        return Calibration(given, scale, path)
+    camera = Camera.from_yaml(path)
+    if camera.distorted:
+        raise DatasetError(
+            f'{path} has lens distortion: rectify the images and depths first, and '
+            'give the calibration of the rectified images'
+        )
+    return Calibration(camera.rectified_intrinsics(), scale, path)
+
+
+def _from_json(path: Path, given: Intrinsics | None) -> Calibration:
+    try:
+        document = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise DatasetError(f'cannot read {path}: {error}') from error
+    scale = _depth_scale(document, path)
+    unit = str(document.get('depth_unit', 'mm'))
+    if 'depth_scale' not in document and unit.split()[0:1] != ['mm']:
+        raise DatasetError(f"{path}: depth_unit is '{unit}' but must be mm: or give depth_scale")
+    if document.get('registered', True) is not True:
+        raise DatasetError(
+            f'{path}: the depths are not registered to the colour images (registered is not true): '
+            'reproject them first'
+        )
+    if given is not None:
+        return Calibration(given, scale, path)
+    entries = document.get('frames', {})
+    if not isinstance(entries, dict):
+        raise DatasetError(f'{path}: frames must map names of frames to their intrinsics')
+    frames = {
+        name: _intrinsics(entry, f"{path}, frame '{name}'")
+        for name, entry in entries.items()
+        if not isinstance(entry, dict) or 'fx' in entry
+    }
+    default = _intrinsics(document, str(path)) if 'fx' in document or not frames else None
+    return Calibration(default, scale, path, frames)
+
+
+def _intrinsics(entry: Any, where: str) -> Intrinsics:
+    try:
+        numbers = [float(entry[key]) for key in ('fx', 'fy', 'cx', 'cy')]
+        width, height = int(entry['width']), int(entry['height'])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise DatasetError(
+            f'{where} does not give fx, fy, cx, cy, width and height: {error!r}'
+        ) from error
+    if not all(map(math.isfinite, numbers)) or min(*numbers[:2], width, height) <= 0:
+        raise DatasetError(f'{where}: focal lengths and size must be positive numbers')
+    return Intrinsics(width, height, *numbers)
+
+
+def _depth_scale(document: Any, path: Path) -> float:
+    """Return how many units of the depth files make a metre."""
+    try:
+        scale = float(document.get('depth_scale', _MILLIMETRES))
+    except (AttributeError, TypeError, ValueError) as error:
+        raise DatasetError(f'cannot read {path}: {error}') from error
+    if not 0 < scale < float('inf'):
+        raise DatasetError(f'{path}: depth_scale is {scale} but must be a positive number')
+    return scale

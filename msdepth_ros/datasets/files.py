@@ -1,0 +1,57 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Image files as readers need them: read, and refused with a word of what is wrong."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from msdepth_ros.datasets.base import DatasetError
+from msdepth_ros.geometry.camera import Intrinsics
+
+
+def read_color(path: Path) -> np.ndarray:
+    """Return an image file as uint8 [H, W, 3] BGR, as its pixels are stored.
+
+    Raises
+    ------
+    DatasetError : it is missing, damaged or no image.
+
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if image is None:
+        raise DatasetError(f'{path} is no image that OpenCV can read')
+    return image
+
+
+def read_depth(path: Path) -> np.ndarray:
+    """Return a depth file as uint16 [H, W].
+
+    Raises
+    ------
+    DatasetError : it is missing, damaged, or anything but a 16-bit image of one channel.
+
+    """
+    raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if raw is None or raw.dtype != np.uint16 or raw.ndim != 2:
+        raise DatasetError(f'{path} is not a 16-bit PNG of one channel')
+    return raw
+
+
+def check_size(image: np.ndarray, intrinsics: Intrinsics, where: object) -> None:
+    """Raise DatasetError unless the image, [H, W, ...], has the intrinsics' size."""
+    height, width = image.shape[:2]
+    if (width, height) != (intrinsics.width, intrinsics.height):
+        raise DatasetError(
+            f'{where} is {width}x{height} but the calibration is for '
+            f'{intrinsics.width}x{intrinsics.height}: resize the files, or correct the calibration'
+        )
+
+
+def given_intrinsics(focal_and_centre: Sequence[float], image: np.ndarray) -> Intrinsics:
+    """Return fx, fy, cx, cy (pixels) as the intrinsics of an image of [H, W, ...]."""
+    height, width = image.shape[:2]
+    fx, fy, cx, cy = focal_and_centre
+    return Intrinsics(width, height, fx, fy, cx, cy)

@@ -1,0 +1,116 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The dataset folder, this project's own format.
+
+It holds `rgb/NAME.(jpg|png)`, `depth/NAME.png` (16-bit, 0 invalid, millimetres unless `depth_scale`
+says how many units make a metre) and `camera.yaml`, a pinhole calibration in the format of
+camera_calibration. Where frames have intrinsics or sizes of their own, `camera.json` gives them:
+`{"fx", "fy", "cx", "cy", "width", "height", "frames": {NAME: {"fx", ...}}}`. A `scenes.csv` of
+lines `NAME,scene` may say what each frame shows.
+"""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from msdepth_ros.datasets.base import Dataset, DatasetError, Frame, check_depth
+from msdepth_ros.datasets.calibration import read_calibration
+from msdepth_ros.datasets.files import check_size, read_color, read_depth
+from msdepth_ros.geometry.camera import Intrinsics
+
+
+class DatasetFolder(Dataset):
+    """A dataset folder; frames are read when asked for, in the order of their names.
+
+    Parameters
+    ----------
+    folder : the dataset folder.
+    intrinsics : used instead of the folder's camera.yaml or camera.json, for images of that size.
+    depth_scale : units of the depth files that make a metre, instead of the calibration's.
+
+    Raises
+    ------
+    DatasetError : the folder, its calibration, or the partner of a file is missing.
+
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        intrinsics: Intrinsics | None = None,
+        depth_scale: float | None = None,
+    ) -> None:
+        self.folder = Path(folder)
+        self.names, self._images = self._pairs()
+        self._calibration = read_calibration(self.folder, intrinsics)
+        self._units_per_metre = depth_scale or self._calibration.units_per_metre
+        self.intrinsics = self._calibration.default or self._calibration.of(self.names[0])
+        self._scenes = _scenes(self.folder / 'scenes.csv')
+
+    def __getitem__(self, index: int) -> Frame:
+        """Read one frame.
+
+        Raises
+        ------
+        DatasetError : a file is unreadable, sizes differ, no pixel has a depth, or the depths'
+            unit is wrong.
+
+        """
+        name = self.names[index]
+        intrinsics = self._calibration.of(name)
+        depth_path = self.folder / 'depth' / f'{name}.png'
+        image = read_color(self._images[index])
+        raw = read_depth(depth_path)
+        for path, array in ((self._images[index], image), (depth_path, raw)):
+            check_size(array, intrinsics, path)
+        depth = raw.astype(np.float32) / np.float32(self._units_per_metre)
+        check_depth(depth, str(depth_path), f'set depth_scale in {self._calibration.file}')
+        return Frame(name, image, depth, intrinsics, self._scenes.get(name))
+
+    def _pairs(self) -> tuple[list[str], list[Path]]:
+        images = {path.stem: path for path in list_images(self.folder)}
+        depths = {path.stem for path in (self.folder / 'depth').glob('*.png')}
+        lonely = sorted(images.keys() ^ depths)
+        if lonely:
+            part = 'depth' if lonely[0] in images else 'rgb'
+            raise DatasetError(
+                f'{self.folder}: {len(lonely)} files have no partner, the first is {lonely[0]}, '
+                f'which is missing in {part}/: add it, or remove its partner'
+            )
+        return list(images), list(images.values())
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Return a dataset folder's colour images, by name.
+
+    Raises
+    ------
+    DatasetError : there are none, or rgb/ or depth/ is missing.
+
+    """
+    for part in ('rgb', 'depth'):
+        if not (folder / part).is_dir():
+            raise DatasetError(
+                f'{folder / part} is missing: a dataset folder holds rgb/NAME.jpg (or .png), '
+                'depth/NAME.png and camera.yaml'
+            )
+    images = [
+        path
+        for path in sorted((folder / 'rgb').iterdir())
+        if path.suffix.lower() in ('.jpg', '.jpeg', '.png')
+    ]
+    if not images:
+        raise DatasetError(f'{folder}/rgb holds no .jpg or .png image')
+    return images
+
+
+def _scenes(path: Path) -> dict[str, str]:
+    """Return the scene of each frame that has one."""
+    if not path.is_file():
+        return {}
+    try:
+        rows = list(csv.reader(path.read_text(encoding='utf-8').splitlines()))
+    except (OSError, ValueError, csv.Error) as error:
+        raise DatasetError(f'cannot read {path}: {error}') from error
+    return {row[0]: row[1] for row in rows if len(row) > 1 and row[1]}

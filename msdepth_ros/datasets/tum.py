@@ -1,0 +1,114 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""RGB-D sequences of TUM's benchmark (Sturm et al., IROS 2012), and others in its format.
+
+A sequence holds `rgb.txt` and `depth.txt`, lines of `stamp file`, and the files they name. Depths
+are 16-bit, 5000 units a metre, 0 invalid, and lie on the colour images pixel for pixel.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from msdepth_ros.datasets.association import TOLERANCE, associate
+from msdepth_ros.datasets.base import Dataset, DatasetError, Frame, check_depth
+from msdepth_ros.datasets.files import check_size, given_intrinsics, read_color, read_depth
+
+UNITS_PER_METRE = 5000.0
+# Colour cameras of the benchmark's page "File formats", fx, fy, cx, cy at 640x480.
+_CAMERAS = {
+    'freiburg1': (517.3, 516.5, 318.6, 255.3),
+    'freiburg2': (520.9, 521.0, 325.1, 249.7),
+    'freiburg3': (535.4, 539.2, 320.1, 247.6),
+}
+
+
+class TumSequence(Dataset):
+    """A TUM RGB-D sequence: the images that have a depth within 0.02 s, in order of time.
+
+    Images are taken as they are: the benchmark's depths are registered to them so, and its small
+    lens distortion is left in both.
+
+    Parameters
+    ----------
+    folder : holds rgb.txt and depth.txt.
+    focal_and_centre : fx, fy, cx, cy of the images, pixels. None: those of the freiburg camera
+        that the folder's name, or one of its parents', speaks of.
+    depth_scale : units of the depth files that make a metre.
+    tolerance : largest difference in time of image and depth, seconds.
+
+    Raises
+    ------
+    DatasetError : a list is missing or damaged, no image has a depth, or the camera is not known.
+
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        focal_and_centre: Sequence[float] | None = None,
+        depth_scale: float = UNITS_PER_METRE,
+        tolerance: float = TOLERANCE,
+    ) -> None:
+        self.folder = Path(folder)
+        images, depths = (_read_list(self.folder / f'{part}.txt') for part in ('rgb', 'depth'))
+        pairs = associate([at for at, _ in images], [at for at, _ in depths], tolerance)
+        if not pairs:
+            raise DatasetError(
+                f'{self.folder}: none of {len(images)} images has a depth within {tolerance} s: '
+                'rgb.txt and depth.txt must be of one recording and one clock'
+            )
+        self._pairs = [(images[i][1], depths[j][1]) for i, j in pairs]
+        self.names = [image.stem for image, _ in self._pairs]
+        self._units = depth_scale
+        self._camera = focal_and_centre or _freiburg(self.folder)
+        self.intrinsics = given_intrinsics(self._camera, read_color(self._pairs[0][0]))
+
+    def __getitem__(self, index: int) -> Frame:
+        """Read one frame, see `Dataset`."""
+        image_path, depth_path = self._pairs[index]
+        image, raw = read_color(image_path), read_depth(depth_path)
+        for path, array in ((image_path, image), (depth_path, raw)):
+            check_size(array, self.intrinsics, path)
+        depth = raw.astype(np.float32) / np.float32(self._units)
+        check_depth(depth, str(depth_path))
+        return Frame(self.names[index], image, depth, self.intrinsics, self.folder.resolve().name)
+
+
+def recognises(path: Path) -> bool:
+    """Return whether the path is such a sequence."""
+    return (path / 'rgb.txt').is_file() or (path / 'depth.txt').is_file()
+
+
+def _read_list(path: Path) -> list[tuple[float, Path]]:
+    """Return the (stamp in seconds, file) of each line, in order of time."""
+    try:
+        lines = path.read_text(encoding='utf-8').splitlines()
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f'cannot read {path}: a TUM sequence holds rgb.txt and depth.txt with lines '
+            f'"stamp file" ({error})'
+        ) from error
+    entries = []
+    for number, line in enumerate(lines, 1):
+        parts = line.split()
+        if not parts or parts[0].startswith('#'):
+            continue
+        try:
+            stamp, file = parts
+            entries.append((float(stamp), path.parent / file))
+        except ValueError as error:
+            raise DatasetError(f'{path}:{number}: "{line}" is not "stamp file"') from error
+    return sorted(entries)
+
+
+def _freiburg(folder: Path) -> tuple[float, float, float, float]:
+    found = re.findall('|'.join(_CAMERAS), str(folder.resolve()))
+    if not found:
+        raise DatasetError(
+            f'{folder}: its name does not say which camera took it ({", ".join(_CAMERAS)}): give '
+            'the intrinsics as fx,fy,cx,cy'
+        )
+    return _CAMERAS[found[-1]]

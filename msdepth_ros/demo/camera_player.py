@@ -1,0 +1,111 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A node that plays recorded images as a calibrated camera."""
+
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import rclpy
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.host.process import run_node
+from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource, guessed_camera
+from msdepth_ros.node.calibration import camera_from_url
+from msdepth_ros.node.messages import camera_info_msg, image_msg
+
+DEFAULT_RATE = 30.0  # Hz, of images without a rate of their own
+_WAIT_PERIOD = 0.02  # seconds between two looks for subscribers
+
+
+class CameraPlayer(Node):
+    """Publishes `image_raw` (bgr8) and `camera_info` with one stamp, from the node's clock.
+
+    Parameters: `path` (video, image folder, dataset folder; '' = the shipped clip), `rate` (Hz;
+    0 = the recording's own, else 30), `loop`, `camera_info_url` (else the camera.yaml beside the
+    images, else a guess of 60 degrees), `frame_id`, `wait_for_subscribers` (to `image_raw`, before
+    the first image). With `loop` off the node ends after the last image.
+    """
+
+    def __init__(self) -> None:
+        super().__init__('camera_player')
+        path = self.declare_parameter('path', '').value or DEFAULT_CLIP
+        rate = self.declare_parameter('rate', 0.0).value
+        self._loop = self.declare_parameter('loop', True).value
+        url = self.declare_parameter('camera_info_url', '').value
+        self._frame_id = self.declare_parameter('frame_id', 'camera_optical_frame').value
+        self._awaited = self.declare_parameter('wait_for_subscribers', 0).value
+        if not 0 <= rate <= 1000:
+            raise MsdepthError(f'rate is {rate} but must lie in 0 to 1000 Hz')
+        self._source = ImageSource(path)
+        self._camera = camera_from_url(url) if url else self._source.camera
+        if self._camera is None:
+            self.get_logger().warning(
+                f'no calibration beside {path}: 60 degrees across are assumed, so the depth is '
+                'metric only by chance; set camera_info_url'
+            )
+        # System defaults (REP-2003): reliable, so that both kinds of subscribers match.
+        overrides = QoSOverridingOptions.with_default_policies()
+        qos = QoSProfile(depth=10)
+        self._image_publisher = self.create_publisher(
+            Image, 'image_raw', qos, qos_overriding_options=overrides
+        )
+        self._info_publisher = self.create_publisher(
+            CameraInfo, 'camera_info', qos, qos_overriding_options=overrides
+        )
+        self._images = self._endless() if self._loop else iter(self._source)
+        self._next = self._decode()
+        self.played = 0
+        self.done = False
+        self._period = 1 / (rate or self._source.rate or DEFAULT_RATE)
+        self._timer = self.create_timer(_WAIT_PERIOD, self._start_when_awaited)
+
+    def _start_when_awaited(self) -> None:
+        if self._image_publisher.get_subscription_count() >= self._awaited:
+            self.destroy_timer(self._timer)
+            self._timer = self.create_timer(self._period, self._play)
+
+    def _play(self) -> None:
+        """Publish the image that is ready, then decode the next one in the time that is left."""
+        if self._next is None:
+            self.done = True
+            return
+        image = self._next
+        if self._camera is None:
+            self._camera = guessed_camera(image.width, image.height)
+        image.header.stamp = self.get_clock().now().to_msg()
+        self._info_publisher.publish(camera_info_msg(self._camera, image.header))
+        self._image_publisher.publish(image)
+        self.played += 1
+        self._next = self._decode()
+
+    def _decode(self) -> Image | None:
+        """Return the next image as a message that only lacks its stamp, None after the last."""
+        _, pixels = next(self._images, (None, None))
+        return (
+            None if pixels is None else image_msg(pixels, 'bgr8', Header(frame_id=self._frame_id))
+        )
+
+    def _endless(self) -> Iterator[tuple[str, np.ndarray]]:
+        while True:
+            yield from self._source
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until its last image, SIGINT or SIGTERM."""
+
+    def run(node: CameraPlayer) -> None:
+        while not node.done:
+            rclpy.spin_once(node)
+        node.get_logger().info(f'{node.played} images played')
+
+    return run_node(CameraPlayer, run, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

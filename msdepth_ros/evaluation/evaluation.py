@@ -1,0 +1,225 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Measures a model file on a dataset, through the very estimator that runs on a robot."""
+
+import contextlib
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from msdepth_ros.datasets import Dataset, Frame
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.evaluation.metrics import EIGEN_CROP, Errors, ErrorSums, median_scaled
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.inference.backends import create_backend
+from msdepth_ros.inference.estimator import DepthEstimator, Settings
+from msdepth_ros.inference.model import Model
+
+NO_SCENE = '(no scene)'
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The errors of a model on some frames.
+
+    Attributes
+    ----------
+    frames : how many have a depth to compare.
+    coverage : share of the pixels with a true depth for which the model gave a depth.
+    pooled : errors over all pixels of all frames, as the paper prints them.
+    per_image : mean over frames of each frame's errors.
+
+    """
+
+    frames: int
+    coverage: float
+    pooled: Errors
+    per_image: Errors
+
+    def document(self) -> dict[str, Any]:
+        """Return everything as plain values, rounded to four decimals."""
+        return {
+            'frames': self.frames,
+            'coverage': round(self.coverage, 4),
+            'pooled': rounded(self.pooled),
+            'per_image': rounded(self.per_image),
+        }
+
+
+@dataclass(frozen=True)
+class FrameErrors:
+    """One frame's own errors; `index` is its place in the dataset."""
+
+    index: int
+    name: str
+    errors: Errors
+
+
+@dataclass(frozen=True)
+class Evaluation(Summary):
+    """The errors of a model on a dataset.
+
+    Attributes
+    ----------
+    near : those of the true depths nearer than was asked for; None where it was not, or there are
+        none.
+    scenes : those of each scene, by its name, where it was asked for.
+    each : those of each frame.
+
+    """
+
+    near: Summary | None = None
+    scenes: Mapping[str, Summary] = field(default_factory=dict)
+    each: Sequence[FrameErrors] = ()
+
+    def document(self) -> dict[str, Any]:
+        """Return everything but each frame as plain values, rounded to four decimals."""
+        document = super().document()
+        if self.near is not None:
+            document['near'] = self.near.document()
+        if self.scenes:
+            document['scenes'] = {name: part.document() for name, part in self.scenes.items()}
+        return document
+
+    def worst(self, count: int) -> list[FrameErrors]:
+        """Return the frames with the largest relative errors, the worst first."""
+        return sorted(self.each, key=lambda frame: -frame.errors.abs_rel)[:count]
+
+
+class Tally:
+    """Collects the errors of frames into a Summary."""
+
+    def __init__(self) -> None:
+        self._sums = ErrorSums()
+        self._answered = self._wanted = 0
+
+    def add(self, depth: np.ndarray, truth: np.ndarray) -> Errors | None:
+        """Add float [H, W] depths, metres, NaN where there is none; return the frame's errors."""
+        wanted = np.isfinite(truth)
+        self._wanted += int(wanted.sum())
+        self._answered += int((wanted & np.isfinite(depth)).sum())
+        return self._sums.add(depth, truth)
+
+    def summary(self) -> Summary | None:
+        """Return what was collected, None where nothing could be compared."""
+        if not self._sums.images:
+            return None
+        sums, coverage = self._sums, self._answered / self._wanted
+        return Summary(len(sums.images), coverage, sums.pooled(), sums.per_image())
+
+
+def evaluate(
+    model: Model,
+    dataset: Dataset,
+    indices: Sequence[int] | None = None,
+    crop: str = 'none',
+    median_scaling: bool = False,
+    backend: str = 'onnxruntime',
+    threads: int = 0,
+    precision: str = 'fp32',
+    near: float = 0.0,
+    by_scene: bool = False,
+) -> Evaluation:
+    """Run a model on a dataset's frames and compare it with their depths.
+
+    Depths are metric by each frame's own intrinsics, at the image's full size, without the
+    discontinuity filter.
+
+    Parameters
+    ----------
+    indices : of the frames; None: all.
+    precision : see backends.create_backend.
+    crop : 'none', or 'eigen': rows 45 to 470, columns 41 to 600 of 640x480 images.
+    median_scaling : scale each prediction to the true median, which forgives errors of scale.
+    near : also summarise the true depths below this, metres; 0: do not.
+    by_scene : also summarise scene by scene.
+
+    Raises
+    ------
+    MsdepthError : a frame cannot be read, `crop` is 'eigen' and images are not 640x480, or nothing
+        can be compared.
+
+    """
+    tally, near_tally = Tally(), Tally()
+    scenes: dict[str, Tally] = defaultdict(Tally)
+    each = []
+    chosen = range(len(dataset)) if indices is None else indices
+    with open_estimator(model, backend, threads, precision) as estimator:
+        for index in tqdm(chosen, desc='evaluating', unit='image', disable=None):
+            frame = dataset[index]
+            depth, truth = predict(estimator, frame), true_depth(frame, crop)
+            if median_scaling:
+                depth = median_scaled(depth, truth)
+            errors = tally.add(depth, truth)
+            if errors is not None:
+                each.append(FrameErrors(index, frame.name, errors))
+            if near:
+                near_tally.add(depth, np.where(truth < near, truth, np.nan))
+            if by_scene:
+                scenes[frame.scene or NO_SCENE].add(depth, truth)
+    summaries = {name: part.summary() for name, part in sorted(scenes.items())}
+    return Evaluation(
+        **vars(_compared(tally)),
+        near=near_tally.summary(),
+        scenes={name: part for name, part in summaries.items() if part is not None},
+        each=each,
+    )
+
+
+@contextlib.contextmanager
+def open_estimator(
+    model: Model, backend: str = 'onnxruntime', threads: int = 0, precision: str = 'fp32'
+) -> Iterator[DepthEstimator]:
+    """Give an estimator of metric depth without the discontinuity filter; free it afterwards."""
+    runtime = create_backend(model, backend, threads, precision)
+    try:
+        yield DepthEstimator(model, runtime, Settings(edge_threshold=0.0))
+    finally:
+        runtime.close()
+
+
+def predict(estimator: DepthEstimator, frame: Frame) -> np.ndarray:
+    """Return the depth of a frame's image: float32 [H, W], metres, NaN where there is none."""
+    camera = Camera.pinhole(*dataclasses.astuple(frame.intrinsics))
+    return estimator.estimate(frame.image, 'bgr8', camera).full_depth()
+
+
+def true_depth(frame: Frame, crop: str = 'none') -> np.ndarray:
+    """Return a frame's own depth: float32 [H, W], metres, NaN where invalid or cropped away.
+
+    Raises
+    ------
+    MsdepthError : `crop` is not known, or 'eigen' and the frame is not 640x480.
+
+    """
+    if crop not in ('none', 'eigen'):
+        raise MsdepthError(f"crop is '{crop}' but must be eigen or none")
+    mask = frame.depth > 0
+    if crop == 'eigen':
+        height, width = mask.shape
+        if (width, height) != (640, 480):
+            raise MsdepthError(
+                f'the Eigen crop is defined on 640x480 images, these are {width}x{height}: use '
+                '--crop none'
+            )
+        inside = np.zeros_like(mask)
+        inside[EIGEN_CROP] = True
+        mask &= inside
+    return np.where(mask, frame.depth, np.float32(np.nan))
+
+
+def rounded(errors: Errors) -> dict[str, float]:
+    """Return errors as plain values, rounded to four decimals."""
+    return {name: round(value, 4) for name, value in dataclasses.asdict(errors).items()}
+
+
+def _compared(tally: Tally) -> Summary:
+    summary = tally.summary()
+    if summary is None:
+        raise MsdepthError('no pixel has both a depth and a true depth: there is no error')
+    return summary

@@ -1,0 +1,93 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""How errors grow as images get worse: exposure, blur, JPEG, noise."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from msdepth_ros.datasets import Dataset
+from msdepth_ros.evaluation.evaluation import (
+    Summary,
+    Tally,
+    open_estimator,
+    predict,
+    true_depth,
+)
+from msdepth_ros.evaluation.metrics import median_scaled
+from msdepth_ros.inference.model import Model
+from msdepth_ros.training.augmentation import compressed
+
+_GAMMA = 2.2  # of a camera's pixels, near enough to sRGB's
+_BLUR_WIDTH = 640  # pixels across of the image that a blur is given for
+
+
+def expose(image: np.ndarray, stops: float, rng: np.random.Generator) -> np.ndarray:
+    """Return the image as a camera sees 2^stops times the light, what is too bright cut off."""
+    light = (np.arange(256) / 255) ** _GAMMA * 2**stops
+    levels = 255 * np.clip(light, 0, 1) ** (1 / _GAMMA)
+    return np.rint(levels).astype(np.uint8)[image]
+
+
+def blur(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
+    """Return the image out of focus, a Gaussian of `sigma` pixels of an image 640 across."""
+    return cv2.GaussianBlur(image, (0, 0), sigma * image.shape[1] / _BLUR_WIDTH)
+
+
+def compress(image: np.ndarray, quality: float, rng: np.random.Generator) -> np.ndarray:
+    """Return the image after JPEG of a quality from 1 to 100."""
+    return compressed(image, round(quality))
+
+
+def add_noise(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
+    """Return the image with Gaussian noise of `sigma` grey levels, each pixel its own."""
+    noise = rng.normal(0, sigma, image.shape).astype(np.float32)
+    return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
+
+
+# What is done to a uint8 BGR image at a strength, with random numbers of the frame's own.
+Change = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
+CHANGES: Mapping[str, tuple[Change, float] | None] = {
+    'as it is': None,
+    **{f'exposure {stops:+} EV': (expose, stops) for stops in (-4, -2, -1, 1, 2)},
+    **{f'blur {sigma} px': (blur, sigma) for sigma in (1, 2, 4, 8)},
+    **{f'JPEG quality {quality}': (compress, quality) for quality in (50, 20, 10, 5)},
+    **{f'noise {sigma} levels': (add_noise, sigma) for sigma in (5, 10, 20, 40)},
+}
+
+
+def disturb(image: np.ndarray, name: str, seed: int) -> np.ndarray:
+    """Return a uint8 BGR image under one of CHANGES; the seed decides what is random."""
+    change = CHANGES[name]
+    if change is None:
+        return image
+    function, strength = change
+    return function(image, strength, np.random.default_rng([seed, list(CHANGES).index(name)]))
+
+
+def measure_robustness(
+    model: Model,
+    dataset: Dataset,
+    indices: Sequence[int] | None = None,
+    crop: str = 'none',
+    median_scaling: bool = False,
+    backend: str = 'onnxruntime',
+    threads: int = 0,
+    precision: str = 'fp32',
+) -> dict[str, Summary]:
+    """Return the errors under each of CHANGES; parameters and errors as `evaluate`."""
+    tallies = {name: Tally() for name in CHANGES}
+    chosen = range(len(dataset)) if indices is None else indices
+    with open_estimator(model, backend, threads, precision) as estimator:
+        for index in tqdm(chosen, desc='disturbing', unit='image', disable=None):
+            frame = dataset[index]
+            truth = true_depth(frame, crop)
+            for name in CHANGES:
+                changed = replace(frame, image=disturb(frame.image, name, index))
+                depth = predict(estimator, changed)
+                tallies[name].add(median_scaled(depth, truth) if median_scaling else depth, truth)
+    summaries = {name: tally.summary() for name, tally in tallies.items()}
+    return {name: summary for name, summary in summaries.items() if summary is not None}

@@ -1,0 +1,91 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Depth to points, in the optical frame (REP-103: x right, y down, z forward)."""
+
+import numpy as np
+
+from msdepth_ros.geometry.camera import Intrinsics
+
+_SMALLEST_VOXEL = 1e-3  # metres; with less, 64 bits do not number the cubes of a room
+
+
+def point_cloud(
+    depth: np.ndarray, intrinsics: Intrinsics, colors: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the organised cloud of a depth image.
+
+    X = (u - cx) * Z / fx and Y = (v - cy) * Z / fy, as depth_image_proc computes them.
+
+    Parameters
+    ----------
+    depth : float32 [height, width], metres along Z, NaN invalid.
+    intrinsics : of that image.
+    colors : uint8 [height, width, 3] RGB, optional.
+
+    Returns
+    -------
+    float32 [height, width, 3]: x, y, z in metres, all NaN where depth is; or, with colours,
+    [height, width, 4], the fourth being PCL's packed `rgb` (0x00RRGGBB in the float's bits).
+    """
+    x, y = intrinsics.ray_slopes()
+    points = np.empty((*depth.shape, 3 if colors is None else 4), np.float32)
+    np.multiply(depth, x, out=points[..., 0])
+    np.multiply(depth, y[:, None], out=points[..., 1])
+    points[..., 2] = depth
+    if colors is not None:
+        red, green, blue = (colors[..., channel].astype(np.uint32) for channel in range(3))
+        points.view(np.uint32)[..., 3] = red << 16 | green << 8 | blue
+    return points
+
+
+def limit_range(points: np.ndarray, nearest: float, farthest: float) -> np.ndarray:
+    """Set points to NaN, in place, whose distance from the camera is out of the limits.
+
+    Points are float32 [height, width, fields] or [count, fields], metres; a limit of 0 is none.
+    """
+    if nearest <= 0 and farthest <= 0:
+        return points
+    x, y, z = (points[..., axis] for axis in range(3))
+    squared = x * x + y * y + z * z
+    outside = squared < nearest * nearest
+    if farthest > 0:
+        outside |= squared > farthest * farthest
+    points[outside, :3] = np.nan
+    return points
+
+
+def voxel_downsample(points: np.ndarray, size: float) -> np.ndarray:
+    """Return one point for each cube of space that holds any: their mean, as PCL's VoxelGrid.
+
+    Parameters
+    ----------
+    points : float32 [count, 3 or 4], valid points as `dense_points` returns them.
+    size : edge of a cube in metres, 1 mm where it is less; the cubes are aligned with the origin.
+    """
+    size = max(size, _SMALLEST_VOXEL)
+    if len(points) == 0:
+        return points
+    cube = np.floor(points[:, :3] / np.float32(size)).astype(np.int64)
+    cube -= cube.min(axis=0)
+    _, ny, nz = cube.max(axis=0) + 1
+    key = (cube[:, 0] * ny + cube[:, 1]) * nz + cube[:, 2]
+    _, voxel, counts = np.unique(key, return_inverse=True, return_counts=True)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.bincount(voxel, weights=values) / counts
+
+    means = np.empty((len(counts), points.shape[1]), np.float32)
+    for axis in range(3):
+        means[:, axis] = mean(points[:, axis])
+    if points.shape[1] == 4:
+        packed = np.ascontiguousarray(points[:, 3]).view(np.uint32)
+        mixed = np.zeros(len(counts), np.uint32)
+        for shift in (16, 8, 0):
+            mixed |= np.rint(mean(packed >> shift & 255)).astype(np.uint32) << shift
+        means.view(np.uint32)[:, 3] = mixed
+    return means
+
+
+def dense_points(points: np.ndarray) -> np.ndarray:
+    """Return the valid points of an organised cloud as float32 [count, fields]."""
+    return points[np.isfinite(points[..., 2])]

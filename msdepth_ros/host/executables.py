@@ -1,0 +1,36 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The nodes' executables: they end cleanly even while Python still imports what a node needs."""
+
+import importlib
+import os
+import signal
+from collections.abc import Callable
+
+
+def depth_node() -> int:
+    """Run the depth node; see depth_node.DepthNode."""
+    return _run('node.depth_node')
+
+
+def camera_player() -> int:
+    """Run the camera player; see camera_player.CameraPlayer."""
+    return _run('demo.camera_player')
+
+
+def _run(module: str) -> int:
+    _on_signals(_end)
+    code: int = importlib.import_module(f'msdepth_ros.{module}').main()
+    # Ctrl-C reaches twice what `ros2 launch` started, and Python at its end takes handlers back.
+    _on_signals(signal.SIG_IGN)
+    return code
+
+
+def _on_signals(handler: Callable[..., None] | signal.Handlers) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
+def _end(*_: object) -> None:
+    """End the process: nothing has been opened yet, and an exception could be lost in an import."""
+    os._exit(0)

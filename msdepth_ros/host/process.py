@@ -1,0 +1,114 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The life of a node's process: a clean end on SIGINT and SIGTERM, errors in one line."""
+
+import contextlib
+import gc
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import rclpy
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException
+from rclpy.node import Node
+
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.host.memory import keep_freed_memory
+
+
+class RosLogHandler(logging.Handler):
+    """Hands what the ROS-free modules log with Python's logging to a node's logger."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(logging.INFO)
+        self._logger = node.get_logger()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a record; rclpy wants one line of code for each severity."""
+        text = record.getMessage()
+        if record.levelno >= logging.ERROR:
+            self._logger.error(text)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(text)
+        else:
+            self._logger.info(text)
+
+
+AnyNode = TypeVar('AnyNode', bound=Node)
+_WITHOUT_LOG_FILE = ('--ros-args', '--disable-external-lib-logs')
+
+
+def run_node(
+    make: Callable[[], AnyNode], run: Callable[[AnyNode], None], args: list[str] | None
+) -> int:
+    """Make a node, run it, destroy it, and return the exit code.
+
+    0 when `run` returns or a signal ends it; 2, with one line on stderr, when the node refuses its
+    parameters.
+
+    SIGINT does what SIGTERM does: rclpy shuts the context down. A KeyboardInterrupt could come in
+    the middle of anything, also of rclpy's C++ code, which turns it into other errors.
+    """
+    keep_freed_memory()
+    node: AnyNode | None = None
+    initialized, code = False, 0
+    before = {
+        number: signal.signal(number, lambda *_: None)  # rclpy's handlers call these too
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        _init(args)
+        initialized = True
+        node = make()
+        logger = logging.getLogger('msdepth_ros')
+        logger.setLevel(logging.INFO)
+        logger.addHandler(RosLogHandler(node))
+        run(node)
+    except (MsdepthError, ParameterException) as error:
+        print(' '.join(str(error).split()), file=sys.stderr)
+        code = 2
+    except ExternalShutdownException:
+        pass
+    except Exception:
+        if rclpy.ok() or not initialized:
+            raise
+        # else a signal shut the context down under a call that needed it
+    finally:
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+        # What rclpy still holds of the node, in cycles, keeps Fast DDS at work: as the process
+        # ends, its threads would read what its static destructors take from them.
+        node = None
+        gc.collect()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    return code
+
+
+@contextlib.contextmanager
+def destroyed_unless_made(node: Node) -> Iterator[None]:
+    """Destroy a node whose constructor raises in this block: its threads would keep it alive."""
+    try:
+        yield
+    except Exception:
+        node.destroy_node()
+        raise
+
+
+def _init(args: list[str] | None) -> None:
+    """Initialise rclpy; without a log file where none can be made, on a full disk say."""
+    try:
+        rclpy.init(args=args)
+    except RuntimeError as error:
+        if 'log' not in str(error):
+            raise
+        rclpy.try_shutdown()
+        reason = ' '.join(str(error).split())
+        print(
+            f'no log file is written, set ROS_LOG_DIR to another folder: {reason}', file=sys.stderr
+        )
+        rclpy.init(args=[*(sys.argv if args is None else args), *_WITHOUT_LOG_FILE])

@@ -1,0 +1,342 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps built engines on disk, and never trusts one that is not exactly the one asked for.
+
+Beside each plan lies a JSON file with its key, its SHA-256 and what is known of it. A plan is
+code: one that somebody else could have written is refused. Files are written under a temporary
+name and renamed, so a reader finds a whole file or none; a lock keeps two processes from
+building the same engine twice.
+"""
+
+import contextlib
+import errno
+import fcntl
+import glob
+import hashlib
+import json
+import logging
+import os
+import re
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from msdepth_ros.errors import BackendError
+from msdepth_ros.inference.backends.engine_options import Progress, default_cache_dir
+
+FORMAT = 2  # raise it when engines are built in another way, so that none of before is used
+OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
+# What every engine's builder tells of it, and the self-check once it ran; users rely on these.
+FACTS: dict[str, Any] = {
+    'products': int,
+    'fp16_products': int,
+    'fp16_by': list,
+    'plan_bytes': int,
+    'fp32_weight_bytes': int,
+    'seconds': (int, float),
+    'workspace': int,
+}
+CHECKED: dict[str, Any] = {'passed': bool, 'mean_error': (int, float), 'max_error': (int, float)}
+# What helps where a folder takes no file, beside another folder.
+REMEDIES = {
+    errno.ENOSPC: 'make room there',
+    errno.EDQUOT: 'make room there',
+    errno.EROFS: 'mount it writable',
+    errno.EACCES: 'give this user the right to write there',
+    errno.EPERM: 'give this user the right to write there',
+}
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EngineKey:
+    """All that an engine depends on; two engines of the same key are interchangeable.
+
+    Attributes
+    ----------
+    model, model_sha256 : name of the model and SHA-256 of its ONNX file.
+    precision : 'fp16' or 'fp32'.
+    runtime, version : 'tensorrt' or 'tensorrt_rtx', and its version.
+    gpu : the GPU's name; '' for TensorRT for RTX, whose plans fit all GPUs of a capability.
+    capability : compute capability, for example 'sm87'.
+    input_shape, output_shape : of the engine's tensors.
+    format : FORMAT of the program that built it.
+    """
+
+    model: str
+    model_sha256: str
+    precision: str
+    runtime: str
+    version: str
+    gpu: str
+    capability: str
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    format: int = FORMAT
+
+    def fields(self) -> dict[str, Any]:
+        """Return the key as JSON gives it back."""
+        fields: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return fields
+
+    def stem(self) -> str:
+        """Return the file name without suffix: one per model, precision, runtime and hardware."""
+        parts = (self.model, self.precision, self.runtime, self.gpu, self.capability)
+        return '-'.join(re.sub(r'[^A-Za-z0-9_.]+', '_', part) for part in parts if part)
+
+
+@dataclass(frozen=True)
+class CachedEngine:
+    """A plan from the cache and the facts that were stored with it."""
+
+    plan: bytes
+    facts: dict[str, Any]
+
+
+class _RefusedError(Exception):
+    """A stored file or its folder must not be used: the reason, and a remedy if there is one."""
+
+    def __init__(self, reason: str, remedy: str = '') -> None:
+        super().__init__(f'{reason}: {remedy}' if remedy else reason)
+        self.reason = reason
+        self.remedy = remedy
+
+
+class EngineCache:
+    """A folder of engines.
+
+    Raises
+    ------
+    BackendError
+        If `folder` is None, for the default one, and there is none.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or default_cache_dir()
+
+    def path(self, key: EngineKey) -> Path:
+        """Return where the plan of a key is kept; its JSON file has the suffix .json."""
+        return self.folder / f'{key.stem()}.engine'
+
+    def load(self, key: EngineKey) -> CachedEngine | None:
+        """Return the stored engine of exactly this key, or None.
+
+        Where there is one that cannot be used, one line of the log says why.
+        """
+        path = self.path(key)
+        try:
+            facts = json.loads(_read_own(_sidecar(path)))
+            _compare(key.fields(), facts)
+            _check_facts(facts)
+            plan = _read_own(path)
+            if hashlib.sha256(plan).hexdigest() != facts['plan_sha256']:
+                raise _RefusedError('it is damaged: its SHA-256 is not the one noted for it')
+        except FileNotFoundError:
+            if path.exists():
+                _logger.warning('engine %s is not used: nothing is known of its origin', path)
+            return None
+        except (
+            _RefusedError,
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+            AttributeError,
+        ) as error:
+            reason = str(error) if isinstance(error, (_RefusedError, OSError)) else 'damaged JSON'
+            _logger.warning('engine %s is not used: %s', path, reason)
+            return None
+        return CachedEngine(plan, facts)
+
+    def store(self, key: EngineKey, plan: bytes, facts: dict[str, Any]) -> None:
+        """Keep an engine; to be called under its lock.
+
+        Raises
+        ------
+        BackendError
+            If the folder does not take it: no right to write, no room, or not this user's alone.
+        """
+        known = {
+            **facts,
+            'key': key.fields(),
+            'plan_sha256': hashlib.sha256(plan).hexdigest(),
+            'built': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime()),
+        }
+        path = self.path(key)
+        with self._refusals_explained(f'the engine of {key.model} cannot be kept'):
+            self._make_folder()
+            for left in self.folder.glob(f'.{glob.escape(path.name)}.*'):
+                left.unlink(missing_ok=True)  # of a process that was killed while it wrote
+            write_atomically(path, plan)
+            try:
+                _write_facts(path, known)
+            except BaseException:
+                path.unlink(missing_ok=True)  # of no use, and it takes the room of the next one
+                raise
+
+    def note(self, key: EngineKey, facts: dict[str, Any]) -> None:
+        """Note anew what is known of a stored engine; raises BackendError as `store`."""
+        with self._refusals_explained(f'the self-check of {key.model} cannot be noted'):
+            _check_folder(self.folder)
+            _write_facts(self.path(key), facts)
+
+    def check_takes(self, model: str) -> None:
+        """Raise BackendError, as `store` would, where nothing can be written: before a build."""
+        with self._refusals_explained(f'the engine of {model} cannot be kept'):
+            self._make_folder()
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+
+    @contextmanager
+    def _refusals_explained(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, _RefusedError) as error:
+            if isinstance(error, OSError):
+                reason, remedy = error.strerror, REMEDIES.get(error.errno or 0, '')
+            else:
+                reason, remedy = error.reason, error.remedy
+            either = f'{remedy}, or ' if remedy else ''
+            raise BackendError(
+                f'{what} in {self.folder} ({reason}): {either}name another folder (parameter '
+                '`engine_cache_dir`, option --cache-dir)'
+            ) from error
+
+    def load_timings(self, key: EngineKey) -> bytes:
+        """Return the timing cache that builds for this hardware share; b'' if there is none."""
+        try:
+            return _read_own(self._timings_path(key))
+        except (OSError, _RefusedError):
+            return b''
+
+    def store_timings(self, key: EngineKey, timings: bytes) -> None:
+        """Keep a timing cache; without it the next build only takes longer."""
+        if timings:
+            with contextlib.suppress(OSError, _RefusedError):
+                self._make_folder()
+                write_atomically(self._timings_path(key), timings)
+
+    @contextmanager
+    def lock(self, key: EngineKey, progress: Progress | None = None) -> Iterator[bool]:
+        """Let one process at a time build this engine; gives whether another one had the lock.
+
+        `progress` is called every 0.2 s while another process has the lock; what it raises ends
+        the wait. Where no lock can be made (a read-only folder) there is none.
+        """
+        try:
+            self._make_folder()
+            handle = os.open(
+                self.path(key).with_suffix('.lock'), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
+        except (OSError, _RefusedError):
+            yield False
+            return
+        try:
+            yield _take(handle, progress)
+        finally:
+            os.close(handle)
+
+    def _make_folder(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _check_folder(self.folder)
+
+    def _timings_path(self, key: EngineKey) -> Path:
+        parts = (key.runtime, key.version, key.gpu, key.capability)
+        stem = '-'.join(re.sub(r'[^A-Za-z0-9_.]+', '_', part) for part in parts if part)
+        return self.folder / f'{stem}.timing'
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file that is there as a whole or not at all, and that only its owner can change."""
+    handle, name = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)  # mode 0600
+    try:
+        with os.fdopen(handle, 'wb') as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(f'{path.name}.json')
+
+
+def _write_facts(path: Path, facts: dict[str, Any]) -> None:
+    """Write what is known of a plan beside it."""
+    write_atomically(_sidecar(path), (json.dumps(facts, indent=2) + '\n').encode())
+
+
+def _compare(wanted: dict[str, Any], facts: Any) -> None:
+    """Raise _RefusedError, naming what differs, unless the facts are those of the key wanted."""
+    found = facts['key']
+    if not isinstance(found, dict):
+        raise ValueError('not a key')
+    for name, value in wanted.items():
+        if found.get(name) != value:
+            raise _RefusedError(f'its {name} is {found.get(name)}, needed is {value}')
+
+
+def _check_facts(facts: dict[str, Any]) -> None:
+    """Raise _RefusedError, naming the first one, if a fact that is used later is not noted."""
+    checks = [('', facts, FACTS)]
+    if 'self_check' in facts:  # not there until the engine has run
+        checks.append(('self_check.', facts['self_check'], CHECKED))
+    for prefix, noted, kinds in checks:
+        for name, kind in kinds.items():
+            if not isinstance(noted.get(name), kind):
+                raise _RefusedError(f'its JSON file is damaged: no {prefix}{name} in it')
+
+
+def _read_own(path: Path) -> bytes:
+    """Read a file that nobody but this user (or root) can have written."""
+    _check_folder(path.parent)
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    with os.fdopen(handle, 'rb') as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise _RefusedError('it is not a file')
+        if status.st_uid not in (os.geteuid(), 0):
+            raise _RefusedError(
+                f'it belongs to user {status.st_uid}, and whoever can write it could run code here'
+            )
+        if status.st_mode & OTHERS_CAN_WRITE:
+            raise _RefusedError('others can write it', f'run `chmod go-w {path}` if you trust it')
+        return file.read()
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise _RefusedError if somebody else could put files into a folder."""
+    status = folder.stat()
+    if status.st_uid not in (os.geteuid(), 0):
+        raise _RefusedError(f'the folder {folder} belongs to user {status.st_uid}')
+    if status.st_mode & OTHERS_CAN_WRITE and not status.st_mode & stat.S_ISVTX:
+        raise _RefusedError(f'others can write to {folder}', f'run `chmod go-w {folder}`')
+
+
+def _take(handle: int, progress: Progress | None) -> bool:
+    """Wait for the lock of an open file; return whether another process had it."""
+    waited = False
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return waited
+        except BlockingIOError:
+            if not waited:
+                _logger.info('another process is building this engine: waiting for it')
+                waited = True
+            if progress is not None:
+                progress('waiting for another process that builds this engine', 0.0)
+            time.sleep(0.2)
+        except OSError:  # a file system without locks
+            return waited

@@ -1,0 +1,229 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""NVIDIA TensorRT: the backend for GPUs and Jetsons, with its engine from the cache or built."""
+
+import hashlib
+import logging
+from contextlib import suppress
+from dataclasses import asdict
+from typing import Any
+
+from msdepth_ros.errors import BackendError
+from msdepth_ros.inference.backends.base import Backend
+from msdepth_ros.inference.backends.cuda import CudaDevice
+from msdepth_ros.inference.backends.engine_builder import build_engine
+from msdepth_ros.inference.backends.engine_cache import EngineCache, EngineKey
+from msdepth_ros.inference.backends.engine_options import EngineOptions, Progress
+from msdepth_ros.inference.backends.self_check import check_engine
+from msdepth_ros.inference.backends.tensorrt_api import TensorRt, check_installed, import_tensorrt
+from msdepth_ros.inference.backends.tensorrt_session import (
+    BadPlanError,
+    TensorRtSession,
+    count_half_products,
+)
+from msdepth_ros.inference.model import Model
+
+_logger = logging.getLogger(__name__)
+
+
+class TensorRtBackend(Backend):
+    """Runs a model as a TensorRT engine, FP16 where that is as good as FP32.
+
+    It belongs to the thread that made it, as everything of CUDA here does. `input` and `output`
+    are page-locked.
+
+    Attributes
+    ----------
+    details : what is known of the engine, for diagnostics: its origin, where it is kept ('' =
+        nowhere), sizes, self-check.
+
+    Raises
+    ------
+    TensorRtMissingError
+        If TensorRT or pycuda is not installed.
+    BackendError
+        If there is no GPU, or it or TensorRT fails; the message says what to do.
+    ModelError
+        If the model is not usable.
+    """
+
+    name = 'tensorrt'
+
+    def __init__(
+        self,
+        model: Model,
+        precision: str = 'fp16',
+        options: EngineOptions | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        super().__init__(model)
+        self._options = options or EngineOptions()
+        self._progress = progress
+        self._session: TensorRtSession | None = None
+        check_installed()
+        self._cuda = CudaDevice()
+        try:
+            self._api = import_tensorrt()  # takes a second, so only where there is a GPU
+            self._api.check_runs_on(self._cuda.capability, self._cuda.name)
+            self._start(precision)
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self) -> None:
+        """Compute `output` from `input`; raises BackendError if the GPU fails."""
+        if self._session is None:
+            raise BackendError(f'the engine of {self.model.name} was closed')
+        self._session.run()
+
+    def close(self) -> None:
+        """Free the GPU; `input` and `output` keep what they hold, as copies."""
+        if self._session is not None:
+            # Page-locked memory must go before the context does, whoever still reads these.
+            self.input, self.output = self._session.input.copy(), self._session.output.copy()
+            with suppress(BackendError):  # of a GPU that is lost already
+                self._session.close()
+            self._session = None
+        self._cuda.close()
+
+    def _start(self, precision: str) -> None:
+        session, facts = self._obtain(precision)
+        wrong = _what_is_wrong(facts, precision)
+        if wrong:
+            self._session = None
+            session.close()
+            refused = f'the {precision.upper()} engine of {self.model.name} is refused: {wrong}'
+            if precision == 'fp32':
+                raise BackendError(f'{refused}. Set the parameter `backend` to onnxruntime')
+            _logger.warning('%s; the FP32 engine is used instead', refused)
+            self._start('fp32')
+            self.details['fp16_refused'] = wrong
+            return
+        self.precision = precision
+        self.device = f'{self._cuda.name} ({self._cuda.capability}), {self._api.title}'
+        self.details = {**facts, 'cuda_graph': session.uses_graph, 'driver': self._cuda.driver}
+        self.input, self.output = session.input, session.output
+
+    def _obtain(self, precision: str) -> tuple[TensorRtSession, dict[str, Any]]:
+        """Return a session and its facts: of the cache's engine, else of one built now."""
+        cache = EngineCache(self._options.cache_dir)
+        key = engine_key(
+            self._api,
+            self.model,
+            precision,
+            self._cuda.capability,
+            '' if self._api.is_rtx else self._cuda.name,
+        )
+        if not self._options.force_update:
+            found = self._from_cache(cache, key)
+            if found is not None:
+                return found
+        if self._options.must_keep:
+            cache.check_takes(self.model.name)
+        with cache.lock(key, self._progress) as another_built:
+            if another_built and not self._options.force_update:
+                found = self._from_cache(cache, key)
+                if found is not None:
+                    return found
+            built = build_engine(
+                self._api,
+                self.model,
+                precision,
+                target=self._api.target_of(self._cuda.capability),
+                workspace=self._options.workspace,
+                timing_cache=cache.load_timings(key),
+                progress=self._progress,
+            )
+            session = self._open(built.plan)
+            facts = self._examine(session, built.facts)
+            kept = self._store(cache, key, built.plan, facts)
+            cache.store_timings(key, built.timing_cache)
+        place = str(cache.path(key)) if kept else ''
+        return session, {**facts, 'origin': 'built now', 'kept': place}
+
+    def _from_cache(
+        self, cache: EngineCache, key: EngineKey
+    ) -> tuple[TensorRtSession, dict[str, Any]] | None:
+        cached = cache.load(key)
+        if cached is None:
+            return None
+        try:
+            session = self._open(cached.plan)
+        except BadPlanError as error:
+            _logger.warning('engine %s is not used: %s', cache.path(key), error)
+            return None
+        facts = cached.facts
+        if 'self_check' not in facts:  # built ahead of time, where there was no GPU to run it
+            facts = self._examine(session, facts)
+            try:
+                cache.note(key, facts)
+            except BackendError as error:
+                _logger.info('%s. Until then it is repeated at each start', error)
+        place = str(cache.path(key))
+        return session, {**facts, 'origin': f'cache: {place}', 'kept': place}
+
+    def _store(
+        self, cache: EngineCache, key: EngineKey, plan: bytes, facts: dict[str, Any]
+    ) -> bool:
+        """Keep an engine if the folder takes it; return whether it did."""
+        try:
+            cache.store(key, plan, facts)
+        except BackendError as error:
+            if self._options.must_keep:
+                raise
+            _logger.error('%s. It runs from memory; the next start builds it again', error)
+            return False
+        return True
+
+    def _open(self, plan: bytes) -> TensorRtSession:
+        options = self._options
+        self._session = TensorRtSession(self._api, self._cuda, self.model, plan, options.cuda_graph)
+        return self._session
+
+    def _examine(self, session: TensorRtSession, facts: dict[str, Any]) -> dict[str, Any]:
+        """Add what only a running engine tells: its layers, and whether its answers are right."""
+        layers = session.layers()
+        check = check_engine(self.model, session.input, session.output, session.run)
+        _logger.info('self-check of %s against FP32: %s', self.model.name, check)
+        products, half = count_half_products(layers)
+        shown_by = [*facts['fp16_by'], *(['layers'] if 2 * half > products else [])]
+        return {
+            **facts,
+            'layers': len(layers),
+            'product_layers': products,
+            'fp16_product_layers': half,
+            'fp16_by': shown_by,
+            'self_check': {**asdict(check), 'passed': check.passed},
+        }
+
+
+def _what_is_wrong(facts: dict[str, Any], precision: str) -> str:
+    """Return why an engine must not be used, '' if it may be."""
+    check = facts['self_check']
+    if not check['passed']:
+        return (
+            f'its relative error against ONNX Runtime in FP32 is {check["mean_error"]:.2%} mean, '
+            f'{check["max_error"]:.2%} largest'
+        )
+    if precision == 'fp16' and not facts['fp16_by']:
+        return (
+            f'neither its layers nor its size are those of FP16 ({facts["plan_bytes"] / 1e6:.1f} '
+            f'MB, of {facts["fp32_weight_bytes"] / 1e6:.1f} MB of FP32 weights)'
+        )
+    return ''
+
+
+def engine_key(api: TensorRt, model: Model, precision: str, capability: str, gpu: str) -> EngineKey:
+    """Return the cache key of a model's engine on a GPU (`gpu` is '' for TensorRT for RTX)."""
+    (in_width, in_height), (out_width, out_height) = model.input_size, model.output_size
+    return EngineKey(
+        model=model.name,
+        model_sha256=hashlib.sha256(model.read_onnx()).hexdigest(),
+        precision=precision,
+        runtime=api.flavour,
+        version=api.version,
+        gpu=gpu,
+        capability=capability,
+        input_shape=(1, in_height, in_width, 3),
+        output_shape=(1, 1, out_height, out_width),
+    )

@@ -1,0 +1,215 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The one precomputed way from camera pixels to the network's input and back to the camera."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+
+from msdepth_ros.errors import ImageError
+from msdepth_ros.geometry.camera import Camera, Grid, Intrinsics
+from msdepth_ros.inference.fit import fit_window
+from msdepth_ros.inference.model import Model
+
+# Channel order of the encodings that are read without a copy, as OpenCV's conversions name it.
+_ORDERS = {'rgb8': 'RGB', 'bgr8': 'BGR', 'rgba8': 'RGBA', 'bgra8': 'BGRA', 'mono8': 'GRAY'}
+ENCODINGS = tuple(_ORDERS)
+
+_NOWHERE = -1e4  # pixel coordinate outside of any image
+_STEEPEST = 100.0  # tangent of the largest angle off the optical axis that a pinhole image shows
+_SAMPLES = 4096
+
+
+class InputMap:
+    """Maps images of one size and calibration into a network's input.
+
+    Rectification, crop and resize are one fixed-point map. cv2.remap cannot average, so an image
+    much larger than the input is first halved (2x2 means) until a pixel of the input covers fewer
+    than two of its own: no aliasing, and faster than cv2.resize's INTER_AREA in one go.
+
+    Attributes
+    ----------
+    intrinsics : Intrinsics of the rectified camera image, at the image's own size, or None
+        without calibration.
+    cells : Grid, where the network's output cells lie in the rectified camera image.
+    focal : focal length in network pixels (geometric mean of x and y), or None.
+    seen : bool [cells.height, cells.width], false where the network had no image.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        image_size: tuple[int, int],
+        camera: Camera | None = None,
+        rectify: bool = False,
+        rectified: bool = False,
+        fit: str = 'crop',
+    ) -> None:
+        """Precompute the map.
+
+        Parameters
+        ----------
+        model : the network's input size, channel order and output grid.
+        image_size : (width, height) of the images to come.
+        camera : their calibration, already that of this image size (see Camera.for_image).
+        rectify : undistort with K, D and R into P's image.
+        rectified : the images are P's already. With neither, K describes them.
+        fit : 'crop', 'pad' or 'stretch', see fit.fit_window.
+        """
+        self._image_size = image_size
+        self._channels = model.channels.upper()
+        window = fit_window(fit, image_size, model.input_size)
+        self._target = window.target
+        network = window.network_grid(model.input_size)
+        self.cells = Grid(*model.output_size, model.grid_origin, model.grid_step).within(network)
+        self.intrinsics: Intrinsics | None = None
+        self.focal: float | None = None
+        if camera is not None:
+            ideal = rectify or rectified
+            self.intrinsics = camera.rectified_intrinsics() if ideal else camera.raw_intrinsics()
+            in_network = self.intrinsics.sampled(network)
+            self.focal = math.sqrt(in_network.fx * in_network.fy)
+        target = window.target_grid()
+        x, y = target.pixels()
+        self.seen = _within(*self.cells.pixels(), image_size)
+        if camera is not None and self.intrinsics is not None and rectify:
+            x, y = raw_pixels(camera, self.intrinsics.sampled(target))
+            self.seen &= _within(
+                *raw_pixels(camera, self.intrinsics.sampled(self.cells)), image_size
+            )
+        self._sizes = _halved_sizes(image_size, min(target.step))
+        self._halved: list[np.ndarray] = []
+        inside = _within(x, y, image_size)
+        shrink = 2 ** len(self._sizes)
+        width, height = (self._sizes or [image_size])[-1]
+        self._maps = cv2.convertMaps(
+            _halved_position(x, inside, shrink, width),
+            _halved_position(y, inside, shrink, height),
+            cv2.CV_16SC2,
+        )
+
+    def apply(self, image: np.ndarray, encoding: str, network_input: np.ndarray) -> None:
+        """Write an image into the network's input.
+
+        Parameters
+        ----------
+        image : uint8 [height, width] or [height, width, channels], of this map's size.
+        encoding : one of ENCODINGS.
+        network_input : uint8 [height, width, 3], overwritten; black where the window does not
+            reach.
+
+        Raises
+        ------
+        ImageError
+            If the image is not of this map's size or of the encoding's channels.
+        """
+        order = self._order(image, encoding)
+        left, top, width, height = self._target
+        target = network_input[top : top + height, left : left + width]
+        if target.shape != network_input.shape:
+            network_input.fill(0)
+        if order == self._channels:
+            self._remap(image, target)
+        else:
+            code = getattr(cv2, f'COLOR_{order}2{self._channels}')
+            cv2.cvtColor(self._remap(image, None), code, dst=target)
+
+    def _order(self, image: np.ndarray, encoding: str) -> str:
+        order = _ORDERS.get(encoding)
+        if order is None:
+            raise ImageError(f"encoding '{encoding}' is not one of {', '.join(ENCODINGS)}")
+        width, height = self._image_size
+        shape = (height, width) if order == 'GRAY' else (height, width, len(order))
+        if image.shape != shape or image.dtype != np.uint8:
+            raise ImageError(
+                f'a {encoding} image of {width}x{height} is uint8 {shape}, not {image.dtype} '
+                f'{image.shape}'
+            )
+        return order
+
+    def _remap(self, image: np.ndarray, target: np.ndarray | None) -> np.ndarray:
+        if self._halved and self._halved[0].shape[2:] != image.shape[2:]:
+            self._halved = []
+        if not self._halved:
+            self._halved = [
+                np.empty((height, width, *image.shape[2:]), np.uint8)
+                for width, height in self._sizes
+            ]
+        for half in self._halved:
+            height, width = half.shape[:2]
+            even = image[: 2 * height, : 2 * width]
+            image = cv2.resize(even, (width, height), dst=half, interpolation=cv2.INTER_AREA)
+        pixels, fractions = self._maps
+        return cv2.remap(image, pixels, fractions, cv2.INTER_LINEAR, target, cv2.BORDER_CONSTANT)
+
+
+def _halved_sizes(image_size: tuple[int, int], step: float) -> list[tuple[int, int]]:
+    """Return the (width, height) after each halving, for `step` image pixels a network pixel."""
+    width, height = image_size
+    sizes = []
+    while step >= 2 and min(width, height) >= 2:
+        width, height, step = width // 2, height // 2, step / 2
+        sizes.append((width, height))
+    return sizes
+
+
+def _halved_position(
+    position: np.ndarray, inside: np.ndarray, shrink: int, length: int
+) -> np.ndarray:
+    """Return where pixel positions lie along an axis halved to `length` pixels, float32.
+
+    Inside the image they are kept on its pixels, so that no black is blended in at its border.
+    """
+    halved = (position + 0.5) / shrink - 0.5
+    return np.where(inside, halved.clip(0, length - 1), halved).astype(np.float32)
+
+
+def _within(u: np.ndarray, v: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
+    """Return which pixels lie in an image, its border pixels' outer halves included."""
+    width, height = image_size
+    return (u >= -0.5) & (u <= width - 0.5) & (v >= -0.5) & (v <= height - 0.5)
+
+
+def raw_pixels(camera: Camera, ideal: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
+    """Return the raw image's pixel (u, v) for each pixel of an ideal image, float32 each.
+
+    Rays that the lens cannot see get a pixel far outside of any image.
+    """
+    r = np.array(camera.r).reshape(3, 3)
+    r = r if np.any(r) else np.eye(3)
+    u, v = _lens_map(camera, r, ideal)
+    u[~_in_view(camera, r, ideal)] = _NOWHERE
+    return u, v
+
+
+def _lens_map(camera: Camera, r: np.ndarray, ideal: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
+    k = np.array(camera.k).reshape(3, 3)
+    size = (ideal.width, ideal.height)
+    d = np.array(camera.d if camera.distorted else (0.0,) * 4)
+    fisheye = camera.distorted and camera.distortion_model in ('equidistant', 'fisheye')
+    lens: Any = cv2.fisheye if fisheye else cv2
+    return lens.initUndistortRectifyMap(k, d, r, ideal.matrix(), size, cv2.CV_32FC1)
+
+
+def _in_view(camera: Camera, r: np.ndarray, ideal: Intrinsics) -> np.ndarray:
+    """Return for which pixels of an ideal image the lens model can be believed.
+
+    Past some angle, farther than was calibrated, a lens polynomial turns back and shows the image
+    a second time; and it knows no rays from behind.
+    """
+    x, y = np.meshgrid(*ideal.ray_slopes())
+    across, down, ahead = np.moveaxis(np.stack([x, y, np.ones_like(x)], axis=-1) @ r, -1, 0)
+    slope = np.full_like(ahead, np.inf)
+    np.divide(np.hypot(across, down), ahead, out=slope, where=ahead > 0)
+    steepest = slope[slope < _STEEPEST].max(initial=0.0)
+    if not steepest or not camera.distorted:
+        return slope < np.inf
+    # The lens as a function of the slope alone, as one row of an image with the lens's own axes.
+    axis = Intrinsics(_SAMPLES, 1, (_SAMPLES - 1) / steepest, 1.0, 0.0, 0.0)
+    lens = replace(camera, k=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
+    falling = np.diff(_lens_map(lens, np.eye(3), axis)[0][0]) <= 0
+    turn = np.argmax(falling) if falling.any() else _SAMPLES
+    return slope <= turn / axis.fx

@@ -1,0 +1,135 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps a model running: loads it, and loads it again when its runtime fails."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+
+from msdepth_ros.errors import BackendError, MsdepthError
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.inference.backends import Backend, EngineOptions, Progress, create_backend
+from msdepth_ros.inference.estimator import DepthEstimator, DepthFrame, Settings
+from msdepth_ros.inference.model import load_model
+
+_FIRST_PAUSE = 1.0  # seconds between a failure and the next try, doubled at each failure
+_LONGEST_PAUSE = 30.0
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """Which model runs on what; see backends.create_backend."""
+
+    model: str
+    backend: str = 'auto'
+    precision: str = 'fp16'
+    threads: int = 0
+    engine_options: EngineOptions = field(default_factory=EngineOptions)
+
+
+class ModelHost:
+    """Owns the estimator. Belongs to one thread, as backends do.
+
+    Attributes
+    ----------
+    estimator : DepthEstimator, None while no model is loaded.
+    choice : ModelChoice, what is or will be loaded again; None after `unload`.
+    progress : hears of engines being built.
+    """
+
+    def __init__(
+        self, progress: Progress | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`progress` hears of engines being built; `clock` is in seconds."""
+        self.estimator: DepthEstimator | None = None
+        self.progress = progress
+        self._clock = clock
+        self.choice: ModelChoice | None = None
+        self._pause = _FIRST_PAUSE
+        self._next_try = 0.0
+        self._failure = ''
+
+    def load(self, choice: ModelChoice) -> Backend:
+        """Load a model and return its backend, warmed up.
+
+        Raises BackendError or ModelError if that fails.
+        """
+        self.unload()
+        backend = self._open(choice)
+        # An engine that was built anew is good enough to be loaded again after a failure.
+        options = replace(choice.engine_options, force_update=False)
+        self.choice, self._pause = replace(choice, engine_options=options), _FIRST_PAUSE
+        return backend
+
+    def unload(self) -> None:
+        """Free the model, if one is loaded."""
+        self.choice = None
+        self._close()
+
+    def estimate(
+        self, image: np.ndarray, encoding: str, camera: Camera | None, settings: Settings
+    ) -> DepthFrame:
+        """Estimate an image's depth, see DepthEstimator.estimate.
+
+        After a failure of the runtime the model is freed; it is loaded again at a later call, once
+        a pause that doubles from failure to failure is over. With the backend 'auto' that may be
+        on another runtime.
+
+        Raises
+        ------
+        BackendError
+            If the runtime fails, or is paused after a failure.
+        """
+        estimator = self.estimator or self._load_again()
+        estimator.settings = settings
+        try:
+            frame = estimator.estimate(image, encoding, camera)
+        except BackendError as error:
+            self._fail(error)
+            raise
+        self._pause = _FIRST_PAUSE
+        return frame
+
+    def _load_again(self) -> DepthEstimator:
+        choice = self.choice
+        if choice is None:
+            raise BackendError('no model is loaded')
+        left = self._next_try - self._clock()
+        if left > 0:
+            raise BackendError(f'{self._failure}; next try in {left:.0f} s')
+        try:
+            self._open(choice)
+        except MsdepthError as error:
+            self._fail(error)
+            raise
+        assert self.estimator is not None
+        return self.estimator
+
+    def _open(self, choice: ModelChoice) -> Backend:
+        if choice.threads:
+            cv2.setNumThreads(choice.threads)
+        model = load_model(choice.model)
+        backend = create_backend(
+            model,
+            choice.backend,
+            choice.threads,
+            choice.precision,
+            choice.engine_options,
+            self.progress,
+        )
+        self.estimator = DepthEstimator(model, backend)
+        return backend
+
+    def _fail(self, error: MsdepthError) -> None:
+        self._failure = str(error)
+        self._next_try = self._clock() + self._pause
+        self._pause = min(2 * self._pause, _LONGEST_PAUSE)
+        self._close()
+
+    def _close(self) -> None:
+        estimator, self.estimator = self.estimator, None
+        if estimator is not None:
+            estimator.backend.close()

@@ -1,0 +1,297 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The lifecycle node: images of one camera in, metric depth and points out."""
+
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import ExternalShutdownException
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
+from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import Header
+
+from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
+from msdepth_ros.host.process import destroyed_unless_made, run_node
+from msdepth_ros.inference.backends import Backend
+from msdepth_ros.inference.estimator import DepthFrame
+from msdepth_ros.node.calibration import CalibrationSource
+from msdepth_ros.node.camera_input import PATIENCE, THROTTLE, CameraInput, ImageMessage
+from msdepth_ros.node.diagnostics import NodeState, diagnostic_array
+from msdepth_ros.node.lifecycle import SteadyLifecycleNode
+from msdepth_ros.node.messages import image_from_compressed_msg, image_from_msg, nanoseconds
+from msdepth_ros.node.model_swap import ModelServer, ModelSwap
+from msdepth_ros.node.outputs import DepthOutputs
+from msdepth_ros.node.overlap import LastStage
+from msdepth_ros.node.parameters import Parameters
+from msdepth_ros.node.scale.service import ScaleCalibration
+from msdepth_ros.node.statistics import Fate, Statistics
+
+_Arrival = tuple[ImageMessage, float]
+_SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+class DepthNode(SteadyLifecycleNode):
+    """Turns a calibrated camera into a depth sensor.
+
+    Subscribes `image` and `camera_info` (CameraInput); publishes depth and what is made of it, with
+    the image's own header (DepthOutputs), and `/diagnostics`. The executor's thread only stores the
+    newest image; a worker thread estimates its depth, and another one publishes that while the
+    worker goes on with the next image. Only what somebody subscribes to is computed.
+    """
+
+    def __init__(self, **node_options: Any) -> None:
+        super().__init__('msdepth', **node_options)
+        self._statistics = Statistics()
+        self._server = ModelServer(self._process_safely, self._on_build_progress)
+        changed = self.create_guard_condition(self._follow_swap)
+        self._swap = ModelSwap(self._process_safely, self._on_build_progress, changed.trigger)
+        self._publication = LastStage()
+        self._build = ''
+        self._build_told = 0.0
+        self._outputs: DepthOutputs | None = None
+        self._last_error = ''
+        with destroyed_unless_made(self):
+            self._options = Parameters(self, self._swap.begin)
+            self._input = CameraInput(self, self._options, self._statistics, self._offer)
+            self._scale_calibration = ScaleCalibration(self, self._options, self._estimate_newest)
+            self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+            # Simulated time may stand still; what watches over the node must not.
+            self._diagnostics_timer = self.create_timer(
+                1.0, self._publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME)
+            )
+
+    # Lifecycle transitions, on the executor's thread.
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the model, warm it up and advertise the topics."""
+        values = self._options.values
+        try:
+            self._calibration = CalibrationSource(values['camera_info_url'])
+            backend = self._server.load(self._options.model_choice()).result()
+        except MsdepthError as error:
+            self._last_error = str(error)
+            self.get_logger().error(str(error))
+            return _FAILURE
+        except ExternalShutdownException:  # a signal ended the building of an engine
+            return _FAILURE
+        finally:
+            self._build = ''
+        self._options.unconfigured = False
+        self._outputs = DepthOutputs(self)
+        self._tell_model(backend)
+        return _SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Subscribe to the camera."""
+        self._input.open(self._calibration)
+        return super().on_activate(state)
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything after a transition that failed half-way: back to unconfigured."""
+        self._last_error = self.transition_error
+        self._unsubscribe()
+        self._free()
+        return _SUCCESS
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe and finish the frame at work."""
+        self._unsubscribe()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the model and take the topics back."""
+        self._free()
+        return super().on_cleanup(state)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything, from whatever state."""
+        if state.label == 'active':
+            self._unsubscribe()
+        self._free()
+        return super().on_shutdown(state)
+
+    def destroy_node(self) -> None:
+        """Free everything and end the worker thread."""
+        self._swap.cancel(wait=True)
+        self._server.close()
+        self._publication.close()
+        super().destroy_node()
+
+    def _unsubscribe(self) -> None:
+        self._input.close()
+        self._server.worker.clear()
+        self._publication.wait()
+
+    def _free(self) -> None:
+        self._swap.cancel()
+        self._server.unload()
+        self._options.unconfigured = True
+        if self._outputs is not None:
+            self._outputs.close()
+            self._outputs = None
+
+    def _on_build_progress(self, stage: str, fraction: float) -> None:
+        """Say how far the building of an engine is, from the thread that builds it."""
+        if not self.context.ok():
+            raise ExternalShutdownException()
+        self._build = f'{stage}, {fraction:.0%}'
+        now = time.monotonic()
+        if now - self._build_told >= 1.0:
+            self._build_told = now
+            self.get_logger().info(f'building the engine: {self._build}', **THROTTLE)
+            self._publish_diagnostics()
+
+    def _offer(self, message: ImageMessage, arrived: float) -> str | None:
+        """Give an image to the worker, on the executor's thread; return what that means for one."""
+        if self._outputs is None or not self._outputs.wanted(self._options.values):
+            return Fate.UNWANTED
+        return Fate.REPLACED if self._server.worker.put((message, arrived)) else None
+
+    # Work, on the worker's thread; the publication also on one of its own.
+
+    def _process_safely(self, arrival: _Arrival) -> None:
+        self._safely(partial(self._process, *arrival))
+        self._build = ''  # of an engine that was built after a failure
+
+    def _safely(self, work: Callable[[], None]) -> None:
+        """Do some work on a frame; whatever goes wrong with it, the next one is answered."""
+        try:
+            work()
+        except ImageError as error:
+            self._drop(Fate.MALFORMED, error)
+        except Exception as error:
+            if self.context.ok():  # else the node was shut down under this frame
+                self._drop(Fate.FAILED, error)
+
+    def _drop(self, fate: str, error: Exception) -> None:
+        self._statistics.count(fate)
+        self._last_error = str(error)
+        topic = self._input.image_topic
+        text = str(error) if isinstance(error, MsdepthError) else repr(error)
+        self.get_logger().warning(f'{topic}: frame dropped: {text}', **THROTTLE)
+
+    def _process(self, message: ImageMessage, arrived: float) -> None:
+        started = time.monotonic()
+        if self._outputs is None:
+            return
+        if not self._calibration.announced and started - self._input.since < PATIENCE:
+            self._statistics.count(Fate.UNCALIBRATED)
+            return
+        frame = self._estimate(message)
+        estimated = time.monotonic()
+        stages = {
+            'wait': started - arrived,
+            'prepare': estimated - started - frame.infer_time,
+            'infer': frame.infer_time,
+        }
+        publish = partial(self._publish, self._outputs, frame, message.header, stages, estimated)
+        self._publication.run(partial(self._safely, publish), self._server.worker.waiting)
+
+    def _publish(
+        self,
+        outputs: DepthOutputs,
+        frame: DepthFrame,
+        header: Header,
+        stages: dict[str, float],
+        estimated: float,
+    ) -> None:
+        outputs.publish(frame, header, self._options.values)
+        now = time.monotonic()
+        age = self.get_clock().now().nanoseconds - nanoseconds(header.stamp)
+        stages = {**stages, 'publish': now - estimated, 'age': age * 1e-9}
+        self._statistics.published(now, stages)
+
+    def _estimate(self, message: ImageMessage) -> DepthFrame:
+        compressed = isinstance(message, CompressedImage)
+        decode = image_from_compressed_msg if compressed else image_from_msg
+        image, encoding = decode(message)
+        settings = self._options.settings(self._input.image_topic)
+        try:
+            return self._server.host.estimate(image, encoding, self._calibration.camera, settings)
+        except CalibrationError as error:
+            self.get_logger().warning(
+                f'{self._input.info_topic}: {error}; until then there is no cloud and no metric '
+                'scale',
+                **THROTTLE,
+            )
+            return self._server.host.estimate(image, encoding, None, settings)
+
+    def _estimate_newest(self) -> tuple[DepthFrame, str]:
+        """Return the depth of the newest image and its frame_id, on the executor's thread."""
+        message = self._input.newest()
+        try:
+            frame = self._server.worker.call(lambda: self._estimate(message))
+        finally:
+            self._build = ''  # of an engine that was built after a failure
+        return frame, message.header.frame_id
+
+    # The next model, on the executor's thread.
+
+    def _follow_swap(self) -> None:
+        """Let the next model serve once it is loaded; if it cannot be, go on with this one."""
+        try:
+            loaded = self._swap.finish()
+        except Exception as error:
+            text = str(error) if isinstance(error, MsdepthError) else repr(error)
+            self._last_error = f'the model stays as it was: {text}'
+            self.get_logger().error(self._last_error)
+            choice = self._server.host.choice
+            if choice is not None:
+                self._options.keep_model(choice.model)
+        else:
+            if loaded is not None:
+                waiting = self._server.close()
+                self._server, backend = loaded
+                if waiting is not None:
+                    self._server.worker.put(waiting)
+                self._tell_model(backend)
+        self._publish_diagnostics()
+
+    def _tell_model(self, backend: Backend) -> None:
+        self._last_error = ''
+        self.get_logger().info(
+            f'model {backend.model.name} on {backend.name} ({backend.device}, '
+            f'{backend.precision}), input {"x".join(map(str, backend.model.input_size))}'
+        )
+
+    # Diagnostics, on the executor's thread.
+
+    def _publish_diagnostics(self) -> None:
+        estimator = self._server.host.estimator
+        self._diagnostics.publish(
+            diagnostic_array(
+                self.get_fully_qualified_name(),
+                self.get_clock().now().to_msg(),
+                self._statistics.snapshot(),
+                NodeState(
+                    None if estimator is None else estimator.backend,
+                    self._last_error,
+                    self._build,
+                    self._swap.status,
+                ),
+                self._options.thresholds(),
+            )
+        )
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until SIGINT or SIGTERM."""
+    # A frame changes threads on its way, and Python may let the next one wait for 5 ms.
+    sys.setswitchinterval(1e-4)
+
+    def run(node: DepthNode) -> None:
+        if node.get_parameter('autostart').value and node.trigger_configure() == _SUCCESS:
+            node.trigger_activate()
+        rclpy.spin(node)
+
+    return run_node(DepthNode, run, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,177 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""sensor_msgs to NumPy and back."""
+
+import array
+import functools
+import sys
+from typing import Any
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from sensor_msgs.msg import (
+    CameraInfo,
+    CompressedImage,
+    Image,
+    LaserScan,
+    PointCloud2,
+    PointField,
+)
+from std_msgs.msg import Header
+
+from msdepth_ros.errors import ImageError
+from msdepth_ros.geometry.camera import Camera, Intrinsics
+from msdepth_ros.geometry.scan import Scan
+from msdepth_ros.images.decoding import decode_compressed
+from msdepth_ros.images.message_fields import camera_fields, converted_pixels, image_pixels
+
+
+def nanoseconds(stamp: Time) -> int:
+    """Return a stamp as nanoseconds; rclpy's Time refuses one before 1970, which may come."""
+    return stamp.sec * 10**9 + stamp.nanosec
+
+
+def image_from_msg(message: Image) -> tuple[np.ndarray, str]:
+    """Return an image's pixels and their encoding, one of input_map.ENCODINGS.
+
+    rgb8, bgr8, rgba8, bgra8 and mono8 are views of the message's data, without a copy: uint8
+    [height, width, channels], or [height, width] for mono8. Other encodings are converted:
+    Bayer and YUV by cv_bridge where it is installed, all else by OpenCV.
+
+    Raises
+    ------
+    ImageError
+        If size, step, data and encoding do not fit together, or the encoding is not known.
+    """
+    direct = image_pixels(message)
+    if direct is not None:
+        return direct
+    bridged = _through_cv_bridge(message)
+    if bridged is not None:
+        return bridged, 'bgr8'
+    return converted_pixels(message)
+
+
+def _through_cv_bridge(message: Image) -> np.ndarray | None:
+    """Return a Bayer or YUV image as bgr8 by cv_bridge, None where it cannot do it."""
+    bridge = _cv_bridge() if message.encoding.startswith(('bayer', 'yuv', 'nv')) else None
+    if bridge is None:
+        return None
+    try:
+        return bridge.imgmsg_to_cv2(message, 'bgr8')
+    except Exception:  # CvBridgeError, or an encoding that this version does not know
+        return None
+
+
+@functools.cache
+def _cv_bridge() -> Any:
+    """Return a CvBridge, None where it is not installed or does not fit the NumPy installed."""
+    try:
+        import cv_bridge
+    except Exception:  # a NumPy of another ABI raises more than ImportError
+        return None
+    return cv_bridge.CvBridge()
+
+
+def image_from_compressed_msg(message: CompressedImage) -> tuple[np.ndarray, str]:
+    """Return a compressed image's pixels and their encoding ('bgr8' or 'mono8').
+
+    Raises
+    ------
+    ImageError
+        If the data is not a JPEG or PNG that can be decoded, or is larger than 8K.
+    """
+    if 'compressedDepth' in message.format:
+        raise ImageError('the topic carries compressedDepth, not a colour image')
+    return decode_compressed(message.data)
+
+
+def camera_from_msg(message: CameraInfo) -> Camera:
+    """Return a CameraInfo as a Camera, unchecked (see Camera.check)."""
+    return camera_fields(message)
+
+
+def camera_info_msg(camera: Camera, header: Header) -> CameraInfo:
+    """Return a Camera as a CameraInfo."""
+    message = CameraInfo(header=header, width=camera.width, height=camera.height)
+    message.k, message.r = list(camera.k), list(camera.r)
+    message.p = list(camera.p or (*camera.k[:3], 0.0, *camera.k[3:6], 0.0, *camera.k[6:], 0.0))
+    message.d, message.distortion_model = list(camera.d), camera.distortion_model
+    return message
+
+
+def intrinsics_msg(intrinsics: Intrinsics, header: Header) -> CameraInfo:
+    """Return the CameraInfo of a rectified image: D empty, R identity, K equal to P."""
+    i = intrinsics
+    camera = Camera.pinhole(i.width, i.height, i.fx, i.fy, i.cx, i.cy)
+    message = camera_info_msg(camera, header)
+    message.d = []
+    return message
+
+
+def image_msg(pixels: np.ndarray, encoding: str, header: Header) -> Image:
+    """Return an image message of uint8 [height, width(, channels)] pixels, copied."""
+    message = Image(header=header, encoding=encoding, is_bigendian=sys.byteorder == 'big')
+    message.height, message.width = pixels.shape[:2]
+    message.step = pixels.nbytes // len(pixels)
+    _append(message.data, pixels)
+    return message
+
+
+class DepthImage:
+    """A 32FC1 Image whose pixels are written in place, frame after frame.
+
+    `pixels` is float32 [height, width] in the message's own data.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self.message = Image(
+            width=width,
+            height=height,
+            encoding='32FC1',
+            step=4 * width,
+            is_bigendian=sys.byteorder == 'big',
+        )
+        self.message.data.frombytes(bytes(4 * width * height))
+        self.pixels = np.frombuffer(self.message.data, np.float32).reshape(height, width)
+
+
+def cloud_msg(points: np.ndarray, header: Header) -> PointCloud2:
+    """Return a PointCloud2 of float32 points, xyz or xyz + packed rgb in the last axis.
+
+    [height, width, fields] is an organised cloud, its invalid points NaN; [count, fields] an
+    unordered one, whose points must all be valid.
+    """
+    names = ('x', 'y', 'z', 'rgb')[: points.shape[-1]]
+    organised = points.ndim == 3
+    message = PointCloud2(header=header, is_bigendian=sys.byteorder == 'big')
+    message.height, message.width = points.shape[:2] if organised else (1, len(points))
+    message.fields = [
+        PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1)
+        for index, name in enumerate(names)
+    ]
+    message.point_step = 4 * len(names)
+    message.row_step = message.point_step * message.width
+    message.is_dense = not organised or bool(np.isfinite(points[..., 2]).all())
+    _append(message.data, points)
+    return message
+
+
+def scan_msg(
+    scan: Scan, header: Header, scan_time: float, range_min: float, range_max: float
+) -> LaserScan:
+    """Return a LaserScan; its beams are of one moment, and come every `scan_time` seconds."""
+    message = LaserScan(header=header, scan_time=scan_time, time_increment=0.0)
+    message.angle_min, message.angle_max = scan.angle_min, scan.angle_max
+    message.angle_increment = scan.angle_increment
+    message.range_min, message.range_max = range_min, range_max
+    _append(message.ranges, scan.ranges)
+    return message
+
+
+def _append(data: array.array, values: np.ndarray) -> None:
+    """Copy an array's bytes into the empty data of a message.
+
+    The one way without a second copy or a check a byte: assigning to `data` copies once more.
+    """
+    data.frombytes(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)

@@ -1,0 +1,125 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings that cannot be used, and what is said of each."""
+
+import numpy as np
+import pytest
+from formats import COLOR_TOPIC, DEPTH_TOPIC, INFO_TOPIC, BagWriter, picture, write_bag
+
+from msdepth_ros.datasets import DatasetError, Topics, open_dataset
+
+pytest.importorskip('rosbags', reason='recordings are read with it')
+
+START = 1_700_000_000_000_000_000
+
+
+def test_compressed_depth_of_another_codec_is_refused(tmp_path):
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.camera_info('/cam/camera_info', 64, 48, 55.0, START)
+        bag.image('/cam/image', 'bgr8', picture(0, 64, 48), START)
+        bag.compressed('/cam/depth/compressedDepth', '32FC1; compressedDepth rvl', b'123', START)
+    with pytest.raises(DatasetError, match="compressed as '32FC1; compressedDepth rvl' is not"):
+        open_dataset(tmp_path / 'bag')
+
+
+def test_a_rotation_between_lens_and_depth_is_refused(tmp_path):
+    turned = [0.995, 0, 0.0998, 0, 1, 0, -0.0998, 0, 0.995]
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.camera_info(INFO_TOPIC, 64, 48, 55.0, START, d=[-0.3, 0.05, 0, 0, 0], r=turned)
+        bag.image(COLOR_TOPIC, 'bgr8', picture(0, 64, 48), START)
+        bag.image(DEPTH_TOPIC, '16UC1', np.full((48, 64), 1000, np.uint16), START)
+    with pytest.raises(DatasetError, match=r'its R is not the identity.*rectified image'):
+        open_dataset(tmp_path / 'bag')
+
+
+@pytest.mark.parametrize(
+    ('topics', 'message'),
+    [
+        (
+            Topics(image='/nowhere'),
+            r'no image messages on /nowhere \(--image-topic\): there are /c',
+        ),
+        (Topics(depth='/nowhere'), 'no depth messages on /nowhere'),
+        (Topics(camera_info='/nowhere'), 'no camera_info messages on /nowhere'),
+        (Topics(depth=COLOR_TOPIC), f'no depth messages on .*there are {DEPTH_TOPIC}$'),
+    ],
+)
+def test_wrong_topics_are_named_with_those_that_are_there(tmp_path, topics, message):
+    with pytest.raises(DatasetError, match=message):
+        open_dataset(write_bag(tmp_path / 'bag'), topics=topics)
+
+
+def test_depth_in_another_frame_is_not_aligned(tmp_path):
+    depth = np.full((48, 64), 1000, np.uint16)
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.camera_info(INFO_TOPIC, 64, 48, 55.0, START)
+        bag.image(COLOR_TOPIC, 'bgr8', picture(0, 64, 48), START)
+        bag.image('/camera/depth/image', '16UC1', depth, START, frame_id='camera_depth_frame')
+    with pytest.raises(DatasetError, match=r'in frame camera_depth_frame but .*register'):
+        open_dataset(tmp_path / 'bag')
+
+
+@pytest.mark.parametrize(
+    ('shape', 'value', 'late_ms', 'message'),
+    [
+        ((24, 32), 1000, 0, 'is 32x24 but the colour image is 64x48'),
+        ((48, 64), 0, 0, 'has one of 0 depths with a valid pixel'),
+        ((48, 64), 1000, 30, r'none of 1 images .* within 0.02 s'),
+        ((48, 64), 7, 0, 'depth_scale'),
+    ],
+)
+def test_depths_that_cannot_be(tmp_path, shape, value, late_ms, message):
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.camera_info(INFO_TOPIC, 64, 48, 55.0, START)
+        bag.image(COLOR_TOPIC, 'bgr8', picture(0, 64, 48), START)
+        depth = np.full(shape, value, np.uint16)
+        bag.image(DEPTH_TOPIC, '16UC1', depth, START + late_ms * 1_000_000)
+    with pytest.raises(DatasetError, match=message):
+        open_dataset(tmp_path / 'bag')
+
+
+@pytest.mark.parametrize(
+    ('camera', 'message'),
+    [
+        ({'k': [0.0] * 9, 'p': [0.0] * 12}, 'not calibrated'),
+        ({'width': 64, 'height': 64}, 'another aspect'),
+        ({'d': [0.1] * 5, 'distortion_model': 'odd'}, "'odd' is not known"),
+    ],
+)
+def test_camera_info_that_cannot_be_used(tmp_path, camera, message):
+    with BagWriter(tmp_path / 'bag') as bag:
+        fields = {'width': 64, 'height': 48, **camera}
+        bag.camera_info(INFO_TOPIC, fields.pop('width'), fields.pop('height'), 55, START, **fields)
+        bag.image(COLOR_TOPIC, 'bgr8', picture(0, 64, 48), START)
+        bag.image(DEPTH_TOPIC, '16UC1', np.full((48, 64), 1000, np.uint16), START)
+    with pytest.raises(DatasetError, match=f'{INFO_TOPIC}: .*{message}'):
+        open_dataset(tmp_path / 'bag')
+
+
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+@pytest.mark.parametrize('kept', [0, 100, 3000])
+def test_damaged_recordings(tmp_path, storage, kept):
+    bag = write_bag(tmp_path / 'bag', storage)
+    file = next(path for path in bag.iterdir() if path.name != 'metadata.yaml')
+    file.write_bytes(file.read_bytes()[:kept])
+    with pytest.raises(DatasetError, match=r'no rosbag2 that can be read.*reindex'):
+        open_dataset(bag)
+
+
+def test_damaged_metadata(tmp_path):
+    bag = write_bag(tmp_path / 'bag')
+    (bag / 'metadata.yaml').write_text('{')
+    with pytest.raises(DatasetError, match='no rosbag2 that can be read'):
+        open_dataset(bag)
+
+
+def test_an_image_shorter_than_it_says(tmp_path):
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.camera_info(INFO_TOPIC, 64, 48, 55.0, START)
+        bag.image(COLOR_TOPIC, 'bgr8', picture(0, 64, 48), START)
+        bag.write(
+            DEPTH_TOPIC, 'Image', START, encoding='16UC1', height=48, width=64, step=128,
+            is_bigendian=0, data=np.zeros(100, np.uint8),
+        )  # fmt: skip
+    with pytest.raises(DatasetError, match='data has 100 bytes but 48 rows of step 128'):
+        open_dataset(tmp_path / 'bag')

@@ -1,0 +1,118 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The error table against numbers worked out by hand."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.evaluation.metrics import (
+    EIGEN_CROP,
+    ErrorSums,
+    mean_log_depth,
+    scale_invariant_error,
+)
+
+TRUTH = np.array([[1.0, 2.0], [4.0, 5.0]])
+DEPTH = np.array([[1.2, 2.0], [2.0, 10.0]])
+
+
+def table(*pairs, median_scaling=False):
+    sums = ErrorSums()
+    for depth, truth in pairs:
+        sums.add(depth, truth, median_scaling)
+    return sums
+
+
+def test_one_image_by_hand():
+    errors = table((DEPTH, TRUTH)).pooled()
+    logs = np.log([1.2, 1.0, 0.5, 2.0])
+    assert errors.abs_rel == pytest.approx((0.2 + 0 + 0.5 + 1.0) / 4)
+    assert errors.sq_rel == pytest.approx((0.04 + 0 + 1.0 + 5.0) / 4)
+    assert errors.rmse == pytest.approx(np.sqrt((0.04 + 4 + 25) / 4))
+    assert errors.rmse_log == pytest.approx(np.sqrt(np.mean(logs**2)))
+    assert errors.scale_invariant == pytest.approx(np.std(logs))
+    assert (errors.delta1, errors.delta2, errors.delta3) == (0.5, 0.5, 0.5)
+
+
+def test_thresholds():
+    depth = np.array([[1.2, 1.5, 1.9, 1.96]])
+    errors = table((depth, np.ones((1, 4)))).pooled()
+    assert (errors.delta1, errors.delta2, errors.delta3) == (0.25, 0.5, 0.75)
+    inverse = table((np.ones((1, 4)), depth)).pooled()
+    assert (inverse.delta1, inverse.delta2, inverse.delta3) == (0.25, 0.5, 0.75)
+
+
+def test_pooling_weighs_pixels_and_per_image_weighs_images():
+    large = (np.full((3, 3), 2.0), np.ones((3, 3)))
+    small = (np.ones((1, 1)), np.ones((1, 1)))
+    sums = table(large, small)
+    assert sums.pooled().rmse == pytest.approx(np.sqrt(0.9))
+    assert sums.per_image().rmse == pytest.approx(0.5)
+    assert sums.pooled().delta1 == pytest.approx(0.1)
+    assert sums.per_image().delta1 == pytest.approx(0.5)
+    assert sums.per_image().rmse_log == pytest.approx(np.log(2) / 2)
+
+
+def test_pooled_is_the_table_of_one_large_image():
+    rng = np.random.default_rng(0)
+    depth, truth = rng.uniform(0.5, 9, (2, 6, 4, 5))
+    pooled = table(*zip(depth, truth, strict=True)).pooled()
+    whole = table((depth.reshape(24, 5), truth.reshape(24, 5))).pooled()
+    for name, value in dataclasses.asdict(whole).items():
+        if name != 'scale_invariant':  # an image's own
+            assert getattr(pooled, name) == pytest.approx(value)
+
+
+@pytest.mark.parametrize('bad', [np.nan, np.inf, 0.0, -1.0])
+@pytest.mark.parametrize('side', ['depth', 'truth'])
+def test_invalid_pixels_do_not_count(bad, side):
+    depth, truth = np.hstack([DEPTH, DEPTH]), np.hstack([TRUTH, TRUTH])
+    (depth if side == 'depth' else truth)[:, 2:] = bad
+    assert table((depth, truth)).pooled() == table((DEPTH, TRUTH)).pooled()
+
+
+def test_image_without_valid_pixels_is_passed_over():
+    nothing = np.full((2, 2), np.nan)
+    both = table((DEPTH, TRUTH), (nothing, TRUTH), (DEPTH, nothing))
+    assert both.per_image() == table((DEPTH, TRUTH)).per_image()
+    with pytest.raises(MsdepthError, match='no pixel has both'):
+        table((nothing, TRUTH)).pooled()
+
+
+def test_median_scaling_forgives_scale_only():
+    rng = np.random.default_rng(0)
+    truth = rng.uniform(1, 9, (8, 8))
+    depth = truth * rng.uniform(0.8, 1.2, (8, 8))
+    scaled = table((3 * depth, truth), median_scaling=True).pooled()
+    plain = table((depth, truth), median_scaling=True).pooled()
+    for name, value in dataclasses.asdict(plain).items():
+        assert getattr(scaled, name) == pytest.approx(value)
+    assert table((3 * truth, truth), median_scaling=True).pooled().rmse == pytest.approx(0)
+    assert table((3 * depth, truth)).pooled().delta1 == 0
+
+
+def test_scale_invariant_error_without_valid_pixels_is_nothing():
+    assert scale_invariant_error(np.zeros(3), np.ones(3)) == 0
+    assert scale_invariant_error(3 * TRUTH, TRUTH) == pytest.approx(0)
+    assert scale_invariant_error(3 * TRUTH, TRUTH, 0.5) == pytest.approx(np.log(3) ** 2 / 2)
+
+
+def test_eigen_crop_is_the_published_one():
+    rows, columns = np.zeros((480, 640)), np.zeros((480, 640))
+    rows[EIGEN_CROP] = 1
+    assert np.flatnonzero(rows.any(axis=1))[[0, -1]].tolist() == [45, 470]
+    columns[EIGEN_CROP] = 1
+    assert np.flatnonzero(columns.any(axis=0))[[0, -1]].tolist() == [41, 600]
+
+
+def test_mean_map_ignores_invalid_cells():
+    maps = [
+        (np.array([[1.0, 7.0, 9.0]]), np.array([[True, False, False]])),
+        (np.array([[3.0, 5.0, 9.0]]), np.array([[True, True, False]])),
+    ]
+    assert mean_log_depth(maps).tolist() == [[2.0, 5.0, 3.0]]
+    with pytest.raises(MsdepthError, match='no cell of any map'):
+        mean_log_depth([(np.zeros((1, 2)), np.zeros((1, 2), bool))])

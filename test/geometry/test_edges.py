@@ -1,0 +1,218 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Flying pixels go, obstacles keep their size, planes stay planes and steps stay steps."""
+
+import numpy as np
+import pytest
+
+from msdepth_ros.geometry.camera import Grid
+from msdepth_ros.geometry.edges import Upsampler, remove_flying_pixels
+
+THRESHOLD = 0.15
+RANGE = (0.1, 100.0)  # metres
+GRIDS = [
+    (Grid(74, 55, (5.5 * 640 / 304 - 0.5,) * 2, (4 * 640 / 304,) * 2), (640, 480)),
+    (Grid(74, 55, (251.3, 25.6), (18.9, 18.9)), (1920, 1080)),
+    (Grid(74, 55, (-100.0, 30.5), (9.5, 12.25)), (640, 480)),  # cells outside of the image
+    (Grid(76, 57, (1.5, 1.5), (4.0, 4.0)), (304, 228)),  # cells tile the image exactly
+    (Grid(80, 60, (0.5, 0.5), (2.0, 2.0)), (160, 120)),
+    (Grid(90, 70, (0.3, 0.2), (0.7, 0.8)), (60, 50)),  # more cells than pixels
+    (Grid(2, 2, (10.0, 10.0), (20.0, 20.0)), (41, 41)),
+]
+
+
+def _plane(u, v):
+    """Return the depth, about 3 m, of a tilted plane: 1 / depth is linear in the pixel."""
+    return 1 / (0.33 + 8e-5 * u - 5e-5 * v)
+
+
+def _answered(cells, size):
+    """Return which pixels lie within half a step of a cell."""
+    inside = []
+    for axis in (0, 1):
+        position = (np.arange(size[axis]) - cells.origin[axis]) / cells.step[axis]
+        last = (cells.width, cells.height)[axis] - 0.5
+        inside.append((position >= -0.5 - 1e-9) & (position <= last + 1e-9))
+    return inside[1][:, None] & inside[0]
+
+
+# --- flying pixels ---------------------------------------------------------------------------
+
+
+def test_the_slope_between_two_walls_goes_and_the_near_wall_stays():
+    row = [1.0, 1.0, 1.0, 1.4, 2.1, 3.0, 3.0, 3.0]
+    depth = np.tile(np.float32(row), (5, 1))
+    remove_flying_pixels(depth, THRESHOLD)
+    for line in depth:
+        np.testing.assert_array_equal(line, np.float32([1, 1, 1, *[np.nan] * 3, 3, 3]))
+
+
+def test_a_step_costs_the_far_side_one_cell():
+    depth = np.full((6, 6), 4, np.float32)
+    depth[2:4, 2:4] = 2  # an obstacle
+    cleaned = remove_flying_pixels(depth.copy(), THRESHOLD)
+    assert (cleaned[2:4, 2:4] == 2).all()
+    beside = np.zeros((6, 6), bool)
+    beside[1:5, 2:4] = beside[2:4, 1:5] = True
+    beside[2:4, 2:4] = False
+    np.testing.assert_array_equal(np.isnan(cleaned), beside)
+
+
+@pytest.mark.parametrize('axis', [0, 1])
+@pytest.mark.parametrize('flip', [False, True])
+def test_every_direction_is_looked_at(axis, flip):
+    depth = np.full((3, 3), 2, np.float32)
+    depth[(0, 1) if axis else (1, 0)] = 1
+    depth = depth[::-1, ::-1].copy() if flip else depth
+    remove_flying_pixels(depth, THRESHOLD)
+    assert np.isnan(depth[1, 1])
+    assert np.isnan(depth).sum() == 3  # the centre and the two beside it on the border
+
+
+def test_jumps_below_the_threshold_stay():
+    depth = np.float32([[1.0, 1.1, 1.2, 1.3]])
+    before = depth.copy()
+    np.testing.assert_array_equal(remove_flying_pixels(depth, THRESHOLD), before)
+
+
+def test_a_threshold_of_0_keeps_everything():
+    depth = np.float32([[1, 9], [5, 1]])
+    np.testing.assert_array_equal(remove_flying_pixels(depth.copy(), 0.0), depth)
+
+
+def test_nan_is_no_neighbour():
+    depth = np.float32([[np.nan, 9, np.nan], [np.nan, np.nan, 1]])
+    np.testing.assert_array_equal(remove_flying_pixels(depth.copy(), THRESHOLD), depth)
+
+
+# --- upsampling ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('threshold', [THRESHOLD, 0.0])
+@pytest.mark.parametrize(('cells', 'size'), GRIDS)
+def test_a_plane_stays_a_plane_up_to_the_outermost_half_cells(cells, size, threshold):
+    depth = _plane(*cells.pixels()).astype(np.float32)
+    image = Upsampler(cells, size)(depth, threshold, RANGE)
+    assert image.dtype == np.float32
+    assert image.shape == (size[1], size[0])
+    answered = _answered(cells, size)
+    np.testing.assert_array_equal(np.isfinite(image), answered)
+    truth = _plane(*np.meshgrid(np.arange(size[0]), np.arange(size[1])))
+    np.testing.assert_allclose(image[answered], truth[answered], rtol=2e-6)
+
+
+@pytest.mark.parametrize(('cells', 'size'), GRIDS)
+def test_upsampling_does_not_bridge_a_step(cells, size):
+    """Whatever the border between two plateaus looks like, nothing lies between them."""
+    i, j = np.meshgrid(np.arange(cells.width), np.arange(cells.height))
+    for near in (i < cells.width // 2, j < cells.height // 2, i + 2 * j < 60, (i + j) % 3 == 0):
+        depth = np.where(near, 1.0, 3.0).astype(np.float32)
+        image = Upsampler(cells, size)(depth, THRESHOLD, RANGE)
+        values = image[np.isfinite(image)]
+        plateau = np.where(values < 2, 1.0, 3.0)
+        np.testing.assert_allclose(values, plateau, rtol=1e-6)
+
+
+def test_each_pixel_of_a_step_takes_the_depth_of_its_nearest_cell():
+    cells, size = GRIDS[0]
+    depth = np.ones((55, 74), np.float32)
+    depth[:, 40:] = 2
+    image = Upsampler(cells, size)(depth, THRESHOLD, RANGE)
+    border = cells.origin[0] + 39.5 * cells.step[0]
+    u = np.arange(640)
+    expected = np.where(u < border, 1.0, 2.0)
+    seen = np.isfinite(image[240])
+    np.testing.assert_allclose(image[240][seen], expected[seen], rtol=1e-6)
+
+
+@pytest.mark.parametrize(('cells', 'size'), GRIDS[:-1])
+def test_nan_cells_cover_their_own_pixels_and_no_more(cells, size):
+    depth = _plane(*cells.pixels()).astype(np.float32)
+    hole = np.zeros_like(depth, bool)
+    hole[cells.height // 2, cells.width // 2] = hole[0, -1] = True
+    hole[cells.height // 2, 0] = True
+    depth[hole] = np.nan
+    image = Upsampler(cells, size)(depth, THRESHOLD, RANGE)
+    u, v = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
+    i = np.floor((u - cells.origin[0]) / cells.step[0] + 0.5).clip(0, cells.width - 1).astype(int)
+    j = np.floor((v - cells.origin[1]) / cells.step[1] + 0.5).clip(0, cells.height - 1).astype(int)
+    answered = _answered(cells, size)
+    np.testing.assert_array_equal(np.isnan(image), ~answered | hole[j, i])
+    # Beside a hole the plane continues.
+    truth = _plane(u, v)
+    known = np.isfinite(image)
+    np.testing.assert_allclose(image[known], truth[known], rtol=2e-6)
+
+
+def test_all_nan_gives_all_nan():
+    cells, size = GRIDS[0]
+    image = Upsampler(cells, size)(np.full((55, 74), np.nan, np.float32), THRESHOLD, RANGE)
+    assert np.isnan(image).all()
+
+
+@pytest.mark.parametrize('threshold', [0.0, THRESHOLD, 10.0])
+def test_noise_never_becomes_0_negative_or_infinite(threshold):
+    rng = np.random.default_rng(1)
+    cells, size = GRIDS[1]
+    depth = np.exp(rng.uniform(np.log(0.1), np.log(100), (55, 74))).astype(np.float32)
+    depth[rng.random(depth.shape) < 0.2] = np.nan
+    image = Upsampler(cells, size)(depth, threshold, RANGE)
+    known = image[~np.isnan(image)]
+    assert known.size > 1e6
+    assert known.min() >= 0.1 * (1 - 1e-6)
+    assert known.max() <= 100 * (1 + 1e-6)
+
+
+def test_extrapolation_ends_at_the_depth_range():
+    cells, size = GRIDS[0]
+    depth = _plane(*cells.pixels()).astype(np.float32)
+    low, high = float(depth.min()), float(depth.max())
+    image = Upsampler(cells, size)(depth, THRESHOLD, (low, high))
+    assert np.nanmin(image) == pytest.approx(low)
+    assert np.nanmax(image) == pytest.approx(high)
+
+
+@pytest.mark.parametrize('threshold', [0.0, THRESHOLD])
+def test_interpolation_stays_between_its_cells(threshold):
+    rng = np.random.default_rng(2)
+    cells, size = Grid(40, 30, (-3.5, -3.5), (8.0, 8.0)), (300, 220)
+    depth = rng.uniform(1, 3, (30, 40)).astype(np.float32)
+    image = Upsampler(cells, size)(depth, threshold, RANGE)
+    assert image.min() >= depth.min() * (1 - 1e-6)
+    assert image.max() <= depth.max() * (1 + 1e-6)
+
+
+def test_a_grid_beside_the_image_gives_all_nan():
+    image = Upsampler(Grid(4, 4, (100.0, 100.0), (2.0, 2.0)), (50, 40))(
+        np.ones((4, 4), np.float32), THRESHOLD, RANGE
+    )
+    assert image.shape == (40, 50)
+    assert np.isnan(image).all()
+
+
+def test_upsampling_into_a_buffer_overwrites_all_of_it():
+    cells, size = GRIDS[0]
+    upsampler = Upsampler(cells, size)
+    depth = _plane(*cells.pixels()).astype(np.float32)
+    buffer = np.full((480, 640), -5, np.float32)
+    assert upsampler(depth, THRESHOLD, RANGE, buffer) is buffer
+    np.testing.assert_array_equal(buffer, upsampler(depth, THRESHOLD, RANGE))
+    assert not (buffer == -5).any()
+
+
+def test_upsampling_leaves_its_input_alone():
+    cells, size = GRIDS[0]
+    depth = _plane(*cells.pixels()).astype(np.float32)
+    before = depth.copy()
+    Upsampler(cells, size)(depth, THRESHOLD, RANGE)
+    np.testing.assert_array_equal(depth, before)
+
+
+@pytest.mark.parametrize(('ratio', 'bridged'), [(1.14, True), (1.16, False)])
+def test_a_jump_is_a_ratio_of_depths(ratio, bridged):
+    cells, size = GRIDS[0]
+    depth = np.ones((55, 74), np.float32)
+    depth[:, 40:] = ratio
+    between = Upsampler(cells, size)(depth, THRESHOLD, RANGE)
+    between = between[(between > 1.001) & (between < ratio - 0.001)]
+    assert (between.size > 0) == bridged

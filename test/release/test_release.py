@@ -1,0 +1,294 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`msdepth train`, then `msdepth export`: a model file that says what it is."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from folders import write_folder
+from formats import write_nyu, write_splits
+
+torch = pytest.importorskip('torch', reason='training needs torch')
+pytest.importorskip('onnx', reason='export needs onnx')
+onnxruntime = pytest.importorskip('onnxruntime')
+
+from msdepth_ros.cli import main  # noqa: E402
+from msdepth_ros.datasets import open_dataset, split_in_blocks  # noqa: E402
+from msdepth_ros.evaluation.metrics import Errors  # noqa: E402
+from msdepth_ros.inference.model import load_model  # noqa: E402
+from msdepth_ros.networks.export import Correction, weights_of  # noqa: E402
+from msdepth_ros.release.correction import Fit  # noqa: E402
+from msdepth_ros.training.checkpoint import load_checkpoint  # noqa: E402
+
+CONFIG = {
+    'name': 'small',
+    'network': {'name': 'eigen2014', 'hidden': 8},
+    'data': {
+        'sources': {
+            'ramps': {
+                'folders': ['set'],
+                'description': 'ramps',
+                'licence': 'none at all',
+                'blocks': 2,
+                'validation_share': 0.4,
+            },
+            'unseen': {'folders': ['set'], 'weight': 0, 'description': 'x', 'licence': 'y'},
+        }
+    },
+    'stages': [{'trains': 'coarse', 'images': 4, 'rate': 1e-4, 'batch': 2}],
+    'seed': 7,
+}
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp('training')
+    write_folder(folder / 'set', 5)
+    (folder / 'small.yaml').write_text(yaml.safe_dump(CONFIG))
+    arguments = ['--data', str(folder), '--out', f'{folder}/run', '--threads', '1']
+    assert main(['train', f'{folder}/small.yaml', *arguments]) == 0
+    return folder
+
+
+def test_exported_model_says_what_it_is(trained, capsys):
+    out = trained / 'engines'
+    arguments = [f'{trained}/run', '--data', str(trained), '--out', str(out)]
+    assert main(['export', *arguments, '--name', 'first']) == 0
+    assert 'abs_rel' in capsys.readouterr().out
+    model = load_model(out / 'first.yaml')
+    assert model.read_onnx()
+    training = model.document['training']
+    ramps = {'description': 'ramps', 'licence': 'none at all', 'share': 1.0}
+    assert training['data'] == {'ramps': ramps}
+    assert training['seed'] == 7
+    assert [(stage['trains'], stage['images']) for stage in training['stages']] == [('coarse', 4)]
+    assert 'features' not in training
+    measured = model.document['measured']
+    assert 'not the official test split' in measured['on']
+    assert measured['ramps']['frames'] == 2
+    assert 0 < measured['ramps']['pooled']['rmse'] < 10
+    assert measured['unseen']['frames'] == 5
+    assert sorted(path.name for path in out.iterdir()) == ['first.onnx', 'first.yaml']
+
+
+def test_another_training_starts_from_exported_weights(trained, capsys):
+    out = trained / 'weights'
+    common = ['--data', str(trained)]
+    arguments = ['export', f'{trained}/run', *common, '--out', str(out)]
+    assert main([*arguments, '--name', 'mine']) == 0
+    again = ['train', f'{trained}/small.yaml', *common, '--threads', '1', '--device', 'cpu']
+    start = ['--weights', str(out / 'mine.onnx')]
+    assert main([*again, '--out', f'{trained}/again', *start]) == 0
+    first, second = (load_checkpoint(trained / run / 'checkpoint.pt') for run in ('run', 'again'))
+    begun = first['weights']['fine.mix.weight']  # the stage trains the coarse network alone
+    stored = begun.half().float() if begun.numel() >= 256 else begun
+    assert torch.equal(second['weights']['fine.mix.weight'], stored)
+    assert not torch.equal(
+        second['weights']['coarse.full.weight'], first['weights']['coarse.full.weight']
+    )
+    assert main(['export', f'{trained}/again', *common, '--out', str(out), '--name', 'more']) == 0
+    assert load_model(out / 'more.yaml').document['training']['started_from'] == [
+        {'file': 'mine.onnx'}
+    ]
+    (trained / 'other.pt').write_bytes(b'no weights')
+    assert main([*again, '--out', f'{trained}/x', '--weights', f'{trained}/other.pt']) == 2
+    assert 'not a readable checkpoint' in capsys.readouterr().err
+    (trained / 'other.onnx').write_bytes(b'no weights')
+    assert main([*again, '--out', f'{trained}/x', '--weights', f'{trained}/other.onnx']) == 2
+    assert 'cannot read the weights' in capsys.readouterr().err
+
+
+def test_of_several_trainings_the_mean_is_exported(trained, capsys):
+    common = ['--data', str(trained), '--out']
+    for seed in (8, 9):
+        (trained / f'{seed}.yaml').write_text(yaml.safe_dump({**CONFIG, 'seed': seed}))
+        train = ['train', f'{trained}/{seed}.yaml', *common, f'{trained}/seed{seed}']
+        begun = ['--weights', f'{trained}/run/checkpoint.pt', '--threads', '1', '--device', 'cpu']
+        assert main([*train, *begun]) == 0
+    runs = [f'{trained}/seed8', f'{trained}/seed9']
+    assert main(['export', *runs, *common, f'{trained}/mean', '--name', 'mean']) == 0
+    eight, nine = (load_checkpoint(Path(run) / 'checkpoint.pt')['weights'] for run in runs)
+    stored = weights_of(trained / 'mean' / 'mean.onnx')
+    name = 'coarse.full.weight'
+    assert not torch.equal(eight[name], nine[name])
+    mean = ((eight[name].double() + nine[name].double()) / 2).float()
+    torch.testing.assert_close(stored[name], mean, rtol=1e-3, atol=1e-6)
+    training = load_model(trained / 'mean' / 'mean.yaml').document['training']
+    assert training['seed'] == 8
+    (other,) = training['mean_with']
+    assert (other['seed'], other['stages']) == (9, training['stages'])
+    (begun_from,) = training['started_from']
+    assert (begun_from['seed'], begun_from['stages']) == (7, training['stages'])
+    assert other['started_from'] == training['started_from']
+    (trained / 'wide.yaml').write_text(
+        yaml.safe_dump({**CONFIG, 'network': {**CONFIG['network'], 'hidden': 24}})
+    )
+    train = ['train', f'{trained}/wide.yaml', *common, f'{trained}/wide', '--threads', '1']
+    assert main([*train, '--device', 'cpu']) == 0
+    assert main(['export', runs[0], f'{trained}/wide', *common, f'{trained}/none']) == 2
+    assert 'only weights that fit each other have a mean' in capsys.readouterr().err
+    assert not (trained / 'none').exists()
+
+
+def test_what_learned_from_all_is_measured_before_it_did(trained, monkeypatch):
+    last = {**CONFIG['stages'][0], 'rate': 1e-2, 'weights': {'unseen': 0.5}, 'held_out': 1}
+    last['zoom'] = {'ramps': [1.0, 1.1]}
+    (trained / 'all.yaml').write_text(
+        yaml.safe_dump({**CONFIG, 'stages': [*CONFIG['stages'], last]})
+    )
+    common = ['--data', str(trained), '--out']
+    train = ['train', f'{trained}/all.yaml', *common, f'{trained}/all', '--threads', '1']
+    assert main([*train, '--device', 'cpu']) == 0
+    models, fitted = [], []
+
+    def fit(network, sources, spread):
+        fitted.append(network.state_dict())
+        return Fit(Correction(slope=1.1, offset=0.2), {})
+
+    monkeypatch.setattr('msdepth_ros.release.release.fit_correction', fit)
+    for run in ('run', 'all'):
+        export = ['export', f'{trained}/{run}', *common, f'{trained}/of_{run}']
+        assert main([*export, '--int8', '--correct']) == 0
+        models.append(load_model(trained / f'of_{run}' / 'small.yaml'))
+    before, after = models
+    start = load_checkpoint(trained / 'all' / 'checkpoint.pt')['start']
+    assert all(torch.equal(fitted[1][name], value) for name, value in start.items())
+    assert after.read_onnx() != before.read_onnx()
+    assert after.document['int8']['sha256'] != before.document['int8']['sha256']
+    assert after.document['int8']['measured'] == before.document['int8']['measured']
+    told, said = (model.document['measured'] for model in models)
+    assert 'what ships learned from them too' in said.pop('on')
+    assert 'what ships' not in told.pop('on')
+    assert said == told
+    training = after.document['training']
+    assert training['stages'][-1]['held_out']
+    assert training['stages'][-1]['zoom'] == {'ramps': [1.0, 1.1]}
+    assert {name: 'share' in source for name, source in training['data'].items()} == {
+        'ramps': True,
+        'unseen': False,  # its weight is the last stage's alone
+    }
+    lines = [json.loads(line) for line in (trained / 'all' / 'log.jsonl').read_text().splitlines()]
+    assert [set(line['validation']) for line in lines] == [{'ramps', 'unseen'}, set()]
+
+
+def test_every_file_and_table_is_of_corrected_answers(trained, monkeypatch, capsys):
+    seen = {}
+    errors = Errors(*(np.arange(8) / 7).tolist())
+
+    def fit(network, sources, spread):
+        for name, blocks in sources.items():
+            seen[name] = [[frame.image for frame in block] for block in blocks]
+        return Fit(Correction(1.1, 0.2, spread), {'ramps': {'cross_fitted': errors}})
+
+    monkeypatch.setattr('msdepth_ros.release.release.fit_correction', fit)
+    common = [f'{trained}/run', '--data', str(trained), '--int8', '--out']
+    assert main(['export', *common, f'{trained}/straight']) == 0
+    assert not seen
+    capsys.readouterr()
+    assert main(['export', *common, f'{trained}/corrected', '--correct', '--spread', '0.3']) == 0
+    said = 'abs_rel 0.0000, rmse 0.2857, delta1 0.7143'
+    assert f"ramps, cross_fitted, at the output's cells: {said}" in capsys.readouterr().out
+    dataset = open_dataset(trained / 'set')
+    _, held_out = split_in_blocks(5, 2, 0.4)
+    expected = {'ramps': [[index] for index in held_out], 'unseen': [range(5)]}
+    assert held_out == [0, 3]
+    for name, blocks in expected.items():
+        for images, block in zip(seen.pop(name), blocks, strict=True):
+            for image, index in zip(images, block, strict=True):
+                assert np.array_equal(image, dataset[index].image)
+    assert not seen
+    straight, corrected = (
+        load_model(trained / name / 'small.yaml') for name in ('straight', 'corrected')
+    )
+    assert 'correction' not in straight.document
+    line = corrected.document['correction']
+    assert (line['slope'], line['offset'], line['spread']) == (1.1, 0.2, 0.3)
+    assert line['at_cells']['ramps']['cross_fitted']['sq_rel'] == 0.1429
+    image = np.full((1, 228, 304, 3), 90, np.uint8)
+    for name in ('small.onnx', 'small.int8.onnx'):
+        plain, moved = (
+            onnxruntime.InferenceSession(trained / folder / name).run(None, {'image': image})[0]
+            for folder in ('straight', 'corrected')
+        )
+        log_depth = np.log(plain)
+        expected = np.exp(1.1 * log_depth + 0.2 + 0.3 * log_depth.std())
+        np.testing.assert_allclose(moved, expected, rtol=1e-4)
+    tables = [
+        (model.document['measured'], model.document['int8']['measured'])
+        for model in (straight, corrected)
+    ]
+    for before, after in zip(*tables, strict=True):
+        assert before['ramps']['pooled'] != after['ramps']['pooled']
+
+
+def test_held_out_frames_that_the_start_had_learned_are_told(trained, capsys):
+    ramps = CONFIG['data']['sources']['ramps']
+
+    def train(name, start=None, stage=(), **source):
+        config = {
+            **CONFIG,
+            'data': {'sources': {'ramps': {**ramps, **source}}},
+            'stages': [{**CONFIG['stages'][0], **dict(stage)}],
+        }
+        (trained / f'{name}.yaml').write_text(yaml.safe_dump(config))
+        arguments = ['--data', str(trained), '--out', f'{trained}/{name}', '--threads', '1']
+        begun = ['--weights', f'{trained}/{start}/checkpoint.pt'] if start else []
+        assert main(['train', f'{trained}/{name}.yaml', *arguments, *begun]) == 0
+        return capsys.readouterr().err
+
+    def measured(name):
+        out = trained / f'of_{name}'
+        assert main(['export', f'{trained}/{name}', '--data', str(trained), '--out', str(out)]) == 0
+        return load_model(out / 'small.yaml').document['measured']['on']
+
+    known = 'had learned from'
+    assert known not in train('honest')  # from frames 1, 2 and 4
+    assert known not in train('last', 'honest', {'held_out': 1})  # from 0 and 3 as well
+    assert known not in train('other', blocks=1)  # from 0, 3 and 4
+    assert known not in train('on', 'honest')
+    assert known not in measured('on')
+    for name, start in (('from_last', 'last'), ('from_other', 'other')):
+        assert '2 of the 2 of set' in train(name, start)
+        assert 'had learned from 2 of ramps' in measured(name)
+    assert '2 of the 2 of set' in train('further', 'from_other')
+    assert known not in train('same', 'other', blocks=1)
+
+
+def test_two_splits_of_one_folder_have_their_own_counts(tmp_path, capsys):
+    pytest.importorskip('h5py', reason='NYU Depth v2 is a MATLAB file')
+    pytest.importorskip('scipy', reason='and so is its split')
+    write_nyu(tmp_path / 'nyu')
+    write_splits(tmp_path / 'nyu', train=[1, 2, 4], test=[3])
+    ramps = {**CONFIG['data']['sources']['ramps'], 'folders': ['nyu'], 'blocks': 1}
+    official = {**ramps, 'split': 'test', 'weight': 0}
+    sources = {'learned': {**ramps, 'split': 'train'}, 'official': official}
+    for name, extra in (('first', {'held_out': 1}), ('then', {})):
+        stages = [{**CONFIG['stages'][0], **extra}]
+        config = {**CONFIG, 'data': {'sources': sources}, 'stages': stages}
+        (tmp_path / f'{name}.yaml').write_text(yaml.safe_dump(config))
+    train = ['--data', str(tmp_path), '--threads', '1', '--out']
+    assert main(['train', f'{tmp_path}/first.yaml', *train, f'{tmp_path}/first']) == 0
+    begun = ['--weights', f'{tmp_path}/first/checkpoint.pt']
+    assert main(['train', f'{tmp_path}/then.yaml', *train, f'{tmp_path}/then', *begun]) == 0
+    assert 'holds out (1 of the 1 of nyu):' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['export', 'nowhere', '--data', 'set'], 'train first'),
+        (['export', 'run', '--data', '.', '--spread', '0.2'], 'add --correct'),
+        (['train', 'nowhere.yaml', '--data', '.', '--out', 'run'], 'cannot read the training'),
+        (['train', 'small.yaml', '--data', 'nowhere', '--out', 'x'], 'nowhere/set does not exist'),
+        (['train', 'small.yaml', '--data', '.', '--out', 'run'], 'continue it with --resume'),
+    ],
+)
+def test_mistakes_are_one_line(trained, capsys, monkeypatch, arguments, message):
+    monkeypatch.chdir(trained)
+    assert main(arguments) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert message in error[-1]
+    assert not any('Traceback' in line for line in error)
