@@ -12,7 +12,7 @@ import numpy as np
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.cloud import dense_points, point_cloud
-from msdepth_ros.images.colormap import colorize
+from msdepth_ros.images.pictures import colorize
 from msdepth_ros.inference.backends import BACKENDS, PRECISIONS
 from msdepth_ros.inference.estimator import DepthFrame
 from msdepth_ros.inference.model import DEFAULT_MODEL

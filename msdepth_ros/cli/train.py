@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     require('torch', 'tensorboard')
     import torch
 
-    from msdepth_ros.networks import processes
+    from msdepth_ros.networks import distributed
     from msdepth_ros.release.runs import warning_of_known
     from msdepth_ros.training.config import read_config
     from msdepth_ros.training.devices import joined
@@ -75,14 +75,14 @@ def run(args: argparse.Namespace) -> int:
             trainer = Trainer(
                 config, args.data, args.out, device, workers, args.weights, args.teacher
             )
-            if processes.rank() == 0 and (known := warning_of_known(trainer)):
+            if distributed.rank() == 0 and (known := warning_of_known(trainer)):
                 print(f'msdepth train: {known}', file=sys.stderr)
             trainer.run(args.resume)
         except KeyboardInterrupt:
-            if processes.rank() == 0:
+            if distributed.rank() == 0:
                 print(f'msdepth train: {_how_to_go_on(args)}', file=sys.stderr)
             return 130
-        if processes.rank() == 0:
+        if distributed.rank() == 0:
             command = ['msdepth', 'export', args.out, '--data', args.data, '--out', 'engines']
             print(f'done: {args.out}/checkpoint.pt; next: {shlex.join(map(str, command))}')
     return 0

@@ -3,10 +3,8 @@
 """RGB-D datasets on disk: one module a format, all with the interface of `Dataset`."""
 
 from msdepth_ros.datasets.bag_topics import Topics
-from msdepth_ros.datasets.base import Dataset, DatasetError, Frame
-from msdepth_ros.datasets.blocks import split_in_blocks
+from msdepth_ros.datasets.base import Dataset, DatasetError, Frame, JoinedDatasets, split_in_blocks
 from msdepth_ros.datasets.folder import DatasetFolder
-from msdepth_ros.datasets.joined import JoinedDatasets
 from msdepth_ros.datasets.opening import FORMATS, open_dataset
 
 __all__ = [

@@ -9,10 +9,8 @@ import cv2
 import numpy as np
 
 from msdepth_ros.errors import ImageError
-from msdepth_ros.geometry.camera import Camera, Intrinsics
 from msdepth_ros.images.decoding import decode_compressed
 from msdepth_ros.images.message_fields import converted_pixels, depth_pixels, image_pixels
-from msdepth_ros.inference.input_map import raw_pixels
 
 _TO_BGR = {
     'rgb8': cv2.COLOR_RGB2BGR,
@@ -84,25 +82,3 @@ def _compressed_depth(message: Any) -> np.ndarray:
     inverse = values.astype(np.float32) - np.float32(b)
     valid = (values > 0) & (inverse > 0)
     return np.where(valid, np.float32(a) / np.where(valid, inverse, 1), 0)
-
-
-class Undistortion:
-    """Takes images of one calibrated camera, and depths on them, to its pinhole image.
-
-    Parameters
-    ----------
-    camera : of the images' size, usable (Camera.check).
-    """
-
-    def __init__(self, camera: Camera) -> None:
-        self.camera = camera
-        self.intrinsics: Intrinsics = camera.rectified_intrinsics()
-        self._maps = raw_pixels(camera, self.intrinsics)
-
-    def image(self, image: np.ndarray) -> np.ndarray:
-        """Return uint8 [H, W, 3], undistorted; black where nothing was seen."""
-        return cv2.remap(image, *self._maps, cv2.INTER_LINEAR)
-
-    def depth(self, depth: np.ndarray) -> np.ndarray:
-        """Return float32 [H, W], undistorted, no depth mixed with another; 0 where not seen."""
-        return cv2.remap(depth, *self._maps, cv2.INTER_NEAREST)

@@ -6,11 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from msdepth_ros.datasets.base import DatasetError
-from msdepth_ros.images.topic_names import says_rectified
+from msdepth_ros.images.topic_names import without_transport
 
 _DEPTH_ENCODINGS = ('16UC1', '32FC1')
 _OTHER_SENSORS = ('infra', '/ir/', '/left', '/right', 'confidence', 'mask')
-_COMPRESSED = ('/compressed', '/compressedDepth')
 
 
 @dataclass(frozen=True)
@@ -64,17 +63,12 @@ def choose_topics(
     plain = [name for name in colors if name not in others] or colors
     image = _choose('image', wanted.image, colors, _without_twins(plain), where)
     depth = _choose('depth', wanted.depth, depths, _without_twins(likely), where)
-    beside = f'{_plain(image).rsplit("/", 1)[0]}/camera_info'
+    beside = f'{without_transport(image).rsplit("/", 1)[0]}/camera_info'
     camera_info = wanted.camera_info or (beside if beside in camera_infos else None)
     if camera_info is not None or not calibrated:
         found = list(camera_infos)
         camera_info = _choose('camera_info', camera_info, camera_infos, found, where)
     return ChosenTopics(image, depth, camera_info)
-
-
-def is_rectified(topic: str) -> bool:
-    """Return whether an image topic's own name says that it is rectified (`image_rect` ...)."""
-    return says_rectified(_plain(topic).rsplit('/', 1)[-1])
 
 
 def _is_depth(name: str, encoding: str) -> bool:
@@ -87,15 +81,10 @@ def _with(names: list[str], parts: Sequence[str]) -> list[str]:
     return [name for name in names if any(part in name.lower() for part in parts)] or names
 
 
-def _plain(name: str) -> str:
-    for suffix in _COMPRESSED:
-        name = name.removesuffix(suffix)
-    return name
-
-
 def _without_twins(names: list[str]) -> list[str]:
     """Return the names without those of which the raw topic is there too."""
-    return [name for name in names if _plain(name) == name or _plain(name) not in names]
+    raw = {name: without_transport(name) for name in names}
+    return [name for name in names if raw[name] == name or raw[name] not in names]
 
 
 def _choose(

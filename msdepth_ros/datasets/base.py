@@ -2,14 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every reader of RGB-D data gives: frames with metric depth and their own intrinsics."""
 
+import bisect
+import dataclasses
+import itertools
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.geometry.camera import Intrinsics
+from msdepth_ros.geometry.pinhole import Intrinsics
 
 # Median depths in metres between which a dataset's unit is believed.
 _NEAREST_MEDIAN, _FARTHEST_MEDIAN = 0.05, 200.0
@@ -106,3 +110,62 @@ def check_depth(
             f'{where}: half of the depths are beyond {median:.3g} m, so their unit is wrong: '
             f'{cure}, how many units make a metre'
         )
+
+
+class JoinedDatasets(Dataset):
+    """One dataset after the other.
+
+    A frame is named `DATASET/NAME`, and its scene is the dataset.
+
+    Parameters
+    ----------
+    parts : the datasets by their names, at least one.
+
+    Raises
+    ------
+    DatasetError : there are none.
+
+    """
+
+    def __init__(self, parts: Mapping[str, Dataset]) -> None:
+        if not parts:
+            raise DatasetError('no dataset is given')
+        self._parts = list(parts.items())
+        self._ends = list(itertools.accumulate(len(part) for part in parts.values()))
+        self.names = [f'{title}/{name}' for title, part in self._parts for name in part.names]
+        self.intrinsics = max(parts.values(), key=len).intrinsics
+
+    def __getitem__(self, index: int) -> Frame:
+        """Read one frame, see `Dataset`."""
+        name = self.names[index]
+        place = range(len(self))[index]
+        number = bisect.bisect_right(self._ends, place)
+        title, part = self._parts[number]
+        frame = part[place - self._ends[number] + len(part)]
+        return dataclasses.replace(frame, name=name, scene=title)
+
+
+def split_in_blocks(count: int, blocks: int, share: float) -> tuple[list[int], list[int]]:
+    """Split the indices of a sequence into training and validation, block by block.
+
+    Neighbouring frames often show the same room, so a random split would validate on rooms that
+    were trained on. The sequence is cut into `blocks` equal parts and the middle `share` of each
+    is held out.
+
+    Returns
+    -------
+    (training, validation) indices, ascending.
+
+    """
+    if blocks < 1 or not 0 <= share < 1:
+        raise ValueError(
+            f'{blocks} blocks, a share of {share}: need at least 1, and 0 <= share < 1'
+        )
+    validation: list[int] = []
+    for block in range(blocks):
+        start, end = count * block // blocks, count * (block + 1) // blocks
+        size = round((end - start) * share)
+        first = start + (end - start - size) // 2
+        validation.extend(range(first, first + size))
+    held_out = set(validation)
+    return [i for i in range(count) if i not in held_out], validation

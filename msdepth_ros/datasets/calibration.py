@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 
 from msdepth_ros.datasets.base import DatasetError
-from msdepth_ros.geometry.camera import Camera, Intrinsics
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.pinhole import Intrinsics
 
 _MILLIMETRES = 1000.0
 

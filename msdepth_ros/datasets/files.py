@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from msdepth_ros.datasets.base import DatasetError
-from msdepth_ros.geometry.camera import Intrinsics
+from msdepth_ros.geometry.pinhole import Intrinsics
 
 
 def read_color(path: Path) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 from msdepth_ros.datasets.base import Dataset, DatasetError, Frame, check_depth
 from msdepth_ros.datasets.calibration import read_calibration
 from msdepth_ros.datasets.files import check_size, read_color, read_depth
-from msdepth_ros.geometry.camera import Intrinsics
+from msdepth_ros.geometry.pinhole import Intrinsics
 
 
 class DatasetFolder(Dataset):

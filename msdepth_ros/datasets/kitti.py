@@ -15,7 +15,7 @@ import numpy as np
 
 from msdepth_ros.datasets.base import Dataset, DatasetError, Frame, check_depth
 from msdepth_ros.datasets.files import check_size, given_intrinsics, read_color, read_depth
-from msdepth_ros.geometry.camera import Intrinsics
+from msdepth_ros.geometry.pinhole import Intrinsics
 
 UNITS_PER_METRE = 256.0
 _DEPTHS = 'proj_depth/groundtruth/image_02'

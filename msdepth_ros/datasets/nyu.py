@@ -18,7 +18,7 @@ import numpy as np
 from msdepth_ros.datasets.base import Dataset, DatasetError, Frame, check_depth
 from msdepth_ros.datasets.files import given_intrinsics
 from msdepth_ros.extras import require
-from msdepth_ros.geometry.camera import Intrinsics
+from msdepth_ros.geometry.pinhole import Intrinsics
 
 FILE = 'nyu_depth_v2_labeled.mat'
 SPLITS = {'train': 'trainNdxs', 'test': 'testNdxs'}

@@ -11,7 +11,7 @@ from msdepth_ros.datasets.bag_topics import Topics
 from msdepth_ros.datasets.base import Dataset, DatasetError
 from msdepth_ros.datasets.files import given_intrinsics, read_color
 from msdepth_ros.datasets.folder import DatasetFolder, list_images
-from msdepth_ros.geometry.camera import Intrinsics
+from msdepth_ros.geometry.pinhole import Intrinsics
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,17 @@ import numpy as np
 from tqdm import tqdm
 
 from msdepth_ros.datasets.association import TOLERANCE, associate
-from msdepth_ros.datasets.bag_images import Undistortion, color_image, depth_image
-from msdepth_ros.datasets.bag_topics import Topics, choose_topics, is_rectified
+from msdepth_ros.datasets.bag_images import color_image, depth_image
+from msdepth_ros.datasets.bag_topics import Topics, choose_topics
 from msdepth_ros.datasets.base import Dataset, DatasetError, Frame, check_depth
 from msdepth_ros.datasets.files import given_intrinsics
 from msdepth_ros.errors import CalibrationError, MsdepthError
 from msdepth_ros.extras import require
-from msdepth_ros.geometry.camera import Camera, Intrinsics
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.pinhole import Intrinsics
+from msdepth_ros.geometry.undistortion import Undistortion
 from msdepth_ros.images.message_fields import camera_fields
+from msdepth_ros.images.topic_names import names_rectified_images
 
 _SUFFIXES = ('.mcap', '.db3')
 _METADATA = 'metadata.yaml'
@@ -165,14 +168,14 @@ class Rosbag(Dataset):
         if self._given is not None:
             return image, depth, given_intrinsics(self._given, image)
         camera = self._camera(image.shape[1], image.shape[0], stamp)
-        if is_rectified(self.topics.image):
+        if names_rectified_images(self.topics.image):
             return image, depth, camera.rectified_intrinsics()
         if not camera.distorted:
             return image, depth, camera.raw_intrinsics()
         if self._undistortion is None or self._undistortion.camera != camera:
             self._undistortion = Undistortion(camera)
         lens = self._undistortion
-        if not is_rectified(self.topics.depth):
+        if not names_rectified_images(self.topics.depth):
             if any(camera.r) and not np.allclose(camera.r, _IDENTITY, atol=1e-6):
                 raise DatasetError(
                     f'{self.path}: {self.topics.camera_info} turns the image (its R is not the '

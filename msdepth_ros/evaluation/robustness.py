@@ -18,8 +18,8 @@ from msdepth_ros.evaluation.evaluation import (
     true_depth,
 )
 from msdepth_ros.evaluation.metrics import median_scaled
+from msdepth_ros.images.disturbances import compressed
 from msdepth_ros.inference.model import Model
-from msdepth_ros.training.augmentation import compressed
 
 _GAMMA = 2.2  # of a camera's pixels, near enough to sRGB's
 _BLUR_WIDTH = 640  # pixels across of the image that a blur is given for

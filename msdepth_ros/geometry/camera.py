@@ -1,107 +1,30 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The camera model of sensor_msgs/CameraInfo, and pinhole intrinsics of images made from it.
+"""The camera model of sensor_msgs/CameraInfo, and whether a calibration can be one."""
 
-Pixel centres lie on integers: an image of width W covers u from -0.5 to W - 0.5.
-"""
-
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlparse
 
 import numpy as np
 import yaml
 
-from msdepth_ros.errors import CalibrationError
-from msdepth_ros.geometry.camera_check import check_camera
+from msdepth_ros.errors import CalibrationError, quoted
+from msdepth_ros.geometry.pinhole import Intrinsics
 
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 _ASPECT_TOLERANCE = 0.01
-
-
-@dataclass(frozen=True)
-class Intrinsics:
-    """A pinhole image: u = fx * X / Z + cx, v = fy * Y / Z + cy, in pixels, optical frame."""
-
-    width: int
-    height: int
-    fx: float
-    fy: float
-    cx: float
-    cy: float
-
-    def resized(self, width: int, height: int) -> 'Intrinsics':
-        """Return the intrinsics after resizing the whole image with half-pixel centres."""
-        sx, sy = width / self.width, height / self.height
-        return Intrinsics(
-            width,
-            height,
-            self.fx * sx,
-            self.fy * sy,
-            (self.cx + 0.5) * sx - 0.5,
-            (self.cy + 0.5) * sy - 0.5,
-        )
-
-    def sampled(self, grid: 'Grid') -> 'Intrinsics':
-        """Return the intrinsics of an image whose pixels are the cells of a grid in this one."""
-        return Intrinsics(
-            grid.width,
-            grid.height,
-            self.fx / grid.step[0],
-            self.fy / grid.step[1],
-            (self.cx - grid.origin[0]) / grid.step[0],
-            (self.cy - grid.origin[1]) / grid.step[1],
-        )
-
-    def matrix(self) -> np.ndarray:
-        """Return the 3x3 float64 camera matrix."""
-        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]], np.float64)
-
-    def ray_slopes(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return X/Z for each column (float32 [width]) and Y/Z for each row (float32 [height])."""
-        x = (np.arange(self.width) - self.cx) / self.fx
-        y = (np.arange(self.height) - self.cy) / self.fy
-        return x.astype(np.float32), y.astype(np.float32)
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A regular grid of cells in an image: cell (i, j) is centred on origin + (i, j) * step.
-
-    `origin` and `step` are (x, y) in pixels of that image.
-    """
-
-    width: int
-    height: int
-    origin: tuple[float, float]
-    step: tuple[float, float]
-
-    def within(self, outer: 'Grid') -> 'Grid':
-        """Return this grid in the image that `outer` lies in, if its own image is `outer`."""
-        return Grid(
-            self.width,
-            self.height,
-            (
-                outer.origin[0] + outer.step[0] * self.origin[0],
-                outer.origin[1] + outer.step[1] * self.origin[1],
-            ),
-            (outer.step[0] * self.step[0], outer.step[1] * self.step[1]),
-        )
-
-    def pixels(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the pixel (u, v) of each cell's centre, float64 [height, width] each."""
-        u = self.origin[0] + self.step[0] * np.arange(self.width)
-        v = self.origin[1] + self.step[1] * np.arange(self.height)
-        return tuple(np.meshgrid(u, v))
-
-    def strided(self, stride: int) -> 'Grid':
-        """Return the grid of every stride-th cell, from cell (0, 0) on."""
-        return Grid(
-            -(-self.width // stride),
-            -(-self.height // stride),
-            self.origin,
-            (self.step[0] * stride, self.step[1] * stride),
-        )
+# Number of distortion coefficients that OpenCV takes, for each of ROS's model names.
+COEFFICIENTS = {
+    'plumb_bob': (4, 5),
+    'rational_polynomial': (8, 12, 14),
+    'equidistant': (4,),
+    'fisheye': (4,),
+}
+_LARGEST_COEFFICIENT = 1e6
+_EXTREME = 1e3  # focal length over image size, or its inverse: 0.06 or 179.9 degrees of view
 
 
 @dataclass(frozen=True)
@@ -195,7 +118,7 @@ class Camera:
 
     def check(self) -> None:
         """Raise CalibrationError unless metric geometry can be computed from this calibration."""
-        check_camera(self)
+        _check_camera(self)
 
     @property
     def distorted(self) -> bool:
@@ -295,3 +218,78 @@ def _scaled(matrix: tuple[float, ...], columns: int, sx: float, sy: float) -> tu
     m[0, 2] += 0.5 * (sx - 1)
     m[1, 2] += 0.5 * (sy - 1)
     return tuple(m.ravel().tolist())
+
+
+def _check_camera(camera: Camera) -> None:
+    """Raise CalibrationError, with what is wrong, unless geometry can be computed from a camera.
+
+    Numbers that no lens has are refused, as single precision does not hold what follows of them.
+    """
+    if not all(map(math.isfinite, (*camera.k, *camera.d, *camera.r, *camera.p))):
+        raise CalibrationError('the calibration holds NaN or infinite numbers')
+    width, height = camera.delivered_size
+    if width <= 0 or height <= 0:
+        raise CalibrationError(f'the calibration is of an image of {width}x{height}')
+    if camera.k[0] == 0.0:
+        raise CalibrationError('K[0] is 0, which means that the camera is not calibrated')
+    _check_intrinsics(camera)
+    _check_rotation(camera.r)
+    if any(camera.d):
+        _check_distortion(camera.distortion_model, camera.d)
+
+
+def _check_intrinsics(camera: Camera) -> None:
+    delivered = camera.for_image(*camera.delivered_size)
+    for image in (delivered.raw_intrinsics(), delivered.rectified_intrinsics()):
+        if image.fx < 0 or image.fy <= 0:
+            raise CalibrationError(f'focal lengths {image.fx:g}, {image.fy:g} are not positive')
+        for size, focal, centre in (
+            (image.width, image.fx, image.cx),
+            (image.height, image.fy, image.cy),
+        ):
+            if not size / _EXTREME <= focal <= _EXTREME * size or abs(centre) > _EXTREME * size:
+                raise CalibrationError(
+                    f'a focal length of {focal:g} and a centre at {centre:g} cannot be of an image '
+                    f'of {size} pixels'
+                )
+
+
+def _check_rotation(r: tuple[float, ...]) -> None:
+    matrix = np.array(r).reshape(3, 3)
+    if matrix.any() and (
+        np.abs(matrix).max() > 2 or not np.allclose(matrix @ matrix.T, np.eye(3), atol=0.01)
+    ):
+        raise CalibrationError('R is not a rotation matrix')
+
+
+def _check_distortion(model: str, d: tuple[float, ...]) -> None:
+    counts = COEFFICIENTS.get(model)
+    if counts is None:
+        raise CalibrationError(
+            f'distortion model {quoted(model)} is not known: use one of {", ".join(COEFFICIENTS)}'
+        )
+    if len(d) not in counts:
+        raise CalibrationError(
+            f'{model} has {" or ".join(map(str, counts))} coefficients, this calibration has '
+            f'{len(d)}'
+        )
+    if max(map(abs, d)) > _LARGEST_COEFFICIENT:
+        raise CalibrationError(f'a distortion coefficient of {max(d, key=abs):g} cannot be one')
+
+
+def camera_from_url(url: str) -> Camera:
+    """Read a camera_calibration YAML from a file:// URL (or a plain path).
+
+    Raises
+    ------
+    CalibrationError
+        If the URL has another scheme, or the file is no calibration.
+    """
+    parts = urlparse(url)
+    if not parts.scheme:
+        return Camera.from_yaml(url)
+    if parts.scheme != 'file' or parts.netloc not in ('', 'localhost'):
+        raise CalibrationError(
+            f"camera_info_url '{url}' must be a file:// URL, as file:///home/me/camera.yaml"
+        )
+    return Camera.from_yaml(unquote(parts.path))

@@ -4,7 +4,7 @@
 
 import numpy as np
 
-from msdepth_ros.geometry.camera import Intrinsics
+from msdepth_ros.geometry.pinhole import Intrinsics
 
 _SMALLEST_VOXEL = 1e-3  # metres; with less, 64 bits do not number the cubes of a room
 

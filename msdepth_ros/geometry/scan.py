@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.geometry.camera import Intrinsics
+from msdepth_ros.geometry.pinhole import Intrinsics
 
 DEFAULT_FRAME = 'camera_depth_frame'
 

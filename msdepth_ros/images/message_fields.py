@@ -9,7 +9,7 @@ import numpy as np
 from msdepth_ros.errors import ImageError, quoted
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.images.decoding import check_size, decode_raw
-from msdepth_ros.inference.input_map import ENCODINGS
+from msdepth_ros.images.encodings import ENCODINGS
 
 _BYTES_PER_PIXEL = {
     'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1, '8UC1': 1, '8UC3': 3, '8UC4': 4,
@@ -30,7 +30,7 @@ def image_pixels(message: Any) -> tuple[np.ndarray, str] | None:
     Returns
     -------
     A view of the message's data, uint8 [height, width, channels] or, for mono8, [height, width];
-    None where the encoding is not one of input_map.ENCODINGS, see `converted_pixels`.
+    None where the encoding is not one of encodings.ENCODINGS, see `converted_pixels`.
 
     Raises
     ------

@@ -1,18 +1,32 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures for people: an image, its depth and its cloud from above, side by side."""
+"""Pictures for people: depth as colours; an image, its depth and its cloud side by side."""
 
 import math
 
 import cv2
 import numpy as np
 
-from msdepth_ros.images.colormap import colorize
-
+NEAREST = 0.3  # metres, the warm end
+FARTHEST = 10.0  # metres, the cold end
 _BACKGROUND = (24, 24, 24)
 _LINES = (70, 70, 70)
 _TEXT = (200, 200, 200)
 _MARGIN = 0.5  # metres around the points
+
+
+def colorize(depth: np.ndarray) -> np.ndarray:
+    """Return uint8 [height, width, 3] BGR: near is warm, far is cold, NaN is black.
+
+    The colour follows the logarithm of depth (float32, metres) between NEAREST and FARTHEST, the
+    same in every frame, so that a colour always means the same distance.
+    """
+    level = np.log(depth / np.float32(FARTHEST)) * np.float32(255 / np.log(NEAREST / FARTHEST))
+    known = np.isfinite(level)
+    level = np.where(known, level, 0).clip(0, 255).astype(np.uint8)
+    picture = cv2.applyColorMap(level, cv2.COLORMAP_TURBO)
+    picture[~known] = 0
+    return picture
 
 
 def side_by_side(image: np.ndarray, depth: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -2,10 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the name of a topic says of its images."""
 
+_TRANSPORTS = ('compressed', 'compressedDepth')
 
-def says_rectified(level: str) -> bool:
-    """Return whether a level of a topic's name has a word for rectified, as image_pipeline's have.
 
-    As image_rect, image_rect_color, image_rect_raw, rectified; not as image_direct.
+def without_transport(topic: str) -> str:
+    """Return an image topic's name without image_transport's last level."""
+    for transport in _TRANSPORTS:
+        topic = topic.removesuffix(f'/{transport}')
+    return topic
+
+
+def names_rectified_images(topic: str) -> bool:
+    """Return whether an image topic is called as image_pipeline calls rectified images.
+
+    Its own name or its namespace has a word for it: as image_rect, image_rect_color,
+    image_rect_raw, rectified/image; not as image_direct.
     """
-    return not {'rect', 'rectified'}.isdisjoint(level.split('_'))
+    levels = without_transport(topic).split('/')[-2:]
+    return any(not {'rect', 'rectified'}.isdisjoint(level.split('_')) for level in levels)

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from msdepth_ros.errors import CalibrationError, ImageError
-from msdepth_ros.geometry.camera import Camera, Grid, Intrinsics
-from msdepth_ros.geometry.edges import Upsampler, remove_flying_pixels
-from msdepth_ros.geometry.rectifier import Rectifier
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.flying_pixels import remove_flying_pixels
+from msdepth_ros.geometry.pinhole import Grid, Intrinsics
+from msdepth_ros.geometry.undistortion import Undistortion
+from msdepth_ros.geometry.upsampling import Upsampler
 from msdepth_ros.inference.backends.base import Backend
 from msdepth_ros.inference.input_map import InputMap
 from msdepth_ros.inference.model import Model
@@ -62,7 +64,7 @@ class DepthFrame:
     infer_time: float
     _image: np.ndarray = field(repr=False)
     _encoding: str = field(repr=False)
-    _rectifier: Rectifier | None = field(repr=False)
+    _undistortion: Undistortion | None = field(repr=False)
     _upsampler: Upsampler = field(repr=False)
     _network_input: np.ndarray = field(repr=False)
     _model: Model = field(repr=False)
@@ -91,7 +93,7 @@ class DepthFrame:
 
         It is the image that was estimated, rectified where that was needed.
         """
-        image = self._image if self._rectifier is None else self._rectifier(self._image)
+        image = self._image if self._undistortion is None else self._undistortion.image(self._image)
         return image, self._encoding
 
     def colors(self) -> np.ndarray:
@@ -119,7 +121,7 @@ class DepthEstimator:
         self._key: object = None
         self._map: InputMap
         self._upsampler: Upsampler
-        self._rectifier: Rectifier | None = None
+        self._undistortion: Undistortion | None = None
 
     def estimate(
         self, image: np.ndarray, encoding: str, camera: Camera | None = None
@@ -157,7 +159,7 @@ class DepthEstimator:
             inferred - prepared,
             image,
             encoding,
-            self._rectifier,
+            self._undistortion,
             self._upsampler,
             self.backend.input.copy(),  # the next frame overwrites it
             self.model,
@@ -176,9 +178,9 @@ class DepthEstimator:
         rectify, rectified = _rectification(self.settings.rectify, sized)
         self._map = InputMap(self.model, image_size, sized, rectify, rectified, self.settings.fit)
         self._upsampler = Upsampler(self._map.cells, image_size)
-        self._rectifier = None
+        self._undistortion = None
         if rectify and sized is not None and self._map.intrinsics is not None:
-            self._rectifier = Rectifier(sized, self._map.intrinsics)
+            self._undistortion = Undistortion(sized, self._map.intrinsics)
         self._key = key
 
     def _depth_range(self) -> tuple[float, float]:

@@ -4,7 +4,7 @@
 
 from dataclasses import dataclass
 
-from msdepth_ros.geometry.camera import Grid
+from msdepth_ros.geometry.pinhole import Grid
 
 FITS = ('crop', 'pad', 'stretch')
 

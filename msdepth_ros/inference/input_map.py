@@ -3,24 +3,17 @@
 """The one precomputed way from camera pixels to the network's input and back to the camera."""
 
 import math
-from dataclasses import replace
-from typing import Any
 
 import cv2
 import numpy as np
 
 from msdepth_ros.errors import ImageError
-from msdepth_ros.geometry.camera import Camera, Grid, Intrinsics
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.pinhole import Grid, Intrinsics
+from msdepth_ros.geometry.undistortion import raw_pixels
+from msdepth_ros.images.encodings import ENCODINGS, ORDERS
 from msdepth_ros.inference.fit import fit_window
 from msdepth_ros.inference.model import Model
-
-# Channel order of the encodings that are read without a copy, as OpenCV's conversions name it.
-_ORDERS = {'rgb8': 'RGB', 'bgr8': 'BGR', 'rgba8': 'RGBA', 'bgra8': 'BGRA', 'mono8': 'GRAY'}
-ENCODINGS = tuple(_ORDERS)
-
-_NOWHERE = -1e4  # pixel coordinate outside of any image
-_STEEPEST = 100.0  # tangent of the largest angle off the optical axis that a pinhole image shows
-_SAMPLES = 4096
 
 
 class InputMap:
@@ -118,7 +111,7 @@ class InputMap:
             cv2.cvtColor(self._remap(image, None), code, dst=target)
 
     def _order(self, image: np.ndarray, encoding: str) -> str:
-        order = _ORDERS.get(encoding)
+        order = ORDERS.get(encoding)
         if order is None:
             raise ImageError(f"encoding '{encoding}' is not one of {', '.join(ENCODINGS)}")
         width, height = self._image_size
@@ -171,45 +164,3 @@ def _within(u: np.ndarray, v: np.ndarray, image_size: tuple[int, int]) -> np.nda
     """Return which pixels lie in an image, its border pixels' outer halves included."""
     width, height = image_size
     return (u >= -0.5) & (u <= width - 0.5) & (v >= -0.5) & (v <= height - 0.5)
-
-
-def raw_pixels(camera: Camera, ideal: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
-    """Return the raw image's pixel (u, v) for each pixel of an ideal image, float32 each.
-
-    Rays that the lens cannot see get a pixel far outside of any image.
-    """
-    r = np.array(camera.r).reshape(3, 3)
-    r = r if np.any(r) else np.eye(3)
-    u, v = _lens_map(camera, r, ideal)
-    u[~_in_view(camera, r, ideal)] = _NOWHERE
-    return u, v
-
-
-def _lens_map(camera: Camera, r: np.ndarray, ideal: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
-    k = np.array(camera.k).reshape(3, 3)
-    size = (ideal.width, ideal.height)
-    d = np.array(camera.d if camera.distorted else (0.0,) * 4)
-    fisheye = camera.distorted and camera.distortion_model in ('equidistant', 'fisheye')
-    lens: Any = cv2.fisheye if fisheye else cv2
-    return lens.initUndistortRectifyMap(k, d, r, ideal.matrix(), size, cv2.CV_32FC1)
-
-
-def _in_view(camera: Camera, r: np.ndarray, ideal: Intrinsics) -> np.ndarray:
-    """Return for which pixels of an ideal image the lens model can be believed.
-
-    Past some angle, farther than was calibrated, a lens polynomial turns back and shows the image
-    a second time; and it knows no rays from behind.
-    """
-    x, y = np.meshgrid(*ideal.ray_slopes())
-    across, down, ahead = np.moveaxis(np.stack([x, y, np.ones_like(x)], axis=-1) @ r, -1, 0)
-    slope = np.full_like(ahead, np.inf)
-    np.divide(np.hypot(across, down), ahead, out=slope, where=ahead > 0)
-    steepest = slope[slope < _STEEPEST].max(initial=0.0)
-    if not steepest or not camera.distorted:
-        return slope < np.inf
-    # The lens as a function of the slope alone, as one row of an image with the lens's own axes.
-    axis = Intrinsics(_SAMPLES, 1, (_SAMPLES - 1) / steepest, 1.0, 0.0, 0.0)
-    lens = replace(camera, k=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
-    falling = np.diff(_lens_map(lens, np.eye(3), axis)[0][0]) <= 0
-    turn = np.argmax(falling) if falling.any() else _SAMPLES
-    return slope <= turn / axis.fx

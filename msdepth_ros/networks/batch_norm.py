@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from msdepth_ros.networks import processes
+from msdepth_ros.networks import distributed
 
 
 class BatchNorm2d(nn.BatchNorm2d):
@@ -19,17 +19,17 @@ class BatchNorm2d(nn.BatchNorm2d):
 
     def forward(self, value: Tensor) -> Tensor:
         """Return float [N, C, H, W], normalised."""
-        if not self.training or processes.count() == 1:
+        if not self.training or distributed.count() == 1:
             return super().forward(value)
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
         assert self.momentum is not None
         precise = value.float()
-        number = precise[:, 0].numel() * processes.count()
-        mean = processes.total(precise.sum(dim=(0, 2, 3))) / number
+        number = precise[:, 0].numel() * distributed.count()
+        mean = distributed.total(precise.sum(dim=(0, 2, 3))) / number
         centred = precise - mean[:, None, None]
-        variance = processes.total(centred.square().sum(dim=(0, 2, 3))) / number
+        variance = distributed.total(centred.square().sum(dim=(0, 2, 3))) / number
         unbiased = variance.detach() * (number / max(1, number - 1))
         self.running_mean.lerp_(mean.detach(), self.momentum)
         self.running_var.lerp_(unbiased, self.momentum)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from msdepth_ros.geometry.camera import Grid
+from msdepth_ros.geometry.pinhole import Grid
 
 _MEAN, _DEVIATION = 0.45, 0.25  # of [0, 1] RGB, near the mean of photographs of rooms
 

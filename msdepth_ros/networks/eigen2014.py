@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from msdepth_ros.geometry.camera import Grid
+from msdepth_ros.geometry.pinhole import Grid
 from msdepth_ros.networks.depth_network import DepthNetwork, Readout, Supervised
 
 _COPIES = 4  # units that share a direction of a readout

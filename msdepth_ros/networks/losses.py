@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from msdepth_ros.networks import processes
+from msdepth_ros.networks import distributed
 
 
 def scale_invariant_loss(
@@ -114,8 +114,8 @@ def _difference(log_depth: Tensor, log_truth: Tensor, valid: Tensor) -> Tensor:
 def _mean_over_seen(losses: Tensor, count: Tensor) -> Tensor:
     """Return the mean over images with a valid cell, so that processes' means are the batch's."""
     seen = count > 0
-    number = processes.total(seen.sum()).clamp(min=1)
-    return torch.where(seen, losses, 0.0).sum() * processes.count() / number
+    number = distributed.total(seen.sum()).clamp(min=1)
+    return torch.where(seen, losses, 0.0).sum() * distributed.count() / number
 
 
 def _shrink(log_truth: Tensor, valid: Tensor, size: torch.Size) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from msdepth_ros.geometry.camera import Grid
+from msdepth_ros.geometry.pinhole import Grid
 from msdepth_ros.networks.batch_norm import BatchNorm2d, fold
 from msdepth_ros.networks.depth_network import DepthNetwork, Supervised
 from msdepth_ros.networks.efficientnet_lite import EfficientNetLite

@@ -2,12 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which calibration counts: the camera's own, or the file given for cameras that have none."""
 
-from urllib.parse import unquote, urlparse
-
 from sensor_msgs.msg import CameraInfo
 
 from msdepth_ros.errors import CalibrationError
-from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.camera import camera_from_url
 from msdepth_ros.node.messages import camera_from_msg
 
 
@@ -45,21 +43,3 @@ class CalibrationSource:
             return None if self._from_file else str(error)
         self.camera = camera
         return None
-
-
-def camera_from_url(url: str) -> Camera:
-    """Read a camera_calibration YAML from a file:// URL (or a plain path).
-
-    Raises
-    ------
-    CalibrationError
-        If the URL has another scheme, or the file is no calibration.
-    """
-    parts = urlparse(url)
-    if not parts.scheme:
-        return Camera.from_yaml(url)
-    if parts.scheme != 'file' or parts.netloc not in ('', 'localhost'):
-        raise CalibrationError(
-            f"camera_info_url '{url}' must be a file:// URL, as file:///home/me/camera.yaml"
-        )
-    return Camera.from_yaml(unquote(parts.path))

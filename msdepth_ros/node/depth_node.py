@@ -25,12 +25,13 @@ from msdepth_ros.node.camera_input import PATIENCE, THROTTLE, CameraInput, Image
 from msdepth_ros.node.diagnostics import NodeState, diagnostic_array
 from msdepth_ros.node.lifecycle import SteadyLifecycleNode
 from msdepth_ros.node.messages import image_from_compressed_msg, image_from_msg, nanoseconds
-from msdepth_ros.node.model_swap import ModelServer, ModelSwap
+from msdepth_ros.node.model_server import ModelServer
+from msdepth_ros.node.model_swap import ModelSwap
 from msdepth_ros.node.outputs import DepthOutputs
-from msdepth_ros.node.overlap import LastStage
 from msdepth_ros.node.parameters import Parameters
 from msdepth_ros.node.scale.service import ScaleCalibration
 from msdepth_ros.node.statistics import Fate, Statistics
+from msdepth_ros.node.threads import PublishThread
 
 _Arrival = tuple[ImageMessage, float]
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -51,7 +52,7 @@ class DepthNode(SteadyLifecycleNode):
         self._server = ModelServer(self._process_safely, self._on_build_progress)
         changed = self.create_guard_condition(self._follow_swap)
         self._swap = ModelSwap(self._process_safely, self._on_build_progress, changed.trigger)
-        self._publication = LastStage()
+        self._publication = PublishThread()
         self._build = ''
         self._build_told = 0.0
         self._outputs: DepthOutputs | None = None

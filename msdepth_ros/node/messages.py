@@ -20,7 +20,8 @@ from sensor_msgs.msg import (
 from std_msgs.msg import Header
 
 from msdepth_ros.errors import ImageError
-from msdepth_ros.geometry.camera import Camera, Intrinsics
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.geometry.scan import Scan
 from msdepth_ros.images.decoding import decode_compressed
 from msdepth_ros.images.message_fields import camera_fields, converted_pixels, image_pixels
@@ -32,7 +33,7 @@ def nanoseconds(stamp: Time) -> int:
 
 
 def image_from_msg(message: Image) -> tuple[np.ndarray, str]:
-    """Return an image's pixels and their encoding, one of input_map.ENCODINGS.
+    """Return an image's pixels and their encoding, one of encodings.ENCODINGS.
 
     rgb8, bgr8, rgba8, bgra8 and mono8 are views of the message's data, without a copy: uint8
     [height, width, channels], or [height, width] for mono8. Other encodings are converted:

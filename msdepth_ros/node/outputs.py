@@ -13,10 +13,10 @@ from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 from std_msgs.msg import Header
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.geometry.camera import Intrinsics
 from msdepth_ros.geometry.cloud import dense_points, limit_range, point_cloud, voxel_downsample
+from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.geometry.scan import laser_scan, scan_frame
-from msdepth_ros.images.colormap import colorize
+from msdepth_ros.images.pictures import colorize
 from msdepth_ros.inference.estimator import DepthFrame
 from msdepth_ros.node.messages import DepthImage, cloud_msg, image_msg, intrinsics_msg, scan_msg
 

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.geometry.camera import Camera, Intrinsics
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.rooms.camera import Film
 from msdepth_ros.rooms.layout import STYLES, random_scene
 from msdepth_ros.rooms.light import illuminate

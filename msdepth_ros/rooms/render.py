@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from msdepth_ros.geometry.camera import Intrinsics
+from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.rooms.camera import Film, Pose
 from msdepth_ros.rooms.geometry import (
     MISS,

@@ -9,7 +9,7 @@ from random import Random
 
 import torch
 
-from msdepth_ros.geometry.camera import Intrinsics
+from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.rooms.camera import Pose
 from msdepth_ros.rooms.geometry import trace
 from msdepth_ros.rooms.render import pixel_rays

@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 
 from msdepth_ros.datasets import Frame
-from msdepth_ros.geometry.camera import Grid
+from msdepth_ros.geometry.pinhole import Grid
+from msdepth_ros.images.disturbances import compressed
 
 _SHIFTS = 1 << 18  # ways to shift the numbers that noise is made of
 
@@ -237,9 +238,3 @@ def change_colours(image: np.ndarray, how: Augmentation, rng: np.random.Generato
 def _noise(size: int) -> np.ndarray:
     """Return more than `size` normal numbers, to take some from anywhere: drawing takes longer."""
     return np.random.default_rng(0).standard_normal(size + _SHIFTS, np.float32)
-
-
-def compressed(image: np.ndarray, quality: int) -> np.ndarray:
-    """Return a uint8 image of three channels after JPEG of a quality from 1 to 100."""
-    _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))

@@ -10,8 +10,8 @@ import torch
 
 from msdepth_ros.datasets import Frame
 from msdepth_ros.evaluation.metrics import ErrorSums
-from msdepth_ros.geometry.camera import Grid
-from msdepth_ros.images.colormap import FARTHEST, NEAREST, colorize
+from msdepth_ros.geometry.pinhole import Grid
+from msdepth_ros.images.pictures import FARTHEST, NEAREST, colorize
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.training.augmentation import View, ViewMaker
 from msdepth_ros.training.batches import prepare, stack_views

@@ -16,7 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.networks import processes
+from msdepth_ros.networks import distributed
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.training.augmentation import ViewMaker
 from msdepth_ros.training.batches import Batch, Batches, Share, prepare, stack_views
@@ -86,7 +86,7 @@ class StageTraining:
             [part for view in views for part in view.split(stage.batch)],
             desc='readout',
             unit='batch',
-            disable=None if processes.rank() == 0 else True,
+            disable=None if distributed.rank() == 0 else True,
         ):
             with torch.no_grad(), autocast(trainer.device, self.config):
                 answer = self.network.supervised(prepare(batch.image, trainer.device))
@@ -122,7 +122,7 @@ class StageTraining:
             initial=self.step * size,
             desc=self.stage.trains,
             unit='image',
-            disable=None if processes.rank() == 0 else True,
+            disable=None if distributed.rank() == 0 else True,
         )
         on_gpu = self.trainer.device.type == 'cuda'
         ahead = self.batches.ahead(self.step, steps, self.trainer.workers, on_gpu)
@@ -138,7 +138,7 @@ class StageTraining:
 
     def _shared(self) -> nn.Module:
         """Return the objective; its gradients become the mean of all processes'."""
-        if processes.count() == 1:
+        if distributed.count() == 1:
             return self.objective
         device = self.trainer.device
         return DistributedDataParallel(
@@ -151,17 +151,17 @@ class StageTraining:
         """Take one step."""
         # dropout drops others in every process
         key = hash((self.config.seed, self.index, self.step)) % 2**31
-        torch.manual_seed(key + processes.rank())
+        torch.manual_seed(key + distributed.rank())
         warm_up = self.stage.warm_up / max(1, self.stage.images)
         rate = self.stage.rate * warm_cosine(progress, warm_up)
         set_rate(self.optimiser, rate)
         device = self.trainer.device
-        part = batch.split(self.stage.batch // processes.count())[processes.rank()]
+        part = batch.split(self.stage.batch // distributed.count())[distributed.rank()]
         there = part.to(device)
         shown = None if there.shown is None else prepare(there.shown, device)
         terms = losses(prepare(there.image, device), there.log_depth, there.valid, shown)
         stacked = torch.stack(list(terms.values()))
-        means = processes.total(stacked.detach()) / processes.count()
+        means = distributed.total(stacked.detach()) / distributed.count()
         if not math.isfinite(means.sum().item()):
             self._refuse(batch, means.sum().item())
         self.optimiser.zero_grad(set_to_none=True)
@@ -175,9 +175,9 @@ class StageTraining:
 
     def _refuse(self, batch: Batch, value: float) -> None:
         path = self.trainer.out / 'failed_batch.pt'
-        if processes.rank() == 0:
+        if distributed.rank() == 0:
             save_checkpoint(path, {'weights': {}, **vars(batch)})
-        processes.wait()
+        distributed.wait()
         raise MsdepthError(
             f'the loss is {value} at image {self.step * self.stage.batch} of stage '
             f'{self.stage.trains}: lower its rate, or look at the batch saved in {path}'
@@ -202,7 +202,7 @@ class StageTraining:
         bar.write(trainer.log.validated(self.before + images, line, tables, sheet))
 
     def _save(self) -> None:
-        if processes.rank() != 0:
+        if distributed.rank() != 0:
             return
         content = {
             'config': json.loads(json.dumps(dataclasses.asdict(self.config))),

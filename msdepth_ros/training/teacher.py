@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from msdepth_ros.networks import processes
+from msdepth_ros.networks import distributed
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.networks.efficientnet_lite import EfficientNetLite
 
@@ -54,7 +54,7 @@ class FeatureTeacher(nn.Module):
         for feature, target, project in zip(features, targets, self.projections, strict=True):
             height, width = feature.shape[-2:]
             seen = functional.adaptive_avg_pool2d(target.float(), (height, width))
-            batch = processes.gathered(seen)
+            batch = distributed.gathered(seen)
             mean = batch.mean(dim=(0, 2, 3), keepdim=True)
             deviation = batch.std(dim=(0, 2, 3), keepdim=True)
             wanted = (seen - mean) / (deviation + 1e-3)

@@ -16,7 +16,7 @@ from msdepth_ros.datasets import Frame, open_dataset, split_in_blocks
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.evaluation.metrics import mean_log_depth
 from msdepth_ros.extras import require
-from msdepth_ros.networks import create_network, processes
+from msdepth_ros.networks import create_network, distributed
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.training.augmentation import ViewMaker
 from msdepth_ros.training.batches import Share, prepare, stack_views
@@ -73,9 +73,9 @@ class Trainer:
         self.workers = workers
         self.log: TrainingLog | None = None  # the first process's
         for stage in config.stages:
-            if stage.batch % processes.count():
+            if stage.batch % distributed.count():
                 raise MsdepthError(
-                    f'a batch of {stage.batch} cannot be divided among {processes.count()} '
+                    f'a batch of {stage.batch} cannot be divided among {distributed.count()} '
                     'processes: choose another number of processes, or another batch'
                 )
         self.teachers = self._load_teachers(teachers)
@@ -112,7 +112,7 @@ class Trainer:
             dataset = open_dataset(data / folder, source.intrinsics, split=source.split)
             self.counts[name].append(len(dataset))
             training, held_out = split_source(source, len(dataset))
-            quiet = None if processes.rank() == 0 else True
+            quiet = None if distributed.rank() == 0 else True
             used = sorted(training + held_out)
             bar = tqdm(used, desc=f'reading {folder}', unit='image', disable=quiet)
             frames = {i: dataset[i].shrunk(self.config.data.cached_width) for i in bar}
@@ -168,7 +168,7 @@ class Trainer:
         saved = self._open(resume)
         if saved is not None:
             self.started_from = saved.get('started_from', [])
-        if processes.rank() == 0:
+        if distributed.rank() == 0:
             seen = 0
             if saved is not None:
                 index = int(saved['stage'])

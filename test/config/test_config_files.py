@@ -24,7 +24,7 @@ def _flat(tree, prefix=''):
 
 
 def test_depth_yaml_holds_every_parameter_with_its_default():
-    parameters = pytest.importorskip('msdepth_ros.node.parameters').PARAMETERS
+    parameters = pytest.importorskip('msdepth_ros.node.parameter_table').PARAMETERS
     file = yaml.safe_load((CONFIG / 'depth.yaml').read_text())
     assert list(file) == ['/**']
     given = dict(_flat(file['/**']['ros__parameters']))
@@ -34,7 +34,7 @@ def test_depth_yaml_holds_every_parameter_with_its_default():
 
 
 def test_depth_yaml_notes_when_a_parameter_may_change():
-    module = pytest.importorskip('msdepth_ros.node.parameters')
+    module = pytest.importorskip('msdepth_ros.node.parameter_table')
     notes = {
         module.ALWAYS: '',
         module.UNCONFIGURED: 'unconfigured',

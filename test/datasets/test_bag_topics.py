@@ -5,7 +5,7 @@
 import pytest
 
 from msdepth_ros.datasets import DatasetError, Topics
-from msdepth_ros.datasets.bag_topics import ChosenTopics, choose_topics, is_rectified
+from msdepth_ros.datasets.bag_topics import ChosenTopics, choose_topics
 
 REALSENSE = {
     '/camera/camera/color/image_raw': 'rgb8',
@@ -61,20 +61,3 @@ def test_a_recording_of_something_else():
         choose_topics(Topics(), {}, [], True, 'bag')
     with pytest.raises(DatasetError, match='no depth topic: record colour, the depth aligned'):
         choose_topics(Topics(), {'/cam/image': 'rgb8'}, [], True, 'bag')
-
-
-@pytest.mark.parametrize(
-    ('topic', 'rectified'),
-    [
-        ('/cam/image_rect', True),
-        ('/cam/image_rect_color/compressed', True),
-        ('/camera/depth/image_rect_raw', True),
-        ('/cam/image_raw', False),
-        ('/rectangle/image/compressed', False),
-        ('/cam/image_direct', False),
-        ('/cam/image_unrect', False),
-        ('/direct/image_raw', False),
-    ],
-)
-def test_rectified_by_its_own_name(topic, rectified):
-    assert is_rectified(topic) == rectified

@@ -10,7 +10,8 @@ import pytest
 from folders import HEIGHT, WIDTH, write_folder
 
 from msdepth_ros.datasets import DatasetError, DatasetFolder, open_dataset
-from msdepth_ros.geometry.camera import Camera, Intrinsics
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.pinhole import Intrinsics
 
 DEFAULT = {'fx': 120.0, 'fy': 121.0, 'cx': 79.0, 'cy': 58.0, 'width': WIDTH, 'height': HEIGHT}
 OWN = {'fx': 60.0, 'fy': 61.0, 'cx': 39.0, 'cy': 24.0, 'width': 80, 'height': 50}

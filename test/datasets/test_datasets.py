@@ -11,7 +11,8 @@ from folders import HEIGHT, WIDTH, write_folder
 
 from msdepth_ros.datasets import DatasetFolder, open_dataset, split_in_blocks
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.geometry.camera import Camera, Intrinsics
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.pinhole import Intrinsics
 
 
 @pytest.fixture

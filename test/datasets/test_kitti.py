@@ -10,7 +10,7 @@ import pytest
 from formats import COLORS, write_kitti
 
 from msdepth_ros.datasets import DatasetError, open_dataset
-from msdepth_ros.geometry.camera import Intrinsics
+from msdepth_ros.geometry.pinhole import Intrinsics
 
 DRIVES = ('2011_09_26_drive_0001_sync', '2011_09_27_drive_0002_sync')
 

@@ -7,7 +7,7 @@ import pytest
 from formats import COLORS, write_nyu, write_splits
 
 from msdepth_ros.datasets import DatasetError, open_dataset
-from msdepth_ros.geometry.camera import Intrinsics
+from msdepth_ros.geometry.pinhole import Intrinsics
 
 h5py = pytest.importorskip('h5py', reason='the labelled set is HDF5')
 pytest.importorskip('scipy', reason='its split is a MATLAB 5 file')

@@ -19,7 +19,7 @@ from formats import (
 )
 
 from msdepth_ros.datasets import DatasetError, Topics, open_dataset
-from msdepth_ros.geometry.camera import Intrinsics
+from msdepth_ros.geometry.pinhole import Intrinsics
 
 pytest.importorskip('rosbags', reason='recordings are read with it')
 

@@ -9,7 +9,7 @@ from formats import COLORS, write_tum
 
 from msdepth_ros.datasets import DatasetError, open_dataset
 from msdepth_ros.datasets.association import associate
-from msdepth_ros.geometry.camera import Intrinsics
+from msdepth_ros.geometry.pinhole import Intrinsics
 
 GIVEN = (60.0, 61.0, 32.0, 24.0)
 

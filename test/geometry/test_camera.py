@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from msdepth_ros.errors import CalibrationError
-from msdepth_ros.geometry.camera import Camera, Grid, Intrinsics
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.pinhole import Grid, Intrinsics
 
 K = (520.0, 0.0, 325.5, 0.0, 525.0, 253.7, 0.0, 0.0, 1.0)
 P = (500.0, 0.0, 320.0, 0.0, 0.0, 505.0, 240.0, 0.0, 0.0, 0.0, 1.0, 0.0)

@@ -7,8 +7,8 @@ import struct
 import numpy as np
 import pytest
 
-from msdepth_ros.geometry.camera import Intrinsics
 from msdepth_ros.geometry.cloud import dense_points, limit_range, point_cloud, voxel_downsample
+from msdepth_ros.geometry.pinhole import Intrinsics
 
 INTRINSICS = Intrinsics(8, 6, 5.0, 4.0, 3.25, 2.5)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.geometry.camera import Intrinsics
+from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.geometry.scan import laser_scan, scan_frame
 
 CAMERA = Intrinsics(64, 48, 50.0, 52.0, 30.25, 23.5)

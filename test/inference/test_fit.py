@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from msdepth_ros.geometry.camera import Grid, Intrinsics
+from msdepth_ros.geometry.pinhole import Grid, Intrinsics
 from msdepth_ros.inference.fit import FITS, fit_window
 
 EIGEN_INPUT = (304, 228)

@@ -15,8 +15,8 @@ from oracle import write_depth_model
 
 from msdepth_ros.errors import ImageError
 from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.images.encodings import ENCODINGS, InputMap
 from msdepth_ros.inference.fit import FITS
-from msdepth_ros.inference.input_map import ENCODINGS, InputMap
 from msdepth_ros.inference.model import load_model
 
 INPUT_WIDTH, INPUT_HEIGHT = 304, 228

@@ -14,7 +14,8 @@ import pytest
 from oracle import COLOR_OFFSET, COLOR_WEIGHTS, write_color_model, write_depth_model
 from truth import CELLS_X, CELLS_Y, LENSES, Fit, raw_pixels, rays, undistorted
 
-from msdepth_ros.geometry.camera import Camera, Intrinsics
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.inference.backends import create_backend
 from msdepth_ros.inference.estimator import DepthEstimator, Settings
 from msdepth_ros.inference.model import load_model, model_names

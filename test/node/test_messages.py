@@ -13,7 +13,8 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointField, Regi
 from std_msgs.msg import Header
 
 from msdepth_ros.errors import CalibrationError, ImageError
-from msdepth_ros.geometry.camera import Camera, Intrinsics
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.node import messages
 from msdepth_ros.node.messages import (
     DepthImage,

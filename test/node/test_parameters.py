@@ -19,7 +19,6 @@ from msdepth_ros.node.parameters import (
     PARAMETERS,
     UNCONFIGURED,
     Parameters,
-    names_rectified_images,
 )
 
 DYNAMIC = [parameter for parameter in PARAMETERS if parameter.changes == ALWAYS]
@@ -242,7 +241,6 @@ def test_settings_are_the_values(make_node):
     ],
 )
 def test_rectify_auto_goes_by_the_name_of_the_topic(topic, rectified, make_node):
-    assert names_rectified_images(topic) == rectified
     node = make_node()
     parameters = Parameters(node)
     assert parameters.settings(topic).rectify == ('off' if rectified else 'auto')

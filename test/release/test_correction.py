@@ -11,7 +11,7 @@ torch = pytest.importorskip('torch', reason='training needs torch')
 
 from msdepth_ros.datasets import Frame  # noqa: E402
 from msdepth_ros.errors import MsdepthError  # noqa: E402
-from msdepth_ros.geometry.camera import Grid, Intrinsics  # noqa: E402
+from msdepth_ros.geometry.pinhole import Grid, Intrinsics  # noqa: E402
 from msdepth_ros.networks.depth_network import normalise  # noqa: E402
 from msdepth_ros.networks.eigen2014 import Eigen2014  # noqa: E402
 from msdepth_ros.release.correction import fit_correction  # noqa: E402

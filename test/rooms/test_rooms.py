@@ -13,7 +13,8 @@ import yaml
 torch = pytest.importorskip('torch', reason='rendering needs torch')
 
 from msdepth_ros.cli import main  # noqa: E402
-from msdepth_ros.geometry.camera import Camera, Intrinsics  # noqa: E402
+from msdepth_ros.geometry.camera import Camera  # noqa: E402
+from msdepth_ros.geometry.pinhole import Intrinsics  # noqa: E402
 from msdepth_ros.rooms import (  # noqa: E402
     STYLES,
     Film,

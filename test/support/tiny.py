@@ -5,7 +5,7 @@
 import torch
 from torch import Tensor, nn
 
-from msdepth_ros.geometry.camera import Grid
+from msdepth_ros.geometry.pinhole import Grid
 from msdepth_ros.networks.depth_network import DepthNetwork, Readout, Supervised
 from msdepth_ros.training.config import Config, Data, Source, Stage
 

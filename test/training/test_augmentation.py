@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from msdepth_ros.datasets import Frame
-from msdepth_ros.geometry.camera import Grid, Intrinsics
+from msdepth_ros.geometry.pinhole import Grid, Intrinsics
 from msdepth_ros.inference.fit import fit_window
 from msdepth_ros.training.augmentation import Augmentation, ViewMaker, change_colours, turned
 

@@ -12,7 +12,7 @@ torch = pytest.importorskip('torch', reason='batches are tensors')
 
 from msdepth_ros.datasets import Frame  # noqa: E402
 from msdepth_ros.errors import MsdepthError  # noqa: E402
-from msdepth_ros.geometry.camera import Grid, Intrinsics  # noqa: E402
+from msdepth_ros.geometry.pinhole import Grid, Intrinsics  # noqa: E402
 from msdepth_ros.training.augmentation import Augmentation, ViewMaker  # noqa: E402
 from msdepth_ros.training.batches import Batches, Share, turns  # noqa: E402
 

@@ -20,7 +20,7 @@ from tiny import SMALL, Tiny  # noqa: E402
 from msdepth_ros import networks  # noqa: E402
 from msdepth_ros.cli import main  # noqa: E402
 from msdepth_ros.errors import MsdepthError  # noqa: E402
-from msdepth_ros.geometry.camera import Grid  # noqa: E402
+from msdepth_ros.geometry.pinhole import Grid  # noqa: E402
 from msdepth_ros.networks.depth_network import Supervised  # noqa: E402
 from msdepth_ros.networks.losses import scale_invariant_loss  # noqa: E402
 from msdepth_ros.training.batches import prepare  # noqa: E402

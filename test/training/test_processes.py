@@ -19,7 +19,7 @@ torch = pytest.importorskip('torch', reason='training needs torch')
 pytest.importorskip('tensorboard', reason='training writes its log')
 
 from msdepth_ros.errors import MsdepthError  # noqa: E402
-from msdepth_ros.networks import processes  # noqa: E402
+from msdepth_ros.networks import distributed
 from msdepth_ros.training.checkpoint import load_checkpoint  # noqa: E402
 from msdepth_ros.training.config import read_config  # noqa: E402
 from msdepth_ros.training.trainer import Trainer  # noqa: E402
@@ -140,7 +140,7 @@ def test_one_process_continues_what_two_began(folder, together):
 
 
 def test_a_batch_must_be_divisible(folder, monkeypatch):
-    monkeypatch.setattr(processes, 'count', lambda: 3)
+    monkeypatch.setattr(distributed, 'count', lambda: 3)
     config = read_config(folder / 'small.yaml')
     with pytest.raises(MsdepthError, match='a batch of 4 cannot be divided among 3 processes'):
         Trainer(config, folder, folder / 'odd')

@@ -11,7 +11,7 @@ torch = pytest.importorskip('torch', reason='training needs torch')
 from tiny import Tiny  # noqa: E402
 
 from msdepth_ros.datasets import open_dataset  # noqa: E402
-from msdepth_ros.images.colormap import colorize  # noqa: E402
+from msdepth_ros.images.pictures import colorize  # noqa: E402
 from msdepth_ros.training.augmentation import ViewMaker  # noqa: E402
 from msdepth_ros.training.sheet import draw_sheet  # noqa: E402
 

@@ -21,7 +21,7 @@ from msdepth_ros.inference.backends.self_check import check_images
 from msdepth_ros.inference.backends.tensorrt import TensorRtBackend
 from msdepth_ros.inference.backends.tensorrt_api import import_tensorrt
 from msdepth_ros.inference.model import Model, load_model, model_names
-from msdepth_ros.node.worker import NewestWorker
+from msdepth_ros.node.threads import NewestWorker
 
 pytestmark = pytest.mark.gpu
 

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from msdepth_ros.images.colormap import FARTHEST, NEAREST, colorize
+from msdepth_ros.images.pictures import FARTHEST, NEAREST, colorize
 
 
 def test_nan_and_only_nan_is_black():

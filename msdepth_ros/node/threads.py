@@ -1,12 +1,12 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A thread that works on the newest item only."""
+"""The threads of a frame: one works on the newest item, one publishes beside it."""
 
 import logging
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 Item = TypeVar('Item')
@@ -100,3 +100,34 @@ class NewestWorker(Generic[Item]):
                     self._process(item)
                 except Exception as error:  # else the thread would end, and `call` wait for ever
                     _logger.exception('an item was dropped: %r', error)
+
+
+class PublishThread:
+    """Does the last work on each frame, in the frames' order and one at a time.
+
+    Overlapped, it is done on a thread of its own while the caller begins the next frame; else by
+    the caller, which saves waking a thread: overlap where a next frame waits. At most one frame is
+    under way here, so nothing queues: a caller that is faster waits.
+    """
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix='msdepth publish')
+        self._before: Future[None] | None = None
+
+    def run(self, work: Callable[[], None], overlapped: bool) -> None:
+        """Do a frame's work after that of the frame before; it must not raise."""
+        self.wait()
+        if overlapped:
+            self._before = self._thread.submit(work)
+        else:
+            work()
+
+    def wait(self) -> None:
+        """Wait until nothing is under way."""
+        before, self._before = self._before, None
+        if before is not None:
+            before.result()
+
+    def close(self) -> None:
+        """Wait until nothing is under way and end the thread."""
+        self._thread.shutdown()

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from msdepth_ros.node.worker import NewestWorker
+from msdepth_ros.node.threads import NewestWorker
 
 PATIENCE = 10.0  # seconds
 

@@ -7,14 +7,14 @@ import time
 
 import pytest
 
-from msdepth_ros.node.overlap import LastStage
+from msdepth_ros.node.threads import PublishThread
 
 PATIENCE = 10.0  # seconds
 
 
 @pytest.fixture
 def stage():
-    stage = LastStage()
+    stage = PublishThread()
     yield stage
     stage.close()
 
@@ -75,7 +75,7 @@ def test_frames_keep_their_order_and_never_meet(stage):
 
 
 def test_close_waits_for_the_work_under_way():
-    stage, gate = LastStage(), _Gate()
+    stage, gate = PublishThread(), _Gate()
     stage.run(gate, overlapped=True)
     threading.Timer(0.05, gate.open.set).start()
     stage.close()

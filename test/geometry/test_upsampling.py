@@ -5,8 +5,9 @@
 import numpy as np
 import pytest
 
-from msdepth_ros.geometry.camera import Grid
-from msdepth_ros.geometry.edges import Upsampler, remove_flying_pixels
+from msdepth_ros.geometry.flying_pixels import remove_flying_pixels
+from msdepth_ros.geometry.pinhole import Grid
+from msdepth_ros.geometry.upsampling import Upsampler
 
 THRESHOLD = 0.15
 RANGE = (0.1, 100.0)  # metres

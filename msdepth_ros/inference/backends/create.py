@@ -1,0 +1,103 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Choose a runtime, load a model on it and warm it up."""
+
+import logging
+
+from msdepth_ros.errors import BackendError, ModelError, RuntimeMissingError
+from msdepth_ros.inference.backends.base import Backend
+from msdepth_ros.inference.backends.engine_options import EngineOptions, Progress
+from msdepth_ros.inference.model import Model
+
+RUNTIMES = ('tensorrt', 'openvino', 'onnxruntime')
+BACKENDS = ('auto', *RUNTIMES)
+WARM_UP_RUNS = 3
+
+_logger = logging.getLogger(__name__)
+_said: set[str] = set()
+
+
+def create_backend(
+    model: Model,
+    backend: str = 'auto',
+    threads: int = 0,
+    precision: str = 'fp16',
+    engine_options: EngineOptions | None = None,
+    progress: Progress | None = None,
+) -> Backend:
+    """Load a model on a runtime and warm it up, so that the first frame takes no longer.
+
+    Parameters
+    ----------
+    model : the model to load.
+    backend : 'tensorrt', 'openvino', 'onnxruntime', or 'auto': the first that runs the model,
+        in this order. Why 'auto' passed over one is logged once.
+    threads : CPU threads that the network may use; 0 = one per core.
+    precision : 'fp16' = TensorRT in FP16, the CPU in int8 if the model has an int8 file, else in
+        FP32 (OpenVINO: in BF16 where the CPU has it); 'fp32' = all in FP32.
+    engine_options : where TensorRT engines are kept and how they are built.
+    progress : called as progress(stage, fraction) while an engine is built, which can take
+        minutes; an exception that it raises stops the build and comes out here.
+
+    Raises
+    ------
+    BackendError
+        If the runtime is not installed, has no device, refuses the model or fails to run it.
+    ModelError
+        If the model's files are not usable.
+    """
+    if backend not in BACKENDS:
+        raise BackendError(f"no backend named '{backend}': choose one of {', '.join(BACKENDS)}")
+    refusals: dict[str, Exception] = {}
+    for name in RUNTIMES if backend == 'auto' else (backend,):
+        try:
+            loaded = _load(name, model, threads, precision, engine_options, progress)
+            _warm_up(loaded)
+        except (BackendError, ModelError) as error:
+            refusals[name] = error
+            continue
+        for refused, reason in refusals.items():
+            _say_once(name, refused, reason)
+        return loaded
+    raise refusals.popitem()[1]
+
+
+def _load(
+    name: str,
+    model: Model,
+    threads: int,
+    precision: str,
+    engine_options: EngineOptions | None,
+    progress: Progress | None,
+) -> Backend:
+    """Load a model on the runtime of this name, importing no other."""
+    if name == 'tensorrt':
+        from msdepth_ros.inference.backends.tensorrt import TensorRtBackend
+
+        return TensorRtBackend(model, precision, engine_options, progress)
+    if name == 'openvino':
+        from msdepth_ros.inference.backends.openvino import OpenVinoBackend
+
+        return OpenVinoBackend(model, threads, precision)
+    from msdepth_ros.inference.backends.onnxruntime import OnnxRuntimeBackend
+
+    return OnnxRuntimeBackend(model, threads, precision)
+
+
+def _warm_up(backend: Backend) -> None:
+    """Run a backend; close it if it fails."""
+    try:
+        for _ in range(WARM_UP_RUNS):
+            backend.run()
+    except BackendError:
+        backend.close()
+        raise
+
+
+def _say_once(used: str, refused: str, error: Exception) -> None:
+    """Log why a runtime is not used; that it is not installed is nothing to warn of."""
+    text = f'running on {used}, not on {refused}: {error}'
+    if text not in _said:
+        _said.add(text)
+        missing = isinstance(error, RuntimeMissingError)
+        _logger.log(logging.INFO if missing else logging.WARNING, '%s', text)

@@ -1,0 +1,29 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a topic's name says of its images."""
+
+import pytest
+
+from msdepth_ros.images.topic_names import names_rectified_images
+
+
+@pytest.mark.parametrize(
+    ('topic', 'rectified'),
+    [
+        ('/cam/image_rect', True),
+        ('/cam/image_rect_color/compressed', True),
+        ('/camera/depth/image_rect_raw', True),
+        ('/cam/image_raw', False),
+        ('/rectangle/image/compressed', False),
+        ('/cam/image_direct', False),
+        ('/cam/image_unrect', False),
+        ('/direct/image_raw', False),
+        ('/camera/rgb/rectified/image', True),
+        ('/left/image_rect/compressed', True),
+        ('/rectified/left/image', False),
+        ('image', False),
+        ('image_rect', True),
+    ],
+)
+def test_rectified_by_its_name(topic, rectified):
+    assert names_rectified_images(topic) == rectified
