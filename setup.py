@@ -87,9 +87,11 @@ setup(
             'colcon-common-extensions',
             f'cuda-bindings; {X86}',
             'hypothesis',
+            'import-linter',
             'mypy',
             f'openvino; {X86}',
             'pytest',
+            'pytest-xdist',
             'ruff',
             # TensorRT for RTX builds engines on machines without a GPU; the lean runtime has
             # TensorRT 11's own API to check against.

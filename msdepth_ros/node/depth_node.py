@@ -17,7 +17,7 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
 from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
-from msdepth_ros.host.process import destroyed_unless_made, run_node
+from msdepth_ros.node.process import destroyed_unless_made, run_node
 from msdepth_ros.inference.backends import Backend
 from msdepth_ros.inference.estimator import DepthFrame
 from msdepth_ros.node.calibration import CalibrationSource

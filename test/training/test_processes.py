@@ -19,7 +19,7 @@ torch = pytest.importorskip('torch', reason='training needs torch')
 pytest.importorskip('tensorboard', reason='training writes its log')
 
 from msdepth_ros.errors import MsdepthError  # noqa: E402
-from msdepth_ros.networks import distributed
+from msdepth_ros.networks import distributed  # noqa: E402
 from msdepth_ros.training.checkpoint import load_checkpoint  # noqa: E402
 from msdepth_ros.training.config import read_config  # noqa: E402
 from msdepth_ros.training.trainer import Trainer  # noqa: E402
