@@ -12,8 +12,8 @@ from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
-from msdepth_ros.node.process import run_node
 from msdepth_ros.inference.model import DEFAULT_MODEL, load_model
+from msdepth_ros.node.process import run_node
 
 
 class ForwarderNode(Node):

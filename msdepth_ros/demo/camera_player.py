@@ -14,10 +14,10 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.node.process import run_node
 from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource, guessed_camera
 from msdepth_ros.node.calibration import camera_from_url
 from msdepth_ros.node.messages import camera_info_msg, image_msg
+from msdepth_ros.node.process import run_node
 
 DEFAULT_RATE = 30.0  # Hz, of images without a rate of their own
 _WAIT_PERIOD = 0.02  # seconds between two looks for subscribers

@@ -17,7 +17,6 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
 from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
-from msdepth_ros.node.process import destroyed_unless_made, run_node
 from msdepth_ros.inference.backends import Backend
 from msdepth_ros.inference.estimator import DepthFrame
 from msdepth_ros.node.calibration import CalibrationSource
@@ -29,6 +28,7 @@ from msdepth_ros.node.model_server import ModelServer
 from msdepth_ros.node.model_swap import ModelSwap
 from msdepth_ros.node.outputs import DepthOutputs
 from msdepth_ros.node.parameters import Parameters
+from msdepth_ros.node.process import destroyed_unless_made, run_node
 from msdepth_ros.node.scale.service import ScaleCalibration
 from msdepth_ros.node.statistics import Fate, Statistics
 from msdepth_ros.node.threads import PublishThread
