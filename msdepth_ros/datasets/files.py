@@ -50,6 +50,34 @@ def check_size(image: np.ndarray, intrinsics: Intrinsics, where: object) -> None
         )
 
 
+def resized_depth(depth: np.ndarray, intrinsics: Intrinsics, where: object) -> np.ndarray:
+    """Return a depth image at the size of the colour image whose field of view it covers.
+
+    Each pixel takes the depth of the cell that covers it: no depth is made up between two.
+
+    Parameters
+    ----------
+    depth : [h, w] of any type.
+    intrinsics : of the colour image.
+    where : names the depth image in the error.
+
+    Raises
+    ------
+    DatasetError : its aspect is not the colour image's, by more than a cell.
+
+    """
+    height, width = depth.shape
+    size = (intrinsics.width, intrinsics.height)
+    if (width, height) == size:
+        return depth
+    if abs(width * size[1] - height * size[0]) >= max(size):
+        raise DatasetError(
+            f'{where} is {width}x{height} but the calibration is for {size[0]}x{size[1]}, of '
+            'another aspect: register the depth to the colour image, or correct the calibration'
+        )
+    return np.asarray(cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST_EXACT))
+
+
 def given_intrinsics(focal_and_centre: Sequence[float], image: np.ndarray) -> Intrinsics:
     """Return fx, fy, cx, cy (pixels) as the intrinsics of an image of [H, W, ...]."""
     height, width = image.shape[:2]

@@ -7,6 +7,9 @@ says how many units make a metre) and `camera.yaml`, a pinhole calibration in th
 camera_calibration. Where frames have intrinsics or sizes of their own, `camera.json` gives them:
 `{"fx", "fy", "cx", "cy", "width", "height", "frames": {NAME: {"fx", ...}}}`. A `scenes.csv` of
 lines `NAME,scene` may say what each frame shows.
+
+A depth file may be smaller or larger than the colour image (a depth camera's own resolution): it
+covers the same field of view, and each of its cells counts for the colour pixels that it covers.
 """
 
 import csv
@@ -16,7 +19,7 @@ import numpy as np
 
 from msdepth_ros.datasets.base import Dataset, DatasetError, Frame, check_depth
 from msdepth_ros.datasets.calibration import read_calibration
-from msdepth_ros.datasets.files import check_size, read_color, read_depth
+from msdepth_ros.datasets.files import check_size, read_color, read_depth, resized_depth
 from msdepth_ros.geometry.pinhole import Intrinsics
 
 
@@ -53,8 +56,9 @@ class DatasetFolder(Dataset):
 
         Raises
         ------
-        DatasetError : a file is unreadable, sizes differ, no pixel has a depth, or the depths'
-            unit is wrong.
+        DatasetError : a file is unreadable, the image has another size than its calibration, the
+            depth has another aspect than the image, no pixel has a depth, or the depths' unit is
+            wrong.
 
         """
         name = self.names[index]
@@ -62,8 +66,8 @@ class DatasetFolder(Dataset):
         depth_path = self.folder / 'depth' / f'{name}.png'
         image = read_color(self._images[index])
         raw = read_depth(depth_path)
-        for path, array in ((self._images[index], image), (depth_path, raw)):
-            check_size(array, intrinsics, path)
+        check_size(image, intrinsics, self._images[index])
+        raw = resized_depth(raw, intrinsics, depth_path)
         depth = raw.astype(np.float32) / np.float32(self._units_per_metre)
         check_depth(depth, str(depth_path), f'set depth_scale in {self._calibration.file}')
         return Frame(name, image, depth, intrinsics, self._scenes.get(name))

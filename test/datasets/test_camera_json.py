@@ -120,3 +120,10 @@ def test_real_frames_of_many_cameras(shared_data):
             assert frame.intrinsics.fx == own['fx'], path
             assert frame.depth.shape == (own['height'], own['width']), path
             assert 0.2 < np.median(frame.depth[frame.depth > 0]) < 10, path
+
+
+def test_real_sequences_whose_depth_is_half_as_wide(shared_data):
+    for path in sorted((shared_data / 'posed_scene0000').parent.glob('posed_*/camera.json')):
+        frame = open_dataset(path.parent)[0]
+        assert frame.depth.shape == frame.image.shape[:2], path
+        assert 0.2 < np.median(frame.depth[frame.depth > 0]) < 10, path

@@ -88,6 +88,16 @@ def test_wrong_size_is_named(folder, part):
         DatasetFolder(folder)[2]
 
 
+def test_depth_of_another_size_covers_the_same_view(folder):
+    small = 500 + np.arange(HEIGHT * WIDTH // 4, dtype=np.uint16).reshape(HEIGHT // 2, WIDTH // 2)
+    cv2.imwrite(str(folder / 'depth/0002.png'), small)
+    frame = DatasetFolder(folder)[2]
+    assert frame.depth.shape == (HEIGHT, WIDTH)
+    assert frame.intrinsics == DatasetFolder(folder)[1].intrinsics
+    expected = np.repeat(np.repeat(small, 2, axis=0), 2, axis=1)
+    np.testing.assert_array_equal(frame.depth, (expected / np.float32(1000)).astype(np.float32))
+
+
 def test_all_invalid_depth(folder):
     cv2.imwrite(str(folder / 'depth/0000.png'), np.zeros((HEIGHT, WIDTH), np.uint16))
     with pytest.raises(MsdepthError, match=r'0000\.png has no valid pixel: remove'):
