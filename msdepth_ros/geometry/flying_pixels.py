@@ -4,30 +4,63 @@
 
 import numpy as np
 
+_REACH = 4  # cells on the near side of a jump that may show that it belongs to a plane
+_ALIKE = 0.35  # relative difference up to which two steps of inverse depth count as equal
+
 
 def remove_flying_pixels(depth: np.ndarray, threshold: float) -> np.ndarray:
     """Set cells to NaN that lie behind a neighbour by more than a relative depth jump.
 
     A network blurs a step in depth into a slope; the points on it float in empty space. The
-    nearest cells at a step are kept, so that an obstacle loses nothing of its size.
+    nearest cells at a step are kept, so that an obstacle loses nothing of its size. A plane seen
+    at a flat angle (the far floor, the walls of a corridor) has such jumps, too, but its inverse
+    depth is linear in the pixel: a cell stays if the jump only continues steps of equal size.
 
     Parameters
     ----------
     depth : float32 [height, width], metres, changed in place.
     threshold : the smallest jump z / z_neighbour - 1 that is removed; 0 = keep everything.
+
+    Returns
+    -------
+    `depth` itself.
     """
     if threshold <= 0:
         return depth
     limit = np.float32(1 + threshold)
-    nearest = np.full_like(depth, np.inf)
-    rows, columns = np.s_[1:, :], np.s_[:, 1:]
-    rows_before, columns_before = np.s_[:-1, :], np.s_[:, :-1]
-    for here, there in (
-        (rows, rows_before),
-        (rows_before, rows),
-        (columns, columns_before),
-        (columns_before, columns),
-    ):
-        np.fmin(nearest[here], depth[there], out=nearest[here])
-    depth[depth > nearest * limit] = np.nan
+    removed = np.zeros(depth.shape, bool)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        inverse = np.pad(1 / depth, _REACH, constant_values=np.nan)
+        for down, right in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+            inner = inverse[_REACH:-_REACH, _REACH:-_REACH]
+            near = np.roll(inverse, (-down, -right), (0, 1))[_REACH:-_REACH, _REACH:-_REACH]
+            row, column = np.nonzero(near > inner * limit)
+            on_plane = _continues_a_plane(inverse, row + _REACH, column + _REACH, down, right)
+            removed[row, column] |= ~on_plane
+    depth[removed] = np.nan
     return depth
+
+
+def _continues_a_plane(
+    inverse: np.ndarray, row: np.ndarray, column: np.ndarray, down: int, right: int
+) -> np.ndarray:
+    """Return for each cell whether its step to the near neighbour belongs to a plane.
+
+    `inverse` is the inverse depth with a border of _REACH cells of NaN; the near neighbour lies at
+    (row + down, column + right). Either the steps around this one are equal to it, one on the near
+    side and three on the far side; or three steps on the near side are equal and this one is no
+    larger: a plane that ends at another before it, as a floor at the foot of a wall. Unknown steps
+    count as equal, where three are known.
+    """
+    offset = np.arange(-3, _REACH + 1)
+    line = inverse[row[:, None] + down * offset, column[:, None] + right * offset]
+    steps = np.diff(line, axis=1)  # step 3 is the one to the near neighbour
+    known = np.isfinite(steps)
+
+    def equal(which: slice, reference: int) -> np.ndarray:
+        one = steps[:, reference, None]
+        alike = ~known[:, which] | (np.abs(steps[:, which] - one) <= _ALIKE * np.abs(one))
+        return alike.all(axis=1) & (known[:, which].sum(axis=1) >= 3)
+
+    no_larger = steps[:, 3] <= (1 + _ALIKE) * steps[:, 4]
+    return equal(slice(0, 5), 3) | (equal(slice(4, None), 4) & no_larger)

@@ -1,11 +1,10 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Flying pixels go, obstacles keep their size, planes stay planes and steps stay steps."""
+"""Planes stay planes and steps stay steps."""
 
 import numpy as np
 import pytest
 
-from msdepth_ros.geometry.flying_pixels import remove_flying_pixels
 from msdepth_ros.geometry.pinhole import Grid
 from msdepth_ros.geometry.upsampling import Upsampler
 
@@ -35,58 +34,6 @@ def _answered(cells, size):
         last = (cells.width, cells.height)[axis] - 0.5
         inside.append((position >= -0.5 - 1e-9) & (position <= last + 1e-9))
     return inside[1][:, None] & inside[0]
-
-
-# --- flying pixels ---------------------------------------------------------------------------
-
-
-def test_the_slope_between_two_walls_goes_and_the_near_wall_stays():
-    row = [1.0, 1.0, 1.0, 1.4, 2.1, 3.0, 3.0, 3.0]
-    depth = np.tile(np.float32(row), (5, 1))
-    remove_flying_pixels(depth, THRESHOLD)
-    for line in depth:
-        np.testing.assert_array_equal(line, np.float32([1, 1, 1, *[np.nan] * 3, 3, 3]))
-
-
-def test_a_step_costs_the_far_side_one_cell():
-    depth = np.full((6, 6), 4, np.float32)
-    depth[2:4, 2:4] = 2  # an obstacle
-    cleaned = remove_flying_pixels(depth.copy(), THRESHOLD)
-    assert (cleaned[2:4, 2:4] == 2).all()
-    beside = np.zeros((6, 6), bool)
-    beside[1:5, 2:4] = beside[2:4, 1:5] = True
-    beside[2:4, 2:4] = False
-    np.testing.assert_array_equal(np.isnan(cleaned), beside)
-
-
-@pytest.mark.parametrize('axis', [0, 1])
-@pytest.mark.parametrize('flip', [False, True])
-def test_every_direction_is_looked_at(axis, flip):
-    depth = np.full((3, 3), 2, np.float32)
-    depth[(0, 1) if axis else (1, 0)] = 1
-    depth = depth[::-1, ::-1].copy() if flip else depth
-    remove_flying_pixels(depth, THRESHOLD)
-    assert np.isnan(depth[1, 1])
-    assert np.isnan(depth).sum() == 3  # the centre and the two beside it on the border
-
-
-def test_jumps_below_the_threshold_stay():
-    depth = np.float32([[1.0, 1.1, 1.2, 1.3]])
-    before = depth.copy()
-    np.testing.assert_array_equal(remove_flying_pixels(depth, THRESHOLD), before)
-
-
-def test_a_threshold_of_0_keeps_everything():
-    depth = np.float32([[1, 9], [5, 1]])
-    np.testing.assert_array_equal(remove_flying_pixels(depth.copy(), 0.0), depth)
-
-
-def test_nan_is_no_neighbour():
-    depth = np.float32([[np.nan, 9, np.nan], [np.nan, np.nan, 1]])
-    np.testing.assert_array_equal(remove_flying_pixels(depth.copy(), THRESHOLD), depth)
-
-
-# --- upsampling ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize('threshold', [THRESHOLD, 0.0])
