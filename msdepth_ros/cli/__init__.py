@@ -8,6 +8,7 @@ what is heavy inside `run`.
 
 import argparse
 import importlib
+import io
 import os
 import pkgutil
 import sys
@@ -19,6 +20,8 @@ from msdepth_ros.errors import MsdepthError
 def main(arguments: list[str] | None = None) -> int:
     """Run a subcommand; a user's error is one line on stderr and exit code 2."""
     os.environ.setdefault('OPENCV_LOG_LEVEL', 'OFF')  # errors are told in one line
+    if isinstance(sys.stdout, io.TextIOWrapper):  # names of files need not be UTF-8
+        sys.stdout.reconfigure(errors='backslashreplace')
     parser = argparse.ArgumentParser(prog='msdepth', description='Metric depth from one camera.')
     parser.add_argument('--version', action='version', version=f'msdepth_ros {__version__}')
     commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)

@@ -3,25 +3,26 @@
 """`msdepth infer`: depth of images, folders and videos, without ROS."""
 
 import argparse
-from collections.abc import Callable
+import contextlib
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-
-from msdepth_ros.errors import MsdepthError
-from msdepth_ros.geometry.camera import Camera
-from msdepth_ros.geometry.cloud import dense_points, point_cloud
-from msdepth_ros.images.pictures import colorize
+from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
 from msdepth_ros.inference.backends import BACKENDS, PRECISIONS
-from msdepth_ros.inference.estimator import DepthFrame
 from msdepth_ros.inference.model import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from msdepth_ros.images.sources import ImageSource
+    from msdepth_ros.inference.depth_files import DepthFiles
+    from msdepth_ros.inference.estimator import DepthEstimator
 
 HELP = 'write the depth of images, folders of images or videos'
 
-_MILLIMETRES = 1000.0
-_MAX_UINT16 = 65535
-_Format = tuple[str, Callable[[Path, DepthFrame], None]]  # how the file's name ends, its writer
+_NO_CALIBRATION = (
+    'no calibration: depth has the scale of the camera that the model was trained for; give '
+    '--camera-info for metres, and for ply'
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar='FILE',
         help='camera_calibration YAML; default: camera.yaml in the folder, or the YAML named as '
-        'the image or video; else no metric scale',
+        "the image or video, or the focal length in a photo's EXIF data; else no metric scale",
     )
     parser.add_argument('--model', default=DEFAULT_MODEL, help='shipped model, or path of its YAML')
     parser.add_argument('--backend', default='auto', help=', '.join(BACKENDS))
@@ -53,105 +54,91 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write <stem>.npy, <stem>.png, <stem>_color.png, <stem>.ply as asked for."""
-    from tqdm import tqdm
-
+    from msdepth_ros.geometry.camera import Camera
     from msdepth_ros.images.sources import ImageSource
     from msdepth_ros.inference.backends import create_backend
+    from msdepth_ros.inference.depth_files import DepthFiles
     from msdepth_ros.inference.estimator import DepthEstimator
     from msdepth_ros.inference.model import load_model
 
-    formats = _formats(arguments.format)
+    files = DepthFiles(arguments.out, arguments.format)
     given = Camera.from_yaml(arguments.camera_info) if arguments.camera_info else None
-    sources = [ImageSource(path) for path in arguments.inputs]
-    model = load_model(arguments.model)
-    estimator = DepthEstimator(
-        model, create_backend(model, arguments.backend, precision=arguments.precision)
-    )
-    if given is None and any(source.camera is None for source in sources):
-        tqdm.write(
-            'no calibration: depth has the scale of the camera that the model was trained for; '
-            'give --camera-info for metres, and for ply'
-        )
-    inputs = {path.resolve() for source in sources for path in source.files}
-    total = sum(len(source) for source in sources)
+    sources = [ImageSource(path, given, without=arguments.out) for path in arguments.inputs]
     try:
         arguments.out.mkdir(parents=True, exist_ok=True)
-        with tqdm(total=total or None, unit='image', disable=None) as progress:
-            done: set[str] = set()
-            for source in sources:
-                for name, image in source:
-                    paths = {arguments.out / f'{name}{end}': write for end, write in formats}
-                    _refuse_overwriting(name, done, inputs.intersection(map(Path.resolve, paths)))
-                    frame = estimator.estimate(image, 'bgr8', given or source.camera)
-                    for path, write in paths.items():
-                        write(path, frame)
-                    done.add(name)
-                    progress.update()
     except OSError as error:
-        raise MsdepthError(
-            f'cannot write {error.filename or arguments.out}: {error.strerror}'
-        ) from error
-    return 0
+        raise MsdepthError(f'cannot write {arguments.out}: {error.strerror}') from error
+    model = load_model(arguments.model)
+    backend = create_backend(model, arguments.backend, precision=arguments.precision)
+    with contextlib.closing(backend):
+        return _Answering(sources, DepthEstimator(model, backend), files).run()
 
 
-def _formats(names: str) -> list[_Format]:
-    wanted = [name for name in names.split(',') if name]
-    if not wanted or not set(wanted) <= set(_FORMATS):
-        raise MsdepthError(
-            f"--format '{names}' must be some of {','.join(_FORMATS)}, separated by commas"
-        )
-    return [_FORMATS[name] for name in wanted]
+class _Answering:
+    """Answers the pictures of some sources; those that cannot be are told, and passed over."""
 
+    def __init__(
+        self, sources: 'list[ImageSource]', estimator: 'DepthEstimator', files: 'DepthFiles'
+    ) -> None:
+        self._sources = sources
+        self._estimator = estimator
+        self._files = files
+        self._inputs = {path.resolve() for source in sources for path in source.files}
+        self._names: set[str] = set()
+        self._told: set[str] = set()
+        self._answered = self._failed = 0
 
-def _refuse_overwriting(name: str, done: set[str], inputs: set[Path]) -> None:
-    if inputs:
-        raise MsdepthError(
-            f'{inputs.pop()} would be overwritten by its own depth: give another folder as --out'
-        )
-    if name in done:
-        raise MsdepthError(
-            f"two images are called '{name}': give each folder its own --out, or rename one"
-        )
+    def run(self) -> int:
+        """Answer all; return the command's exit code."""
+        from tqdm import tqdm
 
+        total = sum(len(source) for source in self._sources)
+        with tqdm(total=total or None, unit='image', disable=None) as progress:
+            for source in self._sources:
+                for picture in source.pictures(self._fail):
+                    self._say(_NO_CALIBRATION if picture.camera is None else '')
+                    self._say(picture.note, picture.name)
+                    self._reserve(picture.name)
+                    try:
+                        frame = self._estimator.estimate(picture.image, 'bgr8', picture.camera)
+                    except (ImageError, CalibrationError) as error:
+                        self._fail(error, picture.name)
+                    else:
+                        self._files.write(picture.name, frame)
+                        self._answered += 1
+                    progress.update()
+        if self._failed and self._answered:
+            self._complain(f'{self._answered} images answered, {self._failed} errors')
+        return 2 if self._failed else 0
 
-def _write_npy(path: Path, frame: DepthFrame) -> None:
-    np.save(path, frame.full_depth())
+    def _fail(self, error: MsdepthError, name: str = '') -> None:
+        self._failed += 1
+        if str(error) not in self._told:  # one calibration may not fit a thousand images
+            self._told.add(str(error))
+            self._complain(f'{name}: {error}' if name else str(error))
 
+    def _complain(self, text: str) -> None:
+        from tqdm import tqdm
 
-def _write_png(path: Path, frame: DepthFrame) -> None:
-    millimetres = np.nan_to_num(frame.full_depth() * _MILLIMETRES).round()
-    millimetres[millimetres > _MAX_UINT16] = 0
-    _save(path, millimetres.astype(np.uint16))
+        tqdm.write(f'msdepth infer: {text}', file=sys.stderr)
 
+    def _say(self, text: str, name: str = '') -> None:
+        from tqdm import tqdm
 
-def _write_color(path: Path, frame: DepthFrame) -> None:
-    _save(path, colorize(frame.full_depth()))
+        if text and text not in self._told:
+            self._told.add(text)
+            tqdm.write(f'{name}: {text}' if name else text)
 
-
-def _write_ply(path: Path, frame: DepthFrame) -> None:
-    if frame.intrinsics is None:
-        raise MsdepthError('a point cloud needs a calibration: give --camera-info')
-    points = dense_points(point_cloud(frame.depth, frame.intrinsics, frame.colors()))
-    vertex = np.dtype([('xyz', '<f4', 3), ('rgb', 'u1', 3)])
-    vertices = np.empty(len(points), vertex)
-    vertices['xyz'] = points[:, :3]
-    packed = np.ascontiguousarray(points[:, 3]).view(np.uint32)
-    vertices['rgb'] = np.stack([packed >> shift & 255 for shift in (16, 8, 0)], axis=-1)
-    properties = [f'property float {axis}' for axis in 'xyz']
-    properties += [f'property uchar {color}' for color in ('red', 'green', 'blue')]
-    header = ['ply', 'format binary_little_endian 1.0', f'element vertex {len(vertices)}']
-    header += [*properties, 'end_header\n']
-    path.write_bytes('\n'.join(header).encode() + vertices.tobytes())
-
-
-def _save(path: Path, image: np.ndarray) -> None:
-    if not cv2.imwrite(str(path), image):
-        raise MsdepthError(f'cannot write {path}: is the disk full?')
-
-
-_FORMATS: dict[str, _Format] = {
-    'npy': ('.npy', _write_npy),
-    'png': ('.png', _write_png),
-    'color': ('_color.png', _write_color),
-    'ply': ('.ply', _write_ply),
-}
+    def _reserve(self, name: str) -> None:
+        """Refuse to write over an image that is read, or over another one's depth."""
+        overwritten = self._inputs.intersection(map(Path.resolve, self._files.paths(name)))
+        if overwritten:
+            raise MsdepthError(
+                f'{overwritten.pop()} would be overwritten by its own depth: give another folder '
+                'as --out'
+            )
+        if name in self._names:
+            raise MsdepthError(
+                f"two images are called '{name}': give each folder its own --out, or rename one"
+            )
+        self._names.add(name)

@@ -20,7 +20,7 @@ def read_color(path: Path) -> np.ndarray:
     DatasetError : it is missing, damaged or no image.
 
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    image = _decode(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
         raise DatasetError(f'{path} is no image that OpenCV can read')
     return image
@@ -34,7 +34,7 @@ def read_depth(path: Path) -> np.ndarray:
     DatasetError : it is missing, damaged, or anything but a 16-bit image of one channel.
 
     """
-    raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    raw = _decode(path, cv2.IMREAD_UNCHANGED)
     if raw is None or raw.dtype != np.uint16 or raw.ndim != 2:
         raise DatasetError(f'{path} is not a 16-bit PNG of one channel')
     return raw
@@ -83,3 +83,12 @@ def given_intrinsics(focal_and_centre: Sequence[float], image: np.ndarray) -> In
     height, width = image.shape[:2]
     fx, fy, cx, cy = focal_and_centre
     return Intrinsics(width, height, fx, fy, cx, cy)
+
+
+def _decode(path: Path, flags: int) -> np.ndarray | None:
+    """Return an image file of any name, which OpenCV's imread takes in UTF-8 only."""
+    try:
+        data = np.fromfile(path, np.uint8)
+        return cv2.imdecode(data, flags) if data.size else None
+    except (OSError, cv2.error):
+        return None

@@ -5,7 +5,6 @@
 import sys
 from collections.abc import Iterator
 
-import numpy as np
 import rclpy
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -14,7 +13,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource, guessed_camera
+from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource, Picture, guessed_camera
 from msdepth_ros.node.calibration import camera_from_url
 from msdepth_ros.node.messages import camera_info_msg, image_msg
 from msdepth_ros.node.process import run_node
@@ -58,7 +57,7 @@ class CameraPlayer(Node):
         self._info_publisher = self.create_publisher(
             CameraInfo, 'camera_info', qos, qos_overriding_options=overrides
         )
-        self._images = self._endless() if self._loop else iter(self._source)
+        self._images = self._endless() if self._loop else self._once()
         self._next = self._decode()
         self.played = 0
         self.done = False
@@ -86,14 +85,29 @@ class CameraPlayer(Node):
 
     def _decode(self) -> Image | None:
         """Return the next image as a message that only lacks its stamp, None after the last."""
-        _, pixels = next(self._images, (None, None))
-        return (
-            None if pixels is None else image_msg(pixels, 'bgr8', Header(frame_id=self._frame_id))
-        )
+        picture = next(self._images, None)
+        if picture is None:
+            return None
+        return image_msg(picture.image, 'bgr8', Header(frame_id=self._frame_id))
 
-    def _endless(self) -> Iterator[tuple[str, np.ndarray]]:
+    def _endless(self) -> Iterator[Picture]:
         while True:
-            yield from self._source
+            yield from self._once()
+
+    def _once(self) -> Iterator[Picture]:
+        """Yield the pictures that can be read, and tell of the others."""
+        error: MsdepthError | None = None
+
+        def tell(unreadable: MsdepthError) -> None:
+            nonlocal error
+            error = unreadable
+            self.get_logger().warning(str(error), throttle_duration_sec=10.0)
+
+        count = 0
+        for count, picture in enumerate(self._source.pictures(tell), 1):  # noqa: B007
+            yield picture
+        if not count and error is not None:
+            raise error
 
 
 def main(args: list[str] | None = None) -> int:

@@ -2,26 +2,51 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recorded images as a camera would deliver them: a video, an image folder, a dataset folder."""
 
-import contextlib
+import functools
+import itertools
 import math
-import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from msdepth_ros.errors import MsdepthError
+from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
 from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.images.exif import turned
+from msdepth_ros.images.files import Photo, read_photos
+from msdepth_ros.images.listing import IMAGE_SUFFIXES, list_images
+from msdepth_ros.images.videos import read_video, video_facts
+from msdepth_ros.resources import user_path
 
-IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.png', '.ppm', '.tif', '.tiff', '.webp')
-VIDEO_SUFFIXES = ('.avi', '.m4v', '.mjpeg', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.webm')
 DEFAULT_CLIP = Path(__file__).resolve().parents[1] / 'clips' / 'room.mp4'
 _GUESSED_FIELD_OF_VIEW = math.radians(60)
+_URL = re.compile(r'[a-z][a-z0-9+.-]*://', re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image of a source.
+
+    Attributes
+    ----------
+    name : tells it apart from the source's others: the file's path below the folder, without
+        suffix; with a number for a frame of a video or an animation.
+    image : uint8 [height, width, 3] BGR, upright.
+    camera : its calibration: given, beside it, or a pinhole camera of the focal length that its
+        EXIF data tells; None where nothing is known.
+    note : what a user should know of it, in one line without its name; '' where that is nothing.
+    """
+
+    name: str
+    image: np.ndarray
+    camera: Camera | None
+    note: str = ''
 
 
 class ImageSource:
-    """Iterates over images, each as (name, uint8 [height, width, 3] BGR).
+    """Iterates over the pictures of an image, a folder, a dataset folder (rgb/) or a video.
 
     Attributes
     ----------
@@ -29,91 +54,129 @@ class ImageSource:
     rate : frames per second that it was recorded with, 0 where that is not known.
     camera : Camera from the camera.yaml in the folder, or the YAML of the same name beside the
         image or video; None where there is none.
+
+    Parameters
+    ----------
+    path : what to read.
+    camera : calibration of all pictures, instead of what is beside them.
+    without : folder that is passed over, for it holds results.
+
+    Raises
+    ------
+    MsdepthError
+        If there is nothing there that can be read.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        """Open an image, a folder of images, a dataset folder (with rgb/) or a video.
-
-        Raises
-        ------
-        MsdepthError
-            If there is nothing there that can be read.
-        """
-        self._path = Path(path).expanduser()
-        self.files: list[Path] = []
-        self.rate = 0.0
-        if self._path.is_dir():
-            calibration = self._path / 'camera.yaml'
-            folder = self._path / 'rgb' if (self._path / 'rgb').is_dir() else self._path
-            self.files = sorted(
-                entry for entry in folder.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES
+    def __init__(
+        self, path: str | Path, camera: Camera | None = None, without: Path | None = None
+    ) -> None:
+        if _URL.match(str(path)):
+            raise MsdepthError(
+                f'{path} is a URL: download it first (`curl -O URL`), and give the file; a live '
+                'stream is for the node, from a camera driver that publishes it'
             )
-            if not self.files:
-                raise MsdepthError(
-                    f'no images in {folder}: it must hold {", ".join(IMAGE_SUFFIXES)}'
-                )
-        elif self._path.suffix.lower() in IMAGE_SUFFIXES and self._path.is_file():
-            self.files = [self._path]
-            calibration = self._path.with_suffix('.yaml')
-        else:
-            self.rate = self._open().get(cv2.CAP_PROP_FPS)
-            calibration = self._path.with_suffix('.yaml')
-        self.camera = Camera.from_yaml(calibration) if calibration.is_file() else None
-
-    def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
-        return self._from_files() if self.files else self._from_video()
-
-    def __len__(self) -> int:
-        """Return the number of images, 0 where a video does not say."""
-        if self.files:
-            return len(self.files)
-        return max(0, int(self._open().get(cv2.CAP_PROP_FRAME_COUNT)))
-
-    def _from_files(self) -> Iterator[tuple[str, np.ndarray]]:
-        for path in self.files:
-            with _silence():
-                image = cv2.imread(str(path), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-            if image is None:
-                raise MsdepthError(f'{path} is not an image, or it is damaged')
-            yield path.stem, image
-
-    def _from_video(self) -> Iterator[tuple[str, np.ndarray]]:
-        video = self._open()
-        index = 0
-        while True:
-            more, image = video.read()
-            if not more and index == 0:
-                raise MsdepthError(f'{self._path} has no frame that OpenCV can decode')
-            if not more:
-                return
-            yield f'{self._path.stem}_{index:06d}', image
-            index += 1
-
-    def _open(self) -> cv2.VideoCapture:
+        self._path = user_path(str(path))
         if not self._path.exists():
             raise MsdepthError(f'{self._path} does not exist: give an image, a folder or a video')
-        os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')  # quiet: the error here says it
-        with _silence():
-            video = cv2.VideoCapture(str(self._path))
-        if not video.isOpened():
-            raise MsdepthError(f'{self._path} is neither an image nor a video that OpenCV can read')
-        return video
+        self.files: list[Path] = []
+        self.rate = 0.0
+        self._count = 0
+        self._folder = self._path.parent
+        if self._path.is_dir():
+            self._folder = self._path / 'rgb' if (self._path / 'rgb').is_dir() else self._path
+            self.files = list_images(self._folder, without)
+            if not self.files:
+                raise MsdepthError(
+                    f'no images in {self._folder}: it must hold {", ".join(IMAGE_SUFFIXES)}'
+                )
+        elif self._path.suffix.lower() in IMAGE_SUFFIXES or _is_image(self._path):
+            self.files = [self._path]
+        else:
+            facts = video_facts(self._path)
+            self.rate, self._count = facts.rate, facts.count
+        if camera is None:
+            folder = self._path.is_dir()
+            beside = self._path / 'camera.yaml' if folder else self._path.with_suffix('.yaml')
+            camera = Camera.from_yaml(beside) if beside.is_file() else None
+        self.camera = camera
+
+    def __len__(self) -> int:
+        """Return the number of images, 0 where a video does not say; an animation counts as 1."""
+        return len(self.files) or self._count
+
+    def __iter__(self) -> Iterator[Picture]:
+        """Yield the pictures; the first that cannot be read ends that with an ImageError."""
+
+        def refuse(error: MsdepthError) -> None:
+            raise error
+
+        return self.pictures(refuse)
+
+    def pictures(self, on_error: Callable[[MsdepthError], None]) -> Iterator[Picture]:
+        """Yield the pictures that can be read; each error is handed over in its turn."""
+        for path in self.files:
+            try:
+                yield from self._from_file(path)
+            except (ImageError, CalibrationError) as error:
+                on_error(error)
+        if not self.files:
+            try:
+                for index, image in enumerate(read_video(self._path)):
+                    yield Picture(f'{self._path.stem}_{index:06d}', image, self.camera)
+            except ImageError as error:
+                on_error(error)
+
+    def _from_file(self, path: Path) -> Iterator[Picture]:
+        name = str(path.relative_to(self._folder).with_suffix(''))
+        photos = read_photos(path)
+        first = next(photos)
+        second = next(photos, None)
+        if second is None:
+            yield self._picture(name, first)
+            return
+        animation = itertools.chain((first, second), photos)
+        for index, photo in enumerate(animation):
+            yield self._picture(f'{name}_{index:06d}', photo)
+
+    def _picture(self, name: str, photo: Photo) -> Picture:
+        height, width = photo.image.shape[:2]
+        if self.camera is not None:
+            camera = _turned_too(self.camera, photo.turns, width, height)
+            return Picture(name, photo.image, camera, photo.note)
+        if photo.focal is None:
+            return Picture(name, photo.image, None, photo.note)
+        degrees = math.degrees(2 * math.atan(width / 2 / photo.focal))
+        note = (
+            f'no calibration, but a focal length of {photo.focal:.0f} pixels ({degrees:.0f} '
+            'degrees across) in its EXIF data: metres by that'
+        )
+        camera = _centred(width, height, photo.focal)
+        return Picture(name, photo.image, camera, '; '.join(filter(None, (note, photo.note))))
 
 
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keep what image libraries say of damaged files off stderr: the error says it in one line."""
-    stderr = os.dup(2)
+def _is_image(path: Path) -> bool:
+    """Return whether a file whose name does not say so is an image."""
     try:
-        with Path(os.devnull).open('wb') as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
+        next(read_photos(path))
+    except ImageError:
+        return False
+    return True
+
+
+@functools.lru_cache(maxsize=16)
+def _turned_too(camera: Camera, turns: int, width: int, height: int) -> Camera:
+    """Return the calibration of an upright photo, given one of upright or of stored photos."""
+    stored = camera.delivered_size
+    if turns % 2 and stored[0] != stored[1] and (width > height) != (stored[0] > stored[1]):
+        for _ in range(turns):
+            camera = turned(camera)
+    return camera
 
 
 def guessed_camera(width: int, height: int) -> Camera:
     """Return a pinhole camera of 60 degrees across, for images of which nothing is known."""
-    focal = width / 2 / math.tan(_GUESSED_FIELD_OF_VIEW / 2)
+    return _centred(width, height, width / 2 / math.tan(_GUESSED_FIELD_OF_VIEW / 2))
+
+
+def _centred(width: int, height: int, focal: float) -> Camera:
     return Camera.pinhole(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)

@@ -3,6 +3,8 @@
 """`msdepth infer` as a user runs it: files in, files out, one line for each mistake."""
 
 import os
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from oracle import write_depth_model
+from PIL import Image
 
 from msdepth_ros.cli import main
 from msdepth_ros.geometry.camera import Camera
@@ -198,7 +201,146 @@ def test_a_video(model, tmp_path, infer):
     assert names == ['clip_000000.npy', 'clip_000001.npy', 'clip_000002.npy']
 
 
+def test_a_video_that_ends_early_is_answered_as_far_as_it_goes(model, tmp_path, infer):
+    video = tmp_path / 'clip.avi'
+    writer = cv2.VideoWriter(str(video), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (160, 120))
+    if not writer.isOpened():
+        pytest.skip('this OpenCV writes no video')
+    noise = np.random.default_rng(0)
+    for _ in range(20):
+        writer.write(noise.integers(0, 256, (120, 160, 3), np.uint8))
+    writer.release()
+    content = video.read_bytes()
+    video.write_bytes(content[: len(content) // 2])
+    result = infer(video, '--out', tmp_path, '--model', model, '--format', 'npy')
+    assert result.returncode == 2
+    assert re.search(r'clip\.avi (ends early|is damaged or cut)', result.stderr)
+    assert 5 <= len(list(tmp_path.glob('*.npy'))) < 15
+
+
+def test_one_bad_image_among_many_is_told_and_the_others_are_answered(
+    model, dataset, tmp_path, infer
+):
+    shutil.copytree(dataset, tmp_path / 'set')
+    whole = (dataset / 'rgb' / 'a.png').read_bytes()
+    for name, content in (('a2.png', b''), ('b2.jpg', b'no image'), ('b3.png', whole[:300])):
+        (tmp_path / 'set' / 'rgb' / name).write_bytes(content)
+    out = tmp_path / 'out'
+    result = infer(tmp_path / 'set', '--out', out, '--model', model, '--format', 'npy')
+    assert result.returncode == 2
+    assert sorted(path.name for path in out.iterdir()) == ['a.npy', 'b.npy', 'c.npy']
+    *bad, last = result.stderr.splitlines()
+    assert len(bad) == 3
+    for line, name in zip(bad, ('a2.png', 'b2.jpg', 'b3.png'), strict=True):
+        assert line.startswith('msdepth infer: ')
+        assert name in line
+    assert '3 images answered, 3 errors' in last
+
+
+def test_nested_folders_are_answered_in_folders_of_the_same_names(model, dataset, tmp_path, infer):
+    image = (dataset / 'rgb' / 'a.png').read_bytes()
+    for name in ('x/1.png', 'x/y/1.png', '.hidden/1.png', '__MACOSX/x/._1.png', '._2.png'):
+        (tmp_path / 'in' / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / 'in' / name).write_bytes(image)
+    out = tmp_path / 'in' / 'depth'
+    for _ in range(2):  # what is there from the first time is no input
+        result = infer(tmp_path / 'in', '--out', out, '--model', model)
+        assert result.returncode == 0, result.stderr
+        written = sorted(path.relative_to(out).as_posix() for path in out.rglob('*.*'))
+        assert written == ['x/1.npy', 'x/1_color.png', 'x/y/1.npy', 'x/y/1_color.png']
+
+
+def test_names_that_are_not_utf_8_and_other_odd_ones(model, dataset, tmp_path):
+    image = (dataset / 'rgb' / 'a.png').read_bytes()
+    names = [
+        b'caf\xe9',
+        b'\xff\xfe',
+        b'two  words',
+        'größe 深度 🤖'.encode(),
+        b'-dash',
+        b'a.b.c',
+        b'%d',
+    ]
+    folder = tmp_path / os.fsdecode(b'\xe4 folder')
+    folder.mkdir()
+    for name in names:
+        (folder / os.fsdecode(name + b'.png')).write_bytes(image)
+    out = tmp_path / os.fsdecode(b'\xf6ut')
+    result = msdepth('infer', folder, '--out', out, '--model', model)
+    assert result.returncode == 0, result.stderr
+    written = {bytes(path.name, 'utf-8', 'surrogateescape') for path in out.iterdir()}
+    assert written == {name + end for name in names for end in (b'.npy', b'_color.png')}
+    (folder / os.fsdecode(b'bad \xe9.png')).write_bytes(b'no image')
+    result = msdepth('infer', folder, '--out', out, '--model', model)
+    assert result.returncode == 2
+    assert 'is not an image' in result.stderr
+    assert 'Traceback' not in result.stderr
+
+
+def test_a_photo_gets_its_metres_by_the_focal_length_in_its_exif_data(model, tmp_path, infer):
+    exif = Image.Exif()
+    exif.get_ifd(0x8769)[0xA405] = 26  # mm on 35 mm film
+    for name in ('a.jpg', 'b.jpg'):
+        Image.new('RGB', (160, 120)).save(tmp_path / name, exif=exif)
+    result = infer(tmp_path, '--out', tmp_path / 'out', '--model', model, '--format', 'npy,ply')
+    assert result.returncode == 0, result.stderr
+    focal = 26 / np.hypot(36, 24) * 200
+    assert result.stdout.count('EXIF') == 1
+    assert f'{focal:.0f} pixels' in result.stdout
+    assert 'scale of the camera' not in result.stdout
+    depth = np.load(tmp_path / 'out' / 'a.npy')
+    x = (20 + 0.5) * 304 / 160 - 0.5
+    assert depth[60, 20] == pytest.approx((1 + x / 100) * focal * (304 / 160) / F0, rel=1e-3)
+
+
+@pytest.mark.parametrize('upright', [False, True])
+def test_a_photo_is_answered_upright_also_by_the_calibration_of_stored_ones(
+    model, tmp_path, infer, upright
+):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new('RGB', (160, 120)).save(tmp_path / 'a.jpg', exif=exif)
+    size = (120, 160) if upright else (160, 120)
+    path = tmp_path / 'camera.yaml'
+    path.write_text(Camera.pinhole(*size, 150.0, 150.0, size[0] / 2, size[1] / 2).to_yaml())
+    options = ('--camera-info', path, '--model', model, '--format', 'npy,ply')
+    result = infer(tmp_path / 'a.jpg', '--out', tmp_path / 'out', *options)
+    assert result.returncode == 0, result.stderr
+    assert np.load(tmp_path / 'out' / 'a.npy').shape == (160, 120)
+
+
+def test_the_backend_is_closed_and_each_image_upsampled_once(
+    model, dataset, tmp_path, infer, monkeypatch
+):
+    from msdepth_ros.geometry.upsampling import Upsampler
+    from msdepth_ros.inference.backends import onnxruntime
+
+    closed, upsampled = [], []
+    backend, upsample = onnxruntime.OnnxRuntimeBackend, Upsampler.__call__
+
+    def count(*arguments):
+        upsampled.append(1)
+        return upsample(*arguments)
+
+    monkeypatch.setattr(backend, 'close', lambda self: closed.append(1))
+    monkeypatch.setattr(Upsampler, '__call__', count)
+    options = ('--model', model, '--backend', 'onnxruntime', '--format')
+    for formats, code in (('npy,png,color,ply', 0), ('ply', 2)):
+        closed.clear()
+        image = dataset if code == 0 else dataset / 'rgb' / 'a.png'
+        result = infer(image, '--out', tmp_path, *options, formats)
+        assert result.returncode == code, result.stderr
+        assert closed == [1]
+    assert len(upsampled) <= 4
+
+
 # --- mistakes --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('url', ['http://host/a.jpg', 'https://host/v.mp4', 'rtsp://camera/stream'])
+def test_a_url_is_refused_with_the_remedy(model, tmp_path, infer, url):
+    result = infer(url, '--out', tmp_path, '--model', model)
+    assert_refused(result, url, 'download it first')
 
 
 def test_a_missing_image(model, tmp_path):

@@ -1,0 +1,178 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Image files of any kind as upright 8-bit colour, and what they say of their camera.
+
+Pillow reads them, for it knows EXIF and says what is damaged; OpenCV reads what Pillow does not
+(float and 16-bit colour). Files are read as bytes first, so any name will do.
+"""
+
+import contextlib
+import functools
+import importlib.util
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
+
+from msdepth_ros.errors import ImageError
+from msdepth_ros.images.exif import EXIF_IFD, focal_length, quarter_turns
+
+_ANIMATED = ('AVIF', 'GIF', 'PNG', 'TIFF', 'WEBP')  # others' further pictures are no sequence
+_NUMERIC = ('I', 'F')  # what Pillow calls pictures of more than 8 bits begins so
+_SIXTEEN_BIT_COLOR = ';16'  # in the name of the layout that Pillow reads
+_HEIC = (b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'mif1', b'msf1')
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A picture of an image file.
+
+    Attributes
+    ----------
+    image : uint8 [height, width, 3] BGR, upright by EXIF.
+    turns : quarter turns clockwise from the stored picture to `image`.
+    focal : focal length in pixels by EXIF, None where it says none.
+    note : what a user should know of how it was read, '' where nothing is to be said.
+    """
+
+    image: np.ndarray
+    turns: int = 0
+    focal: float | None = None
+    note: str = ''
+
+
+def read_photo(path: Path) -> Photo:
+    """Read the first picture of an image file.
+
+    Raises
+    ------
+    ImageError
+        If the file is no image, damaged, or of a kind that cannot be read here.
+    """
+    return next(read_photos(path))
+
+
+def read_photos(path: Path) -> Iterator[Photo]:
+    """Read the pictures of an image file: one, or those of an animation in order.
+
+    Raises
+    ------
+    ImageError
+        See `read_photo`.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageError(f'cannot read {path}: {error.strerror}') from error
+    _register_heic()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # a large photo is no bomb
+            file = Image.open(BytesIO(data))
+    except UnidentifiedImageError:
+        yield _without_pillow(path, data)
+        return
+    except Image.DecompressionBombError as error:
+        raise ImageError(f'{path} is too large: make it smaller first ({error})') from error
+    except Exception as error:  # a damaged header makes its reader raise anything
+        raise ImageError(f'{path} is not an image, or it is damaged ({error})') from error
+    with file:
+        try:
+            if _is_sixteen_bit_color(file):
+                yield _without_pillow(path, data)
+            elif file.format in _ANIMATED and getattr(file, 'n_frames', 1) > 1:
+                for frame in ImageSequence.Iterator(file):
+                    yield _photo(frame)
+            else:
+                yield _photo(file)
+        except ImageError:
+            raise
+        except Exception as error:  # as above
+            raise ImageError(f'{path} is not an image, or it is damaged ({error})') from error
+
+
+def eight_bit(values: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return values of any type and range as uint8 of the same shape, and what was done.
+
+    Floats from 0 to 1 and from 0 to 255 are taken as such, 16-bit values by their upper byte, all
+    others from their 1st to their 99th percentile.
+    """
+    if values.dtype == np.uint8:
+        return values, ''
+    finite = np.isfinite(values)
+    values = np.where(finite, values, 0)
+    low, high = float(values.min()), float(values.max())
+    if values.dtype == np.uint16 or (values.dtype.kind in 'iu' and low >= 0 and high < 1 << 16):
+        return (values >> 8).astype(np.uint8), ''
+    if values.dtype.kind == 'f' and low >= 0 and high <= 255:
+        return (values * (255 if high <= 1 else 1)).round().astype(np.uint8), ''
+    low, high = np.percentile(values[finite], (1, 99)) if finite.any() else (0.0, 1.0)
+    stretched = (values - low) * (255 / max(high - low, 1e-12))
+    note = f'values from {low:.4g} to {high:.4g} are taken as black to white'
+    return stretched.clip(0, 255).round().astype(np.uint8), note
+
+
+def _photo(file: Image.Image) -> Photo:
+    """Return a picture that Pillow has opened; whatever its decoder raises is passed on."""
+    exif = file.getexif()
+    turns = quarter_turns(exif)
+    focal = focal_length(exif.get_ifd(EXIF_IFD), *file.size)
+    upright = ImageOps.exif_transpose(file) or file
+    if upright.mode.startswith(_NUMERIC):
+        grey, note = eight_bit(np.asarray(upright))
+        return Photo(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), turns, focal, note)
+    rgb = np.asarray(upright.convert('RGB'))
+    return Photo(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), turns, focal)
+
+
+def _is_sixteen_bit_color(file: Image.Image) -> bool:
+    """Return whether Pillow would drop the lower byte, with all of a dark picture in it."""
+    layouts = [str(tile[3]) for tile in getattr(file, 'tile', [])]
+    return file.mode in ('RGB', 'RGBA') and any(_SIXTEEN_BIT_COLOR in name for name in layouts)
+
+
+def _without_pillow(path: Path, data: bytes) -> Photo:
+    """Return what OpenCV reads of a file that Pillow does not know, or say what the file is."""
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        with _quiet_opencv():
+            values = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except cv2.error:
+        values = None
+    if values is None:
+        if data[4:8] == b'ftyp' and data[8:12] in _HEIC:
+            raise ImageError(
+                f'{path} is HEIC, which needs a package: `pip install pi-heif`, or convert it '
+                'with `heif-convert`'
+            )
+        raise ImageError(f'{path} is not an image, or it is damaged')
+    image, note = eight_bit(values)
+    return Photo(image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), note=note)
+
+
+@contextlib.contextmanager
+def _quiet_opencv() -> Iterator[None]:
+    """Keep OpenCV's log of damaged files off stderr: the error here says it."""
+    log = getattr(cv2.utils, 'logging', None)  # not in OpenCV 4.5
+    if log is None:
+        yield
+        return
+    level = log.setLogLevel(log.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        log.setLogLevel(level)
+
+
+@functools.cache
+def _register_heic() -> None:
+    """Let Pillow read HEIC where a package for it is installed."""
+    for name in ('pi_heif', 'pillow_heif'):
+        if importlib.util.find_spec(name) is not None:
+            importlib.import_module(name).register_heif_opener()
+            return

@@ -1,0 +1,52 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which files of a folder are images, and in which order."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+IMAGE_SUFFIXES = (
+    '.apng', '.avif', '.bmp', '.exr', '.gif', '.hdr', '.heic', '.heif', '.jfif', '.jp2', '.jpe',
+    '.jpeg', '.jpg', '.jxl', '.mpo', '.pbm', '.pgm', '.png', '.pnm', '.ppm', '.tga', '.tif',
+    '.tiff', '.webp',
+)  # fmt: skip
+# Folders that file managers, archives and network storage add to those of their users.
+_NOT_THE_USERS = ('__macosx', '@eadir', '$recycle.bin', 'system volume information')
+
+
+def list_images(folder: Path, without: Path | None = None) -> list[Path]:
+    """Return the image files in a folder and those below it, in natural order.
+
+    A folder's own images come before those of its folders. Hidden files and folders are passed
+    over, those of macOS and Windows too.
+
+    Parameters
+    ----------
+    folder : where to look.
+    without : a folder that is passed over, for it holds results.
+    """
+    return list(_images(folder, without and without.resolve()))
+
+
+def natural_key(name: str) -> tuple[list[str | int], str]:
+    """Return what to sort names by as people do: frame2 before frame10, a before B."""
+    parts = re.split(r'([0-9]+)', name)
+    return [int(part) if i % 2 else part.casefold() for i, part in enumerate(parts)], name
+
+
+def _images(folder: Path, without: Path | None) -> Iterator[Path]:
+    folders = []
+    for entry in sorted(folder.iterdir(), key=lambda entry: natural_key(entry.name)):
+        if entry.name.startswith('.') or entry.name.lower() in _NOT_THE_USERS:
+            continue
+        if entry.is_dir():
+            # A link may lead back up; what it leads to has a name of its own.
+            if not entry.is_symlink() and entry.resolve() != without:
+                folders.append(entry)
+        elif entry.suffix.lower() in IMAGE_SUFFIXES:
+            yield entry
+    for inner in folders:
+        if os.access(inner, os.R_OK | os.X_OK):
+            yield from _images(inner, without)
