@@ -141,9 +141,18 @@ def test_the_shipped_clip(graph, name):
     assert np.std(np.frombuffer(bytes(images[0].data), np.uint8)) > 10, 'a picture is on it'
 
 
+def test_damaged_pictures_among_others_are_passed_over(graph, tmp_path):
+    folder = _image_folder(tmp_path / 'images')
+    for name in ('00.png', '05.png'):
+        (folder / name).write_bytes(b'not a picture')
+    images, _ = _play(graph, folder, COUNT - 2, rate=20.0, loop=False)
+    assert [image.data[0] for image in images] == [20 * n for n in range(COUNT) if n not in (0, 5)]
+
+
 def _damaged(folder):
     _image_folder(folder)
-    (folder / '00.png').write_bytes(b'not a picture')
+    for path in folder.iterdir():
+        path.write_bytes(b'not a picture')
     return folder
 
 
@@ -162,7 +171,7 @@ ERRORS = {
     'nothing there': (lambda folder: folder / 'missing', {}, 'does not exist'),
     'empty folder': (_empty, {}, 'no images'),
     'no video': (_no_video, {}, 'neither an image nor a video'),
-    'damaged picture': (_damaged, {}, '00.png'),
+    'damaged pictures': (_damaged, {}, 'is not an image'),
     'rate below 0': (_image_folder, {'rate': -1.0}, 'rate'),
     'rate of another type': (_image_folder, {'rate': 'fast'}, 'rate'),
     'calibration missing': (
