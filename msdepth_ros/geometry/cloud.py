@@ -54,6 +54,38 @@ def limit_range(points: np.ndarray, nearest: float, farthest: float) -> np.ndarr
     return points
 
 
+def pull_in_range(
+    points: np.ndarray, intrinsics: Intrinsics, farthest: float, beyond: np.ndarray | None = None
+) -> np.ndarray:
+    """Move points that are farther than `farthest` along their rays to that distance, in place.
+
+    A costmap then clears along the whole ray, and marks nothing where its obstacle_max_range is
+    less. Dropping these points (`limit_range`) would leave obstacles in it that are long gone.
+
+    Parameters
+    ----------
+    points : float32 [height, width, 3 or 4], an organised cloud in the optical frame, metres.
+    intrinsics : of that cloud's image.
+    farthest : distance from the camera in metres; 0 moves nothing.
+    beyond : bool [height, width], where the depth is known to be out of the model's range; those
+        points are moved, too. None = nowhere.
+    """
+    if farthest <= 0:
+        return points
+    x, y = intrinsics.ray_slopes()
+    length = np.sqrt(1 + x * x + (y * y)[:, None])  # of a ray of depth 1
+    at_most = np.float32(farthest) / length
+    far = points[..., 2] > at_most
+    if beyond is not None:
+        far |= beyond
+    row, column = np.nonzero(far)
+    depth = at_most[row, column]
+    points[row, column, 0] = x[column] * depth
+    points[row, column, 1] = y[row] * depth
+    points[row, column, 2] = depth
+    return points
+
+
 def voxel_downsample(points: np.ndarray, size: float) -> np.ndarray:
     """Return one point for each cube of space that holds any: their mean, as PCL's VoxelGrid.
 

@@ -30,15 +30,22 @@ def remove_flying_pixels(depth: np.ndarray, threshold: float) -> np.ndarray:
     limit = np.float32(1 + threshold)
     removed = np.zeros(depth.shape, bool)
     with np.errstate(divide='ignore', invalid='ignore'):
-        inverse = np.pad(1 / depth, _REACH, constant_values=np.nan)
+        inverse = np.full([size + 2 * _REACH for size in depth.shape], np.nan, np.float32)
+        inner = inverse[_REACH:-_REACH, _REACH:-_REACH]
+        np.reciprocal(depth, out=inner)
+        limits = inner * limit
         for down, right in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-            inner = inverse[_REACH:-_REACH, _REACH:-_REACH]
-            near = np.roll(inverse, (-down, -right), (0, 1))[_REACH:-_REACH, _REACH:-_REACH]
-            row, column = np.nonzero(near > inner * limit)
-            on_plane = _continues_a_plane(inverse, row + _REACH, column + _REACH, down, right)
-            removed[row, column] |= ~on_plane
+            near = inverse[_shifted(down), _shifted(right)]
+            row, column = np.nonzero(near > limits)
+            if len(row):
+                flying = ~_continues_a_plane(inverse, row + _REACH, column + _REACH, down, right)
+                removed[row, column] |= flying
     depth[removed] = np.nan
     return depth
+
+
+def _shifted(by: int) -> slice:
+    return slice(_REACH + by, -_REACH + by)
 
 
 def _continues_a_plane(

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A planar laser scan from a band of rows of a depth image.
 
-The definition is that of the package depthimage_to_laserscan, so that either can replace the
-other; it takes the camera to be level.
+The geometry is that of the package depthimage_to_laserscan, so that either can replace the other;
+it takes the camera to be level. Beams that see nothing in range can follow REP-117 instead.
 """
 
 import math
@@ -21,8 +21,10 @@ DEFAULT_FRAME = 'camera_depth_frame'
 class Scan:
     """Ranges about the z axis of a frame with x forward and y left.
 
-    `ranges` is float32 [width], metres, NaN where nothing was seen; ranges[i] lies at the angle
-    angle_min + i * angle_increment, in radians, counter-clockwise (the image's right end first).
+    `ranges` is float32 [width], metres; a beam with nothing in range is +inf (all that is known
+    lies beyond), -inf (nearer than the least range) or NaN (nothing is known). ranges[i] lies at
+    the angle angle_min + i * angle_increment, in radians, counter-clockwise (the image's right end
+    first).
     """
 
     angle_min: float
@@ -37,6 +39,8 @@ def laser_scan(
     scan_height: int,
     range_min: float,
     range_max: float,
+    beyond: np.ndarray | None = None,
+    use_inf: bool = False,
 ) -> Scan:
     """Return the nearest range at each angle, over the rows around the principal point.
 
@@ -49,7 +53,11 @@ def laser_scan(
     depth : float32 [height, width], metres along Z, NaN invalid.
     intrinsics : of that image.
     scan_height : number of rows in the band.
-    range_min, range_max : metres; points outside are left out.
+    range_min, range_max : metres; points outside have no range.
+    beyond : bool [height, width], where the depth is known to exceed the model's range; None =
+        nowhere.
+    use_inf : a beam with no pixel in range is -inf where a pixel is nearer, else +inf where one is
+        farther (REP-117); False: NaN in both cases, as depthimage_to_laserscan has it.
 
     Raises
     ------
@@ -59,14 +67,12 @@ def laser_scan(
     height, width = depth.shape
     if width < 2:
         raise MsdepthError('an image that is one column wide has no scan')
-    if not scan_height / 2 <= min(intrinsics.cy, height - intrinsics.cy):
-        raise MsdepthError(
-            f'scan_height {scan_height} is too large: the image has {height} rows and its '
-            f'principal point lies at row {intrinsics.cy:.1f}'
-        )
-    first = int(intrinsics.cy - scan_height / 2)
+    band = band_of_rows(intrinsics, height, scan_height)
     slope = (np.arange(width) - intrinsics.cx) / intrinsics.fx
-    ranges = depth[first : first + scan_height] * np.sqrt(1 + slope**2)
+    ranges = depth[band] * np.sqrt(1 + slope**2)
+    too_near, too_far = ranges < range_min, ranges > range_max
+    if beyond is not None:
+        too_far |= beyond[band]
     ranges[~((ranges >= range_min) & (ranges <= range_max))] = np.inf
     # The message holds its angles as float32, and its readers compute with those.
     angle_min = np.float32(-math.atan(slope[-1]))
@@ -75,8 +81,49 @@ def laser_scan(
     index = ((-np.arctan(slope) - angle_min) / increment).astype(np.intp)
     nearest = np.full(width, np.inf, np.float32)
     np.minimum.at(nearest, index, ranges.min(axis=0).astype(np.float32))
-    nearest[np.isinf(nearest)] = np.nan
+    nothing = np.isinf(nearest)
+    nearest[nothing] = np.nan
+    if use_inf:
+        for value, found in ((np.inf, too_far), (-np.inf, too_near)):
+            beams = np.zeros(width, bool)
+            beams[index[found.any(axis=0)]] = True
+            nearest[beams & nothing] = value
     return Scan(float(angle_min), float(angle_max), float(increment), nearest)
+
+
+def band_of_rows(intrinsics: Intrinsics, height: int, scan_height: int) -> slice:
+    """Return the rows of an image `height` rows high that a scan is made of.
+
+    Raises
+    ------
+    MsdepthError
+        If they are not all in the image.
+    """
+    if not scan_height / 2 <= min(intrinsics.cy, height - intrinsics.cy):
+        raise MsdepthError(
+            f'scan_height {scan_height} is too large: the image has {height} rows and its '
+            f'principal point lies at row {intrinsics.cy:.1f}'
+        )
+    first = int(intrinsics.cy - scan_height / 2)
+    return slice(first, first + scan_height)
+
+
+def floor_in_scan(intrinsics: Intrinsics, scan_height: int, height: float, up: np.ndarray) -> float:
+    """Return the range in metres at which the lowest row of the band meets the floor.
+
+    Nothing is in the way of a level camera's scan: then it is inf, or far away. A camera that looks
+    down sees the floor as a wall from this range on.
+
+    Parameters
+    ----------
+    intrinsics, scan_height : as for `laser_scan`.
+    height : of the camera above the floor, metres.
+    up : float [3], of length 1, in the camera's optical frame.
+    """
+    last = int(intrinsics.cy - scan_height / 2) + scan_height - 1
+    ray = np.array([0.0, (last - intrinsics.cy) / intrinsics.fy, 1.0])
+    falls = -float(ray @ up)
+    return height / falls if falls > 0 else math.inf
 
 
 def scan_frame(image_frame: str, output_frame: str = '') -> str:

@@ -7,7 +7,13 @@ import struct
 import numpy as np
 import pytest
 
-from msdepth_ros.geometry.cloud import dense_points, limit_range, point_cloud, voxel_downsample
+from msdepth_ros.geometry.cloud import (
+    dense_points,
+    limit_range,
+    point_cloud,
+    pull_in_range,
+    voxel_downsample,
+)
 from msdepth_ros.geometry.pinhole import Intrinsics
 
 INTRINSICS = Intrinsics(8, 6, 5.0, 4.0, 3.25, 2.5)
@@ -80,6 +86,30 @@ def test_range_limits_are_distances_from_the_camera(nearest, farthest):
     assert 0 < kept.sum() <= 46
     np.testing.assert_array_equal(np.isfinite(limited[..., 2]), kept)
     np.testing.assert_array_equal(limited[kept], cloud[kept])
+
+
+@pytest.mark.parametrize('colored', [False, True])
+def test_far_points_move_along_their_rays_to_the_range(colored):
+    colors = np.random.default_rng(3).integers(0, 256, (6, 8, 3), np.uint8) if colored else None
+    beyond = np.zeros((6, 8), bool)
+    beyond[2, 3] = True  # where _depth() is NaN
+    cloud = point_cloud(_depth(), INTRINSICS, colors)
+    pulled = pull_in_range(cloud.copy(), INTRINSICS, 3.0, beyond)
+    distance = np.linalg.norm(cloud[..., :3].astype(np.float64), axis=-1)
+    far = (distance > 3.0) | beyond
+    assert 5 < far.sum() < 40
+    np.testing.assert_array_equal(pulled[~far], cloud[~far])
+    np.testing.assert_array_equal(pulled[..., 3:], cloud[..., 3:])
+    assert np.linalg.norm(pulled[far][:, :3], axis=1) == pytest.approx(3.0, rel=1e-5)
+    rays = point_cloud(np.ones((6, 8), np.float32), INTRINSICS)
+    np.testing.assert_allclose(pulled[far][:, :3] / pulled[far][:, 2:3], rays[far], atol=1e-5)
+    assert np.isnan(pulled[0, 0, :3]).all()
+
+
+def test_without_a_range_no_point_moves():
+    cloud = point_cloud(_depth(), INTRINSICS)
+    beyond = np.ones((6, 8), bool)
+    np.testing.assert_array_equal(pull_in_range(cloud.copy(), INTRINSICS, 0.0, beyond), cloud)
 
 
 def test_a_voxel_holds_the_mean_of_its_points():

@@ -7,11 +7,14 @@ import struct
 
 import numpy as np
 import pytest
+import ray_cast
+from ray_cast import Mounted, depth_of
 
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.geometry.pinhole import Intrinsics
-from msdepth_ros.geometry.scan import laser_scan, scan_frame
+from msdepth_ros.geometry.scan import floor_in_scan, laser_scan, scan_frame
 
+RAY_CAMERA = ray_cast.CAMERA
 CAMERA = Intrinsics(64, 48, 50.0, 52.0, 30.25, 23.5)
 
 
@@ -60,6 +63,48 @@ def test_every_range_is_the_nearest_of_its_beam(depth, scan_height, limits):
     assert scan.angle_increment == pytest.approx(increment, rel=1e-6)
     assert scan.ranges.dtype == np.float32
     np.testing.assert_allclose(scan.ranges, ranges, rtol=1e-6)
+
+
+def test_a_beam_without_a_range_says_why():
+    """REP-117: +inf beyond the range, -inf nearer, NaN where nothing is known."""
+    depth = np.full((48, 64), np.nan, np.float32)
+    depth[:, 10:20] = 8.0
+    depth[:, 20:25] = 0.2
+    depth[22, 12] = 0.2  # one near pixel: the beam may not clear
+    depth[22, 14] = 2.0  # one in range: it counts
+    beyond = np.zeros((48, 64), bool)
+    beyond[23, 30:35] = True
+    limits = (0.45, 5.0)
+    column = {}
+    scan = laser_scan(depth, CAMERA, 5, *limits, beyond=beyond, use_inf=True)
+    for u in range(64):
+        angle = np.float32(-math.atan((u - CAMERA.cx) / CAMERA.fx))
+        increment = np.float32(scan.angle_increment)
+        column[u] = scan.ranges[int((angle - np.float32(scan.angle_min)) / increment)]
+    assert all(column[u] == np.inf for u in (*range(10, 12), 13, *range(16, 19), *range(31, 34)))
+    assert all(column[u] == -np.inf for u in (12, *range(21, 24)))
+    assert column[14] == pytest.approx(2.0 * math.hypot(1, (14 - 30.25) / 50))
+    assert all(math.isnan(column[u]) for u in (*range(9), *range(37, 64)))
+    plain = laser_scan(depth, CAMERA, 5, *limits, beyond=beyond)
+    in_range = np.isfinite(scan.ranges)
+    assert 1 <= in_range.sum() <= 3
+    np.testing.assert_array_equal(plain.ranges[in_range], scan.ranges[in_range])
+    assert np.isnan(plain.ranges[~in_range]).all()
+
+
+@pytest.mark.parametrize(('pitch', 'rows'), [(0.1, 20), (0.3, 1), (0.0, 20)])
+def test_the_floor_comes_into_the_scan_where_its_lowest_row_meets_it(pitch, rows):
+    mounted = Mounted(0.35, pitch)
+    depth = depth_of(mounted, intrinsics=RAY_CAMERA).astype(np.float32)
+    scan = laser_scan(depth, RAY_CAMERA, rows, 0.1, 1000.0)
+    up = mounted.rotation.T @ [0.0, 0.0, 1.0]
+    expected = floor_in_scan(RAY_CAMERA, rows, mounted.height, up)
+    assert np.nanmin(scan.ranges) == pytest.approx(expected, rel=1e-3)
+
+
+def test_a_camera_that_looks_up_sees_no_floor():
+    up = Mounted(0.35, -0.3).rotation.T @ [0.0, 0.0, 1.0]
+    assert floor_in_scan(RAY_CAMERA, 20, 0.35, up) == math.inf
 
 
 def test_angles_run_counter_clockwise_from_the_right_end_of_the_image():
