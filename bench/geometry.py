@@ -49,15 +49,16 @@ class SceneBackend(Backend):
         """Draw the scene on the model's grid, in metres."""
         super().__init__(model)
         (width, height), (cells_x, cells_y) = model.input_size, model.output_size
-        self.input = np.zeros((height, width, 3), np.uint8)
+        self.inputs = {'image': np.zeros((height, width, 3), np.uint8)}
         x, y = np.meshgrid(np.linspace(0, 1, cells_x), np.linspace(0, 1, cells_y))
         scene = 4 - 2 * y + 0.3 * np.sin(9 * x)
         scene[(x > 0.3) & (x < 0.5) & (y > 0.4)] *= 0.5
-        self.output = scene.astype(np.float32)
+        depth = scene.astype(np.float32)
         if model.quantity == 'log_depth':
-            self.output = np.log(self.output)
+            depth = np.log(depth)
         elif model.quantity == 'inverse_depth':
-            self.output = np.reciprocal(self.output)
+            depth = np.reciprocal(depth)
+        self.outputs = {'depth': depth}
 
     def run(self) -> None:
         """Do nothing: the answer is there."""

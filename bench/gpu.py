@@ -63,7 +63,7 @@ def tensorrt(model: Model, frames: int, precision: str, graph: bool, cache: Path
     try:
         if graph and not backend.details['cuda_graph']:
             raise MsdepthError('no CUDA graph could be captured')
-        backend.input[:] = check_images(*model.input_size)[0]
+        backend.inputs['image'][:] = check_images(*model.input_size)[0]
         facts = {'precision': backend.precision, **backend.details['self_check']}
         for name in ('fp16_by', 'fp16_product_layers', 'product_layers', 'seconds', 'plan_bytes'):
             facts[name] = backend.details[name]
@@ -116,9 +116,11 @@ def torch_fp16(model: Model, frames: int, compiled: bool) -> dict[str, Any]:
     with torch.inference_mode():
         result: dict[str, Any] = measure(frame, frames)
     reference = OnnxRuntimeBackend(model)
-    reference.input[:] = picture
+    reference.inputs['image'][:] = picture
     reference.run()
-    result['mean_error'] = float(np.abs(answer.numpy()[0, 0] / reference.output - 1).mean())
+    result['mean_error'] = float(
+        np.abs(answer.numpy()[0, 0] / reference.outputs['depth'] - 1).mean()
+    )
     reference.close()
     return result
 
@@ -193,7 +195,7 @@ def cpu_run(model: Model, frames: int) -> dict[str, float]:
     """Measure ONNX Runtime on all cores."""
     backend = OnnxRuntimeBackend(model)
     try:
-        backend.input[:] = check_images(*model.input_size)[0]
+        backend.inputs['image'][:] = check_images(*model.input_size)[0]
         return measure(backend.run, frames)
     finally:
         backend.close()

@@ -70,9 +70,9 @@ def product(name: str) -> Callable[[Model, int, str], Any]:
         backend = create_backend(model, name, threads, precision)
 
         def run(image: np.ndarray) -> np.ndarray:
-            backend.input[:] = image
+            backend.inputs['image'][:] = image
             backend.run()
-            return backend.output
+            return backend.outputs['depth']
 
         return run
 
@@ -136,9 +136,9 @@ def compare(model: Model, threads: int, precision: str, runs: int) -> dict[str, 
 def exact_answer(model: Model) -> np.ndarray:
     """Return ONNX Runtime's answer in FP32."""
     backend = create_backend(model, 'onnxruntime', 0, 'fp32')
-    backend.input[:] = check_images(*model.input_size)[0]
+    backend.inputs['image'][:] = check_images(*model.input_size)[0]
     backend.run()
-    return backend.output.copy()
+    return backend.outputs['depth'].copy()
 
 
 def row(name: str, contenders: list[Contender], exact: np.ndarray) -> str:
@@ -169,7 +169,7 @@ def tables(model: Model, runs: int) -> list[str]:
         f'| | {" | ".join(heads)} | relative difference |',
         f'| --- {"| --- " * len(heads)}| --- |',
     ]
-    for precision in ('fp32', 'fp16') if model.int8 is not None else ('fp32',):
+    for precision in ('fp32', 'auto') if model.int8 is not None else ('fp32',):
         found = [compare(model, count, precision, runs) for count in threads]
         title = 'FP32' if precision == 'fp32' else 'int8'
         for name in CONTENDERS:

@@ -38,7 +38,7 @@ class TutorialNode(Node):
             model,
             self.declare_parameter('backend', 'auto').value,
             self.declare_parameter('threads', 0).value,
-            self.declare_parameter('precision', 'fp16').value,
+            self.declare_parameter('precision', 'auto').value,
         )
         self.cloud = self.declare_parameter('cloud', 'image').value
         self.info = None
@@ -59,11 +59,11 @@ class TutorialNode(Node):
         image = imgmsg_to_cv2(message)
         model = self.backend.model
         rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-        self.backend.input[:] = cv2.resize(rgb, model.input_size)
+        self.backend.inputs['image'][:] = cv2.resize(rgb, model.input_size)
         begin = time.perf_counter()
         self.backend.run()
         self.infer_times.append(time.perf_counter() - begin)
-        answer = self.backend.output.copy()
+        answer = self.backend.outputs['depth'].copy()
         if model.quantity == 'log_depth':
             answer = np.exp(answer)
         elif model.quantity == 'inverse_depth':

@@ -64,6 +64,7 @@ def generate_launch_description() -> LaunchDescription:
                     ('image', '/camera/image_raw'),
                     ('camera_info_url', ''),
                     ('camera_frame', FRAME),
+                    ('scale_file', os.devnull),  # the clip is not seen from the robot's camera
                     *((name, LaunchConfiguration(name)) for name in passed),
                 ],
             ),

@@ -14,7 +14,6 @@ from launch import LaunchContext, LaunchDescription
 from launch.action import Action
 from launch.actions import (
     DeclareLaunchArgument,
-    LogInfo,
     OpaqueFunction,
     RegisterEventHandler,
     SetEnvironmentVariable,
@@ -29,7 +28,6 @@ from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.host.transport import transport_environment
 from msdepth_ros.launching.arguments import file_url, flag, mapping, positive
 from msdepth_ros.launching.camera_pose import OPTICAL_TO_BODY, CameraPose, Quaternion
-from msdepth_ros.node.scale.file import default_scale_file
 from msdepth_ros.resources import share_directory
 
 CONFIG = share_directory() / 'config'
@@ -58,7 +56,7 @@ ARGUMENTS = {
     'camera_pose': ('', "'x y z roll pitch yaw' of the camera's body (x forward) in base_frame."),
     'scan_frame': ('', 'Publish this frame, x forward, at camera_frame; and the scan in it.'),
     'parameters': ('', "More parameters, over params_file: '{depth: {max: 5.0}, threads: 2}'."),
-    'scale_file': ('', 'Where calibrate_scale keeps the scale; read if it exists.'),
+    'scale_file': ('', 'Where calibrate_scale keeps the scale of each model.'),
     'rviz': ('false', 'Start RViz with config/depth.rviz.'),
     'use_sim_time': ('', 'Take the time from /clock.'),
     'autostart': ('', 'Configure and activate the node at once.'),
@@ -96,14 +94,9 @@ def _start(context: LaunchContext) -> list[Action]:
     url, actions = _calibration(given)
     chosen = {'model': given['model'], 'backend': given['backend'], 'camera_info_url': url}
     chosen |= {'base_frame': given['base_frame'], 'scan.output_frame': given['scan_frame']}
-    scale_file = _scale_file(given)
     if given['scale_file']:
-        chosen['scale_file'] = str(scale_file)
+        chosen['scale_file'] = str(Path(given['scale_file']).expanduser().absolute())
     texts = {name: ParameterValue(text, value_type=str) for name, text in chosen.items() if text}
-    files = [given['params_file']]
-    if scale_file.is_file():
-        actions.append(LogInfo(msg=f'depth.scale is taken from {scale_file}'))
-        files.append(str(scale_file))
     logger = '.'.join([*filter(None, given['namespace'].split('/')), 'msdepth'])
     actions.append(
         LifecycleNode(
@@ -112,7 +105,7 @@ def _start(context: LaunchContext) -> list[Action]:
             name='msdepth',
             namespace=given['namespace'],
             parameters=[
-                *files,
+                given['params_file'],
                 {**transport, **mapping('parameters', given['parameters']), **flags, **texts},
             ],
             remappings=remappings,
@@ -164,12 +157,6 @@ def _calibration(given: dict[str, str]) -> tuple[str, list[Action]]:
     file.write_text(camera.to_yaml(), encoding='utf-8')
     remove = OnShutdown(on_shutdown=lambda *_: shutil.rmtree(folder, ignore_errors=True))
     return file.as_uri(), [RegisterEventHandler(remove)]
-
-
-def _scale_file(given: dict[str, str]) -> Path:
-    if given['scale_file']:
-        return Path(given['scale_file']).expanduser().absolute()
-    return default_scale_file(f'{given["namespace"]}/msdepth')
 
 
 def _camera_pose(given: dict[str, str]) -> Node:

@@ -40,7 +40,7 @@ class Setup:
 
     model: str = DEFAULT_MODEL
     backend: str = 'auto'
-    precision: str = 'fp16'
+    precision: str = 'auto'
     threads: int = 0
     size: tuple[int, int] = (640, 480)
     seconds: float = 5.0
@@ -56,7 +56,7 @@ def measure_engine(setup: Setup) -> dict[str, Any]:
     """Measure the network alone: from its input buffer to its output buffer."""
     _, backend = setup.load()
     try:
-        backend.input[:] = check_images(*backend.model.input_size)[0]
+        backend.inputs['image'][:] = check_images(*backend.model.input_size)[0]
         return {**model_facts(backend), 'milliseconds': measure(backend.run, setup.seconds)}
     finally:
         backend.close()

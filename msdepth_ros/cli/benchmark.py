@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommand's arguments."""
     parser.add_argument('--model', default=DEFAULT_MODEL, help='shipped model, or path of its YAML')
     parser.add_argument('--backend', default='auto', help=', '.join(BACKENDS))
-    parser.add_argument('--precision', default='fp16', help=', '.join(PRECISIONS))
+    parser.add_argument('--precision', default='auto', help=', '.join(PRECISIONS))
     parser.add_argument('--threads', type=int, default=0, help='CPU threads (default: all)')
     parser.add_argument(
         '--layers', default='engine,estimator,node', help='some of them (default: %(default)s)'

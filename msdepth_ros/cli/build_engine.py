@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from msdepth_ros.errors import BackendError, MsdepthError
-from msdepth_ros.inference.backends.engine_options import PRECISIONS, EngineOptions, Progress
+from msdepth_ros.inference.backends.engine_options import ENGINE_PRECISIONS, EngineOptions, Progress
 from msdepth_ros.inference.model import DEFAULT_MODEL, Model
 from msdepth_ros.resources import user_path
 
@@ -24,7 +24,7 @@ HELP = 'build the TensorRT engine of a model, for this GPU or (TensorRT for RTX)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument('--model', default=DEFAULT_MODEL, help='name, or path of a model YAML')
-    parser.add_argument('--precision', choices=PRECISIONS, default='fp16')
+    parser.add_argument('--precision', choices=ENGINE_PRECISIONS, default='fp16')
     parser.add_argument(
         '--target',
         nargs='+',
@@ -116,7 +116,9 @@ def _build_here(
         raise BackendError(
             f'{reason}. Without a GPU, name one to build for with --target (TensorRT for RTX)'
         ) from error
-    backend = TensorRtBackend(model, args.precision, options, progress)
+    # Where FP16 is refused here, the node will want the FP32 engine: build that too.
+    precision = 'auto' if args.precision == 'fp16' else args.precision
+    backend = TensorRtBackend(model, precision, options, progress)
     try:
         facts = backend.details
     finally:

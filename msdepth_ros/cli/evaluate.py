@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.inference.backends import BACKENDS
+from msdepth_ros.inference.backends import BACKENDS, PRECISIONS
 from msdepth_ros.inference.model import DEFAULT_MODEL
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--threads', type=int, default=0, help='CPU threads (default: all)')
     parser.add_argument(
         '--precision',
-        choices=('fp16', 'fp32'),
+        choices=PRECISIONS,
         default='fp32',
-        help='fp16: int8 on the CPU where the model has it (default: fp32)',
+        help='auto: what a robot runs, int8 on a CPU where the model has it (default: fp32)',
     )
     parser.add_argument('--json', action='store_true', help='print JSON instead of tables')
 

@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--precision',
         choices=PRECISIONS,
-        default='fp16',
-        help='fp16: int8 on the CPU where the model has it (default: %(default)s)',
+        default='auto',
+        help='auto: the fastest, int8 on a CPU where the model has it (default: %(default)s)',
     )
     parser.add_argument(
         '--format',

@@ -5,9 +5,12 @@
 Pixel centres lie on integers: an image of width W covers u from -0.5 to W - 0.5.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+
+_GUESSED_FIELD_OF_VIEW = math.radians(60)
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,11 @@ class Intrinsics:
     fy: float
     cx: float
     cy: float
+
+    @property
+    def focal(self) -> float:
+        """The geometric mean of fx and fy, in pixels."""
+        return math.sqrt(self.fx * self.fy)
 
     def resized(self, width: int, height: int) -> 'Intrinsics':
         """Return the intrinsics after resizing the whole image with half-pixel centres."""
@@ -93,3 +101,9 @@ class Grid:
             self.origin,
             (self.step[0] * stride, self.step[1] * stride),
         )
+
+
+def guessed_intrinsics(width: int, height: int) -> Intrinsics:
+    """Return those of a lens of 60 degrees across, for images of which nothing is known."""
+    focal = width / 2 / math.tan(_GUESSED_FIELD_OF_VIEW / 2)
+    return Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)

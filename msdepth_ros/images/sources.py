@@ -14,6 +14,7 @@ import numpy as np
 
 from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
 from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.pinhole import guessed_intrinsics
 from msdepth_ros.images.exif import turned
 from msdepth_ros.images.files import Photo, read_photos
 from msdepth_ros.images.listing import IMAGE_SUFFIXES, list_images
@@ -21,7 +22,6 @@ from msdepth_ros.images.videos import read_video, video_facts
 from msdepth_ros.resources import user_path
 
 DEFAULT_CLIP = Path(__file__).resolve().parents[1] / 'clips' / 'room.mp4'
-_GUESSED_FIELD_OF_VIEW = math.radians(60)
 _URL = re.compile(r'[a-z][a-z0-9+.-]*://', re.IGNORECASE)
 
 
@@ -175,7 +175,7 @@ def _turned_too(camera: Camera, turns: int, width: int, height: int) -> Camera:
 
 def guessed_camera(width: int, height: int) -> Camera:
     """Return a pinhole camera of 60 degrees across, for images of which nothing is known."""
-    return _centred(width, height, width / 2 / math.tan(_GUESSED_FIELD_OF_VIEW / 2))
+    return _centred(width, height, guessed_intrinsics(width, height).focal)
 
 
 def _centred(width: int, height: int, focal: float) -> Camera:

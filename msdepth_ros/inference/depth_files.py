@@ -13,7 +13,7 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.geometry.cloud import dense_points, point_cloud
 from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.images.pictures import colorize
-from msdepth_ros.inference.estimator import DepthFrame
+from msdepth_ros.inference.frame import DepthFrame
 
 _MILLIMETRES = 1000.0
 _MAX_UINT16 = 65535

@@ -2,21 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """From a camera image to metric depth, without ROS."""
 
-import functools
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from msdepth_ros.errors import CalibrationError, ImageError
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.flying_pixels import remove_flying_pixels
-from msdepth_ros.geometry.pinhole import Grid, Intrinsics
+from msdepth_ros.geometry.pinhole import guessed_intrinsics
 from msdepth_ros.geometry.undistortion import Undistortion
 from msdepth_ros.geometry.upsampling import Upsampler
 from msdepth_ros.inference.backends.base import Backend
+from msdepth_ros.inference.frame import DepthFrame, FrameGeometry
 from msdepth_ros.inference.input_map import InputMap
-from msdepth_ros.inference.model import Model
+from msdepth_ros.inference.model import DEPTH, IMAGE, INTRINSICS, Model
 
 RECTIFY = ('auto', 'on', 'off')
 _NEAREST = 1e-3  # metres; nearer is nothing, and inverse depth stays within single precision
@@ -44,69 +44,6 @@ class Settings:
     edge_threshold: float = 0.15
 
 
-@dataclass
-class DepthFrame:
-    """The depth of one image, on the network's own grid.
-
-    Attributes
-    ----------
-    depth : float32 [height, width], metres along Z, NaN where invalid or unseen.
-    cells : Grid, where its cells lie in the rectified camera image.
-    camera_intrinsics : of the rectified camera image, None without calibration (then `depth` has
-        the scale of the camera that the model was trained for).
-    prepare_time, infer_time : seconds spent before and in the network.
-    """
-
-    depth: np.ndarray
-    cells: Grid
-    camera_intrinsics: Intrinsics | None
-    prepare_time: float
-    infer_time: float
-    _image: np.ndarray = field(repr=False)
-    _encoding: str = field(repr=False)
-    _undistortion: Undistortion | None = field(repr=False)
-    _upsampler: Upsampler = field(repr=False)
-    _network_input: np.ndarray = field(repr=False)
-    _model: Model = field(repr=False)
-    _edge_threshold: float = field(repr=False)
-    _depth_range: tuple[float, float] = field(repr=False)
-
-    @property
-    def intrinsics(self) -> Intrinsics | None:
-        """Intrinsics of `depth` as an image of its own, None without calibration."""
-        return self.camera_intrinsics and self.camera_intrinsics.sampled(self.cells)
-
-    @property
-    def camera_shape(self) -> tuple[int, int]:
-        """(height, width) of the camera image."""
-        return self._upsampler.shape
-
-    def full_depth(self, out: np.ndarray | None = None) -> np.ndarray:
-        """Return the depth at the camera's size: float32 [height, width], metres, NaN invalid.
-
-        Pixel for pixel that of the rectified camera image. Written into `out` if it is given.
-        """
-        return self._upsampler(self.depth, self._edge_threshold, self._depth_range, out)
-
-    def rectified_image(self) -> tuple[np.ndarray, str]:
-        """Return the camera image that `full_depth` lies on pixel for pixel, and its encoding.
-
-        It is the image that was estimated, rectified where that was needed.
-        """
-        image = self._image if self._undistortion is None else self._undistortion.image(self._image)
-        return image, self._encoding
-
-    def colors(self) -> np.ndarray:
-        """Return each cell's colour, uint8 [height, width, 3] RGB."""
-        (x0, y0), (dx, dy) = self._model.grid_origin, self._model.grid_step
-        height, width = self.depth.shape
-        image_height, image_width, _ = self._network_input.shape
-        rows = _nearest_pixels(height, y0, dy, image_height)
-        columns = _nearest_pixels(width, x0, dx, image_width)
-        picked = self._network_input.take(rows, axis=0).take(columns, axis=1)
-        return picked if self._model.channels == 'rgb' else picked[..., ::-1]
-
-
 class DepthEstimator:
     """Runs a depth network on images of a calibrated camera.
 
@@ -115,16 +52,20 @@ class DepthEstimator:
     """
 
     def __init__(self, model: Model, backend: Backend, settings: Settings | None = None) -> None:
+        """`settings` are those of frames that come without their own."""
         self.model = model
         self.backend = backend
-        self.settings = settings or Settings()
+        self._settings = settings or Settings()
         self._key: object = None
         self._map: InputMap
-        self._upsampler: Upsampler
-        self._undistortion: Undistortion | None = None
+        self._geometry: FrameGeometry
 
     def estimate(
-        self, image: np.ndarray, encoding: str, camera: Camera | None = None
+        self,
+        image: np.ndarray,
+        encoding: str,
+        camera: Camera | None = None,
+        settings: Settings | None = None,
     ) -> DepthFrame:
         """Estimate the depth of one image.
 
@@ -133,6 +74,7 @@ class DepthEstimator:
         image : uint8 [height, width, channels] or [height, width]; rows may be padded (strides).
         encoding : 'rgb8', 'bgr8', 'rgba8', 'bgra8' or 'mono8'.
         camera : the image's calibration; None = no metric scale, no intrinsics.
+        settings : this frame's; None = the estimator's own.
 
         Raises
         ------
@@ -143,75 +85,90 @@ class DepthEstimator:
         BackendError
             If the network fails.
         """
-        start = time.perf_counter()
+        settings = settings or self._settings
         if image.ndim < 2 or not image.size:
             raise ImageError(f'an array of shape {image.shape} is no image')
-        self._update_map((image.shape[1], image.shape[0]), camera)
-        self._map.apply(image, encoding, self.backend.input)
-        prepared = time.perf_counter()
+        self._update_map((image.shape[1], image.shape[0]), camera, settings)
+        inputs, outputs = self.backend.inputs, self.backend.outputs
+        self._map.apply(image, encoding, inputs[IMAGE])
+        start = time.perf_counter()
         self.backend.run()
-        inferred = time.perf_counter()
+        infer_time = time.perf_counter() - start
+        depth_range = self._depth_range(settings)
+        with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
+            depth = self._metric(outputs[DEPTH], settings.scale)
+            low, high = depth_range
+            depth[~((depth >= low) & (depth <= high) & self._geometry.seen)] = np.nan
+            depth = remove_flying_pixels(depth, settings.edge_threshold)
         return DepthFrame(
-            self._metric(self.backend.output),
-            self._map.cells,
-            self._map.intrinsics,
-            prepared - start,
-            inferred - prepared,
-            image,
-            encoding,
-            self._undistortion,
-            self._upsampler,
-            self.backend.input.copy(),  # the next frame overwrites it
-            self.model,
-            self.settings.edge_threshold,
-            self._depth_range(),
+            depth=depth,
+            outputs={role: outputs[role].copy() for role in self.model.further_outputs},
+            geometry=self._geometry,
+            image=image,
+            encoding=encoding,
+            network_input=inputs[IMAGE].copy(),  # the next frame overwrites it
+            channels=self.model.channels,
+            edge_threshold=settings.edge_threshold,
+            depth_range=depth_range,
+            infer_time=infer_time,
         )
 
-    def _update_map(self, image_size: tuple[int, int], camera: Camera | None) -> None:
-        key = (image_size, camera, self.settings.rectify, self.settings.fit)
+    def _update_map(
+        self, image_size: tuple[int, int], camera: Camera | None, settings: Settings
+    ) -> None:
+        key = (image_size, camera, settings.rectify, settings.fit)
         if key == self._key:
             return
         sized = None
         if camera is not None:
             camera.check()
             sized = camera.for_image(*image_size)
-        rectify, rectified = _rectification(self.settings.rectify, sized)
-        self._map = InputMap(self.model, image_size, sized, rectify, rectified, self.settings.fit)
-        self._upsampler = Upsampler(self._map.cells, image_size)
-        self._undistortion = None
+        model = self.model
+        rectify, rectified = _rectification(settings.rectify, sized)
+        self._map = InputMap(model, image_size, sized, rectify, rectified, settings.fit)
+        undistortion = None
         if rectify and sized is not None and self._map.intrinsics is not None:
-            self._undistortion = Undistortion(sized, self._map.intrinsics)
+            undistortion = Undistortion(sized, self._map.intrinsics)
+        (x0, y0), (dx, dy) = model.grid_origin, model.grid_step
+        self._geometry = FrameGeometry(
+            cells=self._map.cells,
+            intrinsics=self._map.intrinsics,
+            network_intrinsics=self._map.network_intrinsics,
+            seen=self._map.seen,
+            nearest_rows=_nearest_pixels(model.output_size[1], y0, dy, model.input_size[1]),
+            nearest_columns=_nearest_pixels(model.output_size[0], x0, dx, model.input_size[0]),
+            upsampler=Upsampler(self._map.cells, image_size),
+            undistortion=undistortion,
+        )
+        if INTRINSICS in self.backend.inputs:
+            known = self._map.network_intrinsics or guessed_intrinsics(*model.input_size)
+            self.backend.inputs[INTRINSICS][:] = known.matrix()
         self._key = key
 
-    def _depth_range(self) -> tuple[float, float]:
+    def _depth_range(self, settings: Settings) -> tuple[float, float]:
         """Return the (nearest, farthest) depth in metres that is not NaN."""
         low, high = self.model.depth_range
-        near, far = self.settings.min_depth or low, self.settings.max_depth or high
+        near, far = settings.min_depth or low, settings.max_depth or high
         return max(near, _NEAREST), max(far, _NEAREST)
 
-    def _metric(self, answer: np.ndarray) -> np.ndarray:
-        """Return the network's answer as a new array of metres, NaN where invalid.
+    def _metric(self, answer: np.ndarray, scale: float) -> np.ndarray:
+        """Return the network's answer as a new array of metres along Z.
 
         The network was trained at one focal length f0 (in network pixels): the same pixels taken
         with a focal length f are f / f0 times as far.
         """
-        model, settings = self.model, self.settings
-        scale = settings.scale
-        if self._map.focal is not None and model.focal > 0:
-            scale *= self._map.focal / model.focal
-        with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
-            if model.quantity == 'log_depth':
-                depth = np.exp(answer) * np.float32(scale)
-            elif model.quantity == 'inverse_depth':
-                depth = np.float32(scale) / answer
-            else:
-                depth = answer * np.float32(scale)
-            low, high = self._depth_range()
-            depth[~((depth >= low) & (depth <= high) & self._map.seen)] = np.nan
-            return remove_flying_pixels(depth, settings.edge_threshold)
+        model, camera = self.model, self._geometry.network_intrinsics
+        if camera is not None and model.focal > 0:
+            scale *= camera.focal / model.focal
+        if model.quantity == 'log_depth':
+            depth = np.exp(answer)
+            depth *= np.float32(scale)
+            return depth
+        if model.quantity == 'inverse_depth':
+            return np.float32(scale) / answer
+        return answer * np.float32(scale)
 
 
-@functools.lru_cache(maxsize=16)
 def _nearest_pixels(cells: int, origin: float, step: float, pixels: int) -> np.ndarray:
     """Return, along one axis, the pixel nearest to each cell's centre."""
     return np.rint(origin + step * np.arange(cells)).astype(np.intp).clip(0, pixels - 1)

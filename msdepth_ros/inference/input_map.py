@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one precomputed way from camera pixels to the network's input and back to the camera."""
 
-import math
-
 import cv2
 import numpy as np
 
@@ -28,7 +26,7 @@ class InputMap:
     intrinsics : Intrinsics of the rectified camera image, at the image's own size, or None
         without calibration.
     cells : Grid, where the network's output cells lie in the rectified camera image.
-    focal : focal length in network pixels (geometric mean of x and y), or None.
+    network_intrinsics : Intrinsics of the network's input image, or None without calibration.
     seen : bool [cells.height, cells.width], false where the network had no image.
     """
 
@@ -59,12 +57,11 @@ class InputMap:
         network = window.network_grid(model.input_size)
         self.cells = Grid(*model.output_size, model.grid_origin, model.grid_step).within(network)
         self.intrinsics: Intrinsics | None = None
-        self.focal: float | None = None
+        self.network_intrinsics: Intrinsics | None = None
         if camera is not None:
             ideal = rectify or rectified
             self.intrinsics = camera.rectified_intrinsics() if ideal else camera.raw_intrinsics()
-            in_network = self.intrinsics.sampled(network)
-            self.focal = math.sqrt(in_network.fx * in_network.fy)
+            self.network_intrinsics = self.intrinsics.sampled(network)
         target = window.target_grid()
         x, y = target.pixels()
         self.seen = _within(*self.cells.pixels(), image_size)

@@ -17,6 +17,26 @@ from msdepth_ros.resources import share_directory, user_path
 DEFAULT_MODEL = 'msdepth'  # of the node and of all commands
 QUANTITIES = ('depth', 'log_depth', 'inverse_depth')
 CHANNELS = ('rgb', 'bgr')
+IMAGE, DEPTH = 'image', 'depth'  # the roles of the tensors that every model has
+INTRINSICS = 'intrinsics'
+INPUTS = (INTRINSICS,)  # the roles of further inputs
+OUTPUTS = ('floor', 'confidence')  # the roles of further outputs
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output of a network.
+
+    Attributes
+    ----------
+    name : its name in the ONNX file.
+    dtype : 'uint8' or 'float32'.
+    shape : its sizes, all fixed.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -35,6 +55,11 @@ class Model:
         step from one cell to the next. Pixel centres lie on integers.
     focal : f0, the focal length in network pixels that the output is metric for; 0 = any.
     depth_range : (nearest, farthest) depth in metres that the model can be trusted with.
+    further_inputs : names of further input tensors by role: 'intrinsics' = float32 [1, 3, 3], the
+        camera matrix in network pixels.
+    further_outputs : names of further output tensors by role, float32 [1, 1, height, width] on the
+        depth's grid: 'floor' = probability that a cell shows the floor, 'confidence' = probability
+        that its depth is within 25 % of the truth.
     int8 : the same model quantised, for CPUs: about twice as fast. None where there is none.
     document : the whole YAML, for what is known of the model beyond its use.
     """
@@ -52,8 +77,28 @@ class Model:
     grid_step: tuple[float, float]
     focal: float
     depth_range: tuple[float, float]
+    further_inputs: dict[str, str] = field(default_factory=dict)
+    further_outputs: dict[str, str] = field(default_factory=dict)
     int8: 'Model | None' = field(default=None, repr=False)
     document: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def inputs(self) -> dict[str, Tensor]:
+        """The network's inputs by role, the image first."""
+        width, height = self.input_size
+        found = {IMAGE: Tensor(self.input_name, 'uint8', (1, height, width, 3))}
+        for role, name in self.further_inputs.items():
+            found[role] = Tensor(name, 'float32', (1, 3, 3))
+        return found
+
+    @property
+    def outputs(self) -> dict[str, Tensor]:
+        """The network's outputs by role, the depth (or its logarithm or inverse) first."""
+        width, height = self.output_size
+        names = {DEPTH: self.output_name, **self.further_outputs}
+        return {
+            role: Tensor(name, 'float32', (1, 1, height, width)) for role, name in names.items()
+        }
 
     def read_onnx(self) -> bytes:
         """Return the ONNX file's bytes.
@@ -171,8 +216,20 @@ class _Reader:
             grid_step=(step[0], step[1]),
             focal=focal,
             depth_range=(low, high),
+            further_inputs=self._roles('inputs', INPUTS),
+            further_outputs=self._roles('outputs', OUTPUTS),
             document=self._document,
         )
+
+    def _roles(self, key: str, known: tuple[str, ...]) -> dict[str, str]:
+        """Return the tensor's name for each role of an optional key."""
+        roles = self._document.get(key, {})
+        if not isinstance(roles, dict):
+            raise self._error(key, 'must be a mapping from a role to {name: TENSOR}')
+        for role in roles:
+            if role not in known:
+                raise self._error(f'{key}.{role}', f'is not one of {", ".join(known)}')
+        return {role: self._text(f'{key}.{role}.name') for role in roles}
 
     def _error(self, key: str, problem: str) -> ModelError:
         return ModelError(f'{self._path}: key `{key}` {problem}')

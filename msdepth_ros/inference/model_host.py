@@ -17,6 +17,7 @@ from msdepth_ros.inference.model import load_model
 
 _FIRST_PAUSE = 1.0  # seconds between a failure and the next try, doubled at each failure
 _LONGEST_PAUSE = 30.0
+_ALL_THREADS = cv2.getNumThreads()  # OpenCV's own choice
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class ModelChoice:
 
     model: str
     backend: str = 'auto'
-    precision: str = 'fp16'
+    precision: str = 'auto'
     threads: int = 0
     engine_options: EngineOptions = field(default_factory=EngineOptions)
 
@@ -84,9 +85,8 @@ class ModelHost:
             If the runtime fails, or is paused after a failure.
         """
         estimator = self.estimator or self._load_again()
-        estimator.settings = settings
         try:
-            frame = estimator.estimate(image, encoding, camera)
+            frame = estimator.estimate(image, encoding, camera, settings)
         except BackendError as error:
             self._fail(error)
             raise
@@ -109,8 +109,7 @@ class ModelHost:
         return self.estimator
 
     def _open(self, choice: ModelChoice) -> Backend:
-        if choice.threads:
-            cv2.setNumThreads(choice.threads)
+        cv2.setNumThreads(choice.threads or _ALL_THREADS)
         model = load_model(choice.model)
         backend = create_backend(
             model,

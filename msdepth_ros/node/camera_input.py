@@ -18,7 +18,7 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.node.calibration import CalibrationSource
 from msdepth_ros.node.messages import nanoseconds
 from msdepth_ros.node.parameters import Parameters
-from msdepth_ros.node.statistics import Fate, Statistics
+from msdepth_ros.node.statistics import FrameStatus, Statistics
 from msdepth_ros.node.stream_monitor import GapMonitor, StampMonitor, describe_publishers
 
 PATIENCE = 5.0  # seconds without a camera_info or an image before something is done about it
@@ -40,15 +40,14 @@ class CameraInput:
         node: Node,
         parameters: Parameters,
         statistics: Statistics,
-        offer: Callable[[ImageMessage, float], str | None],
+        offer: Callable[[ImageMessage, float], None],
     ) -> None:
         """Prepare to listen.
 
         Parameters
         ----------
         statistics : counts the images received and dropped.
-        offer : is given each usable image and the time of its arrival (time.monotonic() seconds);
-            returns the Fate of an image, its own or one that it replaced, or None.
+        offer : is given each usable image and the time of its arrival (time.monotonic() seconds).
         """
         self._node = node
         self._parameters = parameters
@@ -94,6 +93,11 @@ class CameraInput:
         while self._subscriptions:
             self._node.destroy_subscription(self._subscriptions.pop())
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it is subscribed."""
+        return bool(self._subscriptions)
+
     def newest(self) -> ImageMessage:
         """Return the newest usable image; raise MsdepthError if it is older than PATIENCE."""
         if self._newest is None or time.monotonic() - self._newest[1] > PATIENCE:
@@ -117,7 +121,7 @@ class CameraInput:
         """Take an image: offer it, or count why not."""
         now = time.monotonic()
         self._received = True
-        self._statistics.count(Fate.RECEIVED, now)
+        self._statistics.count(FrameStatus.RECEIVED, now)
         stamp = message.header.stamp
         lost = self._gaps.image(stamp)
         if lost:
@@ -127,17 +131,17 @@ class CameraInput:
                 "or the transport drops them; with Fast DDS start the camera's driver with "
                 'FASTRTPS_DEFAULT_PROFILES_FILE set to share/msdepth_ros/config/fastdds.xml too'
             )
-        fate = self._stamps.fate(
+        refusal = self._stamps.refusal(
             nanoseconds(stamp),
             self._node.get_clock().now().nanoseconds,
             self._parameters.values['max_image_age'],
             self._node.get_parameter('use_sim_time').value,
         )
-        if fate is None:
-            self._newest = message, now
-            fate = self._offer(message, now)
-        if fate:
-            self._statistics.count(fate)
+        if refusal:
+            self._statistics.count(refusal)
+            return
+        self._newest = message, now
+        self._offer(message, now)
 
     def _check(self) -> None:
         """Warn, once, about topics on which nothing came."""

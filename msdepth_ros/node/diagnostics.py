@@ -9,7 +9,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from std_msgs.msg import Header
 
 from msdepth_ros.inference.backends import Backend
-from msdepth_ros.node.statistics import RECENT, Fate, Snapshot
+from msdepth_ros.node.statistics import RECENT, FrameStatus, Snapshot
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
@@ -40,12 +40,14 @@ class NodeState:
     last_error : in one line, '' while there was none.
     build : how far the building of an engine is, '' while none is built.
     next_model : the model that is being loaded while this one runs, '' while none is.
+    active : whether the node takes images.
     """
 
     backend: Backend | None = None
     last_error: str = ''
     build: str = ''
     next_model: str = ''
+    active: bool = True
 
     @property
     def engine(self) -> str:
@@ -68,7 +70,7 @@ def diagnostic_array(
         'dropped (%)': f'{100 * snapshot.dropped:.1f}',
         'greatest age (ms)': f'{1e3 * snapshot.oldest:.2f}',
     }
-    values |= {f'frames {fate}': str(count) for fate, count in sorted(snapshot.counts.items())}
+    values |= {f'frames {status}': str(count) for status, count in sorted(snapshot.counts.items())}
     for stage, percentiles in snapshot.percentiles.items():
         values[f'{stage} (ms)'] = ' / '.join(f'{1e3 * seconds:.2f}' for seconds in percentiles)
     values['engine'] = state.engine
@@ -105,7 +107,9 @@ def judge(snapshot: Snapshot, state: NodeState, thresholds: Thresholds) -> tuple
         return WARN, f'building the engine: {state.build}'
     if state.backend is None:
         return (ERROR, state.last_error) if state.last_error else (WARN, 'not configured')
-    if not snapshot.recent.get(Fate.RECEIVED):
+    if not state.active:
+        return OK, 'inactive: activate the node to get depth'
+    if not snapshot.recent.get(FrameStatus.RECEIVED):
         return WARN, 'no images arrive'
     troubles = sorted(_troubles(snapshot, thresholds), key=lambda trouble: trouble[0], reverse=True)
     if not troubles:

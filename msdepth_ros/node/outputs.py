@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The topics that the depth node publishes, each computed only for those who subscribe."""
 
-from functools import partial
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,123 +19,182 @@ from msdepth_ros.geometry.cloud import dense_points, limit_range, point_cloud, v
 from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.geometry.scan import laser_scan, scan_frame
 from msdepth_ros.images.pictures import colorize
-from msdepth_ros.inference.estimator import DepthFrame
+from msdepth_ros.inference.frame import DepthFrame
 from msdepth_ros.node.messages import DepthImage, cloud_msg, image_msg, intrinsics_msg, scan_msg
+
+
+class OutgoingFrame:
+    """A DepthFrame on its way out; what several topics need of it is made once.
+
+    Attributes
+    ----------
+    frame : the depth, on the network's grid.
+    header : of the image, and of everything that is published for it.
+    values : the node's parameters when the frame was begun.
+    """
+
+    def __init__(
+        self,
+        frame: DepthFrame,
+        header: Header,
+        values: dict[str, Any],
+        depth_image_of_size: Callable[[int, int], DepthImage],
+    ) -> None:
+        self.frame = frame
+        self.header = header
+        self.values = values
+        self._depth_image_of_size = depth_image_of_size
+
+    @property
+    def full(self) -> bool:
+        """Whether images are published at the camera's size, else on the network's grid."""
+        return bool(self.values['depth.resolution'] == 'camera')
+
+    @functools.cached_property
+    def intrinsics(self) -> Intrinsics | None:
+        """Of the images that are published; None without calibration."""
+        return self.frame.camera_intrinsics if self.full else self.frame.intrinsics
+
+    @functools.cached_property
+    def depth_image(self) -> DepthImage:
+        """The depth in a message's own memory."""
+        height, width = self.frame.camera_shape if self.full else self.frame.depth.shape
+        image = self._depth_image_of_size(width, height)
+        if self.full:
+            self.frame.full_depth(image.pixels)
+        else:
+            image.pixels[:] = self.frame.depth
+        image.message.header = self.header
+        return image
+
+
+def _depth(out: OutgoingFrame) -> Image:
+    return out.depth_image.message
+
+
+def _camera_info(out: OutgoingFrame) -> CameraInfo:
+    assert out.intrinsics is not None
+    return intrinsics_msg(out.intrinsics, out.header)
+
+
+def _depth_color(out: OutgoingFrame) -> Image:
+    return image_msg(colorize(out.depth_image.pixels), 'bgr8', out.header)
+
+
+def _rgb(out: OutgoingFrame) -> Image:
+    frame = out.frame
+    pixels, encoding = frame.rectified_image() if out.full else (frame.colors(), 'rgb8')
+    return image_msg(pixels, encoding, out.header)
+
+
+def _points(out: OutgoingFrame) -> PointCloud2:
+    frame, values = out.frame, out.values
+    assert frame.camera_intrinsics is not None
+    stride = values['points.stride']
+    every = (slice(None, None, stride),) * 2
+    intrinsics = frame.camera_intrinsics.sampled(frame.cells.strided(stride))
+    colors = frame.colors()[every] if values['points.color'] else None
+    points = point_cloud(frame.depth[every], intrinsics, colors)
+    limit_range(points, values['points.min_range'], values['points.max_range'])
+    if values['points.voxel_size'] > 0:
+        points = voxel_downsample(dense_points(points), values['points.voxel_size'])
+    elif not values['points.organized']:
+        points = dense_points(points)
+    return cloud_msg(points, out.header)
+
+
+def _scan(out: OutgoingFrame) -> LaserScan:
+    values = out.values
+    assert out.intrinsics is not None
+    limits = values['scan.range_min'], values['scan.range_max']
+    depth: np.ndarray = out.depth_image.pixels
+    scan = laser_scan(depth, out.intrinsics, values['scan.scan_height'], *limits)
+    frame = scan_frame(out.header.frame_id, values['scan.output_frame'])
+    header = Header(stamp=out.header.stamp, frame_id=frame)
+    return scan_msg(scan, header, values['scan.scan_time'], *limits)
+
+
+@dataclass(frozen=True)
+class Output:
+    """One topic: what it is called, what is published there, and when.
+
+    Attributes
+    ----------
+    topic : its name, relative to the node's namespace.
+    kind : the message's class.
+    make : returns the message of a frame; may raise MsdepthError, which is logged.
+    calibrated : whether it needs the camera's calibration.
+    enabled_by : the parameter that switches it, '' where none does.
+    """
+
+    topic: str
+    kind: type
+    make: Callable[[OutgoingFrame], Any]
+    calibrated: bool = False
+    enabled_by: str = ''
+
 
 DEPTH, DEPTH_INFO, DEPTH_COLOR = 'depth/image_rect', 'depth/camera_info', 'depth/image_color'
 RGB, RGB_INFO, POINTS, SCAN = 'rgb/image_rect_color', 'rgb/camera_info', 'points', 'scan'
-TOPICS = {
-    DEPTH: Image,
-    DEPTH_INFO: CameraInfo,
-    DEPTH_COLOR: Image,
-    RGB: Image,
-    RGB_INFO: CameraInfo,
-    POINTS: PointCloud2,
-    SCAN: LaserScan,
-}
+
+# In the order of publication: depth first, as others may wait for it.
+OUTPUTS = (
+    Output(DEPTH, Image, _depth),
+    Output(DEPTH_INFO, CameraInfo, _camera_info, calibrated=True),
+    Output(RGB_INFO, CameraInfo, _camera_info, calibrated=True),
+    Output(POINTS, PointCloud2, _points, calibrated=True, enabled_by='points.enabled'),
+    Output(SCAN, LaserScan, _scan, calibrated=True),
+    Output(RGB, Image, _rgb),
+    Output(DEPTH_COLOR, Image, _depth_color),
+)
 
 
 class DepthOutputs:
-    """Publishes a DepthFrame under the header of its image.
-
-    - `depth/image_rect`: 32FC1, metres along Z (REP-118), NaN invalid.
-    - `depth/camera_info`: the intrinsics of exactly that image.
-    - `depth/image_color`: bgr8, for eyes.
-    - `rgb/image_rect_color`, `rgb/camera_info`: the rectified camera image of the same size, as
-      depth_image_proc's xyzrgb node takes it.
-    - `points`: PointCloud2 in the optical frame, on the network's grid.
-    - `scan`: LaserScan from rows of depth/image_rect, in a frame with x forward.
-    """
+    """Publishes frames on the topics of OUTPUTS: a new topic is an entry there and a function."""
 
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
         self._depth_image = DepthImage(1, 1)
-        advertise = partial(
+        advertise = functools.partial(
             node.create_lifecycle_publisher,
             qos_profile=QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
-        self._publishers = {topic: advertise(kind, topic) for topic, kind in TOPICS.items()}
+        self._publishers = {
+            output.topic: advertise(output.kind, output.topic) for output in OUTPUTS
+        }
 
     def close(self) -> None:
         """Take the topics back."""
         for publisher in self._publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)
 
-    def wanted(self, parameters: dict[str, Any]) -> set[str]:
-        """Return the topics that somebody subscribes to and that the parameters allow."""
-        return {
-            topic
-            for topic, publisher in self._publishers.items()
-            if publisher.get_subscription_count()
-            and (topic != POINTS or parameters['points.enabled'])
-        }
+    def wanted(self, values: dict[str, Any]) -> bool:
+        """Return whether somebody subscribes to a topic that the parameters allow."""
+        return any(self._is_wanted(output, values) for output in OUTPUTS)
 
-    def publish(self, frame: DepthFrame, header: Header, parameters: dict[str, Any]) -> None:
-        """Publish a frame as the parameters depth.resolution, points... and scan... say."""
-        wanted = self.wanted(parameters)
-        full = parameters['depth.resolution'] == 'camera'
-        intrinsics = frame.camera_intrinsics if full else frame.intrinsics
-        if wanted & {DEPTH, DEPTH_COLOR, SCAN}:
-            depth = self._depth_image_of(frame, full)
-        if DEPTH in wanted:
-            depth.message.header = header
-            self._publishers[DEPTH].publish(depth.message)
-        if intrinsics is not None:
-            for topic in wanted & {DEPTH_INFO, RGB_INFO}:
-                self._publishers[topic].publish(intrinsics_msg(intrinsics, header))
-            if POINTS in wanted:
-                self._publish_points(frame, header, parameters)
-            if SCAN in wanted:
-                self._publish_scan(depth.pixels, intrinsics, header, parameters)
-        if RGB in wanted:
-            pixels, encoding = frame.rectified_image() if full else (frame.colors(), 'rgb8')
-            self._publishers[RGB].publish(image_msg(pixels, encoding, header))
-        if DEPTH_COLOR in wanted:
-            color = image_msg(colorize(depth.pixels), 'bgr8', header)
-            self._publishers[DEPTH_COLOR].publish(color)
+    def publish(self, frame: DepthFrame, header: Header, values: dict[str, Any]) -> None:
+        """Publish a frame under the header of its image, as these parameters say."""
+        out = OutgoingFrame(frame, header, values, self._depth_image_of_size)
+        for output in OUTPUTS:
+            if output.calibrated and out.intrinsics is None:
+                continue
+            if not self._is_wanted(output, values):
+                continue
+            try:
+                message = output.make(out)
+            except MsdepthError as error:
+                text = f'{output.topic}: {error}'
+                self._node.get_logger().warning(text, throttle_duration_sec=5.0)
+                continue
+            self._publishers[output.topic].publish(message)
 
-    def _depth_image_of(self, frame: DepthFrame, full: bool) -> DepthImage:
-        height, width = frame.camera_shape if full else frame.depth.shape
+    def _is_wanted(self, output: Output, values: dict[str, Any]) -> bool:
+        enabled = not output.enabled_by or values[output.enabled_by]
+        return bool(enabled and self._publishers[output.topic].get_subscription_count())
+
+    def _depth_image_of_size(self, width: int, height: int) -> DepthImage:
+        """Return the message that the last frame was written into, if it has this size."""
         if self._depth_image.pixels.shape != (height, width):
             self._depth_image = DepthImage(width, height)
-        if full:
-            frame.full_depth(self._depth_image.pixels)
-        else:
-            self._depth_image.pixels[:] = frame.depth
         return self._depth_image
-
-    def _publish_points(
-        self, frame: DepthFrame, header: Header, parameters: dict[str, Any]
-    ) -> None:
-        assert frame.camera_intrinsics is not None
-        stride = parameters['points.stride']
-        every = (slice(None, None, stride),) * 2
-        intrinsics = frame.camera_intrinsics.sampled(frame.cells.strided(stride))
-        colors = frame.colors()[every] if parameters['points.color'] else None
-        points = point_cloud(frame.depth[every], intrinsics, colors)
-        limit_range(points, parameters['points.min_range'], parameters['points.max_range'])
-        voxel_size = parameters['points.voxel_size']
-        if voxel_size > 0:
-            points = voxel_downsample(dense_points(points), voxel_size)
-        elif not parameters['points.organized']:
-            points = dense_points(points)
-        self._publishers[POINTS].publish(cloud_msg(points, header))
-
-    def _publish_scan(
-        self,
-        depth: np.ndarray,
-        intrinsics: Intrinsics,
-        header: Header,
-        parameters: dict[str, Any],
-    ) -> None:
-        limits = parameters['scan.range_min'], parameters['scan.range_max']
-        try:
-            scan = laser_scan(depth, intrinsics, parameters['scan.scan_height'], *limits)
-        except MsdepthError as error:
-            self._node.get_logger().warning(f'scan: {error}', throttle_duration_sec=5.0)
-            return
-        frame = scan_frame(header.frame_id, parameters['scan.output_frame'])
-        header = Header(stamp=header.stamp, frame_id=frame)
-        message = scan_msg(scan, header, parameters['scan.scan_time'], *limits)
-        self._publishers[SCAN].publish(message)

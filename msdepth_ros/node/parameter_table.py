@@ -76,8 +76,8 @@ PARAMETERS = (
     ),
     NodeParameter(
         'precision',
-        'fp16',
-        'fp16: TensorRT in FP16, the CPU in int8 where the model has it; fp32: exact, slower.',
+        'auto',
+        'Arithmetic; auto: the fastest that is proven, FP16 on TensorRT and int8 on a CPU.',
         PRECISIONS,
         UNCONFIGURED,
     ),

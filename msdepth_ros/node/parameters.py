@@ -12,10 +12,11 @@ from rcl_interfaces.msg import (
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from msdepth_ros.errors import MsdepthError
+from msdepth_ros.errors import ModelError, MsdepthError
 from msdepth_ros.images.topic_names import names_rectified_images
 from msdepth_ros.inference.backends import EngineOptions
 from msdepth_ros.inference.estimator import Settings
+from msdepth_ros.inference.model import load_model
 from msdepth_ros.inference.model_host import ModelChoice
 from msdepth_ros.node.diagnostics import Thresholds
 from msdepth_ros.node.parameter_table import PARAMETERS, UNCONFIGURED
@@ -28,12 +29,17 @@ class Parameters:
     `values` maps each name to its current value; it is replaced as a whole at a change.
     """
 
-    def __init__(self, node: Node, swap: Callable[[ModelChoice], str | None] | None = None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        swap: Callable[[ModelChoice], str | None] | None = None,
+        is_configured: Callable[[], bool] = lambda: False,
+    ) -> None:
         """`swap` is asked to change the model of a configured node, or to say why it cannot."""
         self._node = node
         self._swap = swap
+        self._is_configured = is_configured
         self._by_name = {parameter.name: parameter for parameter in PARAMETERS}
-        self.unconfigured = True
         for parameter in PARAMETERS:
             node.declare_parameter(parameter.name, parameter.default, parameter.descriptor())
         self.values: dict[str, Any] = {
@@ -52,21 +58,6 @@ class Parameters:
         swap, self._swap = self._swap, None
         self._node.set_parameters([Parameter('model', value=model)])
         self._swap = swap
-
-    def settings(self, image_topic: str) -> Settings:
-        """Return the estimator's settings for images of a topic."""
-        values = self.values
-        rectify = values['rectify']
-        if rectify == 'auto' and names_rectified_images(image_topic):
-            rectify = 'off'
-        return Settings(
-            rectify=rectify,
-            fit=values['fit'],
-            min_depth=values['depth.min'],
-            max_depth=values['depth.max'],
-            scale=values['depth.scale'],
-            edge_threshold=values['depth.edge_threshold'],
-        )
 
     def thresholds(self) -> Thresholds:
         """Return what diagnostics warn of."""
@@ -90,7 +81,7 @@ class Parameters:
                 continue
             value = parameter.value_of(change.value)
             reason = parameter.refusal(value)
-            if reason is None and parameter.changes == UNCONFIGURED and not self.unconfigured:
+            if reason is None and parameter.changes == UNCONFIGURED and self._is_configured():
                 reason = (
                     f'{change.name} can change only while the node is unconfigured: deactivate and '
                     'clean it up first (ros2 lifecycle set NODE cleanup)'
@@ -99,13 +90,28 @@ class Parameters:
                 return SetParametersResult(successful=False, reason=reason)
             values[change.name] = value
         reason = _conflict(values)
-        swap = None if self.unconfigured else self._swap
+        swap = self._swap if self._is_configured() else None
         if reason is None and swap and any(change.name == 'model' for change in changes):
             reason = swap(_model_choice(values))
         if reason is not None:
             return SetParametersResult(successful=False, reason=reason)
         self.values = values
         return SetParametersResult(successful=True)
+
+
+def estimator_settings(values: dict[str, Any], image_topic: str) -> Settings:
+    """Return the estimator's settings for images of a topic, from the parameters' values."""
+    rectify = values['rectify']
+    if rectify == 'auto' and names_rectified_images(image_topic):
+        rectify = 'off'
+    return Settings(
+        rectify=rectify,
+        fit=values['fit'],
+        min_depth=values['depth.min'],
+        max_depth=values['depth.max'],
+        scale=values['depth.scale'],
+        edge_threshold=values['depth.edge_threshold'],
+    )
 
 
 def _model_choice(values: dict[str, Any]) -> ModelChoice:
@@ -121,4 +127,28 @@ def _conflict(values: dict[str, Any]) -> str | None:
     """Return why values that are right one by one cannot be taken together, None if they can."""
     if 0 < values['depth.max'] <= values['depth.min']:
         return f'depth.max {values["depth.max"]} must exceed depth.min {values["depth.min"]}'
+    if 0 < values['points.max_range'] <= values['points.min_range']:
+        limits = values['points.max_range'], values['points.min_range']
+        return f'points.max_range {limits[0]} must exceed points.min_range {limits[1]}'
+    if values['scan.range_max'] <= values['scan.range_min']:
+        limits = values['scan.range_max'], values['scan.range_min']
+        return f'scan.range_max {limits[0]} must exceed scan.range_min {limits[1]}'
+    if values['depth.min'] or values['depth.max']:
+        return _conflict_with_model(values)
     return None
+
+
+def _conflict_with_model(values: dict[str, Any]) -> str | None:
+    """Return why nothing that the model can see lies within the limits of depth."""
+    try:
+        low, high = load_model(values['model']).depth_range
+    except ModelError:  # told where the model is loaded
+        return None
+    near, far = values['depth.min'] or low, values['depth.max'] or high
+    if near < far:
+        return None
+    name = 'depth.min' if values['depth.min'] >= high else 'depth.max'
+    return (
+        f'{name} {values[name]} leaves nothing: the model {values["model"]} sees {low:g} to '
+        f'{high:g} m'
+    )

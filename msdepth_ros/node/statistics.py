@@ -14,8 +14,8 @@ RECENT = 3.0  # seconds that rates and troubles are counted over
 _MOST = 4096  # events of the last seconds that are remembered
 
 
-class Fate:
-    """What becomes of an image; what is DROPPED was wanted and gets no answer."""
+class FrameStatus:
+    """What happened to an image; those DROPPED were wanted and got no answer."""
 
     RECEIVED = 'received'
     PUBLISHED = 'published'
@@ -36,8 +36,8 @@ class Snapshot:
 
     Attributes
     ----------
-    counts : frames by fate since the start.
-    recent : frames by fate in the last RECENT seconds.
+    counts : frames by status since the start.
+    recent : frames by status in the last RECENT seconds.
     input_rate, output_rate : Hz over the last RECENT seconds, 0 when nothing comes.
     input_span : seconds between the first and the last image of the last RECENT seconds; 0 while
         none is wanted.
@@ -56,13 +56,13 @@ class Snapshot:
     @property
     def unusable(self) -> int:
         """Frames that were malformed or failed in the last seconds."""
-        return sum(self.recent.get(fate, 0) for fate in Fate.UNUSABLE)
+        return sum(self.recent.get(status, 0) for status in FrameStatus.UNUSABLE)
 
     @property
     def dropped(self) -> float:
         """Share of the wanted frames of the last seconds that were dropped, 0 to 1."""
-        dropped = sum(self.recent.get(fate, 0) for fate in Fate.DROPPED)
-        return dropped / (dropped + self.recent.get(Fate.PUBLISHED, 0)) if dropped else 0.0
+        dropped = sum(self.recent.get(status, 0) for status in FrameStatus.DROPPED)
+        return dropped / (dropped + self.recent.get(FrameStatus.PUBLISHED, 0)) if dropped else 0.0
 
 
 class Statistics:
@@ -77,18 +77,18 @@ class Statistics:
         self._events: deque[tuple[float, str]] = deque(maxlen=_MOST)
         self._frames: deque[tuple[float, dict[str, float]]] = deque(maxlen=WINDOW)
 
-    def count(self, fate: str, now: float | None = None) -> None:
-        """Count one frame under a fate, at `now` (time.monotonic seconds)."""
+    def count(self, status: str, now: float | None = None) -> None:
+        """Count one frame under a status, at `now` (time.monotonic seconds)."""
         now = time.monotonic() if now is None else now
         with self._lock:
-            self._counts[fate] += 1
-            self._events.append((now, fate))
+            self._counts[status] += 1
+            self._events.append((now, status))
 
     def published(self, now: float, stages: dict[str, float]) -> None:
         """Count a frame that was published, with the seconds that each stage took."""
         with self._lock:
-            self._counts[Fate.PUBLISHED] += 1
-            self._events.append((now, Fate.PUBLISHED))
+            self._counts[FrameStatus.PUBLISHED] += 1
+            self._events.append((now, FrameStatus.PUBLISHED))
             self._frames.append((now, stages))
 
     def snapshot(self) -> Snapshot:
@@ -97,17 +97,17 @@ class Statistics:
             counts, events, frames = dict(self._counts), list(self._events), list(self._frames)
         since = time.monotonic() - RECENT
         times: dict[str, list[float]] = {}
-        for moment, fate in events:
+        for moment, status in events:
             if moment >= since:
-                times.setdefault(fate, []).append(moment)
-        arrivals = times.get(Fate.RECEIVED, [])
-        wanted = len(arrivals) > len(times.get(Fate.UNWANTED, []))
+                times.setdefault(status, []).append(moment)
+        arrivals = times.get(FrameStatus.RECEIVED, [])
+        wanted = len(arrivals) > len(times.get(FrameStatus.UNWANTED, []))
         ages = [stages.get('age', 0.0) for moment, stages in frames if moment >= since]
         return Snapshot(
             counts,
-            {fate: len(moments) for fate, moments in times.items()},
+            {status: len(moments) for status, moments in times.items()},
             _rate(arrivals),
-            _rate(times.get(Fate.PUBLISHED, [])),
+            _rate(times.get(FrameStatus.PUBLISHED, [])),
             arrivals[-1] - arrivals[0] if wanted else 0.0,
             _percentiles([stages for _, stages in frames]),
             max(ages, default=0.0),

@@ -10,7 +10,7 @@ from rclpy.node import Node
 from rclpy.qos import QoSCompatibility, qos_check_compatible
 from rclpy.subscription import Subscription
 
-from msdepth_ros.node.statistics import Fate
+from msdepth_ros.node.statistics import FrameStatus
 
 _WINDOW = 100  # camera_info messages that a loss is measured over
 _UNSETTLED = 5  # newest of them, whose images may still be under way
@@ -23,7 +23,7 @@ class StampMonitor:
     def __init__(self) -> None:
         self._last = 0
 
-    def fate(self, stamp: int, now: int, max_age: float, simulated: bool) -> str | None:
+    def refusal(self, stamp: int, now: int, max_age: float, simulated: bool) -> str | None:
         """Return why an image must be dropped, None if it need not.
 
         Parameters
@@ -35,9 +35,9 @@ class StampMonitor:
         backwards = stamp < self._last and not simulated
         self._last = stamp
         if backwards:
-            return Fate.BACKWARDS
+            return FrameStatus.BACKWARDS
         if max_age > 0 and now - stamp > max_age * 1e9:
-            return Fate.STALE
+            return FrameStatus.STALE
         return None
 
 

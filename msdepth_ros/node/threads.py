@@ -4,7 +4,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
@@ -13,7 +12,6 @@ Item = TypeVar('Item')
 Result = TypeVar('Result')
 
 _logger = logging.getLogger(__name__)
-_HEAD_START = 1e-3  # seconds in which who puts an item leaves the interpreter to the worker
 
 
 class NewestWorker(Generic[Item]):
@@ -34,12 +32,18 @@ class NewestWorker(Generic[Item]):
         self._thread.start()
 
     def put(self, item: Item) -> bool:
-        """Hand over an item; return whether it replaced one that was still waiting."""
+        """Hand over an item; return whether it replaced one that was still waiting.
+
+        Raises
+        ------
+        RuntimeError
+            If the thread was stopped.
+        """
         with self._condition:
+            self._refuse_if_stopping()
             replaced = self._item is not None
             self._item = item
             self._condition.notify()
-        time.sleep(0 if replaced else _HEAD_START)
         return replaced
 
     @property
@@ -64,8 +68,7 @@ class NewestWorker(Generic[Item]):
         """Have a function run on the thread, between items; its outcome is the future's."""
         future: Future[Result] = Future()
         with self._condition:
-            if self._stopping:
-                raise RuntimeError('the worker was stopped')
+            self._refuse_if_stopping()
             self._calls.append((function, future))
             self._condition.notify()
         return future
@@ -77,6 +80,10 @@ class NewestWorker(Generic[Item]):
             self._condition.notify()
         if threading.current_thread() is not self._thread:
             self._thread.join()
+
+    def _refuse_if_stopping(self) -> None:
+        if self._stopping:
+            raise RuntimeError('the worker was stopped')
 
     def _run(self) -> None:
         while True:

@@ -191,7 +191,7 @@ def release(
         }
         if int8:
             about_int8['measured'] = {
-                name: part.measure(model, 'fp16').document() for name, part in held_out.items()
+                name: part.measure(model, 'auto').document() for name, part in held_out.items()
             }
             add_knowledge(path, {'int8': about_int8})
     add_knowledge(path, {'measured': measured})

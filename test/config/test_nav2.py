@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from msdepth_ros.node.outputs import TOPICS
+from msdepth_ros.node.outputs import OUTPUTS
 from msdepth_ros.node.parameters import PARAMETERS
 
 CONFIG = Path(__file__).resolve().parents[2] / 'config'
@@ -99,7 +99,7 @@ def test_denoising_comes_after_marking_and_before_inflation(costmap):
 @pytest.mark.parametrize('source', SOURCES)
 def test_sources_are_topics_of_the_node(source):
     assert set(source) <= SOURCE
-    kind = TOPICS[source['topic'].removeprefix('/')]
+    kind = {output.topic: output.kind for output in OUTPUTS}[source['topic'].removeprefix('/')]
     assert kind.__name__ == source['data_type']
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from sensor_msgs.msg import Image
 
-from msdepth_ros.node.outputs import TOPICS
+from msdepth_ros.node.outputs import OUTPUTS
 
 CONFIG = yaml.safe_load((Path(__file__).resolve().parents[2] / 'config' / 'depth.rviz').read_text())
 MANAGER = CONFIG['Visualization Manager']
@@ -88,7 +88,9 @@ def test_every_class_is_one_of_rviz():
 )
 def test_topics_have_the_type_that_the_display_shows(display):
     topic = display['Topic']['Value']
-    kind = Image if topic == 'image' else TOPICS[topic]  # the node's own input, remapped
+    kind = (
+        Image if topic == 'image' else {output.topic: output.kind for output in OUTPUTS}[topic]
+    )  # the node's own input, remapped
     assert display['Class'] == f'rviz_default_plugins/{kind.__name__}'
     for key, value in display['Topic'].items():
         assert QOS[key] is None or value in QOS[key], key

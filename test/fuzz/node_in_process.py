@@ -12,9 +12,9 @@ from rclpy.parameter import Parameter
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.node.depth_node import DepthNode
 from msdepth_ros.node.outputs import DEPTH, DEPTH_COLOR, DEPTH_INFO, POINTS, RGB, RGB_INFO, SCAN
-from msdepth_ros.node.statistics import Fate
+from msdepth_ros.node.statistics import FrameStatus as Status
 
-FATES = {Fate.PUBLISHED, *Fate.DROPPED} - {Fate.REPLACED}
+STATUSES = {Status.PUBLISHED, *Status.DROPPED} - {Status.REPLACED}
 
 
 class _Recorder:
@@ -71,9 +71,9 @@ class NodeInProcess:
         self.node.destroy_node()
         rclpy.shutdown(context=self._context)
 
-    def _note_drop(self, fate: str, error: Exception) -> None:
+    def _note_drop(self, status: str, error: Exception) -> None:
         self.errors.append(error)
-        self._drop(fate, error)
+        self._drop(status, error)
 
     def camera_info(self, message: Any) -> None:
         """Hand over a camera_info as the executor does."""
@@ -92,13 +92,13 @@ class NodeInProcess:
         before = self.node._statistics.snapshot().counts
         self.node._input.on_image(message)
         after = self.node._statistics.snapshot().counts
-        changes = {fate: after[fate] - before.get(fate, 0) for fate in after}
-        fates = [fate for fate, change in changes.items() if change and fate != Fate.RECEIVED]
-        assert changes[Fate.RECEIVED] == 1
-        assert len(fates) == 1, fates
-        assert changes[fates[0]] == 1, changes
-        assert fates[0] in FATES
-        if fates == [Fate.PUBLISHED]:
+        changes = {name: after[name] - before.get(name, 0) for name in after}
+        found = [name for name, change in changes.items() if change and name != Status.RECEIVED]
+        assert changes[Status.RECEIVED] == 1
+        assert len(found) == 1, found
+        assert changes[found[0]] == 1, changes
+        assert found[0] in STATUSES
+        if found == [Status.PUBLISHED]:
             self.published += 1
             self.with_cloud += POINTS in self._received
             assert not self.errors
@@ -109,8 +109,8 @@ class NodeInProcess:
             assert isinstance(error, MsdepthError), repr(error)
             assert str(error).isprintable(), repr(error)
             assert 10 < len(str(error)) < 400, error
-        assert bool(self.errors) == (fates[0] in Fate.UNUSABLE), fates
-        return str(self.errors[0]) if self.errors else fates[0]
+        assert bool(self.errors) == (found[0] in Status.UNUSABLE), found
+        return str(self.errors[0]) if self.errors else found[0]
 
 
 def check_outputs(outputs: dict[str, Any], image: Any, values: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from node_in_process import NodeInProcess
 from rclpy.parameter import Parameter
 from test_any_message import good_pair
 
-from msdepth_ros.node.parameters import ALWAYS, PARAMETERS
+from msdepth_ros.node.parameter_table import ALWAYS, PARAMETERS
 
 pytestmark = pytest.mark.filterwarnings('error::RuntimeWarning')
 ANYTHING = st.one_of(

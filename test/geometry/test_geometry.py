@@ -70,11 +70,11 @@ def test_a_known_wall_and_the_pixels_that_were_seen(size, lens, readout, fit, tm
     estimator = DepthEstimator(model, create_backend(model, 'onnxruntime', 1), Settings(fit=fit))
     columns, period = wave(size, 0)
     frame = estimator.estimate(columns, 'rgb8', camera)
-    saw_column = position(estimator.backend.input, period)
+    saw_column = position(estimator.backend.inputs['image'], period)
     assert_camera_resolution(frame, matrix, placed)
     assert_network_resolution_and_strides(frame, matrix, placed)
     estimator.estimate(wave(size, 1)[0], 'rgb8', camera)
-    saw_row = position(estimator.backend.input, period)
+    saw_row = position(estimator.backend.inputs['image'], period)
     assert_rays(camera, matrix, placed, size, (saw_column, saw_row), period)
 
 

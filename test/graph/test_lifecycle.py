@@ -85,6 +85,27 @@ def test_no_work_while_inactive_and_work_again_when_active(graph, color_model):
         client.ask(uniform(), camera_info())
 
 
+def test_what_was_said_of_a_frame_does_not_outlive_the_model(graph, color_model):
+    bad = uniform()
+    bad.step = 5
+    with graph.depth_node({'model': color_model}) as (_, client):
+        client.collect('depth/image_rect')
+        client.ask(uniform(), camera_info())
+
+        def complained(values):
+            client.publish(bad, camera_info())
+            return 'step' in values['last error']
+
+        client.diagnostics(complained)
+        assert client.change_state('deactivate')
+        values = client.diagnostics(lambda values: 'inactive' in values['message'])
+        assert values['level'] == 'OK'
+        assert client.change_state('cleanup')
+        values = client.diagnostics(lambda values: values['engine'] == 'not loaded')
+        assert (values['level'], values['message']) == ('WARN', 'not configured')
+        assert values['last error'] == ''
+
+
 def test_deactivate_in_mid_frame_again_and_again(graph, color_model):
     """The frame at work while the subscriptions go must not take the worker with it."""
     parameters = {'model': color_model, 'image_transport': 'compressed'}

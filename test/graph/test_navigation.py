@@ -12,6 +12,7 @@ from camera_messages import FRAME, camera_info, depth_of, image, points_of, unif
 from oracle import write_depth_model
 from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from std_srvs.srv import Trigger
+from steady_camera import SteadyCamera
 
 client_module.TYPES.update(
     {'rgb/image_rect_color': Image, 'rgb/camera_info': CameraInfo, 'scan': LaserScan}
@@ -168,8 +169,8 @@ def test_calibrate_scale_makes_depth_metric_tells_how_and_keeps_it(robot):
         assert f'{scale:.4g}' in reply.message
         assert '0.6 m' in reply.message
         assert str(scale_file) in reply.message
-        kept = yaml.safe_load(scale_file.read_text())['/**']['ros__parameters']['depth']['scale']
-        assert kept == scale
+        (kept,) = yaml.safe_load(scale_file.read_text())['scales'].values()
+        assert kept['scale'] == scale
         after = depth_of(answer(client, uniform())['depth/image_rect'])
         both = np.isfinite(before) & np.isfinite(after)
         np.testing.assert_allclose(after[both] / before[both], scale, rtol=1e-4)
@@ -198,6 +199,64 @@ def test_calibrate_scale_without_height_asks_tf_or_the_parameters(robot):
         reply = calibrate(client)
     assert not reply.success
     assert 'camera_height' in reply.message
+
+
+def test_a_scale_belongs_to_the_model_that_it_was_measured_for(robot, graph, color_model):
+    client, scale_file = robot
+    reply = calibrate(client)
+    assert reply.success, reply.message
+    measured, model = client.get('depth.scale'), client.get('model')
+    try:
+        assert client.set('model', color_model).successful
+        client.diagnostics(lambda values: 'color' in values['model'] or (values['engine'] and True))
+        client.wait_until(lambda: client.get('depth.scale') == 1.0, 'the other model has no scale')
+        assert client.set('model', model).successful
+        client.wait_until(lambda: client.get('depth.scale') == measured, 'its own scale again')
+    finally:
+        client.set('depth.scale', 1.0)
+    for name, scale in ((model, measured), (color_model, 1.0)):
+        parameters = {'model': name, 'scale_file': str(scale_file)}
+        with graph.depth_node(parameters) as (process, other):
+            assert other.get('depth.scale') == scale
+            assert ('is taken from' in process.output) == (name == model)
+
+
+def test_images_are_answered_while_a_scale_is_looked_for(robot):
+    """Without a height, TF is waited for."""
+    client, _ = robot
+    with client.parameters({'camera_height': 0.0}), SteadyCamera(client, 20) as camera:
+        client.received['depth/image_rect'].clear()
+        reply = calibrate(client)
+        stamps = list(camera.sent)
+    assert not reply.success
+    answered = [stamp for stamp in stamps if stamp in client.received['depth/image_rect']]
+    assert len(answered) >= min(len(stamps) - 2, 2)
+
+
+UNKNOWN_ERROR = """
+from msdepth_ros.inference.estimator import DepthEstimator
+
+def estimate(*arguments):
+    raise RuntimeError('nobody expected this')
+
+DepthEstimator.estimate = estimate
+"""
+
+
+def test_an_error_that_nobody_expected_does_not_end_the_node(graph, color_model):
+    parameters = {'model': color_model, 'camera_height': HEIGHT}
+    with graph.depth_node(parameters, preamble=UNKNOWN_ERROR) as (process, client):
+        client.collect('depth/image_rect')
+
+        def dropped(values):
+            client.publish(uniform(), camera_info())
+            return 'nobody expected this' in values['last error']
+
+        client.diagnostics(dropped)
+        reply = calibrate(client)
+        assert not reply.success
+        assert 'nobody expected this' in reply.message
+        assert process.running
 
 
 def test_calibrate_scale_without_a_camera(graph, color_model):

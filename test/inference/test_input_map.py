@@ -15,8 +15,9 @@ from oracle import write_depth_model
 
 from msdepth_ros.errors import ImageError
 from msdepth_ros.geometry.camera import Camera
-from msdepth_ros.images.encodings import ENCODINGS, InputMap
+from msdepth_ros.images.encodings import ENCODINGS
 from msdepth_ros.inference.fit import FITS
+from msdepth_ros.inference.input_map import InputMap
 from msdepth_ros.inference.model import load_model
 
 INPUT_WIDTH, INPUT_HEIGHT = 304, 228
@@ -322,13 +323,15 @@ def test_focal_length_in_network_pixels(fit, model):
     camera = Camera.pinhole(1920, 1080, 1400.0, 1300.0, 959.5, 539.5)
     (_, _, w, h), (_, _, width, height) = window_of(fit, (1920, 1080))
     expected = np.sqrt(1400 * width / w * 1300 * height / h)
-    assert InputMap(model, (1920, 1080), camera, fit=fit).focal == pytest.approx(expected)
+    assert InputMap(model, (1920, 1080), camera, fit=fit).network_intrinsics.focal == pytest.approx(
+        expected
+    )
 
 
 def test_without_calibration_there_are_no_intrinsics(model):
     input_map = InputMap(model, (640, 480))
     assert input_map.intrinsics is None
-    assert input_map.focal is None
+    assert input_map.network_intrinsics is None
     assert input_map.seen.all()
 
 

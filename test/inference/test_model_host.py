@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import oracle
 import pytest
@@ -44,6 +45,16 @@ def break_runtime(host: ModelHost, monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert host.estimator is not None
     monkeypatch.setattr(host.estimator.backend, 'run', fail)
+
+
+def test_threads_that_are_not_chosen_are_opencvs_own(choice: ModelChoice) -> None:
+    before = cv2.getNumThreads()
+    host = ModelHost()
+    host.load(replace(choice, threads=before + 1))
+    assert cv2.getNumThreads() == before + 1
+    host.load(choice)
+    assert cv2.getNumThreads() == before
+    host.unload()
 
 
 def test_a_lost_runtime_is_loaded_again_after_a_pause(

@@ -156,7 +156,7 @@ def test_the_network_answers_as_if_the_camera_had_no_lens(room, raw):
     assert np.median(change) < 0.02
     assert change.max() < 0.05  # resampling, and a network of 8 bits
 
-    estimator.settings = Settings(rectify='off', edge_threshold=0.0)
-    as_it_is = estimator.estimate(raw.image, 'rgb8', raw.camera)
+    off = Settings(rectify='off', edge_threshold=0.0)
+    as_it_is = estimator.estimate(raw.image, 'rgb8', raw.camera, off)
     ignored = np.abs(as_it_is.depth / ideal.depth - 1)[valid & np.isfinite(as_it_is.depth)]
     assert np.median(ignored) > 0.1, 'the lens bends too little'

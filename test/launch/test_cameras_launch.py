@@ -9,6 +9,9 @@ import rclpy
 from rcl_interfaces.srv import GetParameters
 from rclpy.parameter import parameter_value_to_python
 
+from msdepth_ros.inference.model import load_model
+from msdepth_ros.node.scale.file import write_scale
+
 TWO_CAMERAS = """
 every_camera: {autostart: false, parameters: {depth: {max: 6.0}}}
 cameras:
@@ -66,17 +69,18 @@ def test_a_wrong_list_ends_with_one_clear_error(launch, tmp_path):
 
 def test_a_kept_scale_is_read_back_and_more_parameters_win(launch, tmp_path, parameters):
     scale_file = tmp_path / 'scale.yaml'
-    scale_file.write_text('/**:\n  ros__parameters:\n    depth:\n      scale: 1.25\n')
+    model = load_model('msdepth')
+    write_scale(scale_file, 1.25, '/kept/msdepth', model.name, model.sha256)
     launched = launch(
         'depth.launch.py',
         f'scale_file:={scale_file}',
         'parameters:={depth: {max: 4.5}, points.stride: 2}',
-        'autostart:=false',
         'namespace:=kept',
     )
+    launched.wait_for(lambda: 'model msdepth on' in launched.output())
     wanted = ('depth.scale', 'depth.max', 'points.stride', 'scale_file')
     assert parameters('/kept/msdepth', *wanted) == [1.25, 4.5, 2, str(scale_file)]
-    assert f'depth.scale is taken from {scale_file}' in launched.output()
+    assert f'depth.scale 1.25 is taken from {scale_file}, for model msdepth' in launched.output()
     assert launched.interrupt() == 0
 
 

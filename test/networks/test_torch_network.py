@@ -33,11 +33,11 @@ def test_it_answers_as_onnx_runtime_does(tmp_path, name, options):
     model = load_model(path)
     image = check_images(*model.input_size)[0]
     backend = create_backend(model, 'onnxruntime', 1, 'fp32')
-    backend.input[:] = image
+    backend.inputs['image'][:] = image
     backend.run()
     found = runpy.run_path(str(BENCH / 'torch_network.py'))['torch_network'](model)
     with torch.inference_mode():
         depth = found(torch.from_numpy(image[None])).numpy()[0, 0]
-    assert backend.output.std() > 1e-3 * backend.output.mean()
-    np.testing.assert_allclose(depth, backend.output, rtol=1e-4)
+    assert backend.outputs['depth'].std() > 1e-3 * backend.outputs['depth'].mean()
+    np.testing.assert_allclose(depth, backend.outputs['depth'], rtol=1e-4)
     backend.close()

@@ -21,7 +21,8 @@ from msdepth_ros.node.diagnostics import (
     diagnostic_array,
     judge,
 )
-from msdepth_ros.node.statistics import Fate, Snapshot
+from msdepth_ros.node.statistics import FrameStatus as Status
+from msdepth_ros.node.statistics import Snapshot
 
 BACKEND = SimpleNamespace(
     name='onnxruntime',
@@ -32,8 +33,8 @@ BACKEND = SimpleNamespace(
 )
 RUNNING = NodeState(BACKEND)
 GOOD = Snapshot(
-    counts={Fate.RECEIVED: 900, Fate.PUBLISHED: 890, Fate.REPLACED: 10},
-    recent={Fate.RECEIVED: 90, Fate.PUBLISHED: 81, Fate.REPLACED: 9},
+    counts={Status.RECEIVED: 900, Status.PUBLISHED: 890, Status.REPLACED: 10},
+    recent={Status.RECEIVED: 90, Status.PUBLISHED: 81, Status.REPLACED: 9},
     input_rate=30.0,
     output_rate=27.0,
     input_span=2.97,
@@ -64,7 +65,7 @@ def test_the_engine(state, level, words, engine):
     assert state.engine == engine
 
 
-UNUSABLE = {**GOOD.recent, Fate.MALFORMED: 3}
+UNUSABLE = {**GOOD.recent, Status.MALFORMED: 3}
 
 
 @pytest.mark.parametrize(
@@ -72,12 +73,22 @@ UNUSABLE = {**GOOD.recent, Fate.MALFORMED: 3}
     [
         ({'input_rate': 0.0, 'recent': {}}, WARN, 'no images arrive'),
         # one in three seconds has no rate
-        ({'input_rate': 0.0, 'recent': {Fate.RECEIVED: 1, Fate.MALFORMED: 1}}, WARN, 'not usable'),
+        (
+            {'input_rate': 0.0, 'recent': {Status.RECEIVED: 1, Status.MALFORMED: 1}},
+            WARN,
+            'not usable',
+        ),
         ({'recent': UNUSABLE}, WARN, '3 frames of the last seconds were not usable'),
         ({'recent': UNUSABLE, 'output_rate': 0.0}, ERROR, 'not usable'),
         ({'oldest': 0.101}, ERROR, '0.101 s after its stamp, over 0.1 s'),
         (
-            {'recent': {Fate.RECEIVED: 100, Fate.PUBLISHED: 79, Fate.STALE: 21}},
+            {
+                'recent': {
+                    Status.RECEIVED: 100,
+                    Status.PUBLISHED: 79,
+                    Status.STALE: 21,
+                }
+            },
             WARN,
             '21% of the images dropped',
         ),
@@ -92,7 +103,12 @@ def test_troubles(changes, level, words):
 
 
 def test_without_thresholds_slowness_and_drops_are_not_judged():
-    slow = replace(GOOD, oldest=9.0, output_rate=0.1, recent={Fate.RECEIVED: 90, Fate.REPLACED: 90})
+    slow = replace(
+        GOOD,
+        oldest=9.0,
+        output_rate=0.1,
+        recent={Status.RECEIVED: 90, Status.REPLACED: 90},
+    )
     assert judge(slow, RUNNING, Thresholds()) == (OK, 'running')
 
 
@@ -104,7 +120,11 @@ def test_the_rate_is_not_judged_before_it_can_be_known(span):
 
 
 def test_all_troubles_are_told_the_worst_first():
-    troubles = {'oldest': 0.2, 'output_rate': 1.0, 'recent': {Fate.RECEIVED: 1, Fate.STALE: 1}}
+    troubles = {
+        'oldest': 0.2,
+        'output_rate': 1.0,
+        'recent': {Status.RECEIVED: 1, Status.STALE: 1},
+    }
     for count in range(1, 4):
         for names in itertools.combinations(troubles, count):
             bad = replace(GOOD, **{name: troubles[name] for name in names})

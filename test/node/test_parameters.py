@@ -13,13 +13,8 @@ from rclpy.parameter import Parameter
 
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.inference.estimator import Settings
-from msdepth_ros.node.parameters import (
-    ALWAYS,
-    AT_START,
-    PARAMETERS,
-    UNCONFIGURED,
-    Parameters,
-)
+from msdepth_ros.node.parameter_table import ALWAYS, AT_START, PARAMETERS, UNCONFIGURED
+from msdepth_ros.node.parameters import Parameters, estimator_settings
 
 DYNAMIC = [parameter for parameter in PARAMETERS if parameter.changes == ALWAYS]
 REFUSALS = (MsdepthError, ParameterException)  # one line each, see process.run_node
@@ -110,8 +105,7 @@ def test_every_parameter_is_declared_with_its_default_and_a_description(make_nod
 @pytest.mark.parametrize('parameter', DYNAMIC, ids=lambda parameter: parameter.name)
 def test_dynamic_parameters_change_at_any_time(parameter, make_node):
     node = make_node()
-    parameters = Parameters(node)
-    parameters.unconfigured = False
+    parameters = Parameters(node, is_configured=lambda: True)
     before = parameters.values
     value = other_value(parameter)
     result = set_one(node, parameter.name, value)
@@ -123,15 +117,15 @@ def test_dynamic_parameters_change_at_any_time(parameter, make_node):
 @pytest.mark.parametrize('parameter', FIXED, ids=lambda parameter: parameter.name)
 def test_the_others_change_only_while_unconfigured(parameter, make_node):
     node = make_node()
-    parameters = Parameters(node)
+    configured = True
+    parameters = Parameters(node, is_configured=lambda: configured)
     value = other_value(parameter)
-    parameters.unconfigured = False
     result = set_one(node, parameter.name, value)
     assert not result.successful
     assert 'while the node is unconfigured' in result.reason
     assert parameters.values[parameter.name] == parameter.default
     assert node.get_parameter(parameter.name).value == parameter.default
-    parameters.unconfigured = True
+    configured = False
     assert set_one(node, parameter.name, value).successful
     assert parameters.values[parameter.name] == value
 
@@ -197,6 +191,29 @@ def test_limits_that_exclude_everything_are_refused(make_node):
         Parameters(make_node(depth__min=3.0, depth__max=2.0))
 
 
+@pytest.mark.parametrize(
+    ('changes', 'reason'),
+    [
+        ({'depth.min': 12.0}, 'depth.min 12.0 leaves nothing: the model msdepth sees 0.2 to 10 m'),
+        ({'depth.max': 0.1}, 'depth.max 0.1 leaves nothing: the model msdepth sees 0.2 to 10 m'),
+        ({'points.min_range': 3.0, 'points.max_range': 2.0}, 'points.max_range 2.0 must exceed'),
+        ({'scan.range_min': 10.0}, 'scan.range_max 10.0 must exceed scan.range_min 10.0'),
+    ],
+)
+def test_limits_that_leave_nothing_are_refused(changes, reason, make_node):
+    node = make_node()
+    parameters = Parameters(node)
+    before = parameters.values
+    result = node.set_parameters_atomically(
+        [Parameter(name, value=value) for name, value in changes.items()]
+    )
+    assert not result.successful
+    assert reason in result.reason
+    assert parameters.values == before
+    with pytest.raises(MsdepthError, match=reason.replace('.', r'\.')):
+        Parameters(make_node(**{name.replace('.', '__'): v for name, v in changes.items()}))
+
+
 def test_of_several_values_set_at_once_all_are_taken_or_none(make_node):
     node = make_node()
     parameters = Parameters(node)
@@ -220,7 +237,7 @@ def test_settings_are_the_values(make_node):
             depth__edge_threshold=0.3,
         )
     )  # fmt: skip
-    assert parameters.settings('/camera/image_raw') == Settings(
+    assert estimator_settings(parameters.values, '/camera/image_raw') == Settings(
         'on', 'stretch', 0.5, 7.0, 1.25, 0.3
     )
 
@@ -243,9 +260,10 @@ def test_settings_are_the_values(make_node):
 def test_rectify_auto_goes_by_the_name_of_the_topic(topic, rectified, make_node):
     node = make_node()
     parameters = Parameters(node)
-    assert parameters.settings(topic).rectify == ('off' if rectified else 'auto')
+    assert estimator_settings(parameters.values, topic).rectify == ('off' if rectified else 'auto')
     # YAML, and so ros2 param set, reads a bare on or off as a boolean
     for given, meant in (('on', 'on'), ('off', 'off'), (True, 'on'), (False, 'off')):
         assert set_one(node, 'rectify', given).successful
-        assert parameters.settings(topic).rectify == meant
-        assert Parameters(make_node(rectify=given)).settings(topic).rectify == meant
+        assert estimator_settings(parameters.values, topic).rectify == meant
+        started = Parameters(make_node(rectify=given)).values
+        assert estimator_settings(started, topic).rectify == meant

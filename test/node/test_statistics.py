@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from msdepth_ros.node.statistics import RECENT, WINDOW, Fate, Statistics
+from msdepth_ros.node.statistics import RECENT, WINDOW, Statistics
+from msdepth_ros.node.statistics import FrameStatus as Status
 
 
 def test_nothing_yet():
@@ -21,7 +22,7 @@ def test_counts():
     statistics = Statistics()
     for fate in ('stale', 'stale', 'malformed'):
         statistics.count(fate)
-    statistics.count(Fate.RECEIVED, 0.0)
+    statistics.count(Status.RECEIVED, 0.0)
     statistics.published(0.0, {})
     counts = {'stale': 2, 'malformed': 1, 'received': 1, 'published': 1}
     assert statistics.snapshot().counts == counts
@@ -59,7 +60,7 @@ def test_rates_are_of_the_last_seconds():
     statistics = Statistics()
     now = time.monotonic()
     for index in range(50):
-        statistics.count(Fate.RECEIVED, now - 1 + index / 50)
+        statistics.count(Status.RECEIVED, now - 1 + index / 50)
     for index in range(10):
         statistics.published(now - 1 + index / 10, {})
     snapshot = statistics.snapshot()
@@ -70,7 +71,7 @@ def test_rates_are_of_the_last_seconds():
 def test_a_stream_that_ended_has_no_rate():
     statistics = Statistics()
     for index in range(50):
-        statistics.count(Fate.RECEIVED, time.monotonic() - 60 + index / 50)
+        statistics.count(Status.RECEIVED, time.monotonic() - 60 + index / 50)
     assert statistics.snapshot().input_rate == 0
 
 
@@ -79,7 +80,7 @@ def test_too_little_for_a_rate(times):
     statistics = Statistics()
     now = time.monotonic()
     for offset in times:
-        statistics.count(Fate.RECEIVED, now + offset)
+        statistics.count(Status.RECEIVED, now + offset)
     assert statistics.snapshot().input_rate == 0
 
 
@@ -117,23 +118,28 @@ def test_the_share_dropped_counts_wanted_frames_of_the_last_seconds(monkeypatch)
     now = 100.0
     monkeypatch.setattr(time, 'monotonic', lambda: now)
     statistics = Statistics()
-    statistics.count(Fate.REPLACED, now - RECENT - 1)
-    for fate in (Fate.REPLACED, Fate.STALE, Fate.MALFORMED, *3 * [Fate.UNWANTED]):
+    statistics.count(Status.REPLACED, now - RECENT - 1)
+    for fate in (
+        Status.REPLACED,
+        Status.STALE,
+        Status.MALFORMED,
+        *3 * [Status.UNWANTED],
+    ):
         statistics.count(fate)
     assert statistics.snapshot().dropped == 1
     statistics.published(now, {})
     assert statistics.snapshot().dropped == pytest.approx(3 / 4)
-    assert statistics.snapshot().recent[Fate.REPLACED] == 1
+    assert statistics.snapshot().recent[Status.REPLACED] == 1
 
 
 def test_the_span_of_the_input_is_that_of_wanted_images():
     statistics = Statistics()
     now = time.monotonic()
     for index in range(3):
-        statistics.count(Fate.RECEIVED, now - 2 + index)
-        statistics.count(Fate.UNWANTED, now - 2 + index)
+        statistics.count(Status.RECEIVED, now - 2 + index)
+        statistics.count(Status.UNWANTED, now - 2 + index)
     assert statistics.snapshot().input_span == 0
-    statistics.count(Fate.RECEIVED, now)
+    statistics.count(Status.RECEIVED, now)
     assert statistics.snapshot().input_span == pytest.approx(2)
 
 
@@ -153,7 +159,7 @@ def test_a_frame_costs_microseconds():
         begin = time.perf_counter()
         for _ in range(200):
             now = time.monotonic()
-            statistics.count(Fate.RECEIVED, now)
+            statistics.count(Status.RECEIVED, now)
             statistics.published(now, stages)
         costs.append((time.perf_counter() - begin) / 200)
     assert min(costs) < 50e-6

@@ -19,20 +19,20 @@ SECOND = 1_000_000_000
 def test_images_in_order_are_wanted():
     monitor = StampMonitor()
     for stamp in (1, 2, 2, 3):
-        assert monitor.fate(stamp, 10, 0.0, False) is None
+        assert monitor.refusal(stamp, 10, 0.0, False) is None
 
 
 def test_one_image_is_dropped_when_stamps_go_backwards_and_then_life_goes_on():
     monitor = StampMonitor()
-    assert monitor.fate(100, 200, 0.0, False) is None
-    assert monitor.fate(50, 200, 0.0, False) == 'stamp went backwards'
-    assert monitor.fate(51, 200, 0.0, False) is None
+    assert monitor.refusal(100, 200, 0.0, False) is None
+    assert monitor.refusal(50, 200, 0.0, False) == 'stamp went backwards'
+    assert monitor.refusal(51, 200, 0.0, False) is None
 
 
 def test_simulated_time_may_start_again():
     monitor = StampMonitor()
-    assert monitor.fate(100, 100, 0.0, True) is None
-    assert monitor.fate(1, 1, 0.0, True) is None
+    assert monitor.refusal(100, 100, 0.0, True) is None
+    assert monitor.refusal(1, 1, 0.0, True) is None
 
 
 @pytest.mark.parametrize('simulated', [False, True])
@@ -40,12 +40,12 @@ def test_old_images_are_stale_by_the_parameter(simulated):
     for age, fate in ((0.0, None), (0.49, None), (0.51, 'stale'), (1e6, 'stale')):
         stamp = 10**9 * SECOND
         now = stamp + int(age * SECOND)
-        assert StampMonitor().fate(stamp, now, 0.5, simulated) == fate
-        assert StampMonitor().fate(stamp, now, 0.0, simulated) is None
+        assert StampMonitor().refusal(stamp, now, 0.5, simulated) == fate
+        assert StampMonitor().refusal(stamp, now, 0.0, simulated) is None
 
 
 def test_stamps_from_the_future_are_taken():
-    assert StampMonitor().fate(100 * SECOND, 1, 0.5, False) is None
+    assert StampMonitor().refusal(100 * SECOND, 1, 0.5, False) is None
 
 
 # --- gaps ------------------------------------------------------------------------------------

@@ -146,7 +146,8 @@ def test_stop_ends_the_thread_after_the_item_at_work(gate):
     worker.stop()
     assert not thread.is_alive()
     assert gate.got.empty()
-    worker.put('too late')
+    with pytest.raises(RuntimeError, match='stopped'):
+        worker.put('too late')
     with pytest.raises(RuntimeError, match='stopped'):
         worker.call(lambda: None)
 

@@ -13,24 +13,25 @@ from msdepth_ros.inference.model import Model
 class Backend(ABC):
     """One loaded model on one runtime, with fixed input and output buffers.
 
-    A backend belongs to the thread that made it. Fill `input`, call `run`, read `output`;
-    both arrays stay the same for the backend's life and are overwritten by the next frame.
+    A backend belongs to the thread that made it. Fill `inputs`, call `run`, read `outputs`;
+    all arrays stay the same for the backend's life and are overwritten by the next frame.
 
     Attributes
     ----------
     name : the runtime's name, as the parameter `backend` takes it.
     device : what it runs on, for people.
     precision : 'fp32', 'fp16', 'bf16' or 'int8', the arithmetic that is really used.
-    input : uint8 [height, width, 3], the network's image.
-    output : float32 [height, width], the network's answer, in the model's own quantity.
+    inputs : arrays by role, as Model.inputs: 'image' is uint8 [height, width, 3].
+    outputs : arrays by role, as Model.outputs: 'depth' is float32 [height, width], in the model's
+        own quantity; further ones have the same shape.
     details : what else is known of the loaded model, for diagnostics.
     """
 
     name: str
     device: str
     precision: str
-    input: np.ndarray
-    output: np.ndarray
+    inputs: dict[str, np.ndarray]
+    outputs: dict[str, np.ndarray]
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -38,7 +39,7 @@ class Backend(ABC):
 
     @abstractmethod
     def run(self) -> None:
-        """Compute `output` from `input`.
+        """Compute `outputs` from `inputs`.
 
         Raises
         ------
@@ -49,3 +50,10 @@ class Backend(ABC):
     @abstractmethod
     def close(self) -> None:
         """Free the runtime's memory; the backend cannot be used afterwards."""
+
+
+def without_units(array: np.ndarray) -> np.ndarray:
+    """Return a view of a tensor's buffer without its leading axes of length 1."""
+    while array.ndim > 2 and array.shape[0] == 1:
+        array = array[0]
+    return array

@@ -21,7 +21,7 @@ def create_backend(
     model: Model,
     backend: str = 'auto',
     threads: int = 0,
-    precision: str = 'fp16',
+    precision: str = 'auto',
     engine_options: EngineOptions | None = None,
     progress: Progress | None = None,
 ) -> Backend:
@@ -33,8 +33,9 @@ def create_backend(
     backend : 'tensorrt', 'openvino', 'onnxruntime', or 'auto': the first that runs the model,
         in this order. Why 'auto' passed over one is logged once.
     threads : CPU threads that the network may use; 0 = one per core.
-    precision : 'fp16' = TensorRT in FP16, the CPU in int8 if the model has an int8 file, else in
-        FP32 (OpenVINO: in BF16 where the CPU has it); 'fp32' = all in FP32.
+    precision : 'auto' = the fastest that is proven: FP16 on TensorRT (FP32 where the self-check
+        refuses FP16); on a CPU int8 if the model has an int8 file, else FP32 (OpenVINO: BF16 where
+        the CPU has it). 'fp16', 'int8', 'fp32': that or an error.
     engine_options : where TensorRT engines are kept and how they are built.
     progress : called as progress(stage, fraction) while an engine is built, which can take
         minutes; an exception that it raises stops the build and comes out here.

@@ -10,15 +10,16 @@ from typing import Any
 
 from msdepth_ros.errors import BackendError, ModelError
 from msdepth_ros.inference.backends.build_progress import BuildProgress, heartbeat
-from msdepth_ros.inference.backends.engine_options import PRECISIONS, Progress
+from msdepth_ros.inference.backends.engine_options import ENGINE_PRECISIONS, Progress
 from msdepth_ros.inference.backends.onnx_graph import PreparedGraph, prepare_graph
 from msdepth_ros.inference.backends.tensorrt_api import (
     TensorRt,
     is_product,
     layer_tensors,
     network_layers,
+    tensor_type,
 )
-from msdepth_ros.inference.model import Model
+from msdepth_ros.inference.model import Model, Tensor
 
 # A plan smaller than this share of its weights in FP32 cannot hold them in FP32.
 LARGEST_FP16_SHARE = 0.75
@@ -74,7 +75,7 @@ def build_engine(
     BackendError
         If TensorRT cannot build it, or would not in the precision asked for.
     """
-    if precision not in PRECISIONS:
+    if precision not in ENGINE_PRECISIONS:
         raise BackendError(f"no precision named '{precision}': choose fp16 or fp32")
     if target is not None:
         api.check_target(target)
@@ -163,12 +164,16 @@ class _Build:
     def _check_network(self, network: Any, graph: PreparedGraph) -> dict[str, Any]:
         """Check inputs, outputs and the types of convolutions and matrix products."""
         trt, model = self._api.module, self._model
-        width, height = model.input_size
-        image = [network.get_input(i) for i in range(network.num_inputs)]
-        self._check_tensor(image, model.input_name, trt.DataType.UINT8, (1, height, width, 3))
-        width, height = model.output_size
-        depth = [network.get_output(i) for i in range(network.num_outputs)]
-        self._check_tensor(depth, model.output_name, trt.DataType.FLOAT, (1, 1, height, width))
+        inputs = [network.get_input(i) for i in range(network.num_inputs)]
+        self._check_tensors(inputs, model.inputs)
+        outputs = [network.get_output(i) for i in range(network.num_outputs)]
+        names = {tensor.name for tensor in model.outputs.values()}
+        if names <= {tensor.name for tensor in outputs}:
+            for tensor in outputs:
+                if tensor.name not in names:  # one that nobody will read
+                    network.unmark_output(tensor)
+        wanted = [network.get_output(i) for i in range(network.num_outputs)]
+        self._check_tensors(wanted, model.outputs)
         products = [layer for layer in network_layers(network) if is_product(layer)]
         half = [
             all(tensor.dtype == trt.DataType.HALF for tensor in layer_tensors(layer))
@@ -186,15 +191,16 @@ class _Build:
                 )
         return facts
 
-    def _check_tensor(
-        self, tensors: list[Any], name: str, kind: Any, shape: tuple[int, ...]
-    ) -> None:
-        found = {tensor.name: (tensor.dtype, tuple(tensor.shape)) for tensor in tensors}
-        if found != {name: (kind, shape)}:
-            has = ', '.join(f'{n} {d.name} {list(s)}' for n, (d, s) in found.items())
+    def _check_tensors(self, found: list[Any], wanted: dict[str, Tensor]) -> None:
+        trt = self._api.module
+        has = {tensor.name: (tensor.dtype, tuple(tensor.shape)) for tensor in found}
+        needs = {
+            tensor.name: (tensor_type(trt, tensor), tensor.shape) for tensor in wanted.values()
+        }
+        if has != needs:
             raise ModelError(
-                f'model {self._model.name}: the ONNX file has {has or "nothing"} where its YAML '
-                f'says {name} {kind.name} {list(shape)}'
+                f'model {self._model.name}: the ONNX file has {_listed(has)} where its YAML says '
+                f'{_listed(needs)}'
             )
 
     def _shown_by(self, plan: bytes, graph: PreparedGraph, fp16_products: int) -> list[str]:
@@ -209,3 +215,7 @@ class _Build:
         if len(plan) < LARGEST_FP16_SHARE * graph.fp32_weight_bytes:
             shown.append('size')
         return shown
+
+
+def _listed(tensors: dict[str, tuple[Any, tuple[int, ...]]]) -> str:
+    return ', '.join(f'{n} {d.name} {list(s)}' for n, (d, s) in tensors.items()) or 'nothing'

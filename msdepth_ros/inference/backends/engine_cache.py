@@ -65,7 +65,7 @@ class EngineKey:
     runtime, version : 'tensorrt' or 'tensorrt_rtx', and its version.
     gpu : the GPU's name; '' for TensorRT for RTX, whose plans fit all GPUs of a capability.
     capability : compute capability, for example 'sm87'.
-    input_shape, output_shape : of the engine's tensors.
+    inputs, outputs : shapes of the engine's tensors by name.
     format : FORMAT of the program that built it.
     """
 
@@ -76,8 +76,8 @@ class EngineKey:
     version: str
     gpu: str
     capability: str
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
+    inputs: dict[str, tuple[int, ...]]
+    outputs: dict[str, tuple[int, ...]]
     format: int = FORMAT
 
     def fields(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msdepth_ros.errors import BackendError
 
-PRECISIONS = ('fp16', 'fp32')
+ENGINE_PRECISIONS = ('fp16', 'fp32')
 
 Progress = Callable[[str, float], None]
 """Called as progress(stage, fraction) while an engine is built, from threads of its own.

@@ -2,34 +2,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """ONNX Runtime's CPU provider: the backend that runs everywhere."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from msdepth_ros.errors import BackendError, ModelError, RuntimeMissingError
-from msdepth_ros.inference.backends.base import Backend
-from msdepth_ros.inference.backends.tensor_check import (
-    Tensor,
-    check_tensors,
-    input_shape,
-    output_shape,
-)
-from msdepth_ros.inference.model import Model
+from msdepth_ros.inference.backends.base import Backend, without_units
+from msdepth_ros.inference.backends.precision import cpu_file
+from msdepth_ros.inference.backends.tensor_check import FoundTensor, check_tensors
+from msdepth_ros.inference.model import Model, Tensor
 
 
 class OnnxRuntimeBackend(Backend):
     """Runs a model on ONNX Runtime's CPU provider, with bound buffers (no copy a frame).
 
-    It computes in FP32, or in int8 where the model has such a file and `precision` is not 'fp32'.
+    `precision` is 'int8', 'fp32', or 'auto': int8 where the model has such a file.
     """
 
     name = 'onnxruntime'
     device = 'CPU'
 
     def __init__(self, model: Model, threads: int = 0, precision: str = 'fp32') -> None:
-        self.precision = 'fp32'
-        if precision != 'fp32' and model.int8 is not None:
-            self.precision, model = 'int8', model.int8
+        model, quantised = cpu_file(model, precision, 'ONNX Runtime')
+        self.precision = 'int8' if quantised else 'fp32'
         super().__init__(model)
         ort = _import()
         options = ort.SessionOptions()
@@ -49,19 +45,12 @@ class OnnxRuntimeBackend(Backend):
         check_tensors(
             model, _tensors(self._session.get_inputs()), _tensors(self._session.get_outputs())
         )
-        tensor_in = np.zeros(input_shape(model), np.uint8)
-        tensor_out = np.zeros(output_shape(model), np.float32)
-        self.input, self.output = tensor_in[0], tensor_out[0, 0]
         self._binding = self._session.io_binding()
-        self._binding.bind_input(
-            model.input_name, 'cpu', 0, np.uint8, tensor_in.shape, tensor_in.ctypes.data
-        )
-        self._binding.bind_output(
-            model.output_name, 'cpu', 0, np.float32, tensor_out.shape, tensor_out.ctypes.data
-        )
+        self.inputs = _bound(model.inputs, self._binding.bind_input)
+        self.outputs = _bound(model.outputs, self._binding.bind_output)
 
     def run(self) -> None:
-        """Compute `output` from `input`; raises BackendError if ONNX Runtime fails."""
+        """Compute `outputs` from `inputs`; raises BackendError if ONNX Runtime fails."""
         try:
             self._session.run_with_iobinding(self._binding)
         except Exception as error:  # its exception types are private to its binding
@@ -73,9 +62,21 @@ class OnnxRuntimeBackend(Backend):
         del self._binding, self._session
 
 
-def _tensors(tensors: list[Any]) -> dict[str, Tensor]:
+def _bound(tensors: dict[str, Tensor], bind: Callable[..., None]) -> dict[str, np.ndarray]:
+    """Bind a buffer to each tensor; return the buffers by role."""
+    buffers = {}
+    for role, tensor in tensors.items():
+        buffer = np.zeros(tensor.shape, tensor.dtype)
+        bind(tensor.name, 'cpu', 0, buffer.dtype, buffer.shape, buffer.ctypes.data)
+        buffers[role] = without_units(buffer)
+    return buffers
+
+
+def _tensors(tensors: list[Any]) -> dict[str, FoundTensor]:
     return {
-        tensor.name: Tensor(tensor.type.removeprefix('tensor(').removesuffix(')'), tensor.shape)
+        tensor.name: FoundTensor(
+            tensor.type.removeprefix('tensor(').removesuffix(')'), tensor.shape
+        )
         for tensor in tensors
     }
 

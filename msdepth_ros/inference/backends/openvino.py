@@ -8,14 +8,10 @@ from typing import Any
 import numpy as np
 
 from msdepth_ros.errors import BackendError, ModelError, RuntimeMissingError
-from msdepth_ros.inference.backends.base import Backend
-from msdepth_ros.inference.backends.tensor_check import (
-    Tensor,
-    check_tensors,
-    input_shape,
-    output_shape,
-)
-from msdepth_ros.inference.model import Model
+from msdepth_ros.inference.backends.base import Backend, without_units
+from msdepth_ros.inference.backends.precision import cpu_file
+from msdepth_ros.inference.backends.tensor_check import FoundTensor, check_tensors
+from msdepth_ros.inference.model import Model, Tensor
 
 _ONNX_TYPES = {'u8': 'uint8', 'i8': 'int8', 'f16': 'float16', 'f32': 'float', 'f64': 'double'}
 
@@ -23,23 +19,23 @@ _ONNX_TYPES = {'u8': 'uint8', 'i8': 'int8', 'f16': 'float16', 'f32': 'float', 'f
 class OpenVinoBackend(Backend):
     """Runs a model on OpenVINO's CPU plugin, on tensors of its own (no copy a frame).
 
-    With `precision` 'fp32' every product is computed in FP32. Otherwise the model's int8 file is
-    used where it has one, and what is not int8 is computed in BF16 on a CPU with instructions for
-    it (AMX, AVX512-BF16), else in FP32. OpenVINO's FP16 is slower than its FP32 on x86.
+    With `precision` 'fp32' every product is computed in FP32. With 'auto' the model's int8 file is
+    used where it has one ('int8' insists on it), and what is not int8 is computed in BF16 on a CPU
+    with instructions for it (AMX, AVX512-BF16), else in FP32. OpenVINO's FP16 is slower than its
+    FP32 on x86.
     """
 
     name = 'openvino'
     device = 'CPU'
 
     def __init__(self, model: Model, threads: int = 0, precision: str = 'fp32') -> None:
+        model, quantised = cpu_file(model, precision, 'OpenVINO')
         openvino = _import()
         core = openvino.Core()
         floats = 'f32'
         if precision != 'fp32' and 'BF16' in core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES'):
             floats = 'bf16'
-        self.precision = 'fp32' if floats == 'f32' else floats
-        if precision != 'fp32' and model.int8 is not None:
-            self.precision, model = 'int8', model.int8
+        self.precision = 'int8' if quantised else {'f32': 'fp32'}.get(floats, floats)
         super().__init__(model)
         settings = {
             'PERFORMANCE_HINT': 'LATENCY',
@@ -54,21 +50,18 @@ class OpenVinoBackend(Backend):
             network = core.read_model(data)
             _check(model, network)
             if network.is_dynamic():
-                network.reshape(list(input_shape(model)))
+                network.reshape({each.name: list(each.shape) for each in model.inputs.values()})
                 _check(model, network)
             self._request = core.compile_model(network, 'CPU', settings).create_infer_request()
         except RuntimeError as error:
             raise ModelError(
                 f'model {model.name}: OpenVINO cannot load {model.onnx}: {_reason(error)}'
             ) from error
-        tensor_in = np.zeros(input_shape(model), np.uint8)
-        tensor_out = np.zeros(output_shape(model), np.float32)
-        self.input, self.output = tensor_in[0], tensor_out[0, 0]
-        self._request.set_input_tensor(openvino.Tensor(tensor_in, shared_memory=True))
-        self._request.set_output_tensor(openvino.Tensor(tensor_out, shared_memory=True))
+        self.inputs = self._bound(model.inputs, openvino.Tensor)
+        self.outputs = self._bound(model.outputs, openvino.Tensor)
 
     def run(self) -> None:
-        """Compute `output` from `input`; raises BackendError if OpenVINO fails."""
+        """Compute `outputs` from `inputs`; raises BackendError if OpenVINO fails."""
         try:
             self._request.infer()
         except RuntimeError as error:
@@ -79,24 +72,34 @@ class OpenVinoBackend(Backend):
         """Free the compiled network."""
         del self._request
 
+    def _bound(self, tensors: dict[str, Tensor], shared: Any) -> dict[str, np.ndarray]:
+        """Give each tensor a buffer; return the buffers by role."""
+        buffers = {}
+        for role, tensor in tensors.items():
+            buffer = np.zeros(tensor.shape, tensor.dtype)
+            self._request.set_tensor(tensor.name, shared(buffer, shared_memory=True))
+            buffers[role] = without_units(buffer)
+        return buffers
+
 
 def _check(model: Model, network: Any) -> None:
     """Raise ModelError unless the network's tensors are those of the model's YAML."""
     check_tensors(
         model,
-        _tensors(network.inputs, model.input_name),
-        _tensors(network.outputs, model.output_name),
+        _tensors(network.inputs, model.inputs),
+        _tensors(network.outputs, model.outputs),
     )
 
 
-def _tensors(ports: list[Any], wanted: str) -> dict[str, Tensor]:
-    """Return the tensors by name; a tensor may have several, of which `wanted` is preferred."""
+def _tensors(ports: list[Any], wanted: dict[str, Tensor]) -> dict[str, FoundTensor]:
+    """Return the tensors by name; a tensor may have several, of which a wanted one is preferred."""
+    names = {tensor.name for tensor in wanted.values()}
     found = {}
     for port in ports:
-        name = wanted if wanted in port.names else port.any_name
+        name = min(names & port.names, default=port.any_name)
         kind = port.element_type.get_type_name()
         sizes = [None if size.is_dynamic else size.get_length() for size in port.partial_shape]
-        found[name] = Tensor(_ONNX_TYPES.get(kind, kind), sizes)
+        found[name] = FoundTensor(_ONNX_TYPES.get(kind, kind), sizes)
     return found
 
 

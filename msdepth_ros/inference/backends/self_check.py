@@ -44,20 +44,23 @@ class SelfCheck:
 
 
 def check_engine(
-    model: Model, image: np.ndarray, depth: np.ndarray, run: Callable[[], None]
+    model: Model,
+    inputs: dict[str, np.ndarray],
+    outputs: dict[str, np.ndarray],
+    run: Callable[[], None],
 ) -> SelfCheck:
     """Run an engine and ONNX Runtime on the same images.
 
     Parameters
     ----------
     model : the model that the engine was built of.
-    image, depth : the engine's input and output buffers, as Backend has them.
-    run : computes `depth` from `image`.
+    inputs, outputs : the engine's buffers by role, as Backend has them.
+    run : computes `outputs` from `inputs`.
     """
     reference = OnnxRuntimeBackend(model)
     try:
         errors = [
-            _relative_error(model, picture, image, depth, run, reference)
+            _errors(model, picture, inputs, outputs, run, reference)
             for picture in check_images(*model.input_size)
         ]
     finally:
@@ -94,22 +97,34 @@ def _drawn_image(width: int, height: int, seed: int) -> np.ndarray:
     return image.clip(0, 255).astype(np.uint8)
 
 
-def _relative_error(
+def _errors(
     model: Model,
     picture: np.ndarray,
-    image: np.ndarray,
-    depth: np.ndarray,
+    inputs: dict[str, np.ndarray],
+    outputs: dict[str, np.ndarray],
     run: Callable[[], None],
     reference: Backend,
 ) -> np.ndarray:
-    """Return |depth / FP32 depth - 1| of each cell, infinite where not finite."""
-    image[:] = picture
+    """Return the error of each cell of each output, infinite where not finite.
+
+    Of depth it is |depth / FP32 depth - 1|, of a probability its absolute error.
+    """
+    width, height = model.input_size
+    for buffers in (inputs, reference.inputs):
+        buffers['image'][:] = picture
+        if 'intrinsics' in buffers:
+            centre = (width - 1) / 2, (height - 1) / 2
+            focal = model.focal or float(width)
+            buffers['intrinsics'][:] = [[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1]]
     run()
-    reference.input[:] = picture
     reference.run()
+    errors = []
     with np.errstate(all='ignore'):
-        found, exact = depth.astype(np.float64), reference.output.astype(np.float64)
-        if model.quantity == 'log_depth':
-            found, exact = np.exp(found), np.exp(exact)
-        error = np.abs(found / exact - 1.0)  # the same for depth and for 1 / depth, if small
-    return np.where(np.isfinite(error), error, np.inf).ravel()
+        for role, array in outputs.items():
+            found, exact = array.astype(np.float64), reference.outputs[role].astype(np.float64)
+            if role == 'depth' and model.quantity == 'log_depth':
+                found, exact = np.exp(found), np.exp(exact)
+            # The relative error is the same for depth and for 1 / depth, if small.
+            error = np.abs(found / exact - 1.0) if role == 'depth' else np.abs(found - exact)
+            errors.append(np.where(np.isfinite(error), error, np.inf).ravel())
+    return np.concatenate(errors)

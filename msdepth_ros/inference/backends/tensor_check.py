@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from msdepth_ros.errors import ModelError
-from msdepth_ros.inference.model import Model
+from msdepth_ros.inference.model import Model, Tensor
 
 
 @dataclass(frozen=True)
-class Tensor:
+class FoundTensor:
     """A tensor as a runtime found it.
 
     Attributes
@@ -24,34 +24,33 @@ class Tensor:
     shape: list[Any]
 
 
-def input_shape(model: Model) -> tuple[int, ...]:
-    """Return the shape of a model's image: (1, height, width, 3)."""
-    width, height = model.input_size
-    return 1, height, width, 3
-
-
-def output_shape(model: Model) -> tuple[int, ...]:
-    """Return the shape of a model's answer: (1, 1, height, width)."""
-    width, height = model.output_size
-    return 1, 1, height, width
+_KINDS = {'uint8': 'uint8', 'float32': 'float'}
 
 
 def check_tensors(
-    model: Model, inputs: Mapping[str, Tensor], outputs: Mapping[str, Tensor]
+    model: Model, inputs: Mapping[str, FoundTensor], outputs: Mapping[str, FoundTensor]
 ) -> None:
     """Raise ModelError unless the file's tensors, by name, fit the model's YAML."""
-    _check(model, model.input_name, inputs, 'uint8', input_shape(model))
-    if len(inputs) > 1:
-        raise ModelError(
-            f'model {model.name}: the ONNX file has the inputs {", ".join(inputs)}, but a '
-            'depth model has one, the image: make the others constants'
-        )
-    _check(model, model.output_name, outputs, 'float', output_shape(model))
+    _check_all(model, 'inputs', inputs, model.inputs)
+    _check_all(model, 'outputs', outputs, model.outputs)
 
 
-def _check(
-    model: Model, name: str, tensors: Mapping[str, Tensor], kind: str, shape: tuple[int, ...]
+def _check_all(
+    model: Model, key: str, found: Mapping[str, FoundTensor], wanted: dict[str, Tensor]
 ) -> None:
+    for tensor in wanted.values():
+        _check(model, tensor, found)
+    unknown = set(found) - {tensor.name for tensor in wanted.values()}
+    if unknown and key == 'inputs':
+        raise ModelError(
+            f'model {model.name}: the ONNX file has the inputs {", ".join(found)}, the YAML does '
+            f'not name {", ".join(sorted(unknown))}: name it under the key `inputs`, or make it a '
+            'constant'
+        )
+
+
+def _check(model: Model, wanted: Tensor, tensors: Mapping[str, FoundTensor]) -> None:
+    name, kind, shape = wanted.name, _KINDS[wanted.dtype], wanted.shape
     if name not in tensors:
         raise ModelError(
             f"model {model.name}: the ONNX file has no tensor named '{name}', only "

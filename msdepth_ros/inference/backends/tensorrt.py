@@ -13,7 +13,12 @@ from msdepth_ros.inference.backends.base import Backend
 from msdepth_ros.inference.backends.cuda import CudaDevice
 from msdepth_ros.inference.backends.engine_builder import build_engine
 from msdepth_ros.inference.backends.engine_cache import EngineCache, EngineKey
-from msdepth_ros.inference.backends.engine_options import EngineOptions, Progress
+from msdepth_ros.inference.backends.engine_options import (
+    ENGINE_PRECISIONS,
+    EngineOptions,
+    Progress,
+)
+from msdepth_ros.inference.backends.precision import check_precision
 from msdepth_ros.inference.backends.self_check import check_engine
 from msdepth_ros.inference.backends.tensorrt_api import TensorRt, check_installed, import_tensorrt
 from msdepth_ros.inference.backends.tensorrt_session import (
@@ -29,7 +34,9 @@ _logger = logging.getLogger(__name__)
 class TensorRtBackend(Backend):
     """Runs a model as a TensorRT engine, FP16 where that is as good as FP32.
 
-    It belongs to the thread that made it, as everything of CUDA here does. `input` and `output`
+    `precision` is 'fp16', 'fp32', or 'auto': FP16 unless the self-check refuses it, then FP32.
+
+    It belongs to the thread that made it, as everything of CUDA here does. `inputs` and `outputs`
     are page-locked.
 
     Attributes
@@ -52,10 +59,11 @@ class TensorRtBackend(Backend):
     def __init__(
         self,
         model: Model,
-        precision: str = 'fp16',
+        precision: str = 'auto',
         options: EngineOptions | None = None,
         progress: Progress | None = None,
     ) -> None:
+        check_precision(precision, 'TensorRT', ENGINE_PRECISIONS)
         super().__init__(model)
         self._options = options or EngineOptions()
         self._progress = progress
@@ -65,28 +73,29 @@ class TensorRtBackend(Backend):
         try:
             self._api = import_tensorrt()  # takes a second, so only where there is a GPU
             self._api.check_runs_on(self._cuda.capability, self._cuda.name)
-            self._start(precision)
+            self._start('fp16' if precision == 'auto' else precision, precision == 'auto')
         except BaseException:
             self.close()
             raise
 
     def run(self) -> None:
-        """Compute `output` from `input`; raises BackendError if the GPU fails."""
+        """Compute `outputs` from `inputs`; raises BackendError if the GPU fails."""
         if self._session is None:
             raise BackendError(f'the engine of {self.model.name} was closed')
         self._session.run()
 
     def close(self) -> None:
-        """Free the GPU; `input` and `output` keep what they hold, as copies."""
+        """Free the GPU; `inputs` and `outputs` keep what they hold, as copies."""
         if self._session is not None:
             # Page-locked memory must go before the context does, whoever still reads these.
-            self.input, self.output = self._session.input.copy(), self._session.output.copy()
+            self.inputs = {role: each.copy() for role, each in self._session.inputs.items()}
+            self.outputs = {role: each.copy() for role, each in self._session.outputs.items()}
             with suppress(BackendError):  # of a GPU that is lost already
                 self._session.close()
             self._session = None
         self._cuda.close()
 
-    def _start(self, precision: str) -> None:
+    def _start(self, precision: str, may_fall_back: bool) -> None:
         session, facts = self._obtain(precision)
         wrong = _what_is_wrong(facts, precision)
         if wrong:
@@ -95,14 +104,16 @@ class TensorRtBackend(Backend):
             refused = f'the {precision.upper()} engine of {self.model.name} is refused: {wrong}'
             if precision == 'fp32':
                 raise BackendError(f'{refused}. Set the parameter `backend` to onnxruntime')
+            if not may_fall_back:
+                raise BackendError(f'{refused}. Set the parameter `precision` to auto or fp32')
             _logger.warning('%s; the FP32 engine is used instead', refused)
-            self._start('fp32')
+            self._start('fp32', False)
             self.details['fp16_refused'] = wrong
             return
         self.precision = precision
         self.device = f'{self._cuda.name} ({self._cuda.capability}), {self._api.title}'
         self.details = {**facts, 'cuda_graph': session.uses_graph, 'driver': self._cuda.driver}
-        self.input, self.output = session.input, session.output
+        self.inputs, self.outputs = session.inputs, session.outputs
 
     def _obtain(self, precision: str) -> tuple[TensorRtSession, dict[str, Any]]:
         """Return a session and its facts: of the cache's engine, else of one built now."""
@@ -183,7 +194,7 @@ class TensorRtBackend(Backend):
     def _examine(self, session: TensorRtSession, facts: dict[str, Any]) -> dict[str, Any]:
         """Add what only a running engine tells: its layers, and whether its answers are right."""
         layers = session.layers()
-        check = check_engine(self.model, session.input, session.output, session.run)
+        check = check_engine(self.model, session.inputs, session.outputs, session.run)
         _logger.info('self-check of %s against FP32: %s', self.model.name, check)
         products, half = count_half_products(layers)
         shown_by = [*facts['fp16_by'], *(['layers'] if 2 * half > products else [])]
@@ -215,7 +226,6 @@ def _what_is_wrong(facts: dict[str, Any], precision: str) -> str:
 
 def engine_key(api: TensorRt, model: Model, precision: str, capability: str, gpu: str) -> EngineKey:
     """Return the cache key of a model's engine on a GPU (`gpu` is '' for TensorRT for RTX)."""
-    (in_width, in_height), (out_width, out_height) = model.input_size, model.output_size
     return EngineKey(
         model=model.name,
         model_sha256=hashlib.sha256(model.read_onnx()).hexdigest(),
@@ -224,6 +234,6 @@ def engine_key(api: TensorRt, model: Model, precision: str, capability: str, gpu
         version=api.version,
         gpu=gpu,
         capability=capability,
-        input_shape=(1, in_height, in_width, 3),
-        output_shape=(1, 1, out_height, out_width),
+        inputs={tensor.name: tensor.shape for tensor in model.inputs.values()},
+        outputs={tensor.name: tensor.shape for tensor in model.outputs.values()},
     )

@@ -22,6 +22,7 @@ from msdepth_ros.inference.backends.cuda_errors import (
     cuda_remedy,
     is_cuda_error,
 )
+from msdepth_ros.inference.model import Tensor
 
 MODULES = ('tensorrt', 'tensorrt_rtx', 'tensorrt_rtx_bindings')
 OLDEST = (8, 5)
@@ -270,3 +271,9 @@ def layer_tensors(layer: Any) -> list[Any]:
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split('.')[:2] if part.isdigit())
+
+
+def tensor_type(module: Any, tensor: Tensor) -> Any:
+    """Return TensorRT's type of a model's tensor."""
+    kinds = {'uint8': module.DataType.UINT8, 'float32': module.DataType.FLOAT}
+    return kinds[tensor.dtype]

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from msdepth_ros.errors import BackendError
+from msdepth_ros.inference.backends.base import without_units
 from msdepth_ros.inference.backends.cuda import CudaDevice, CudaGraph
-from msdepth_ros.inference.backends.tensorrt_api import TensorRt
-from msdepth_ros.inference.model import Model
+from msdepth_ros.inference.backends.tensorrt_api import TensorRt, tensor_type
+from msdepth_ros.inference.model import Model, Tensor
 
 # What the inspector calls layers that multiply: 'CaskConvolution', 'gemm', 'correlation' and so on.
 PRODUCT = re.compile(
@@ -29,8 +30,7 @@ class TensorRtSession:
 
     Attributes
     ----------
-    input : uint8 [height, width, 3], page-locked.
-    output : float32 [height, width], page-locked.
+    inputs, outputs : arrays by role, as Backend has them, page-locked.
     uses_graph : whether a frame is one launch of a CUDA graph.
 
     Raises
@@ -62,10 +62,9 @@ class TensorRtSession:
                 raise api.error(f'the engine of {model.name} cannot be started')
             self._context = context
             self._allocate()
-            if not context.set_tensor_address(model.input_name, int(self._image)):
-                raise api.error(f'{model.name} takes no input')
-            if not context.set_tensor_address(model.output_name, int(self._depth)):
-                raise api.error(f'{model.name} gives no output')
+            for role, tensor in (model.inputs | model.outputs).items():
+                if not context.set_tensor_address(tensor.name, int(self._memory[role])):
+                    raise api.error(f'{model.name} has no tensor {tensor.name}')
             self._enqueue()  # what is initialised at the first run must not be captured
             cuda.wait()
             if cuda_graph and api.can_capture(context, cuda.stream):
@@ -73,7 +72,7 @@ class TensorRtSession:
         self.uses_graph = self._graph is not None
 
     def run(self) -> None:
-        """Compute `output` from `input`, both in host memory; sleeps while the GPU works."""
+        """Compute `outputs` from `inputs`, both in host memory; sleeps while the GPU works."""
         with self._cuda.current(self._what):
             if self._graph is not None:
                 self._graph.launch()
@@ -93,27 +92,35 @@ class TensorRtSession:
             return []
 
     def close(self) -> None:
-        """Free the engine and all memory; `input` and `output` go with their last user."""
+        """Free the engine and all memory; `inputs` and `outputs` go with their last user."""
         with self._cuda.current():
             if self._graph is not None:
                 self._graph.close()
                 self._graph = None
             del self._context, self._engine, self._runtime
-            del self._image, self._depth, self.input, self.output
+            del self._memory, self.inputs, self.outputs
 
     def _allocate(self) -> None:
-        width, height = self._model.input_size
-        self.input = self._cuda.host_array((height, width, 3), np.uint8)
-        width, height = self._model.output_size
-        self.output = self._cuda.host_array((height, width), np.float32)
-        self._image = self._cuda.device_memory(self.input.nbytes)
-        self._depth = self._cuda.device_memory(self.output.nbytes)
+        self.inputs = self._host_arrays(self._model.inputs)
+        self.outputs = self._host_arrays(self._model.outputs)
+        self._memory = {
+            role: self._cuda.device_memory(array.nbytes)
+            for role, array in (self.inputs | self.outputs).items()
+        }
+
+    def _host_arrays(self, tensors: dict[str, Tensor]) -> dict[str, np.ndarray]:
+        return {
+            role: without_units(self._cuda.host_array(tensor.shape, np.dtype(tensor.dtype)))
+            for role, tensor in tensors.items()
+        }
 
     def _enqueue(self) -> None:
-        self._cuda.upload(self._image, self.input)
+        for role, array in self.inputs.items():
+            self._cuda.upload(self._memory[role], array)
         if not self._context.execute_async_v3(self._cuda.stream):
             raise self._api.error(self._what)
-        self._cuda.download(self.output, self._depth)
+        for role, array in self.outputs.items():
+            self._cuda.download(array, self._memory[role])
 
     def _check_tensors(self) -> None:
         trt, engine, model = self._api.module, self._engine, self._model
@@ -126,10 +133,10 @@ class TensorRtSession:
             )
             for name in names
         }
-        (in_width, in_height), (out_width, out_height) = model.input_size, model.output_size
         wanted = {
-            model.input_name: (True, trt.DataType.UINT8, (1, in_height, in_width, 3)),
-            model.output_name: (False, trt.DataType.FLOAT, (1, 1, out_height, out_width)),
+            tensor.name: (is_input, tensor_type(trt, tensor), tensor.shape)
+            for is_input, tensors in ((True, model.inputs), (False, model.outputs))
+            for tensor in tensors.values()
         }
         if found != wanted:
             raise BadPlanError(f'the engine is not of the model {model.name}: it has {found}')

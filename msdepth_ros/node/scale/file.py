@@ -1,60 +1,104 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The file that keeps a calibrated scale from one start to the next."""
+"""The file that keeps calibrated scales, one a model, from one start to the next."""
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from msdepth_ros.errors import MsdepthError
 
-_TEXT = """\
-# Written by the service calibrate_scale of {node}; depth.launch.py reads it at the next start.
-# {note}
-/**:
-  ros__parameters:
-    depth:
-      scale: {scale!r}
+_COMMENT = """\
+# Written by the service calibrate_scale of {node}, which reads it at the next start.
+# For each model file, by its SHA-256: the factor on its depth.
 """
 
 
 def default_scale_file(node: str, environment: Mapping[str, str] = os.environ) -> Path:
-    """Return where the scale of a node is kept: one file a node in the XDG configuration folder.
+    """Return where the scales of a node are kept: one file a node in the XDG configuration folder.
 
     Parameters
     ----------
     node : the node's full name, such as '/front/msdepth'.
     environment : mapping with XDG_CONFIG_HOME or HOME.
-    """
-    home = environment.get('XDG_CONFIG_HOME') or Path(environment.get('HOME', '~')) / '.config'
-    name = '_'.join(filter(None, node.split('/')))
-    return Path(home).expanduser() / 'msdepth_ros' / f'{name}_scale.yaml'
-
-
-def write_scale_file(path: Path, scale: float, node: str, note: str) -> None:
-    """Write a ROS parameter file with depth.scale; whoever reads it finds it whole.
-
-    `note` is one line for people: how the scale was found. It may hold names that came from
-    elsewhere: what would end the line, or YAML could not read, becomes a space.
 
     Raises
     ------
     MsdepthError
-        If the file cannot be written.
+        If this user has no home folder.
     """
+    home = environment.get('XDG_CONFIG_HOME') or Path(environment.get('HOME', '~')) / '.config'
+    name = '_'.join(filter(None, node.split('/')))
+    try:
+        return Path(home).expanduser() / 'msdepth_ros' / f'{name}_scale.yaml'
+    except RuntimeError as error:
+        raise MsdepthError(
+            'there is no folder for the scale, as this user has no home folder: set HOME, or the '
+            'parameter scale_file'
+        ) from error
+
+
+def read_scales(path: Path) -> dict[str, dict[str, Any]]:
+    """Return {SHA-256 of a model's ONNX file: {'model', 'scale', 'found'}}; {} without a file.
+
+    Raises
+    ------
+    MsdepthError
+        If the file cannot be read or was not written by `write_scale`.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        reason = ' '.join(str(error).split())
+        raise MsdepthError(f'cannot read the scale file {path}: {reason}') from error
+    if document is None:
+        return {}
+    scales = document.get('scales') if isinstance(document, dict) else None
+    if not isinstance(scales, dict) or not all(map(_is_scale, scales.values())):
+        raise MsdepthError(
+            f'{path} holds no scales by model: delete it and call calibrate_scale again'
+        )
+    return scales
+
+
+def write_scale(
+    path: Path, scale: float, node: str, model: str, sha256: str, found: str = ''
+) -> None:
+    """Put a model's scale into the file; whoever reads it finds it whole.
+
+    `found` is one line for people: how the scale was measured.
+
+    Raises
+    ------
+    MsdepthError
+        If the file cannot be written, or is not one of scales.
+    """
+    scales = read_scales(path)
+    scales[sha256] = {'model': model, 'scale': float(scale), 'found': _one_line(found)}
     draft = path.with_name(f'{path.name}.{os.getpid()}')
+    text = _COMMENT.format(node=_one_line(node)) + yaml.safe_dump(
+        {'scales': scales}, sort_keys=False, allow_unicode=True
+    )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(
-            _TEXT.format(node=node, note=_one_line(note), scale=float(scale)),
-            encoding='utf-8',
-        )
+        draft.write_text(text, encoding='utf-8')
         draft.replace(path)
     except OSError as error:
         raise MsdepthError(
             f'cannot write {path}: {error.strerror}; set the parameter scale_file to a file in a '
             'folder that the node may write to'
         ) from error
+
+
+def _is_scale(entry: Any) -> bool:
+    scale = entry.get('scale') if isinstance(entry, dict) else None
+    return isinstance(scale, float) and math.isfinite(scale) and scale > 0
 
 
 def _one_line(text: str) -> str:

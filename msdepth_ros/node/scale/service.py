@@ -2,88 +2,153 @@
 # SPDX-License-Identifier: Apache-2.0
 """The service that finds depth.scale from the floor that the camera stands over."""
 
+import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timezone
+from typing import NamedTuple
 
+import numpy as np
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from rclpy.task import Future
 from std_srvs.srv import Trigger
 
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.geometry.cloud import point_cloud
-from msdepth_ros.geometry.floor import fit_floor
-from msdepth_ros.inference.estimator import DepthFrame
+from msdepth_ros.geometry.floor import Floor, fit_floor
+from msdepth_ros.inference.frame import DepthFrame
 from msdepth_ros.node.parameters import Parameters
-from msdepth_ros.node.scale.file import default_scale_file, write_scale_file
+from msdepth_ros.node.scale.kept import KeptScale
 from msdepth_ros.node.scale.mount import Mount, mount_from_parameters, mount_from_tf
-from msdepth_ros.resources import user_path
 
-Estimate = Callable[[], tuple[DepthFrame, str]]
+FRAMES = 15  # whose median counts
+PATIENCE = 3.0  # seconds for so many; fewer do if the camera is slow
+
+
+class Estimate(NamedTuple):
+    """The depth of an image, its frame_id, and the scale that the depth was computed with."""
+
+    frame: DepthFrame
+    frame_id: str
+    stamp: tuple[int, int]
+    scale: float
 
 
 class ScaleCalibration:
     """Serves `~/calibrate_scale` (std_srvs/Trigger).
 
     A camera at a known height h above a flat floor sees that floor at the height h_seen that the
-    plane fitted to the present depth has. Heights scale as depth does, so
+    plane fitted to the depth has. Heights scale as depth does, so
 
         depth.scale := depth.scale * h / h_seen
 
-    h and the direction of up come from the parameters camera_height and camera_pitch, else from
-    the transform between base_frame and the image's frame.
+    with the median over some frames. h and the direction of up come from the parameters
+    camera_height and camera_pitch, else from the transform between base_frame and the image's
+    frame. The work is done on a thread of its own: images go on being answered.
     """
 
-    def __init__(self, node: Node, parameters: Parameters, estimate: Estimate) -> None:
+    def __init__(
+        self,
+        node: Node,
+        parameters: Parameters,
+        kept: KeptScale,
+        estimate: Callable[[], Estimate],
+    ) -> None:
         """Offer the service.
 
-        `estimate` returns the depth of the newest image and that image's frame_id; it raises
-        MsdepthError where there is none.
+        `estimate` returns the depth of the newest image, on any thread but the executor's; it
+        raises MsdepthError where there is none.
         """
         self._node = node
         self._parameters = parameters
+        self._kept = kept
         self._estimate = estimate
+        self._busy = threading.Lock()
         node.create_service(Trigger, '~/calibrate_scale', self._serve)
 
-    def _serve(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+    async def _serve(
+        self, request: Trigger.Request, response: Trigger.Response
+    ) -> Trigger.Response:
+        executor = self._node.executor
+        done = Future(executor=executor)
+        threading.Thread(target=self._answer, args=(response, done), daemon=True).start()
+        await done
+        return response
+
+    def _answer(self, response: Trigger.Response, done: Future) -> None:
         try:
-            response.message = self._calibrate()
+            if not self._busy.acquire(blocking=False):
+                raise MsdepthError('another calibration is under way')
+            try:
+                response.message = self._calibrate()
+            finally:
+                self._busy.release()
             response.success = True
             self._node.get_logger().info(response.message)
-        except MsdepthError as error:
-            response.message = f'depth.scale stays as it is: {error}'
-            self._node.get_logger().warning(response.message)
-        return response
+        except Exception as error:
+            text = str(error) if isinstance(error, MsdepthError) else repr(error)
+            response.message = f'depth.scale stays as it is: {text}'
+            if self._node.context.ok():
+                self._node.get_logger().warning(response.message)
+        done.set_result(None)
+        if self._node.executor is not None:
+            self._node.executor.wake()
 
     def _calibrate(self) -> str:
         before = self._parameters.values['depth.scale']
-        frame, image_frame = self._estimate()
-        if frame.intrinsics is None:
-            raise MsdepthError('the camera is not calibrated: publish camera_info first')
-        mount = self._mount(image_frame)
-        floor = fit_floor(point_cloud(frame.depth, frame.intrinsics), mount.up)
-        factor = mount.height / floor.height
-        scale = before * factor
+        estimate = self._estimate()
+        mount = self._mount(estimate.frame_id)
+        floors = self._floors(estimate, mount)
+        floor = sorted(floors, key=lambda floor: floor.height)[len(floors) // 2]
+        scale = before * mount.height / floor.height
+        spread = float(np.ptp([each.height for each in floors]) / floor.height)
         result = (
             f'depth.scale {before:.4g} * {mount.height:.4g} m / {floor.height:.4g} m = {scale:.4g} '
-            f'({mount.source}; floor: {floor.share:.0%} of the points, tilt {floor.tilt:.1f} '
-            f'degrees, scatter {floor.scatter:.1%})'
+            f'({mount.source}; median of {len(floors)} frames that differ by {spread:.1%}; floor: '
+            f'{floor.share:.0%} of the points, tilt {floor.tilt:.1f} degrees, scatter '
+            f'{floor.scatter:.1%})'
         )
-        name = self._node.get_fully_qualified_name()
-        given = self._parameters.values['scale_file']
-        path = user_path(given) if given else default_scale_file(name)
         applied = self._node.set_parameters([Parameter('depth.scale', value=scale)])[0]
         if not applied.successful:
             raise MsdepthError(f'{applied.reason}; measured: {result}')
         today = datetime.now(timezone.utc).strftime('%Y-%m-%d')
-        model = self._parameters.values['model']
         try:
-            write_scale_file(path, scale, name, f'{today}, model {model}: {result}')
+            path = self._kept.keep(scale, f'{today}: {result}')
         except MsdepthError as error:
             return f'{result}; applied, but not kept for the next start: {error}'
         return f'{result}; written to {path}'
+
+    def _floors(self, estimate: Estimate, mount: Mount) -> list[Floor]:
+        """Return the floor in several frames; raise MsdepthError if none shows one."""
+        floors: list[Floor] = []
+        refusal: MsdepthError | None = None
+        seen: set[tuple[int, int]] = set()
+        end = time.monotonic() + PATIENCE
+        while True:
+            if estimate.stamp not in seen:
+                seen.add(estimate.stamp)
+                try:
+                    floors.append(_floor_of(estimate, mount))
+                except MsdepthError as error:
+                    refusal = error
+            if len(seen) == FRAMES or time.monotonic() > end or not self._node.context.ok():
+                break
+            time.sleep(0.02)
+            estimate = self._estimate()
+        if 2 * len(floors) <= len(seen) and refusal is not None:
+            raise refusal
+        return floors
 
     def _mount(self, image_frame: str) -> Mount:
         values = self._parameters.values
         if values['camera_height'] > 0:
             return mount_from_parameters(values['camera_height'], values['camera_pitch'])
         return mount_from_tf(self._node, values['base_frame'], image_frame)
+
+
+def _floor_of(estimate: Estimate, mount: Mount) -> Floor:
+    frame = estimate.frame
+    if frame.intrinsics is None:
+        raise MsdepthError('the camera is not calibrated: publish camera_info first')
+    return fit_floor(point_cloud(frame.depth, frame.intrinsics), mount.up)

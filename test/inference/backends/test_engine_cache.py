@@ -27,8 +27,8 @@ KEY = EngineKey(
     version='10.3.0',
     gpu='Orin (nvgpu)',
     capability='sm87',
-    input_shape=(1, 24, 32, 3),
-    output_shape=(1, 1, 6, 8),
+    inputs={'image': (1, 24, 32, 3)},
+    outputs={'depth': (1, 1, 6, 8)},
 )
 PLAN = bytes(range(256)) * 40
 FACTS = {
@@ -77,8 +77,8 @@ def test_an_empty_cache_says_nothing(cache: EngineCache, caplog: pytest.LogCaptu
 OTHERS = {
     'model_sha256': '1' * 64,
     'version': '10.7.0',
-    'input_shape': (1, 24, 48, 3),
-    'output_shape': (1, 1, 6, 12),
+    'inputs': {'image': (1, 24, 48, 3)},
+    'outputs': {'depth': (1, 1, 6, 8), 'floor': (1, 1, 6, 8)},
     'format': 0,
 }
 OTHER_FILES = {

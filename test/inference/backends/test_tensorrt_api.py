@@ -23,7 +23,7 @@ from msdepth_ros.inference.backends import tensorrt_api
 from msdepth_ros.inference.backends.cuda_errors import TensorRtMissingError, cuda_remedy
 
 BACKENDS = Path(tensorrt_api.__file__).parent
-PACKAGE = BACKENDS.parent
+PACKAGE = BACKENDS.parents[1]
 SOURCES = ('tensorrt_api', 'engine_builder', 'build_progress', 'tensorrt_session')
 LISTS: dict[str, Api] = json.loads(Path(__file__).with_name('tensorrt_api.json').read_text())
 

@@ -96,13 +96,13 @@ def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Gpu]:
             half = len(plan) < 2.8 * model.onnx.stat().st_size  # its size tells its precision
             self.factor = 1 + gpu.error['fp16' if half else 'fp32']
             self.reference = OnnxRuntimeBackend(model, 1)
-            self.input, self.output = self.reference.input, self.reference.output
+            self.inputs, self.outputs = self.reference.inputs, self.reference.outputs
 
         def run(self) -> None:
             if gpu.lost:
                 raise BackendError('the GPU failed while running small: launch failed')
             self.reference.run()
-            self.output *= self.factor
+            self.outputs['depth'] *= self.factor
 
         def layers(self) -> list[dict[str, object]]:
             return gpu.layers
@@ -136,7 +136,7 @@ def options(tmp_path: Path) -> EngineOptions:
     return EngineOptions(cache_dir=tmp_path / 'engines')
 
 
-def details(model: Model, options: EngineOptions, precision: str = 'fp16') -> dict:
+def details(model: Model, options: EngineOptions, precision: str = 'auto') -> dict:
     backend = TensorRtBackend(model, precision, options)
     try:
         return {**backend.details, 'precision': backend.precision, 'device': backend.device}
@@ -164,10 +164,12 @@ def test_builds_once_checks_it_and_then_loads_it(gpu: Gpu, model: Model, options
 
 def test_runs_frames_and_refuses_to_after_close(gpu: Gpu, model: Model, options: EngineOptions):
     backend = TensorRtBackend(model, 'fp32', options)
-    backend.input[:] = np.random.default_rng(0).integers(0, 256, backend.input.shape)
+    backend.inputs['image'][:] = np.random.default_rng(0).integers(
+        0, 256, backend.inputs['image'].shape
+    )
     backend.run()
-    assert backend.output.shape == (6, 8)
-    assert np.isfinite(backend.output).all()
+    assert backend.outputs['depth'].shape == (6, 8)
+    assert np.isfinite(backend.outputs['depth']).all()
     backend.close()
     with pytest.raises(BackendError, match='closed'):
         backend.run()
@@ -227,7 +229,7 @@ def test_an_engine_that_is_wrong_in_fp32_too_is_an_error(
 ):
     gpu.error = {'fp16': error, 'fp32': error}
     with pytest.raises(BackendError, match='FP32 engine of small is refused'):
-        TensorRtBackend(model, 'fp16', options)
+        TensorRtBackend(model, 'auto', options)
 
 
 def test_nothing_is_built_for_a_gpu_that_tensorrt_for_rtx_does_not_know(
@@ -235,7 +237,7 @@ def test_nothing_is_built_for_a_gpu_that_tensorrt_for_rtx_does_not_know(
 ):
     monkeypatch.setattr(tensorrt.CudaDevice, 'capability', 'sm90')
     with pytest.raises(BackendError, match='does not run on Stand-in, which is sm90'):
-        TensorRtBackend(model, 'fp16', options)
+        TensorRtBackend(model, 'auto', options)
     assert gpu.builds == 0
 
 
@@ -261,7 +263,7 @@ def test_an_engine_that_found_no_memory_is_not_built_again(
     details(model, options)
     gpu.full = True
     with pytest.raises(BackendError, match='out of memory'):
-        TensorRtBackend(model, 'fp16', options)
+        TensorRtBackend(model, 'auto', options)
     assert gpu.builds == 1
 
 
@@ -384,7 +386,7 @@ def test_what_progress_raises_comes_out_and_nothing_stays_open(
 
 
 def test_a_lost_gpu_is_an_error_and_can_be_closed(gpu: Gpu, model: Model, options: EngineOptions):
-    backend = TensorRtBackend(model, 'fp16', options)
+    backend = TensorRtBackend(model, 'auto', options)
     gpu.lost = True
     with pytest.raises(BackendError, match='the GPU failed while running small'):
         backend.run()
@@ -479,18 +481,18 @@ def test_the_self_check_measures_relative_errors(model: Model):
 
     def run() -> None:
         backend.run()
-        backend.output[0, 0] *= 1.05
+        backend.outputs['depth'][0, 0] *= 1.05
 
-    check = check_engine(model, backend.input, backend.output, run)
+    check = check_engine(model, backend.inputs, backend.outputs, run)
     assert check.max_error == pytest.approx(0.05, abs=1e-6)
     assert check.mean_error == pytest.approx(0.05 / 48, abs=1e-6)
     assert check.passed
 
     def run_wrong() -> None:
         backend.run()
-        backend.output[2, 3] = np.nan
+        backend.outputs['depth'][2, 3] = np.nan
 
-    assert not check_engine(model, backend.input, backend.output, run_wrong).passed
+    assert not check_engine(model, backend.inputs, backend.outputs, run_wrong).passed
 
 
 @pytest.mark.parametrize(
@@ -630,9 +632,9 @@ def test_a_session_uploads_runs_and_downloads(model: Model):
     cuda = HostCuda()
     session = TensorRtSession(stand_in_tensorrt(model), cuda, model, b'plan')  # type: ignore[arg-type]
     assert not session.uses_graph  # the context says that it cannot be captured
-    session.output[:] = 0
+    session.outputs['depth'][:] = 0
     session.run()
-    np.testing.assert_array_equal(session.output, np.full((6, 8), 7.0, np.float32))
+    np.testing.assert_array_equal(session.outputs['depth'], np.full((6, 8), 7.0, np.float32))
     assert (cuda.depth, cuda.waits) == (0, 2)
     assert session.layers() == ['a']
     session.close()
@@ -682,11 +684,11 @@ def test_no_memory_is_allocated_per_frame(model: Model, monkeypatch: pytest.Monk
     allocations: list[object] = []
     for name in ('host_array', 'device_memory'):
         monkeypatch.setattr(cuda, name, lambda *arguments: allocations.append(arguments))
-    kept = session.input, session.output
+    kept = session.inputs['image'], session.outputs['depth']
     for _ in range(5):
         session.run()
     assert allocations == []
-    assert (session.input is kept[0], session.output is kept[1]) == (True, True)
+    assert (session.inputs['image'] is kept[0], session.outputs['depth'] is kept[1]) == (True, True)
 
 
 @pytest.mark.parametrize('text', ['', 'no JSON', '[]', '{}'])

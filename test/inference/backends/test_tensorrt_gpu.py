@@ -55,9 +55,9 @@ def answers(backend: TensorRtBackend | OnnxRuntimeBackend) -> np.ndarray:
     """Return the depths of the test images, [images, height, width]."""
     depths = []
     for image in check_images(*backend.model.input_size):
-        backend.input[:] = image
+        backend.inputs['image'][:] = image
         backend.run()
-        depths.append(backend.output.copy())
+        depths.append(backend.outputs['depth'].copy())
     return np.stack(depths)
 
 
@@ -166,9 +166,9 @@ def test_the_second_start_loads_from_the_cache_and_is_fast(model: Model, options
 def test_it_works_on_the_node_s_worker_thread(model: Model, options: EngineOptions):
     worker: NewestWorker[int] = NewestWorker(lambda item: None)
     backend = worker.call(lambda: create_backend(model, 'tensorrt', engine_options=options))
-    backend.input[:] = check_images(*model.input_size)[0]
+    backend.inputs['image'][:] = check_images(*model.input_size)[0]
     worker.call(backend.run)
-    assert np.isfinite(backend.output).all()
+    assert np.isfinite(backend.outputs['depth']).all()
     worker.call(backend.close)
     worker.stop()
 

@@ -1,0 +1,110 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The depth of one image, and how it lies on that image."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from msdepth_ros.geometry.pinhole import Grid, Intrinsics
+from msdepth_ros.geometry.undistortion import Undistortion
+from msdepth_ros.geometry.upsampling import Upsampler
+
+
+@dataclass(frozen=True)
+class FrameGeometry:
+    """How cells, camera image and network image lie on each other; the same for many frames.
+
+    Attributes
+    ----------
+    cells : Grid, where the network's output cells lie in the rectified camera image.
+    intrinsics : of the rectified camera image, None without calibration.
+    network_intrinsics : of the network's input image, None without calibration.
+    seen : bool [cells.height, cells.width], false where the network had no image.
+    nearest_rows, nearest_columns : the pixel of the network's image nearest to the centre of each
+        row and column of cells.
+    upsampler : from cells to the camera's pixels.
+    undistortion : from the camera image to the rectified one, None where they are the same.
+    """
+
+    cells: Grid
+    intrinsics: Intrinsics | None
+    network_intrinsics: Intrinsics | None
+    seen: np.ndarray
+    nearest_rows: np.ndarray
+    nearest_columns: np.ndarray
+    upsampler: Upsampler
+    undistortion: Undistortion | None
+
+
+@dataclass
+class DepthFrame:
+    """The depth of one image, on the network's own grid.
+
+    Attributes
+    ----------
+    depth : float32 [height, width], metres along Z, NaN where invalid or unseen. Without
+        calibration it has the scale of the camera that the model was trained for.
+    outputs : the model's further outputs by role ('floor', 'confidence'), float32 like `depth`.
+    geometry : FrameGeometry.
+    image, encoding : the camera image that was estimated.
+    network_input : uint8 [height, width, 3], what the network saw of it.
+    channels : 'rgb' or 'bgr', the order of its last axis.
+    edge_threshold, depth_range : what bounds `full_depth`, see Settings.
+    infer_time : seconds spent in the network.
+    """
+
+    depth: np.ndarray
+    outputs: dict[str, np.ndarray]
+    geometry: FrameGeometry
+    image: np.ndarray
+    encoding: str
+    network_input: np.ndarray
+    channels: str
+    edge_threshold: float
+    depth_range: tuple[float, float]
+    infer_time: float
+
+    @property
+    def cells(self) -> Grid:
+        """Where the cells of `depth` lie in the rectified camera image."""
+        return self.geometry.cells
+
+    @property
+    def camera_intrinsics(self) -> Intrinsics | None:
+        """Intrinsics of the rectified camera image, None without calibration."""
+        return self.geometry.intrinsics
+
+    @property
+    def intrinsics(self) -> Intrinsics | None:
+        """Intrinsics of `depth` as an image of its own, None without calibration."""
+        return self.camera_intrinsics and self.camera_intrinsics.sampled(self.cells)
+
+    @property
+    def camera_shape(self) -> tuple[int, int]:
+        """(height, width) of the camera image."""
+        return self.geometry.upsampler.shape
+
+    def full_depth(self, out: np.ndarray | None = None) -> np.ndarray:
+        """Return the depth at the camera's size: float32 [height, width], metres, NaN invalid.
+
+        Pixel for pixel that of the rectified camera image. Written into `out` if it is given.
+        """
+        upsample = self.geometry.upsampler
+        return upsample(self.depth, self.edge_threshold, self.depth_range, out)
+
+    def rectified_image(self) -> tuple[np.ndarray, str]:
+        """Return the camera image that `full_depth` lies on pixel for pixel, and its encoding.
+
+        It is the image that was estimated, rectified where that was needed.
+        """
+        undistortion = self.geometry.undistortion
+        image = self.image if undistortion is None else undistortion.image(self.image)
+        return image, self.encoding
+
+    def colors(self) -> np.ndarray:
+        """Return each cell's colour, uint8 [height, width, 3] RGB."""
+        geometry = self.geometry
+        rows = self.network_input.take(geometry.nearest_rows, axis=0)
+        picked = rows.take(geometry.nearest_columns, axis=1)
+        return picked if self.channels == 'rgb' else picked[..., ::-1]

@@ -1,0 +1,80 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The scale that was calibrated for a model: applied when that model is loaded."""
+
+import hashlib
+from pathlib import Path
+
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.inference.model import Model, load_model
+from msdepth_ros.node.parameters import Parameters
+from msdepth_ros.node.scale.file import default_scale_file, read_scales, write_scale
+from msdepth_ros.resources import user_path
+
+
+class KeptScale:
+    """Keeps `depth.scale` that of the model that runs.
+
+    A scale belongs to one model: that of another network moves obstacles. So when a model is
+    loaded, its own kept scale is set. A `depth.scale` that was given as a parameter counts more,
+    for the model that it was given with.
+    """
+
+    def __init__(self, node: Node, parameters: Parameters) -> None:
+        self._node = node
+        self._parameters = parameters
+        self._model = ''  # SHA-256 of the model that depth.scale is of; '' = none was loaded yet
+
+    def apply(self) -> None:
+        """Set the scale of the model that was loaded; log what was done and why."""
+        try:
+            model, digest = self._loaded()
+            changed, self._model = self._model not in ('', digest), digest
+            given = self._parameters.values['depth.scale']
+            path = self._path()
+            kept = read_scales(path).get(digest)
+        except MsdepthError as error:
+            self._node.get_logger().warning(f'no calibrated scale is used: {error}')
+            return
+        if kept is not None and (given == 1.0 or changed):
+            self._set(kept['scale'])
+            self._node.get_logger().info(
+                f'depth.scale {kept["scale"]:.4g} is taken from {path}, for model {model.name}'
+            )
+        elif changed and given != 1.0:
+            self._set(1.0)
+            self._node.get_logger().warning(
+                f'depth.scale {given:.4g} was for another model: it is 1 for {model.name} until '
+                'you set it or call calibrate_scale'
+            )
+
+    def keep(self, scale: float, found: str) -> Path:
+        """Write the scale of the model that runs; return the file.
+
+        Raises
+        ------
+        MsdepthError
+            If the file cannot be written.
+        """
+        model, digest = self._loaded()
+        path = self._path()
+        name = self._node.get_fully_qualified_name()
+        write_scale(path, scale, name, model.name, digest, found)
+        return path
+
+    def _set(self, scale: float) -> None:
+        result = self._node.set_parameters([Parameter('depth.scale', value=scale)])[0]
+        if not result.successful:
+            self._node.get_logger().warning(f'depth.scale stays: {result.reason}')
+
+    def _loaded(self) -> tuple[Model, str]:
+        model = load_model(self._parameters.values['model'])
+        return model, model.sha256 or hashlib.sha256(model.read_onnx()).hexdigest()
+
+    def _path(self) -> Path:
+        given = self._parameters.values['scale_file']
+        name = self._node.get_fully_qualified_name()
+        return user_path(given) if given else default_scale_file(name)
