@@ -7,11 +7,17 @@ import importlib.util
 from msdepth_ros.errors import MsdepthError
 
 
-def require(*modules: str) -> None:
-    """Raise MsdepthError unless the modules that only training and export need are installed."""
+def require(*modules: str, extra: str = 'train') -> None:
+    """Raise MsdepthError unless modules that only some commands need are installed.
+
+    Parameters
+    ----------
+    modules : to be imported.
+    extra : the extra of setup.py that installs them.
+    """
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:
         raise MsdepthError(
             f'this command needs {", ".join(missing)}, which a robot does not: '
-            "pip install 'msdepth_ros[train]', from a checkout `pip install .[train]`"
+            f"pip install 'msdepth_ros[{extra}]', from a checkout `pip install .[{extra}]`"
         )

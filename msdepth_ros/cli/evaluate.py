@@ -58,15 +58,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Evaluate and print; return the exit code."""
+    _check(args)
+    with _open(args) as dataset:
+        return _measure(args, dataset)
+
+
+def _measure(args: argparse.Namespace, dataset: 'Dataset') -> int:
     from msdepth_ros.evaluation.error_table import pooled_table, table
     from msdepth_ros.evaluation.evaluation import evaluate, open_estimator, rounded
     from msdepth_ros.evaluation.robustness import measure_robustness
     from msdepth_ros.evaluation.worst_frames import write_worst
     from msdepth_ros.inference.model import load_model
 
-    _check(args)
     model = load_model(args.model)
-    dataset = _open(args)
     runtime = {'backend': args.backend, 'threads': args.threads, 'precision': args.precision}
     how: dict[str, Any] = {
         'indices': range(0, len(dataset), args.every),

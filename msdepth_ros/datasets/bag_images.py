@@ -60,6 +60,42 @@ def depth_image(message: Any, units_per_metre: float | None) -> np.ndarray:
     return depth
 
 
+def has_depth(message: Any) -> bool:
+    """Return whether a depth image has a valid pixel, without decoding it where it can be seen.
+
+    Parameters
+    ----------
+    message : see `depth_image`.
+
+    Raises
+    ------
+    ImageError : see `depth_image`.
+
+    """
+    if hasattr(message, 'encoding'):
+        values = depth_pixels(message)
+        if values.dtype.kind == 'u':
+            return bool(values.any())
+        with np.errstate(invalid='ignore'):
+            # A few rows tell of nearly every image.
+            return any(
+                bool((np.isfinite(part) & (part > 0)).any()) for part in (values[::16], values)
+            )
+    return _is_varied_png(message.data) or bool(depth_image(message, None).any())
+
+
+def _is_varied_png(data: Any) -> bool:
+    """Return whether a compressed depth is too long for an image of zeros alone.
+
+    Deflate makes a thousandth of zeros; only what is stored as it is, is as long as the image.
+    """
+    head = bytes(data[_HEADER.size : _HEADER.size + 24])
+    if head[:4] != _PNG or len(head) < 24:
+        return False
+    width, height = int.from_bytes(head[16:20], 'big'), int.from_bytes(head[20:24], 'big')
+    return 0.04 < len(data) / max(1, 2 * width * height) < 0.9
+
+
 def _compressed_depth(message: Any) -> np.ndarray:
     """Return the depth that compressed_depth_image_transport's codec wrote as a 16-bit PNG.
 

@@ -8,6 +8,8 @@ import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -17,6 +19,9 @@ from msdepth_ros.geometry.pinhole import Intrinsics
 
 # Median depths in metres between which a dataset's unit is believed.
 _NEAREST_MEDIAN, _FARTHEST_MEDIAN = 0.05, 200.0
+
+
+_Self = TypeVar('_Self', bound='Dataset')
 
 
 class DatasetError(MsdepthError):
@@ -83,6 +88,20 @@ class Dataset(ABC):
 
         """
 
+    def close(self) -> None:  # noqa: B027 (most hold no file open)
+        """Close the files that it holds open; no frame can be read any more."""
+
+    def __enter__(self: _Self) -> _Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
 
 def check_depth(
     depth: np.ndarray, where: str, cure: str = 'give depth_scale (--depth-scale)'
@@ -143,6 +162,11 @@ class JoinedDatasets(Dataset):
         title, part = self._parts[number]
         frame = part[place - self._ends[number] + len(part)]
         return dataclasses.replace(frame, name=name, scene=title)
+
+    def close(self) -> None:
+        """Close the parts."""
+        for _, part in self._parts:
+            part.close()
 
 
 def split_in_blocks(count: int, blocks: int, share: float) -> tuple[list[int], list[int]]:

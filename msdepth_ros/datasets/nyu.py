@@ -57,6 +57,18 @@ class NyuLabelled(Dataset):
         self.path = path / FILE if path.is_dir() else path
         self._units = depth_scale
         self._file = _open(self.path)
+        try:
+            self._read(split, focal_and_centre, raw)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the HDF5 file."""
+        self._file.close()
+
+    def _read(self, split: str, focal_and_centre: Sequence[float] | None, raw: bool) -> None:
+        """Read all but the frames."""
         self._images = _array(self._file, 'images', self.path, 4)
         self._depths = _array(self._file, 'rawDepths' if raw else 'depths', self.path, 3)
         count, _, width, height = self._images.shape

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from msdepth_ros.datasets import kitti, nyu, rosbag, tum
+from msdepth_ros.datasets.bag_reader import is_bag
 from msdepth_ros.datasets.bag_topics import Topics
 from msdepth_ros.datasets.base import Dataset, DatasetError
 from msdepth_ros.datasets.files import given_intrinsics, read_color
@@ -120,7 +121,7 @@ def _is_folder(path: Path) -> bool:
 FORMATS = {
     'nyu': _Format(f'{nyu.FILE}', nyu.recognises, _open_nyu),
     'tum': _Format('rgb.txt and depth.txt', tum.recognises, _open_tum),
-    'rosbag': _Format('a rosbag2, .mcap or .db3', rosbag.recognises, _open_rosbag),
+    'rosbag': _Format('a rosbag2, .mcap or .db3', is_bag, _open_rosbag),
     'folder': _Format('rgb/, depth/ and camera.yaml', _is_folder, _open_folder),
     'kitti': _Format(
         'DRIVE/proj_depth/groundtruth/image_02 and DRIVE/image_02/data',

@@ -1,46 +1,30 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A rosbag2 recording of a robot's depth camera: colour, depth aligned to it, and camera_info.
-
-Read with the `rosbags` library (mcap and sqlite3, compressed or not), so no ROS is needed.
-"""
+"""A rosbag2 recording of a robot's depth camera: colour, depth aligned to it, and camera_info."""
 
 import bisect
-import contextlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from msdepth_ros.datasets.association import TOLERANCE, associate
-from msdepth_ros.datasets.bag_images import color_image, depth_image
+from msdepth_ros.datasets.bag_cursor import BagCursor, Place
+from msdepth_ros.datasets.bag_images import color_image, depth_image, has_depth
+from msdepth_ros.datasets.bag_reader import BagReader, header_stamp
 from msdepth_ros.datasets.bag_topics import Topics, choose_topics
 from msdepth_ros.datasets.base import Dataset, DatasetError, Frame, check_depth
 from msdepth_ros.datasets.files import given_intrinsics
-from msdepth_ros.errors import CalibrationError, MsdepthError
-from msdepth_ros.extras import require
+from msdepth_ros.errors import CalibrationError
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.geometry.undistortion import Undistortion
 from msdepth_ros.images.message_fields import camera_fields
 from msdepth_ros.images.topic_names import names_rectified_images
 
-_SUFFIXES = ('.mcap', '.db3')
-_METADATA = 'metadata.yaml'
-_IMAGES = {'sensor_msgs/msg/Image': 'encoding', 'sensor_msgs/msg/CompressedImage': 'format'}
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """Where a message is: its header's stamp and the time at which it was recorded, ns."""
-
-    stamp: int
-    recorded: int
-    frame_id: str
 
 
 class Rosbag(Dataset):
@@ -74,22 +58,30 @@ class Rosbag(Dataset):
         depth_scale: float | None = None,
         tolerance: float = TOLERANCE,
     ) -> None:
-        require('rosbags')
-        from rosbags.rosbag2 import Reader
-        from rosbags.typesys import Stores, get_typestore
-
         self.path = Path(path)
         self._given = focal_and_centre
         self._units = depth_scale
-        # The three messages that are read are the same in every ROS 2.
-        self._types = get_typestore(Stores.ROS2_JAZZY)
-        with self._readable():
-            self._reader = Reader(_storage(self.path))
-            self._reader.open()
-            images, infos = self._what_there_is()
-        known = focal_and_centre is not None
-        self.topics = choose_topics(topics or Topics(), images, infos, known, str(self.path))
+        self._bag = BagReader(self.path)
+        try:
+            self._read(topics or Topics(), tolerance)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the recording."""
+        self._bag.close()
+
+    def _read(self, topics: Topics, tolerance: float) -> None:
+        """Read all but the frames."""
+        if self._bag.cut:
+            tqdm.write(f'{self.path} was cut off: what is whole of it is read', file=sys.stderr)
+        known = self._given is not None
+        images, infos = self._bag.images(), self._bag.camera_infos()
+        self.topics = choose_topics(topics, images, infos, known, str(self.path))
+        self._cursor = BagCursor(self._bag, (self.topics.image, self.topics.depth))
         self._cameras: list[tuple[int, Camera]] = []
+        self._frame_ids: dict[str, str] = {}
         colors, depths = self._index()
         pairs = associate(_seconds(colors), _seconds(depths), tolerance)
         self._pairs = [(colors[i], depths[j]) for i, j in pairs]
@@ -102,9 +94,9 @@ class Rosbag(Dataset):
         """Read one frame, see `Dataset`."""
         entry, depth_entry = self._pairs[index]
         where = f'{self.path}, {self.topics.depth} at {self.names[index]}'
-        with self._readable():
-            image = color_image(self._message(self.topics.image, entry))
-            depth = depth_image(self._message(self.topics.depth, depth_entry), self._units)
+        with self._bag.readable():
+            image = color_image(self._bag.message(self._cursor.read(entry)))
+            depth = depth_image(self._bag.message(self._cursor.read(depth_entry)), self._units)
         if image.shape[:2] != depth.shape:
             raise DatasetError(
                 f'{where} is {depth.shape[1]}x{depth.shape[0]} but the colour image is '
@@ -114,36 +106,22 @@ class Rosbag(Dataset):
         check_depth(depth, where)
         return Frame(self.names[index], image, depth, intrinsics, self.path.resolve().stem)
 
-    def _what_there_is(self) -> tuple[dict[str, str], list[str]]:
-        """Return the encoding of each topic with images, and the topics with calibrations."""
-        filled = [connection for connection in self._reader.connections if connection.msgcount]
-        images = {}
-        for connection in filled:
-            if connection.msgtype in _IMAGES:
-                _, _, data = next(iter(self._reader.messages([connection])))
-                message: Any = self._types.deserialize_cdr(data, connection.msgtype)
-                images[connection.topic] = getattr(message, _IMAGES[connection.msgtype])
-        return images, [c.topic for c in filled if c.msgtype == 'sensor_msgs/msg/CameraInfo']
-
-    def _index(self) -> tuple[list[_Entry], list[_Entry]]:
+    def _index(self) -> tuple[list[Place], list[Place]]:
         """Go through the recording once: where images and depths are, and the calibrations."""
-        entries: dict[str, list[_Entry]] = {self.topics.image: [], self.topics.depth: []}
-        read = (self.topics.image, self.topics.depth, self.topics.camera_info)
-        wanted = [c for c in self._reader.connections if c.topic in read]
-        total = sum(connection.msgcount for connection in wanted)
-        with self._readable():
-            messages = self._reader.messages(wanted)
-            bar = tqdm(messages, 'indexing', total, unit='message', disable=None)
-            for connection, recorded, data in bar:
-                message: Any = self._types.deserialize_cdr(data, connection.msgtype)
-                stamp = _stamp(message, recorded)
-                if connection.topic == self.topics.camera_info:
+        places: dict[str, list[Place]] = {self.topics.image: [], self.topics.depth: []}
+        wanted = [*places, *([self.topics.camera_info] if self.topics.camera_info else [])]
+        messages, total = self._bag.messages(wanted), self._bag.count(wanted)
+        with self._bag.readable():
+            for recorded in tqdm(messages, 'indexing', total, unit='message', disable=None):
+                message = self._bag.message(recorded)
+                stamp = header_stamp(message, recorded.received)
+                if recorded.topic == self.topics.camera_info:
                     self._cameras.append((stamp, camera_fields(message)))
-                elif connection.topic == self.topics.image or depth_image(message, None).any():
-                    entry = _Entry(stamp, recorded, message.header.frame_id)
-                    entries[connection.topic].append(entry)
+                elif recorded.topic == self.topics.image or has_depth(message):
+                    places[recorded.topic].append(Place(recorded.topic, stamp, recorded.received))
+                    self._frame_ids.setdefault(recorded.topic, message.header.frame_id)
         self._cameras.sort(key=lambda pair: pair[0])
-        images, depths = (sorted(each, key=lambda e: e.stamp) for each in entries.values())
+        images, depths = (sorted(each, key=lambda e: e.stamp) for each in places.values())
         return images, depths
 
     def _check_pairs(self, images: int, depths: int, tolerance: float) -> None:
@@ -153,11 +131,11 @@ class Rosbag(Dataset):
                 f'depths with a valid pixel on {self.topics.depth} within {tolerance} s of its '
                 'stamp: record both from one camera and clock'
             )
-        image, depth = self._pairs[0]
-        if image.frame_id != depth.frame_id and image.frame_id and depth.frame_id:
+        image, depth = (self._frame_ids[name] for name in (self.topics.image, self.topics.depth))
+        if image != depth and image and depth:
             raise DatasetError(
-                f'{self.path}: {self.topics.depth} is in frame {depth.frame_id} but '
-                f'{self.topics.image} in {image.frame_id}: record the depth aligned (registered) '
+                f'{self.path}: {self.topics.depth} is in frame {depth} but '
+                f'{self.topics.image} in {image}: record the depth aligned (registered) '
                 'to the colour image, see your camera driver or depth_image_proc/register'
             )
 
@@ -195,55 +173,6 @@ class Rosbag(Dataset):
         except CalibrationError as error:
             raise DatasetError(f'{self.path}, {self.topics.camera_info}: {error}') from error
 
-    def _message(self, topic: str, entry: _Entry) -> Any:
-        connections = [c for c in self._reader.connections if c.topic == topic]
-        start = entry.recorded
-        for connection, _, data in self._reader.messages(connections, start, start + 1):
-            message = self._types.deserialize_cdr(data, connection.msgtype)
-            if _stamp(message, start) == entry.stamp:
-                return message
-        raise DatasetError(f'{self.path} has changed since it was opened')
 
-    @contextlib.contextmanager
-    def _readable(self) -> Iterator[None]:
-        try:
-            yield
-        except DatasetError:
-            raise
-        except MsdepthError as error:
-            raise DatasetError(f'{self.path}: {error}') from error
-        except Exception as error:  # a damaged file makes its parser raise anything
-            raise DatasetError(
-                f'{self.path} is no rosbag2 that can be read, or it is damaged ({error}): try '
-                '`ros2 bag reindex`'
-            ) from error
-
-
-def recognises(path: Path) -> bool:
-    """Return whether the path is a rosbag2."""
-    if path.is_file():
-        return path.suffix in _SUFFIXES
-    files = [entry.suffix for entry in path.iterdir()] if path.is_dir() else []
-    return (path / _METADATA).is_file() or any(suffix in _SUFFIXES for suffix in files)
-
-
-def _storage(path: Path) -> Path:
-    """Return what to open: the folder, or its one file where its metadata is missing."""
-    if not path.exists():
-        raise DatasetError(f'{path} does not exist')
-    if path.is_file() or (path / _METADATA).is_file():
-        return path
-    files = [entry for entry in path.iterdir() if entry.suffix in _SUFFIXES]
-    if len(files) != 1:
-        raise DatasetError(f'{path} has no {_METADATA}: `ros2 bag reindex` makes it')
-    return files[0]
-
-
-def _seconds(entries: Sequence[_Entry]) -> list[float]:
+def _seconds(entries: Sequence[Place]) -> list[float]:
     return [entry.stamp * 1e-9 for entry in entries]
-
-
-def _stamp(message: Any, recorded: int) -> int:
-    """Return a header's stamp in ns; without one, when the message was recorded."""
-    stamp = message.header.stamp
-    return stamp.sec * 10**9 + stamp.nanosec or recorded

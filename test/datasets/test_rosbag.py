@@ -234,3 +234,25 @@ def test_given_topics_intrinsics_and_scale(tmp_path):
     assert frame.intrinsics == Intrinsics(64, 48, 50, 51, 32, 24)
     assert frame.image[-1, -1].tolist() == list(COLORS[1])
     assert frame.depth.max() == 2
+
+
+def test_frames_read_in_order_decompress_each_chunk_once(tmp_path, monkeypatch):
+    from rosbags.rosbag2 import storage_mcap
+
+    with BagWriter(tmp_path / 'bag', 'mcap', 'storage') as bag:
+        for i in range(60):
+            ns = START + i * 100_000_000
+            bag.camera_info(INFO_TOPIC, 160, 120, 130.0, ns)
+            noise = np.random.default_rng(i).integers(0, 256, (120, 160, 3), np.uint8)
+            bag.image(COLOR_TOPIC, 'bgr8', noise, ns)
+            bag.image(DEPTH_TOPIC, '16UC1', np.full((120, 160), 1000 + i, np.uint16), ns)
+    with open_dataset(tmp_path / 'bag') as dataset:
+        chunks, decompress = [], storage_mcap.decompress
+        monkeypatch.setattr(
+            storage_mcap, 'decompress', lambda *all: chunks.append(1) or decompress(*all)
+        )
+        for step in (1, 7):
+            chunks.clear()
+            for i in range(0, 60, step):
+                assert dataset[i].depth.max() == pytest.approx(1 + i / 1000)
+            assert 5 <= len(chunks) <= 13, step  # of 6 MB in chunks of up to 1 MB

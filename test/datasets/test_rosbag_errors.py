@@ -123,3 +123,50 @@ def test_an_image_shorter_than_it_says(tmp_path):
         )  # fmt: skip
     with pytest.raises(DatasetError, match='data has 100 bytes but 48 rows of step 128'):
         open_dataset(tmp_path / 'bag')
+
+
+@pytest.mark.parametrize('compression', ['none', 'storage'])
+@pytest.mark.parametrize('metadata', [True, False])
+@pytest.mark.parametrize('share', [0.5, 0.8])
+def test_an_mcap_that_was_cut_off_is_read_as_far_as_it_goes(
+    tmp_path, compression, metadata, share, capfd
+):
+    """A robot loses power: chunks are whole up to the last, no index, often no metadata."""
+    bag, count = tmp_path / 'bag', 40
+    with BagWriter(bag, 'mcap', compression) as writer:
+        for i in range(count):
+            noise = np.random.default_rng(i).integers(0, 256, (96, 128, 3), np.uint8)
+            depth = np.random.default_rng(i).integers(1000, 4000, (96, 128)).astype(np.uint16)
+            ns = START + i * 100_000_000
+            writer.camera_info(INFO_TOPIC, 128, 96, 110.0, ns)
+            writer.image(COLOR_TOPIC, 'bgr8', noise, ns)
+            writer.image(DEPTH_TOPIC, '16UC1', depth, ns)
+    file = bag / 'bag.mcap'
+    data = file.read_bytes()
+    file.write_bytes(data[: int(len(data) * share)] + bytes(4096))  # as file systems end it
+    if not metadata:
+        (bag / 'metadata.yaml').unlink()
+    for path in (bag, file):
+        with open_dataset(path) as dataset:
+            assert count * share - 25 < len(dataset) < count * share
+            for i in (0, len(dataset) - 1, 0):
+                noise = np.random.default_rng(i).integers(0, 256, (96, 128, 3), np.uint8)
+                np.testing.assert_array_equal(dataset[i].image, noise)
+        assert capfd.readouterr().err.count('was cut off: what is whole of it is read\n') == 1
+
+
+@pytest.mark.parametrize('received', [lambda i: 0, lambda i: 7, lambda i: (99 - i) * 10**9])
+@pytest.mark.parametrize('storage', ['mcap', 'sqlite3'])
+def test_receive_stamps_that_are_nonsense_do_not_matter(tmp_path, storage, received):
+    """A recorder whose clock was not set, or went back: the headers' stamps count."""
+    bag = tmp_path / 'bag'
+    with BagWriter(bag, storage, received=received) as writer:
+        for i in range(5):
+            ns = START + i * 100_000_000
+            writer.camera_info(INFO_TOPIC, 64, 48, 55.0, ns)
+            writer.image(COLOR_TOPIC, 'bgr8', picture(i, 64, 48), ns)
+            writer.image(DEPTH_TOPIC, '16UC1', np.full((48, 64), 1000 + i, np.uint16), ns)
+    with open_dataset(bag) as dataset:
+        for i in (0, 1, 2, 3, 4, 2, 0):
+            assert dataset[i].depth.max() == pytest.approx(1 + i / 1000)
+            assert dataset[i].image[-1, -1].tolist() == picture(i, 64, 48)[-1, -1].tolist()

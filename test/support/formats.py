@@ -3,6 +3,7 @@
 """Tiny datasets of each foreign format, written as their own tools write them."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -111,9 +112,16 @@ class BagWriter:
     path : folder of the recording, replaced.
     storage : 'mcap' or 'sqlite3'.
     compression : 'none', 'file', 'message' or, in mcap, 'storage'.
+    received : when the n-th message was received, ns; None: 3 ms after its stamp.
     """
 
-    def __init__(self, path: Path, storage: str = 'mcap', compression: str = 'none') -> None:
+    def __init__(
+        self,
+        path: Path,
+        storage: str = 'mcap',
+        compression: str = 'none',
+        received: Callable[[int], int] | None = None,
+    ) -> None:
         from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
         from rosbags.typesys import Stores, get_typestore
 
@@ -122,6 +130,8 @@ class BagWriter:
         self._writer.set_compression(CompressionMode[compression.upper()], CompressionFormat.ZSTD)
         self._store = get_typestore(Stores.ROS2_JAZZY)
         self._connections = {}
+        self._received = received
+        self._count = 0
 
     def __enter__(self) -> 'BagWriter':
         self._writer.open()
@@ -131,7 +141,7 @@ class BagWriter:
         self._writer.close()
 
     def write(self, topic: str, kind: str, ns: int, frame_id: str = OPTICAL_FRAME, **fields):
-        """Write one message, stamped `ns` and recorded 3 ms later."""
+        """Write one message, stamped `ns`."""
         types = self._store.types
         name = f'sensor_msgs/msg/{kind}'
         if topic not in self._connections:
@@ -140,7 +150,9 @@ class BagWriter:
         stamp = types['builtin_interfaces/msg/Time'](ns // 10**9, ns % 10**9)
         header = types['std_msgs/msg/Header'](stamp=stamp, frame_id=frame_id)
         data = self._store.serialize_cdr(types[name](header=header, **fields), name)
-        self._writer.write(self._connections[topic], ns + 3_000_000, data)
+        received = ns + 3_000_000 if self._received is None else self._received(self._count)
+        self._count += 1
+        self._writer.write(self._connections[topic], received, data)
 
     def image(self, topic: str, encoding: str, pixels: np.ndarray, ns: int, **fields) -> None:
         """Write an Image whose rows are padded by 8 bytes."""

@@ -1,0 +1,200 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A rosbag2 recording as its readers need it: topics by what they hold, messages in order.
+
+Read with the `rosbags` library (mcap and sqlite3, compressed or not), so no ROS is needed.
+"""
+
+import contextlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from msdepth_ros.datasets.base import DatasetError
+from msdepth_ros.datasets.cut_mcap import CompletedPath, is_cut
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.extras import require
+
+IMAGE_TYPES = {'sensor_msgs/msg/Image': 'encoding', 'sensor_msgs/msg/CompressedImage': 'format'}
+CAMERA_INFO_TYPE = 'sensor_msgs/msg/CameraInfo'
+_SUFFIXES = ('.mcap', '.db3')
+_METADATA = 'metadata.yaml'
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A message of a recording, still serialised.
+
+    Attributes
+    ----------
+    topic, kind : its topic and the name of its type.
+    received : when the recorder received it, ns.
+    data : CDR.
+    """
+
+    topic: str
+    kind: str
+    received: int
+    data: bytes
+
+
+class BagReader:
+    """Reads a rosbag2; a context manager.
+
+    Parameters
+    ----------
+    path : the recording's folder, or its one .mcap or .db3 file.
+
+    Attributes
+    ----------
+    cut : whether it is an mcap file that was cut off; its whole records are read.
+
+    Raises
+    ------
+    DatasetError : it is no recording, or damaged.
+    MsdepthError : the package that reads it is not installed.
+
+    """
+
+    def __init__(self, path: Path) -> None:
+        require('rosbags', extra='bags')
+        from rosbags.rosbag2 import Reader
+        from rosbags.typesys import Stores, get_typestore
+
+        self.path = path
+        # The messages that are read are the same in every ROS 2.
+        self._types = get_typestore(Stores.ROS2_JAZZY)
+        storage = _storage(path)
+        with self.readable():
+            self.cut = storage.is_file() and storage.suffix == '.mcap' and is_cut(storage)
+            self._reader = Reader(CompletedPath(storage) if self.cut else storage)  # type: ignore[arg-type]
+            self._reader.open()
+        if self.cut and not self._reader.message_count:
+            self.close()
+            raise DatasetError(
+                f'{path} is no rosbag2 that can be read: it was cut off before its first message '
+                'was whole, and neither `ros2 bag reindex` nor `mcap recover` brings one back'
+            )
+
+    def __enter__(self) -> 'BagReader':
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files, and remove what was decompressed; once is enough."""
+        if self._reader.is_open:
+            self._reader.close()
+
+    @property
+    def storage(self) -> str:
+        """The storage's name: mcap or sqlite3."""
+        names = [str(self.path), *(entry.name for entry in self._files())]
+        return 'mcap' if any('.mcap' in Path(name).suffixes for name in names) else 'sqlite3'
+
+    def count(self, topics: Collection[str]) -> int:
+        """Return the number of messages on some topics."""
+        return sum(c.msgcount for c in self._reader.connections if c.topic in topics)
+
+    def images(self) -> dict[str, str]:
+        """Return the topics with images, and the encoding (or format) of each's first one."""
+        found = {}
+        for connection in self._reader.connections:
+            if connection.msgcount and connection.msgtype in IMAGE_TYPES:
+                first = next(self.messages([connection.topic]), None)
+                if first is not None:
+                    encoding = getattr(self.message(first), IMAGE_TYPES[connection.msgtype])
+                    found[connection.topic] = encoding
+        return found
+
+    def camera_infos(self) -> list[str]:
+        """Return the topics with calibrations."""
+        connections = self._reader.connections
+        return [c.topic for c in connections if c.msgcount and c.msgtype == CAMERA_INFO_TYPE]
+
+    def messages(self, topics: Collection[str], start: int | None = None) -> Iterator[Recorded]:
+        """Yield the messages on some topics in the order of the recording.
+
+        Parameters
+        ----------
+        start : ns; those received before are left out.
+
+        Raises
+        ------
+        DatasetError : the recording is damaged.
+
+        """
+        wanted = [c for c in self._reader.connections if c.topic in topics]
+        if not wanted:
+            return
+        # Without an index, rosbags' `messages` insists on an order that recorders do not keep.
+        read: Any = self._reader.storage.messages_scan if self.cut else self._reader.messages  # type: ignore[attr-defined]
+        with self.readable():
+            for connection, received, data in read(wanted, start):
+                yield Recorded(connection.topic, connection.msgtype, received, data)
+
+    def message(self, recorded: Recorded) -> Any:
+        """Return a message with the fields of its type; arrays of numbers are NumPy's.
+
+        Raises
+        ------
+        DatasetError : it is damaged.
+
+        """
+        with self.readable():
+            return self._types.deserialize_cdr(recorded.data, recorded.kind)
+
+    @contextlib.contextmanager
+    def readable(self) -> Iterator[None]:
+        """Turn what a damaged file makes its parser raise, which is anything, into one line."""
+        try:
+            yield
+        except (DatasetError, GeneratorExit):
+            raise
+        except MsdepthError as error:
+            raise DatasetError(f'{self.path}: {error}') from error
+        except Exception as error:
+            raise DatasetError(
+                f'{self.path} is no rosbag2 that can be read, or it is damaged ({error}): try '
+                '`ros2 bag reindex`, or `mcap recover`'
+            ) from error
+
+    def _files(self) -> list[Path]:
+        return list(self.path.iterdir()) if self.path.is_dir() else [self.path]
+
+
+def is_bag(path: Path) -> bool:
+    """Return whether the path is a rosbag2."""
+    if path.is_file():
+        return path.suffix in _SUFFIXES
+    files = [entry.suffix for entry in path.iterdir()] if path.is_dir() else []
+    return (path / _METADATA).is_file() or any(suffix in _SUFFIXES for suffix in files)
+
+
+def header_stamp(message: Any, received: int) -> int:
+    """Return a header's stamp in ns; without one, when the message was received."""
+    stamp = message.header.stamp
+    return stamp.sec * 10**9 + stamp.nanosec or received
+
+
+def _storage(path: Path) -> Path:
+    """Return what to open: the folder, or its one file where its metadata does not help."""
+    if not path.exists():
+        raise DatasetError(f'{path} does not exist')
+    if path.is_file():
+        return path
+    files = [entry for entry in path.iterdir() if entry.suffix in _SUFFIXES]
+    if (path / _METADATA).is_file():
+        one = len(files) == 1 and files[0].suffix == '.mcap'
+        return files[0] if one and is_cut(files[0]) else path
+    if len(files) != 1:
+        raise DatasetError(f'{path} has no {_METADATA}: `ros2 bag reindex` makes it')
+    return files[0]
