@@ -33,7 +33,7 @@ FRAME = 'camera_optical_frame'
 ARGUMENTS = {
     'video': ('', 'A video file to play; default: the clip of this package.'),
     'images': ('', 'A folder of images, or a dataset folder, to play instead.'),
-    'camera_info_url': ('', 'Calibration YAML of the camera that took them.'),
+    'camera_info_url': ('', 'Calibration file of the camera that took them.'),
     'rate': ('', "Frames a second; default: the video's own, or the player's."),
     'loop': ('true', 'Play for ever; false ends the launch after one pass.'),
     'model': ('', 'A model of the engines/ folder by name, or the path of a model YAML.'),

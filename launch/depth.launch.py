@@ -44,7 +44,7 @@ ARGUMENTS = {
     'params_file': (str(CONFIG / 'depth.yaml'), 'Parameters of the node.'),
     'model': ('', 'A model of the engines/ folder by name, or the path of a model YAML.'),
     'backend': ('', 'auto, tensorrt, openvino or onnxruntime.'),
-    'camera_info_url': ('', 'Calibration YAML, for a camera that publishes no camera_info.'),
+    'camera_info_url': ('', 'Calibration file, for a camera that publishes no camera_info.'),
     'fx': ('', 'Calibration by hand, with fy, cx, cy, width and height: focal length in pixels.'),
     'fy': ('', 'Focal length in pixels, vertical.'),
     'cx': ('', 'Principal point in pixels from the left.'),

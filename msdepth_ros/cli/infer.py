@@ -31,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder to write to')
     parser.add_argument(
         '--camera-info',
-        type=Path,
         metavar='FILE',
-        help='camera_calibration YAML; default: camera.yaml in the folder, or the YAML named as '
+        help='calibration file of camera_calibration, OpenCV, Kalibr or another tool; default: '
+        'camera.yaml in the folder, or the YAML named as '
         "the image or video, or the focal length in a photo's EXIF data; else no metric scale",
     )
     parser.add_argument('--model', default=DEFAULT_MODEL, help='shipped model, or path of its YAML')
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write <stem>.npy, <stem>.png, <stem>_color.png, <stem>.ply as asked for."""
-    from msdepth_ros.geometry.camera import Camera
+    from msdepth_ros.calibration import camera_from_url
     from msdepth_ros.images.sources import ImageSource
     from msdepth_ros.inference.backends import create_backend
     from msdepth_ros.inference.depth_files import DepthFiles
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     from msdepth_ros.inference.model import load_model
 
     files = DepthFiles(arguments.out, arguments.format)
-    given = Camera.from_yaml(arguments.camera_info) if arguments.camera_info else None
+    given = camera_from_url(arguments.camera_info) if arguments.camera_info else None
     sources = [ImageSource(path, given, without=arguments.out) for path in arguments.inputs]
     try:
         arguments.out.mkdir(parents=True, exist_ok=True)

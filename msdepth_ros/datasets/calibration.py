@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from msdepth_ros.calibration import read_camera, read_document
+from msdepth_ros.calibration.fields import cameras_in
 from msdepth_ros.datasets.base import DatasetError
-from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.datasets.files import read_color
+from msdepth_ros.errors import CalibrationError
 from msdepth_ros.geometry.pinhole import Intrinsics
 
 _MILLIMETRES = 1000.0
@@ -77,13 +78,15 @@ def read_calibration(folder: Path, given: Intrinsics | None) -> Calibration:
 
 def _from_yaml(path: Path, given: Intrinsics | None) -> Calibration:
     try:
-        document = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise DatasetError(f'cannot read {path}: {" ".join(str(error).split())}') from error
-    scale = _depth_scale(document, path)
+        scale = _depth_scale(read_document(path), path)
+    except CalibrationError as error:
+        raise DatasetError(str(error)) from error
     if given is not None:
         return Calibration(given, scale, path)
-    camera = Camera.from_yaml(path)
+    camera = read_camera(path)
+    if not camera.width:
+        height, width = read_color(sorted((path.parent / 'rgb').iterdir())[0]).shape[:2]
+        camera = camera.for_image(width, height)
     if camera.distorted:
         raise DatasetError(
             f'{path} has lens distortion: rectify the images and depths first, and '
@@ -116,6 +119,8 @@ def _from_json(path: Path, given: Intrinsics | None) -> Calibration:
         for name, entry in entries.items()
         if not isinstance(entry, dict) or 'fx' in entry
     }
+    if 'fx' not in document and not frames and cameras_in(document):  # another tool's
+        return _from_yaml(path, given)
     default = _intrinsics(document, str(path)) if 'fx' in document or not frames else None
     return Calibration(default, scale, path, frames)
 

@@ -12,9 +12,9 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from msdepth_ros.calibration import camera_from_url
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource, Picture, guessed_camera
-from msdepth_ros.node.calibration import camera_from_url
 from msdepth_ros.node.messages import camera_info_msg, image_msg
 from msdepth_ros.node.process import run_node
 

@@ -4,26 +4,17 @@
 
 import math
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 import numpy as np
 import yaml
 
-from msdepth_ros.errors import CalibrationError, quoted
+from msdepth_ros.errors import CalibrationError
+from msdepth_ros.geometry.lens import check_lens, ros_lens
 from msdepth_ros.geometry.pinhole import Intrinsics
 
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 _ASPECT_TOLERANCE = 0.01
-# Number of distortion coefficients that OpenCV takes, for each of ROS's model names.
-COEFFICIENTS = {
-    'plumb_bob': (4, 5),
-    'rational_polynomial': (8, 12, 14),
-    'equidistant': (4,),
-    'fisheye': (4,),
-}
-_LARGEST_COEFFICIENT = 1e6
 _EXTREME = 1e3  # focal length over image size, or its inverse: 0.06 or 179.9 degrees of view
 
 
@@ -33,7 +24,12 @@ class Camera:
 
     `k`, `r`, `p` are row-major 3x3, 3x3 and 3x4; `d` the distortion coefficients. `roi` is
     (x_offset, y_offset, width, height) in full-resolution pixels, all 0 = the full image;
-    `binning` (x, y), 0 or 1 = none. Hashable, so that a change is seen by comparison.
+    `binning` (x, y), 0 or 1 = none. `width` and `height` may both be 0, which means those of the
+    image. Hashable, so that a change is seen by comparison.
+
+    What others write differently is kept in ROS's way: lenses as `lens.ros_lens` returns them, and
+    where K is all 0 but P is valid, as publishers of rectified images send it, P is also K, without
+    distortion.
     """
 
     width: int
@@ -52,6 +48,13 @@ class Camera:
                 'a calibration has 9 numbers in K, 9 in R and 12 in P, this one has '
                 f'{len(self.k)}, {len(self.r)} and {len(self.p)}'
             )
+        changes: dict[str, Any] = {}
+        changes['distortion_model'], changes['d'] = ros_lens(self.distortion_model, self.d)
+        if not any(self.k) and self.p and self.p[0] > 0:
+            p = self.p
+            changes |= {'k': (*p[0:3], *p[4:7], *p[8:11]), 'd': (), 'r': _IDENTITY}
+        for name, value in changes.items():
+            object.__setattr__(self, name, value)
 
     @classmethod
     def pinhole(
@@ -61,42 +64,6 @@ class Camera:
         k = (fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0)
         p = (fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0)
         return cls(width, height, k, (0.0,) * 5, 'plumb_bob', _IDENTITY, p)
-
-    @classmethod
-    def from_yaml(cls, path: str | Path) -> 'Camera':
-        """Read a calibration in the format of camera_calibration (camera_calibration_parsers).
-
-        Raises
-        ------
-        CalibrationError
-            If the file cannot be read or is not such a calibration.
-        """
-        try:
-            document = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            reason = ' '.join(str(error).split())
-            raise CalibrationError(
-                f'cannot read the camera calibration {path}: {reason}'
-            ) from error
-        try:
-            camera = cls(
-                width=int(document['image_width']),
-                height=int(document['image_height']),
-                k=_numbers(document['camera_matrix']),
-                d=_numbers(document.get('distortion_coefficients', {'data': []})),
-                distortion_model=str(document.get('distortion_model', 'plumb_bob')),
-                r=_numbers(document.get('rectification_matrix', {'data': _IDENTITY})),
-                p=_numbers(document.get('projection_matrix', {'data': []})),
-            )
-            camera.check()
-        except CalibrationError as error:
-            raise CalibrationError(f'{path}: {error}') from error
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
-            raise CalibrationError(
-                f'{path} is not a calibration of camera_calibration (image_width, image_height, '
-                f'camera_matrix: {{data: [9 numbers]}}, ...): {error!r}'
-            ) from error
-        return camera
 
     def to_yaml(self, name: str = 'camera') -> str:
         """Return the calibration as text in the format of camera_calibration."""
@@ -142,8 +109,11 @@ class Camera:
         Raises
         ------
         CalibrationError
-            If the aspect differs, so that the image cannot be of this calibration.
+            If the aspect differs, so that the image cannot be of this calibration; or if the
+            calibration names no size and cannot be of this one.
         """
+        if not (self.width or self.height):
+            return self._of_size(width, height).for_image(width, height)
         delivered = self.delivered_size
         camera = self._cropped_and_binned(*delivered)
         if (width, height) == delivered:
@@ -162,6 +132,13 @@ class Camera:
             k=_scaled(camera.k, 3, sx, sy),
             p=_scaled(camera.p, 4, sx, sy),
         )
+
+    def _of_size(self, width: int, height: int) -> 'Camera':
+        """Return a calibration without a size as that of an image, checked."""
+        bx, by = (max(1, b) for b in self.binning)
+        camera = replace(self, width=width * bx, height=height * by, roi=(*self.roi[:2], 0, 0))
+        camera.check()
+        return camera
 
     def _cropped_and_binned(self, width: int, height: int) -> 'Camera':
         x, y, _, _ = self.roi
@@ -200,10 +177,6 @@ class Camera:
         return Intrinsics(self.width, self.height, self.p[0], self.p[5], self.p[2], self.p[6])
 
 
-def _numbers(matrix: Any) -> tuple[float, ...]:
-    return tuple(float(number) for number in matrix['data'])
-
-
 def _projection(k: tuple[float, ...]) -> tuple[float, ...]:
     return (*k[0:3], 0.0, *k[3:6], 0.0, *k[6:9], 0.0)
 
@@ -228,14 +201,16 @@ def _check_camera(camera: Camera) -> None:
     if not all(map(math.isfinite, (*camera.k, *camera.d, *camera.r, *camera.p))):
         raise CalibrationError('the calibration holds NaN or infinite numbers')
     width, height = camera.delivered_size
-    if width <= 0 or height <= 0:
+    sized = bool(camera.width or camera.height)
+    if sized and (width <= 0 or height <= 0):
         raise CalibrationError(f'the calibration is of an image of {width}x{height}')
     if camera.k[0] == 0.0:
         raise CalibrationError('K[0] is 0, which means that the camera is not calibrated')
-    _check_intrinsics(camera)
+    if sized:  # else once the image's size is known
+        _check_intrinsics(camera)
     _check_rotation(camera.r)
     if any(camera.d):
-        _check_distortion(camera.distortion_model, camera.d)
+        check_lens(camera.distortion_model, camera.d)
 
 
 def _check_intrinsics(camera: Camera) -> None:
@@ -260,36 +235,3 @@ def _check_rotation(r: tuple[float, ...]) -> None:
         np.abs(matrix).max() > 2 or not np.allclose(matrix @ matrix.T, np.eye(3), atol=0.01)
     ):
         raise CalibrationError('R is not a rotation matrix')
-
-
-def _check_distortion(model: str, d: tuple[float, ...]) -> None:
-    counts = COEFFICIENTS.get(model)
-    if counts is None:
-        raise CalibrationError(
-            f'distortion model {quoted(model)} is not known: use one of {", ".join(COEFFICIENTS)}'
-        )
-    if len(d) not in counts:
-        raise CalibrationError(
-            f'{model} has {" or ".join(map(str, counts))} coefficients, this calibration has '
-            f'{len(d)}'
-        )
-    if max(map(abs, d)) > _LARGEST_COEFFICIENT:
-        raise CalibrationError(f'a distortion coefficient of {max(d, key=abs):g} cannot be one')
-
-
-def camera_from_url(url: str) -> Camera:
-    """Read a camera_calibration YAML from a file:// URL (or a plain path).
-
-    Raises
-    ------
-    CalibrationError
-        If the URL has another scheme, or the file is no calibration.
-    """
-    parts = urlparse(url)
-    if not parts.scheme:
-        return Camera.from_yaml(url)
-    if parts.scheme != 'file' or parts.netloc not in ('', 'localhost'):
-        raise CalibrationError(
-            f"camera_info_url '{url}' must be a file:// URL, as file:///home/me/camera.yaml"
-        )
-    return Camera.from_yaml(unquote(parts.path))

@@ -92,13 +92,23 @@ def camera_fields(message: Any) -> Camera:
         width=message.width,
         height=message.height,
         k=tuple(float(number) for number in message.k),
-        d=tuple(float(number) for number in message.d[:_MAX_COEFFICIENTS]),
+        d=_coefficients(message.d),
         distortion_model=message.distortion_model,
         r=tuple(float(number) for number in message.r),
         p=tuple(float(number) for number in message.p),
         roi=(roi.x_offset, roi.y_offset, roi.width, roi.height),
         binning=(message.binning_x, message.binning_y),
     )
+
+
+def _coefficients(d: Any) -> tuple[float, ...]:
+    """Return a message's coefficients; of endless ones as many as say that they are too many."""
+    values = np.asarray(d, np.float64)
+    if len(values) > _MAX_COEFFICIENTS:
+        values = np.trim_zeros(values, 'b')
+        if len(values) > _MAX_COEFFICIENTS:
+            values = np.append(values[: _MAX_COEFFICIENTS - 1], values[-1])
+    return tuple(values.tolist())
 
 
 def _known(encoding: str, known: dict[str, Any]) -> Any:

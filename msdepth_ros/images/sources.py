@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from msdepth_ros.calibration import read_camera
 from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.pinhole import guessed_intrinsics
@@ -97,7 +98,7 @@ class ImageSource:
         if camera is None:
             folder = self._path.is_dir()
             beside = self._path / 'camera.yaml' if folder else self._path.with_suffix('.yaml')
-            camera = Camera.from_yaml(beside) if beside.is_file() else None
+            camera = read_camera(beside) if beside.is_file() else None
         self.camera = camera
 
     def __len__(self) -> int:

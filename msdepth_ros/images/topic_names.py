@@ -20,3 +20,8 @@ def names_rectified_images(topic: str) -> bool:
     """
     levels = without_transport(topic).split('/')[-2:]
     return any(not {'rect', 'rectified'}.isdisjoint(level.split('_')) for level in levels)
+
+
+def camera_name(topic: str) -> str:
+    """Return the camera's name by its image topic, '' where it has none: /robot/front/image_raw."""
+    return without_transport(topic).rpartition('/')[0].rpartition('/')[2]

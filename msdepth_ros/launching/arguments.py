@@ -57,7 +57,12 @@ def existing(name: str, text: str) -> Path:
 
 def file_url(name: str, text: str) -> str:
     """Return a URL as it is, and the path of an existing file as a file:// URL."""
-    return text if '://' in text else existing(name, text).as_uri()
+    if '://' in text or '${' in text:
+        return text
+    path = Path(text.rpartition('#')[0] or text).expanduser()
+    if path.exists() and not Path(text).expanduser().exists():  # one camera of several in a file
+        return f'{path.absolute()}#{text.rpartition("#")[2]}'
+    return existing(name, text).as_uri()
 
 
 def mapping(name: str, text: str) -> dict[str, Any]:

@@ -9,8 +9,10 @@ from typing import TypeAlias
 from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CameraInfo
 
+from msdepth_ros.calibration import camera_from_url
 from msdepth_ros.errors import CalibrationError
-from msdepth_ros.geometry.camera import Camera, camera_from_url
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.plausibility import doubts
 from msdepth_ros.node.messages import camera_from_msg
 
 Stamp: TypeAlias = tuple[int, int]
@@ -24,23 +26,25 @@ class CalibrationSource:
     camera : Camera, that of the newest camera_info, or the file's while that one is not usable;
         None while there is neither.
     announced : whether any calibration, usable or not, is known.
+    doubt : what is hard to believe of the newest camera_info, '' where nothing is.
     """
 
     _KEPT = 10  # camera_info messages whose stamps are remembered
     _PATIENCE = 0.02  # seconds that an image's camera_info may come after it
     _MISSES = 3  # images in a row without their own camera_info, after which none is waited for
 
-    def __init__(self, url: str = '') -> None:
-        """Read the file behind `url` ('' = none).
+    def __init__(self, url: str = '', name: str = '') -> None:
+        """Read the file behind `url` ('' = none), of the camera `name`.
 
         Raises
         ------
         CalibrationError
             If the URL is not of a file, or the file is no calibration.
         """
-        self._from_file = camera_from_url(url) if url else None
+        self._from_file = camera_from_url(url, name) if url else None
         self.camera = self._from_file
         self.announced = self._from_file is not None
+        self.doubt = ''
         self._changed = threading.Condition()
         self._by_stamp: OrderedDict[Stamp, Camera | None] = OrderedDict()
         self._misses = 0
@@ -53,7 +57,9 @@ class CalibrationSource:
             camera = camera_from_msg(message)
             if camera != self.camera:  # what every image repeats was checked
                 camera.check()
+                self.doubt = doubts(camera)
         except CalibrationError as error:
+            self.doubt = ''
             camera, problem = self._from_file, None if self._from_file else str(error)
         with self._changed:
             self.announced = True

@@ -64,7 +64,7 @@ class CameraInput:
         self._calibration = calibration
         self._stamps = StampMonitor()
         self._gaps = GapMonitor()
-        self._received = False
+        self._received = self._doubted = False
         self.since = time.monotonic()
         compressed = self._parameters.values['image_transport'] == 'compressed'
         overrides = QoSOverridingOptions.with_default_policies()
@@ -116,6 +116,10 @@ class CameraInput:
                 'scale until this is right: calibrate the camera, or set camera_info_url',
                 **THROTTLE,
             )
+        doubt = self._calibration.doubt
+        if doubt and not self._doubted:
+            self._node.get_logger().warning(f'{self.info_topic}: {doubt}', **THROTTLE)
+        self._doubted = bool(doubt)
 
     def on_image(self, message: ImageMessage) -> None:
         """Take an image: offer it, or count why not."""

@@ -19,6 +19,7 @@ from std_msgs.msg import Header
 
 from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
 from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.images.topic_names import camera_name
 from msdepth_ros.inference.backends import Backend
 from msdepth_ros.inference.estimator import Settings
 from msdepth_ros.inference.frame import DepthFrame
@@ -83,7 +84,8 @@ class DepthNode(SteadyLifecycleNode):
         """Load the model, warm it up and advertise the topics."""
         values = self._options.values
         try:
-            self._calibration = CalibrationSource(values['camera_info_url'])
+            name = camera_name(self._input.image_topic)
+            self._calibration = CalibrationSource(values['camera_info_url'], name)
             backend = self._server.load(self._options.model_choice()).result()
         except MsdepthError as error:
             self._last_error = str(error)

@@ -104,7 +104,7 @@ PARAMETERS = (
     NodeParameter(
         'camera_info_url',
         '',
-        'file:// URL of a camera_calibration YAML, used while the camera publishes no calibration.',
+        'Calibration file (file://, package:// or path), used while the camera publishes none.',
         (),
         UNCONFIGURED,
     ),

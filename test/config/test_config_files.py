@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.calibration import read_camera
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / 'config'
@@ -56,7 +56,7 @@ def test_depth_yaml_notes_when_a_parameter_may_change():
 
 
 def test_camera_yaml_is_a_calibration():
-    camera = Camera.from_yaml(CONFIG / 'camera.yaml')
+    camera = read_camera(CONFIG / 'camera.yaml')
     assert (camera.width, camera.height) == (640, 480)
     horizontal = np.degrees(2 * np.arctan(camera.width / 2 / camera.k[0]))
     assert 59 < horizontal < 61

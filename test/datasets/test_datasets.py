@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from folders import HEIGHT, WIDTH, write_folder
 
+from msdepth_ros.calibration import read_camera
 from msdepth_ros.datasets import DatasetFolder, open_dataset, split_in_blocks
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.pinhole import Intrinsics
 
 
@@ -73,7 +73,7 @@ def test_missing_calibration_tells_the_two_ways_out(folder):
 
 
 def test_distorted_calibration_is_refused(folder):
-    camera = Camera.from_yaml(folder / 'camera.yaml')
+    camera = read_camera(folder / 'camera.yaml')
     text = camera.to_yaml().replace('data: [0.0, 0.0, 0.0, 0.0, 0.0]', 'data: [0.1, 0, 0, 0, 0]')
     (folder / 'camera.yaml').write_text(text)
     with pytest.raises(MsdepthError, match='rectify the images and depths first'):

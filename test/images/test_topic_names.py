@@ -4,7 +4,7 @@
 
 import pytest
 
-from msdepth_ros.images.topic_names import names_rectified_images
+from msdepth_ros.images.topic_names import camera_name, names_rectified_images
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,16 @@ from msdepth_ros.images.topic_names import names_rectified_images
 )
 def test_rectified_by_its_name(topic, rectified):
     assert names_rectified_images(topic) == rectified
+
+
+@pytest.mark.parametrize(
+    ('topic', 'name'),
+    [
+        ('/front/image_raw', 'front'),
+        ('/robot/front/image_raw/compressed', 'front'),
+        ('/image', ''),
+        ('image', ''),
+    ],
+)
+def test_a_camera_is_called_as_its_namespace(topic, name):
+    assert camera_name(topic) == name

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which calibration counts, and from which URLs one is read."""
+"""Which calibration counts."""
 
 import pytest
 from sensor_msgs.msg import CameraInfo
@@ -8,7 +8,7 @@ from std_msgs.msg import Header
 
 from msdepth_ros.errors import CalibrationError
 from msdepth_ros.geometry.camera import Camera
-from msdepth_ros.node.calibration import CalibrationSource, camera_from_url
+from msdepth_ros.node.calibration import CalibrationSource
 from msdepth_ros.node.messages import camera_info_msg
 
 FILE = Camera.pinhole(640, 480, 500.0, 501.0, 320.0, 240.0)
@@ -20,28 +20,6 @@ def path(tmp_path):
     path = tmp_path / 'my camera.yaml'
     path.write_text(FILE.to_yaml())
     return path
-
-
-def test_urls_and_paths(path, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    quoted = str(path).replace(' ', '%20')
-    for url in (f'file://{quoted}', f'file://localhost{quoted}', path.as_uri(), str(path)):
-        assert camera_from_url(url) == FILE
-    assert camera_from_url('my camera.yaml') == FILE
-
-
-def test_a_plain_path_is_taken_as_it_is(tmp_path):
-    for name in ('50%20off.yaml', 'a#b.yaml', 'a?b.yaml', 'a;b.yaml'):
-        (tmp_path / name).write_text(FILE.to_yaml())
-        assert camera_from_url(str(tmp_path / name)) == FILE
-
-
-@pytest.mark.parametrize(
-    'url', ['package://robot/camera.yaml', 'http://host/camera.yaml', 'file://host/camera.yaml']
-)
-def test_other_urls_are_refused_with_an_example(url):
-    with pytest.raises(CalibrationError, match='must be a file:// URL, as file:///'):
-        camera_from_url(url)
 
 
 def test_a_missing_file_is_named():
@@ -102,3 +80,39 @@ def test_a_calibration_is_checked_when_it_changes(monkeypatch):
     for camera in (OWN, OWN, FILE, FILE, OWN):
         source.update(camera_info_msg(camera, Header()))
     assert checked == [OWN, FILE, OWN]
+
+
+def test_what_is_hard_to_believe_of_a_calibration_is_known_until_the_next():
+    source = CalibrationSource()
+    gazebo = Camera.pinhole(640, 480, 277.1, 277.1, 160.5, 120.5)
+    for _ in range(2):
+        assert source.update(camera_info_msg(gazebo, Header())) is None
+        assert 'another image size' in source.doubt
+        assert source.camera == gazebo
+    source.update(camera_info_msg(OWN, Header()))
+    assert source.doubt == ''
+
+
+@pytest.mark.parametrize(
+    ('model', 'd'),
+    [
+        ('plumb_bob', [-0.3, 0.1, 0.0, 0.0, 0.01, 0.0, 0.0, 0.0]),  # Orbbec
+        ('equidistant', [0.1, 0.0, 0.0, 0.0, 0.0]),  # RealSense
+        ('plumb_bob', [-0.3] + [0.0] * 100),
+        ('radtan', [0.1] * 4),
+        ('plumb_bob', [0.01] * 8),
+    ],
+)
+def test_coefficients_of_a_message_count_by_what_they_say(model, d):
+    source = CalibrationSource()
+    message = camera_info_msg(OWN, Header())
+    message.distortion_model, message.d = model, d
+    assert source.update(message) is None
+    assert source.camera.distorted
+
+
+def test_coefficients_at_the_end_of_a_long_list_are_not_lost():
+    source = CalibrationSource()
+    message = camera_info_msg(OWN, Header())
+    message.d = [0.0] * 20 + [0.1]
+    assert 'plumb_bob has 4 or 5 coefficients' in source.update(message)

@@ -12,8 +12,8 @@ import yaml
 
 torch = pytest.importorskip('torch', reason='rendering needs torch')
 
+from msdepth_ros.calibration import read_camera  # noqa: E402
 from msdepth_ros.cli import main  # noqa: E402
-from msdepth_ros.geometry.camera import Camera  # noqa: E402
 from msdepth_ros.geometry.pinhole import Intrinsics  # noqa: E402
 from msdepth_ros.rooms import (  # noqa: E402
     STYLES,
@@ -316,7 +316,7 @@ def test_a_clip_is_written_with_its_calibration(tmp_path):
     while (read := video.read())[0]:
         means.append(read[1].mean())
     np.testing.assert_allclose(means, [20 + 20 * k for k in range(6)], atol=4)
-    camera = Camera.from_yaml(tmp_path / 'clip.yaml')
+    camera = read_camera(tmp_path / 'clip.yaml')
     assert camera.rectified_intrinsics().fx == pytest.approx(SMALL.fx)
 
 

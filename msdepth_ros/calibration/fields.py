@@ -1,0 +1,284 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A document of keys and values as a Camera, whichever tool named the keys."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from msdepth_ros.errors import CalibrationError, quoted
+from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.lens import EQUIDISTANT, PLUMB_BOB
+
+# Keys without case and marks. Of each line the first that is there counts.
+_MATRIX = (
+    'cameramatrix', 'k', 'intrinsicmatrix', 'intrinsicsmatrix', 'intrinsics', 'mtx', 'cameramat',
+    'intrinsic', 'kmatrix',
+)  # fmt: skip
+_COEFFICIENTS = (
+    'distortioncoefficients', 'd', 'distortioncoeffs', 'distcoeffs', 'distcoeff', 'dist', 'kc',
+    'distcoefs', 'distortion', 'distortionparameters', 'coeffs', 'distortionvector',
+    'distortionparams',
+)  # fmt: skip
+_MODEL = ('distortionmodel', 'distortiontype', 'cameramodel', 'modeltype', 'model', 'type')
+_RECTIFICATION = ('rectificationmatrix', 'rectification')
+_PROJECTION = ('projectionmatrix', 'projection')
+_WIDTH = ('imagewidth', 'width', 'w', 'nx', 'cols', 'imgwidth')
+_HEIGHT = ('imageheight', 'height', 'h', 'ny', 'rows', 'imgheight')
+_SIZE = ('resolution', 'imagesize', 'cameraresolution', 'size', 'imgsize', 'imageresolution')
+_FOCAL_LENGTHS = ('focallength', 'fc', 'f')
+_PRINCIPAL_POINTS = ('principalpoint', 'cc', 'c')
+_SCALARS = {
+    'fx': ('fx', 'flx', 'fu', 'mu'), 'fy': ('fy', 'fly', 'fv', 'mv'),
+    'cx': ('cx', 'ppx', 'cu', 'u0', 'px'), 'cy': ('cy', 'ppy', 'cv', 'v0', 'py'),
+}  # fmt: skip
+_OPENCV_ORDER = ('k1', 'k2', 'p1', 'p2', 'k3', 'k4', 'k5', 'k6')
+_GROUPS = (
+    'intrinsics', 'intrinsic', 'projectionparameters', 'distortionparameters', 'distortion',
+    'imagesize', 'size', 'resolution', 'parameters', 'camerainfo',
+)  # fmt: skip
+_FISHEYE_FLAGS = ('fisheyemodel', 'isfisheye', 'fisheye')
+_OTHER_MODELS = ('omni', 'mei', 'eucm', 'ds', 'doublesphere', 'scaramuzza', 'fov', 'ucm', 'ocam')
+_MAX_NUMBERS = 64
+
+
+def cameras_in(document: Any) -> dict[str, Mapping[str, Any]]:
+    """Return the mappings of a document that describe a camera, by name; '' is the document."""
+    if isinstance(document, list):
+        document = {str(index): item for index, item in enumerate(document)}
+    if not isinstance(document, Mapping):
+        return {}
+    if _describes_camera(document):
+        return {'': document}
+    found: dict[str, Mapping[str, Any]] = {}
+    for name, value in document.items():
+        for inner, mapping in (cameras_in(value) if isinstance(value, dict | list) else {}).items():
+            found[f'{name}/{inner}' if inner else str(name)] = mapping
+    return found
+
+
+def camera_of(document: Mapping[str, Any]) -> Camera:
+    """Return the camera that a mapping describes, checked.
+
+    Raises
+    ------
+    CalibrationError
+        If something is missing or is no number, or the calibration cannot be used.
+    """
+    values = _Values(document)
+    matlab = 'radialdistortion' in values.keys or 'IntrinsicMatrix' in document
+    width, height = _size(values, matlab)
+    model, d = _lens(values)
+    k = _camera_matrix(values, matlab)
+    rectification, projection = values.numbers(_RECTIFICATION), values.numbers(_PROJECTION)
+    if 'd' in values.keys and 'p' in values.keys and values.keys.keys() & {'r', 'distortionmodel'}:
+        rectification, projection = values.numbers(('r',)), values.numbers(('p',))  # of a message
+    roi = values.mapping('roi')
+    camera = Camera(
+        width,
+        height,
+        k,
+        d,
+        model,
+        rectification or (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0),
+        projection,
+        tuple(roi.whole(name) for name in ('xoffset', 'yoffset', 'width', 'height')),  # type: ignore[arg-type]
+        (values.whole('binningx'), values.whole('binningy')),
+    )
+    camera.check()
+    return camera
+
+
+class _Values:
+    """The values of a mapping by their keys without case and marks, those of groups included."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.keys: dict[str, Any] = {}
+        groups = []
+        for key, value in document.items():
+            name = plain(str(key))
+            self.keys.setdefault(name, value)
+            if isinstance(value, Mapping) and name in _GROUPS and 'data' not in value:
+                groups.append(value)
+        for group in groups:
+            for key, value in group.items():
+                self.keys.setdefault(plain(str(key)), value)
+
+    def first(self, names: Iterable[str]) -> tuple[str, Any]:
+        """Return the first of the names that has a value, and that; ('', None) without one."""
+        for name in names:
+            if self.keys.get(name) is not None:
+                return name, self.keys[name]
+        return '', None
+
+    def numbers(self, names: Iterable[str], single: bool = False) -> tuple[float, ...]:
+        """Return the numbers behind the first of the names, () if there is none."""
+        name, value = self.first(names)
+        return numbers(name, value, single) if name else ()
+
+    def whole(self, *names: str) -> int:
+        """Return a whole number, 0 if there is none."""
+        name, value = self.first(names)
+        return int(number(name, value)) if name else 0
+
+    def mapping(self, name: str) -> '_Values':
+        """Return what is in a mapping, nothing if there is none."""
+        value = self.keys.get(name)
+        return _Values(value if isinstance(value, Mapping) else {})
+
+
+def plain(key: str) -> str:
+    """Return a key without case and marks, and without the name of a camera before it."""
+    key = re.sub(r'^camera1?[./]', '', key.lower())
+    return re.sub(r'[^a-z0-9]', '', key)
+
+
+def number(name: str, value: Any) -> float:
+    """Return a number that stands in a file as a number or a text.
+
+    Raises
+    ------
+    CalibrationError
+        If it is none.
+    """
+    if isinstance(value, str):
+        value = value.strip().lower()
+        value = value[1:] if value.lstrip('+-') in ('.nan', '.inf') and value[0] == '.' else value
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise CalibrationError(f'{name}: {quoted(str(value))} is no number') from error
+
+
+def numbers(name: str, value: Any, single: bool = False) -> tuple[float, ...]:
+    """Return the numbers of a flat or nested list, of a matrix with `data`, or of a text.
+
+    Parameters
+    ----------
+    single : whether one number alone will do, instead of a list.
+
+    Raises
+    ------
+    CalibrationError
+        If something else is among them, or they are more than a calibration has.
+    """
+    if isinstance(value, Mapping):
+        if 'data' not in value:
+            raise CalibrationError(f'{name} has no data')
+        value = value['data']
+    found: list[float] = []
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, list | tuple):
+            pending.extend(reversed(item[: _MAX_NUMBERS + 1]))
+        elif isinstance(item, str):
+            words = re.sub(r'[\[\](){};,]', ' ', item[:5000]).split()
+            found += [number(name, word) for word in words]
+        else:
+            found.append(number(name, item))
+        if len(found) > _MAX_NUMBERS or len(pending) > 10 * _MAX_NUMBERS:
+            raise CalibrationError(f'{name} has too many numbers')
+    if len(found) == 1 and not (single or isinstance(value, list)):
+        raise CalibrationError(f'{name} is one number, {found[0]:g}, not a list of numbers')
+    return tuple(found)
+
+
+def _describes_camera(document: Mapping[Any, Any]) -> bool:
+    names = _Values(document).keys
+    focal = any(scalar in names for scalar in _SCALARS['fx'])
+    matrix = any(
+        name in names and (not isinstance(names[name], Mapping) or 'data' in names[name])
+        for name in _MATRIX
+    )
+    return matrix or focal or any(name in names for name in ('focallength', 'fc'))
+
+
+def _size(values: _Values, matlab: bool) -> tuple[int, int]:
+    """Return (width, height); (0, 0), those of the image, where the file does not say."""
+    names = [values.first(keys)[0] for keys in (_WIDTH, _HEIGHT)]
+    if any(names):
+        width, height = values.whole(*_WIDTH), values.whole(*_HEIGHT)
+        for name, found in zip(('width', 'height'), names):
+            if not found:
+                raise CalibrationError(f'the image {name} is missing')
+        return width, height
+    size = values.numbers(_SIZE)
+    if not size:
+        return 0, 0
+    if len(size) != 2:
+        raise CalibrationError(f'the image size has {len(size)} numbers, not 2')
+    first, second = map(int, size)
+    return (second, first) if matlab else (first, second)  # MATLAB: rows, columns
+
+
+def _camera_matrix(values: _Values, matlab: bool) -> tuple[float, ...]:
+    """Return K row by row, its principal point counted from 0."""
+    name, _ = values.first(_MATRIX)
+    k: tuple[float, ...] = ()
+    if name and not (isinstance(values.keys[name], Mapping) and 'data' not in values.keys[name]):
+        k = values.numbers(_MATRIX)
+        if len(k) == 4:  # Kalibr's
+            k = _k(*k)
+    if not k:
+        scalars = {key: values.first(names)[0] for key, names in _SCALARS.items()}
+        if all(scalars.values()):
+            k = _k(*(number(key, values.keys[key]) for key in scalars.values()))
+        else:
+            focal = values.numbers(_FOCAL_LENGTHS, single=True)
+            centre = values.numbers(_PRINCIPAL_POINTS)
+            if len(focal) not in (1, 2) or len(centre) != 2:
+                missing = ', '.join(key for key, found in scalars.items() if not found)
+                raise CalibrationError(f'{missing} are missing, and there is no camera matrix')
+            k = _k(focal[0], focal[-1], *centre)
+    if len(k) != 9:
+        raise CalibrationError(f'the camera matrix has {len(k)} numbers, not 9')
+    if not (k[2] or k[5]) and (k[6] or k[7]):  # column by column, as MATLAB and Open3D write it
+        k = tuple(np.reshape(k, (3, 3)).T.ravel().tolist())
+    if matlab:  # counts pixels from 1
+        k = (*k[:2], k[2] - 1, *k[3:5], k[5] - 1, *k[6:])
+    return k
+
+
+def _k(fx: float, fy: float, cx: float, cy: float) -> tuple[float, ...]:
+    return (fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0)
+
+
+def _lens(values: _Values) -> tuple[str, tuple[float, ...]]:
+    """Return the lens model under the name that the file has for it, and its coefficients."""
+    names = [str(values.keys[name]) for name in _MODEL if isinstance(values.keys.get(name), str)]
+    for name in names:
+        if plain(name) in _OTHER_MODELS:
+            raise CalibrationError(
+                f'the lens model {quoted(name)} cannot be used: calibrate with plumb_bob (radtan) '
+                'or equidistant (fisheye, equi)'
+            )
+    for flag in _FISHEYE_FLAGS:
+        if str(values.keys.get(flag, '')).lower() in ('1', '1.0', 'true'):
+            names = [EQUIDISTANT]
+    model = names[0] if names else PLUMB_BOB
+    radial = values.numbers(('radialdistortion',))
+    if radial:  # MATLAB's two lists
+        tangential = values.numbers(('tangentialdistortion',)) or (0.0, 0.0)
+        return PLUMB_BOB, (*radial[:2], *tangential, *radial[2:])
+    name, value = values.first(_COEFFICIENTS)
+    if name and not (isinstance(value, Mapping) and 'data' not in value):
+        return model, numbers(name, value)
+    if 'mu' in values.keys and 'k5' in values.keys:  # camodocal counts a fisheye's from 2
+        return EQUIDISTANT, tuple(
+            number(f'k{i}', values.keys.get(f'k{i}', 0.0)) for i in range(2, 6)
+        )
+    order = ('k1', 'k2', 'k3', 'k4') if _is_fisheye(model, values) else _OPENCV_ORDER
+    if any(name in values.keys for name in order):
+        return model, tuple(number(name, values.keys.get(name, 0.0)) for name in order)
+    if name:
+        raise CalibrationError(f'{name} has no numbers')
+    return model, ()
+
+
+def _is_fisheye(model: str, values: _Values) -> bool:
+    if Camera(1, 1, (0.0,) * 9, (), model).distortion_model == EQUIDISTANT:
+        return True
+    return 'k4' in values.keys and not values.keys.keys() & {'p1', 'p2'}
