@@ -84,16 +84,16 @@ def test_malformed_images_are_dropped_counted_and_reported(node):
 
 def _bad_calibration(name):
     info = camera_info()
-    if name == 'K zero':
-        info.k = [0.0] * 9
+    if name == 'K and P zero':
+        info.k, info.p = [0.0] * 9, [0.0] * 12
     elif name == 'K NaN':
         info.k[0] = math.nan
     elif name == 'D NaN':
         info.d = [math.nan] * 5
     elif name == 'negative focal length':
         info.k[0] = -600.0
-    elif name == 'size 0':
-        info.width = info.height = 0
+    elif name == 'width 0':
+        info.width = 0
     elif name == 'unknown distortion model':
         info.distortion_model, info.d = 'mei', [0.1] * 5
     elif name == 'another aspect':
@@ -102,11 +102,11 @@ def _bad_calibration(name):
 
 
 BAD_CALIBRATIONS = (
-    'K zero',
+    'K and P zero',
     'K NaN',
     'D NaN',
     'negative focal length',
-    'size 0',
+    'width 0',
     'unknown distortion model',
     'another aspect',
 )
@@ -133,7 +133,7 @@ def test_no_cloud_and_no_camera_info_from_a_bad_calibration(node, name):
 
 def test_the_warning_about_a_bad_calibration_names_the_remedy(graph, color_model):
     with graph.depth_node({'model': color_model}) as (process, client):
-        client.publish(None, _bad_calibration('K zero'))
+        client.publish(None, _bad_calibration('K and P zero'))
         line = process.wait_for_output('/camera_info: ')
         assert 'not calibrated' in line
         assert 'camera_info_url' in line
