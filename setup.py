@@ -79,6 +79,8 @@ setup(
             'tensorboard',
             'torch',
         ],
+        # The page in a browser: `ros2 run msdepth_ros viewer`, `web:=true`.
+        'viewer': ['viser'],
         # Faster than ONNX Runtime on x86 CPUs; `backend: auto` takes it where it is installed.
         'openvino': ['openvino'],
         # TensorRT itself comes with JetPack, or as a wheel: see docs/jetson.md. pycuda is compiled
@@ -94,6 +96,7 @@ setup(
             'hypothesis',
             'import-linter',
             'mypy',
+            'playwright',
             f'openvino; {X86}',
             'pi-heif',
             'pillow-heif',  # writes what pi-heif reads
@@ -114,6 +117,7 @@ setup(
             f'camera_player = {NAME}.host.executables:camera_player',
             f'depth_node = {NAME}.host.executables:depth_node',
             f'msdepth = {NAME}.cli:main',
+            f'viewer = {NAME}.host.executables:viewer',
         ],
     },
 )

@@ -18,6 +18,11 @@ def camera_player() -> int:
     return _run('demo.camera_player')
 
 
+def viewer() -> int:
+    """Run the viewer; see viewer_node.ViewerNode."""
+    return _run('viewer.main')
+
+
 def _run(module: str) -> int:
     _on_signals(_end)
     code: int = importlib.import_module(f'msdepth_ros.{module}').main()

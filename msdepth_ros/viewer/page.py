@@ -1,0 +1,289 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One open page: what it shows, and the thread that sends it as much as its connection takes."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import viser
+
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.images.pictures import colorize
+from msdepth_ros.viewer.cameras import Cameras, ViewedCamera
+from msdepth_ros.viewer.clicks import Clicks, Shown
+from msdepth_ros.viewer.controls import Controls
+from msdepth_ros.viewer.frame import ViewedFrame
+from msdepth_ros.viewer.layout import CAMERA, CONFIDENCE, DEPTH, SPACE, Layout
+from msdepth_ros.viewer.pacing import Pace, Quality
+from msdepth_ros.viewer.recording import write_recording
+from msdepth_ros.viewer.scene import SceneView, reduced
+from msdepth_ros.viewer.tape_panel import TapePanel
+from msdepth_ros.viewer.words import (
+    confidence_picture,
+    diagnostics_html,
+    picture_html,
+    status_html,
+)
+
+_ANSWER = 5.0  # seconds without an answer after which a page counts as asleep
+_IDLE = 0.5  # seconds between two looks while no frames come
+_STATUS_PERIOD = 1.0  # seconds
+_SMALL = 160  # pixels across, the pictures in the frustums of other cameras
+_DARK = 'msdepth dark'  # what the browser keeps the choice under
+
+
+@dataclass(frozen=True)
+class Options:
+    """What all pages have in common.
+
+    Attributes
+    ----------
+    read_only : whether pages may only look.
+    recordings : folder that recordings are written in.
+    save_scale : sets and keeps depth.scale of a camera; returns what it did, in words.
+    """
+
+    read_only: bool
+    recordings: Path
+    save_scale: Callable[[ViewedCamera, float], str]
+
+
+class Page:
+    """One page in one browser.
+
+    Attributes
+    ----------
+    awake : whether the page still shows what it is sent: one in a hidden tab does not.
+    """
+
+    def __init__(self, client: viser.ClientHandle, cameras: Cameras, options: Options) -> None:
+        self.awake = True
+        self._client = client
+        self._cameras = cameras
+        self._options = options
+        self._pace = Pace()
+        self._closed = threading.Event()
+        self._camera: ViewedCamera | None = None
+        self._pending: dict[str, Any] = {}
+        self._stop_listening: Callable[[], None] = lambda: None
+        self._controls: Controls | None = None
+        self._tape: TapePanel | None = None
+        self._titles: tuple[str, ...] = ()
+        self._resend = False
+        self._status_due = 0.0
+        self._thread = threading.Thread(target=self._run, name='msdepth page', daemon=True)
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End, without waiting for the thread."""
+        self._closed.set()
+        self._stop_listening()
+
+    # The page's own thread.
+
+    def _run(self) -> None:
+        try:
+            self._build()
+            while not self._closed.is_set():
+                self._choose_camera()
+                started = time.monotonic()
+                with self._client.atomic():
+                    sent = self._send()
+                    self._send_status()
+                if not self._answered():
+                    return
+                pause = self._pace.shown(time.monotonic() - started) if sent else _IDLE
+                self._closed.wait(pause)
+        except Exception:
+            if not self._closed.is_set():  # else the page went away under this work
+                raise
+
+    def _answered(self) -> bool:
+        """Wait until the page has shown all that it was sent; return False once it is gone.
+
+        The page answers a question for its storage after all that was sent before. One in a hidden
+        tab does not answer: it is sent nothing, and nothing is subscribed to for it.
+        """
+        while not self._closed.is_set():
+            try:
+                self._client.local_storage.get_item(_DARK, timeout=_ANSWER)
+            except TimeoutError:
+                self.awake = False
+                continue
+            except RuntimeError:  # it is gone, or its browser keeps no storage: an answer, too
+                if self._closed.wait(0.1):
+                    return False
+            self.awake = True
+            return True
+        return False
+
+    def _send(self) -> bool:
+        """Send what is new; return whether anything was."""
+        camera, quality = self._camera, self._pace.quality
+        if camera is None:
+            return False
+        shown = self._clicks.shown
+        same = shown is not None and shown.camera is camera and not self._resend
+        self._resend = False
+        before = shown.frame.stamp if shown is not None and same else -1
+        frame = camera.feed.wait_for_newer(before, _IDLE)
+        if frame is None:
+            return False
+        try:
+            self._show(camera, frame, quality)
+        except MsdepthError as error:
+            self._say('Cannot show a frame', str(error), True)
+        self._show_others(camera, quality)
+        return True
+
+    def _show(self, camera: ViewedCamera, frame: ViewedFrame, quality: Quality) -> None:
+        pictures = _pictures(frame, quality.width)
+        height, width = pictures[DEPTH].shape[:2]
+        self._clicks.shown = Shown(camera, frame, (width, height))
+        for name, picture in pictures.items():
+            self._layout.pictures[name].content = picture_html(picture, quality.jpeg, name)
+        self._layout.confidence.visible = CONFIDENCE in pictures
+        view = self._layout.view.value
+        if view == SPACE or view not in pictures:
+            share = max(1, len(self._cameras.all))
+            self._scene.show_space(camera, frame, pictures.get(CAMERA), quality.points // share)
+        else:
+            self._scene.cover(self._clicks.marked(pictures[view]), quality)
+
+    def _show_others(self, chosen: ViewedCamera, quality: Quality) -> None:
+        """Show the clouds of the cameras beside the chosen one."""
+        if self._layout.view.value != SPACE:
+            return
+        others = [camera for camera in self._cameras.all.values() if camera is not chosen]
+        for camera in others:
+            frame = camera.feed.frame
+            if frame is not None:
+                picture = None if frame.image is None else reduced(frame.image, _SMALL)
+                self._scene.show_space(camera, frame, picture, quality.points // (1 + len(others)))
+
+    def _send_status(self) -> None:
+        pending, self._pending = self._pending, {}
+        if pending and self._controls is not None:
+            self._controls.show(pending)
+        if self._tape is not None and pending:
+            self._tape.refresh()
+        now = time.monotonic()
+        if now < self._status_due:
+            return
+        self._status_due = now + _STATUS_PERIOD
+        if self._camera is None:
+            self._layout.status.content = status_html('STALE', 'no depth node is running')
+            return
+        said = self._camera.feed.diagnostics
+        self._layout.status.content = status_html(said.level, said.message)
+        self._layout.details.content = diagnostics_html(said.values, self._pace.delay)
+
+    # Which camera.
+
+    def _choose_camera(self) -> None:
+        cameras = self._cameras.all
+        titles = tuple(camera.title for camera in cameras.values())
+        if titles != self._titles:
+            for gone in set(self._titles) - set(titles):
+                self._scene.forget(gone)
+            self._titles = titles
+            self._layout.name_cameras(titles)
+        wanted = next(
+            (camera for camera in cameras.values() if camera.title == self._layout.menu.value),
+            next(iter(cameras.values()), None),
+        )
+        if wanted is not self._camera and self._listen(wanted):
+            self._camera = wanted
+
+    def _listen(self, camera: ViewedCamera | None) -> bool:
+        """Make the widgets of a camera's parameters; return False while its node keeps silent."""
+        if camera is not None:
+            try:
+                camera.parameters.read()
+            except MsdepthError as error:
+                self._layout.status.content = status_html('STALE', str(error))
+                return False
+        self._stop_listening()
+        self._layout.clear_node()
+        self._controls = self._tape = None
+        if camera is not None:
+            read_only = self._options.read_only
+            with self._layout.tune:
+                self._controls = Controls(
+                    self._client.gui, camera.parameters, self._on_refused, read_only
+                )
+            with self._layout.tape:
+                self._tape = TapePanel(
+                    self._client.gui,
+                    camera.parameters,
+                    lambda: self._clicks.distance(camera),
+                    lambda scale: self._options.save_scale(camera, scale),
+                    self._say,
+                    read_only,
+                )
+            self._stop_listening = camera.on_changed(self._pending.update)
+        return True
+
+    def _build(self) -> None:
+        client = self._client
+        self._layout = Layout(client.gui, self._options.read_only, self._stored_dark())
+        self._scene = SceneView(client)
+        layout = self._layout
+        layout.dark.on_update(lambda _: self._set_dark(layout.dark.value))
+        layout.view.on_update(lambda _: self._refresh())
+        layout.record.on_click(lambda _: self._record())
+        self._clicks = Clicks(client, self._cameras, layout, self._scene, self._refresh)
+
+    def _set_dark(self, dark: bool) -> None:
+        self._layout.set_theme(dark)
+        self._client.local_storage.set_item(_DARK, str(dark))
+
+    def _stored_dark(self) -> bool:
+        try:
+            return self._client.local_storage.get_item(_DARK, timeout=_ANSWER) == 'True'
+        except (RuntimeError, TimeoutError):
+            return False
+
+    def _refresh(self) -> None:
+        """Have the present frame sent anew."""
+        self._resend = True
+
+    # What people do, on viser's threads.
+
+    def _record(self) -> None:
+        camera = self._camera
+        try:
+            if camera is None:
+                raise MsdepthError('no camera is shown')
+            frames = camera.feed.last_seconds.frames()
+            folder = write_recording(self._options.recordings, camera.name, frames)
+        except MsdepthError as error:
+            self._say('Not recorded', str(error), True)
+        else:
+            self._say('Recorded', f'{len(frames)} frames in {folder}', False)
+
+    def _on_refused(self, name: str, reason: str) -> None:
+        self._say(f'{name} was refused', reason, True)
+
+    def _say(self, title: str, text: str, wrong: bool) -> None:
+        self._client.add_notification(
+            title, text, auto_close_seconds=15.0, color='red' if wrong else 'green'
+        )
+
+
+def _pictures(frame: ViewedFrame, width: int) -> dict[str, np.ndarray]:
+    """Return the pictures of a frame that there are, uint8 [height, width, 3] BGR, by name."""
+    pictures = {DEPTH: colorize(reduced(frame.depth, width, smooth=False))}
+    if frame.image is not None:
+        pictures[CAMERA] = reduced(frame.image, width)
+    if frame.confidence is not None:
+        pictures[CONFIDENCE] = confidence_picture(reduced(frame.confidence, width, smooth=False))
+    return pictures
