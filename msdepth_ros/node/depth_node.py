@@ -34,6 +34,7 @@ from msdepth_ros.node.outputs import DepthOutputs
 from msdepth_ros.node.parameters import Parameters, estimator_settings
 from msdepth_ros.node.process import destroyed_unless_made, run_node
 from msdepth_ros.node.scale.kept import KeptScale
+from msdepth_ros.node.scale.save import ScaleSaving
 from msdepth_ros.node.scale.service import Estimate, ScaleCalibration
 from msdepth_ros.node.statistics import FrameStatus, Statistics
 from msdepth_ros.node.threads import PublishThread
@@ -72,6 +73,7 @@ class DepthNode(SteadyLifecycleNode):
             self._scale_calibration = ScaleCalibration(
                 self, self._options, self._kept_scale, self._estimate_newest
             )
+            self._scale_saving = ScaleSaving(self, self._options, self._kept_scale)
             self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
             # Simulated time may stand still; what watches over the node must not.
             self._diagnostics_timer = self.create_timer(

@@ -11,6 +11,7 @@ from rcl_interfaces.msg import ParameterEvent, SetParametersResult
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.node import Node
 from rclpy.parameter import Parameter, parameter_value_to_python
+from std_srvs.srv import Trigger
 
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.node.parameter_table import ALWAYS, PARAMETERS
@@ -20,8 +21,6 @@ Values = dict[str, Any]
 
 # What can change while the node runs, and is not a name that only its own machine knows.
 TUNABLE = {parameter.name: parameter for parameter in PARAMETERS if parameter.changes == ALWAYS}
-# Known besides, for the page.
-READ = (*TUNABLE, 'scale_file')
 
 
 class NodeParameters:
@@ -40,6 +39,7 @@ class NodeParameters:
         self._node = node
         self._get = node.create_client(GetParameters, f'{name}/get_parameters')
         self._set = node.create_client(SetParameters, f'{name}/set_parameters')
+        self._save = node.create_client(Trigger, f'{name}/save_scale')
         self._events = node.create_subscription(
             ParameterEvent, '/parameter_events', self._on_event, 10
         )
@@ -49,6 +49,7 @@ class NodeParameters:
         self._node.destroy_subscription(self._events)
         self._node.destroy_client(self._get)
         self._node.destroy_client(self._set)
+        self._node.destroy_client(self._save)
 
     def read(self) -> Values:
         """Ask the node for all parameters that the page knows; those it lacks are left out.
@@ -58,7 +59,7 @@ class NodeParameters:
         MsdepthError
             If the node does not answer.
         """
-        names = list(READ)
+        names = list(TUNABLE)
         answer = self._call(self._get, GetParameters.Request(names=names))
         # A node of another version answers with nothing at all if it lacks one.
         if len(answer.values) != len(names):
@@ -87,6 +88,19 @@ class NodeParameters:
             raise MsdepthError(result.reason)
         self.values = {**self.values, name: value}
 
+    def save_scale(self) -> str:
+        """Have the node keep its depth.scale for the next start; return what it says.
+
+        Raises
+        ------
+        MsdepthError
+            If it cannot, or does not answer.
+        """
+        answer = self._call(self._save, Trigger.Request())
+        if not answer.success:
+            raise MsdepthError(answer.message)
+        return answer.message
+
     def _call(self, client: Any, request: Any) -> Any:
         if not client.service_is_ready():
             raise MsdepthError(f'{self._name} does not answer: does it run?')
@@ -103,7 +117,7 @@ class NodeParameters:
         changes = {
             message.name: parameter_value_to_python(message.value)
             for message in (*event.new_parameters, *event.changed_parameters)
-            if message.name in READ
+            if message.name in TUNABLE
         }
         if changes:
             self.values = {**self.values, **changes}

@@ -45,12 +45,10 @@ class Options:
     ----------
     read_only : whether pages may only look.
     recordings : folder that recordings are written in.
-    save_scale : sets and keeps depth.scale of a camera; returns what it did, in words.
     """
 
     read_only: bool
     recordings: Path
-    save_scale: Callable[[ViewedCamera, float], str]
 
 
 class Page:
@@ -225,7 +223,6 @@ class Page:
                     self._client.gui,
                     camera.parameters,
                     lambda: self._clicks.distance(camera),
-                    lambda scale: self._options.save_scale(camera, scale),
                     self._say,
                     read_only,
                 )

@@ -26,7 +26,6 @@ class TapePanel:
         gui: viser.GuiApi,
         parameters: NodeParameters,
         picked: Callable[[], float | None],
-        save: Callable[[float], str],
         tell: Callable[[str, str, bool], None],
         read_only: bool,
     ) -> None:
@@ -35,12 +34,10 @@ class TapePanel:
         Parameters
         ----------
         picked : returns the distance of the point clicked on last, metres; None without one.
-        save : sets a scale and keeps it; returns what it did, in words.
         tell : is given a title, a text, and whether something went wrong.
         """
         self._parameters = parameters
         self._picked = picked
-        self._save = save
         self._tell = tell
         self._measurements: list[Measurement] = []
         gui.add_markdown(_HELP)
@@ -75,7 +72,8 @@ class TapePanel:
     def _apply(self) -> None:
         if len(self._measurements) < FEWEST:
             raise MsdepthError(f'measure at {FEWEST} points at least')
-        self._tell('Scale set', self._save(fit_scale(self._measurements).scale), False)
+        self._parameters.set('depth.scale', fit_scale(self._measurements).scale)
+        self._tell('Scale set', self._parameters.save_scale(), False)
 
     def _guarded(self, work: Callable[[], Any]) -> None:
         try:

@@ -3,7 +3,6 @@
 """The viewer's node: it serves the page, and listens to depth nodes while one is open."""
 
 import threading
-from pathlib import Path
 from typing import Any
 
 import viser
@@ -12,10 +11,9 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from msdepth_ros.node.process import destroyed_unless_made
-from msdepth_ros.node.scale.file import default_scale_file, write_scale_file
 from msdepth_ros.resources import user_path
 from msdepth_ros.viewer.access import Access
-from msdepth_ros.viewer.cameras import Cameras, ViewedCamera
+from msdepth_ros.viewer.cameras import Cameras
 from msdepth_ros.viewer.page import Options, Page
 from msdepth_ros.viewer.recording import recordings_folder
 from msdepth_ros.viewer.server import PageServer
@@ -45,9 +43,7 @@ class ViewerNode(Node):
             read_only = self._declare('read_only', False, 'Pages set and write nothing.')
             folder = self._declare('recordings', '', 'Folder; empty: the XDG data folder.')
             self._cameras = Cameras(self, filter(None, nodes), keep=not read_only)
-            self._options = Options(
-                read_only, user_path(folder) if folder else recordings_folder(), self._save_scale
-            )
+            self._options = Options(read_only, user_path(folder) if folder else recordings_folder())
             self._server = PageServer(host, port, Access(host))
             self._server.on_client_connect(self._on_connect)
             self._server.on_client_disconnect(self._on_disconnect)
@@ -108,10 +104,3 @@ class ViewerNode(Node):
             page = self._pages.pop(client.client_id, None)
         if page is not None:
             page.close()
-
-    def _save_scale(self, camera: ViewedCamera, scale: float) -> str:
-        camera.parameters.set('depth.scale', scale)
-        given = camera.parameters.values.get('scale_file')
-        path: Path = user_path(given) if given else default_scale_file(camera.name)
-        write_scale_file(path, scale, camera.name, 'by tape measure, on the viewer')
-        return f'depth.scale is {scale:.4g}, and kept in {path}'

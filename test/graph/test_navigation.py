@@ -59,7 +59,11 @@ def answer(client, picture):
 
 
 def calibrate(client):
-    service = client.node.create_client(Trigger, 'msdepth/calibrate_scale')
+    return trigger(client, 'calibrate_scale')
+
+
+def trigger(client, name):
+    service = client.node.create_client(Trigger, f'msdepth/{name}')
     client.wait_until(service.service_is_ready, 'the service')
     future = service.call_async(Trigger.Request())
     client.wait_until(future.done, 'an answer of the service')
@@ -179,6 +183,17 @@ def test_calibrate_scale_makes_depth_metric_tells_how_and_keeps_it(robot):
         assert client.get('depth.scale') == pytest.approx(scale, rel=1e-3)
     finally:
         client.set('depth.scale', 1.0)
+
+
+def test_save_scale_keeps_the_scale_that_somebody_has_set(robot):
+    client, scale_file = robot
+    with client.parameters({'depth.scale': 1.375}):
+        reply = trigger(client, 'save_scale')
+    assert reply.success, reply.message
+    assert str(scale_file) in reply.message
+    (kept,) = yaml.safe_load(scale_file.read_text())['scales'].values()
+    assert kept['scale'] == 1.375
+    scale_file.unlink()
 
 
 def test_calibrate_scale_refuses_with_numbers_and_changes_nothing(robot):
