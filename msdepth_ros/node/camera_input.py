@@ -4,7 +4,7 @@
 
 import time
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
@@ -29,9 +29,13 @@ ImageMessage: TypeAlias = Image | CompressedImage
 class CameraInput:
     """Subscribes `image` and `camera_info`; all on the executor's thread.
 
+    camera_info is small and always heard; images only while that is asked for (`listen`), as a 4K
+    image costs 7 ms to receive, used or not.
+
     Attributes
     ----------
     image_topic, info_topic : names, remapped and resolved.
+    received : whether an image came since it was opened.
     since : when it last began to listen, time.monotonic() seconds.
     """
 
@@ -53,32 +57,33 @@ class CameraInput:
         self._parameters = parameters
         self._statistics = statistics
         self._offer = offer
+        self.received = False
         self._newest: tuple[ImageMessage, float] | None = None
-        self._subscriptions: list[Subscription] = []
+        self._subscriptions: dict[str, Subscription] = {}
         self._timer: Timer | None = None
         self.image_topic = node.resolve_topic_name('image')
         self.info_topic = node.resolve_topic_name('camera_info')
 
     def open(self, calibration: CalibrationSource) -> None:
-        """Subscribe; `calibration` learns every camera_info."""
+        """Subscribe to camera_info; `calibration` learns every one."""
         self._calibration = calibration
         self._stamps = StampMonitor()
         self._gaps = GapMonitor()
-        self._received = self._doubted = False
+        self.received = self._doubted = False
         self.since = time.monotonic()
+        self._subscribe(CameraInfo, 'camera_info', self.on_camera_info, 5)
+
+    def listen(self, wanted: bool) -> None:
+        """Subscribe to images, or leave them; nothing where that is so already or it is closed."""
+        if not self.is_open or wanted == self.listens:
+            return
+        if not wanted:
+            self._leave_images()
+            return
         compressed = self._parameters.values['image_transport'] == 'compressed'
-        overrides = QoSOverridingOptions.with_default_policies()
+        self._gaps = GapMonitor()
         # two images: a camera that was held up sends both at once
-        for kind, topic, heard, depth in (
-            (CameraInfo, 'camera_info', self.on_camera_info, 5),
-            (CompressedImage if compressed else Image, 'image', self.on_image, 2),
-        ):
-            qos = QoSProfile(depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT)
-            self._subscriptions.append(
-                self._node.create_subscription(
-                    kind, topic, heard, qos, qos_overriding_options=overrides
-                )
-            )
+        self._subscribe(CompressedImage if compressed else Image, 'image', self.on_image, 2)
         # Simulated time may stand still; what watches over the camera must not.
         self._timer = self._node.create_timer(
             PATIENCE, self._check, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -86,17 +91,37 @@ class CameraInput:
 
     def close(self) -> None:
         """Unsubscribe, as far as it did subscribe, and forget the newest image."""
+        self._leave_images()
+        while self._subscriptions:
+            self._node.destroy_subscription(self._subscriptions.popitem()[1])
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is subscribed to camera_info."""
+        return bool(self._subscriptions)
+
+    @property
+    def listens(self) -> bool:
+        """Whether it is subscribed to images."""
+        return 'image' in self._subscriptions
+
+    def _subscribe(self, kind: type, topic: str, heard: Callable[[Any], None], depth: int) -> None:
+        self._subscriptions[topic] = self._node.create_subscription(
+            kind,
+            topic,
+            heard,
+            QoSProfile(depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        )
+
+    def _leave_images(self) -> None:
         self._newest = None
         if self._timer is not None:
             self._node.destroy_timer(self._timer)
             self._timer = None
-        while self._subscriptions:
-            self._node.destroy_subscription(self._subscriptions.pop())
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it is subscribed."""
-        return bool(self._subscriptions)
+        subscription = self._subscriptions.pop('image', None)
+        if subscription is not None:
+            self._node.destroy_subscription(subscription)
 
     def newest(self) -> ImageMessage:
         """Return the newest usable image; raise MsdepthError if it is older than PATIENCE."""
@@ -124,7 +149,7 @@ class CameraInput:
     def on_image(self, message: ImageMessage) -> None:
         """Take an image: offer it, or count why not."""
         now = time.monotonic()
-        self._received = True
+        self.received = True
         self._statistics.count(FrameStatus.RECEIVED, now)
         stamp = message.header.stamp
         lost = self._gaps.image(stamp)
@@ -151,8 +176,8 @@ class CameraInput:
         """Warn, once, about topics on which nothing came."""
         if self._timer is not None:
             self._timer.cancel()
-        heard = {self.info_topic: self._calibration.announced, self.image_topic: self._received}
-        for subscription in self._subscriptions:
+        heard = {self.info_topic: self._calibration.announced, self.image_topic: self.received}
+        for subscription in self._subscriptions.values():
             if heard[subscription.topic_name]:
                 continue
             publishers = describe_publishers(self._node, subscription)

@@ -71,13 +71,13 @@ class DepthNode(SteadyLifecycleNode):
             self._input = CameraInput(self, self._options, self._statistics, self._offer)
             self._kept_scale = KeptScale(self, self._options)
             self._scale_calibration = ScaleCalibration(
-                self, self._options, self._kept_scale, self._estimate_newest
+                self, self._options, self._kept_scale, self._estimate_newest, self._follow_demand
             )
             self._scale_saving = ScaleSaving(self, self._options, self._kept_scale)
             self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
             # Simulated time may stand still; what watches over the node must not.
             self._diagnostics_timer = self.create_timer(
-                1.0, self._publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME)
+                1.0, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME)
             )
 
     # Lifecycle transitions, on the executor's thread.
@@ -97,13 +97,14 @@ class DepthNode(SteadyLifecycleNode):
             return _FAILURE
         finally:
             self._build = ''
-        self._outputs = DepthOutputs(self)
+        self._outputs = DepthOutputs(self, self._follow_demand)
         self._tell_model(backend)
         return _SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe to the camera."""
         self._input.open(self._calibration)
+        self._follow_demand()
         return super().on_activate(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -160,6 +161,15 @@ class DepthNode(SteadyLifecycleNode):
             self._build_told = now
             self.get_logger().info(f'building the engine: {self._build}', **THROTTLE)
             self._publish_diagnostics()
+
+    def _follow_demand(self) -> None:
+        """Listen to images while somebody wants depth, on the executor's thread.
+
+        And until the first one came: a camera that is silent is told of in any case.
+        """
+        if self._outputs is not None:
+            wanted = self._outputs.wanted(self._options.values) or self._scale_calibration.is_busy
+            self._input.listen(wanted or not self._input.received or not self._outputs.tells)
 
     def _offer(self, message: ImageMessage, arrived: float) -> None:
         """Give an image to the worker, on the executor's thread."""
@@ -296,6 +306,10 @@ class DepthNode(SteadyLifecycleNode):
 
     # Diagnostics, on the executor's thread.
 
+    def _watch(self) -> None:
+        self._follow_demand()  # a parameter may have switched an output
+        self._publish_diagnostics()
+
     def _publish_diagnostics(self) -> None:
         estimator = self._server.host.estimator
         self._diagnostics.publish(
@@ -309,6 +323,7 @@ class DepthNode(SteadyLifecycleNode):
                     self._build,
                     self._swap.status,
                     self._input.is_open,
+                    self._input.listens,
                 ),
                 self._options.thresholds(),
             )

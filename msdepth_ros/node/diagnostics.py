@@ -40,7 +40,8 @@ class NodeState:
     last_error : in one line, '' while there was none.
     build : how far the building of an engine is, '' while none is built.
     next_model : the model that is being loaded while this one runs, '' while none is.
-    active : whether the node takes images.
+    active : whether the node is.
+    wanted : whether somebody subscribes to an output, so that images are received.
     """
 
     backend: Backend | None = None
@@ -48,6 +49,7 @@ class NodeState:
     build: str = ''
     next_model: str = ''
     active: bool = True
+    wanted: bool = True
 
     @property
     def engine(self) -> str:
@@ -109,6 +111,8 @@ def judge(snapshot: Snapshot, state: NodeState, thresholds: Thresholds) -> tuple
         return (ERROR, state.last_error) if state.last_error else (WARN, 'not configured')
     if not state.active:
         return OK, 'inactive: activate the node to get depth'
+    if not state.wanted:
+        return OK, 'nobody subscribes to an output: no images are received'
     if not snapshot.recent.get(FrameStatus.RECEIVED):
         return WARN, 'no images arrive'
     troubles = sorted(_troubles(snapshot, thresholds), key=lambda trouble: trouble[0], reverse=True)

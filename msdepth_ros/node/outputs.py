@@ -3,11 +3,13 @@
 """The topics that the depth node publishes, each computed only for those who subscribe."""
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -150,15 +152,27 @@ OUTPUTS = (
 
 
 class DepthOutputs:
-    """Publishes frames on the topics of OUTPUTS: a new topic is an entry there and a function."""
+    """Publishes frames on the topics of OUTPUTS: a new topic is an entry there and a function.
 
-    def __init__(self, node: LifecycleNode) -> None:
+    Attributes
+    ----------
+    tells : whether `changed` is called; not on Humble, which has no such event.
+    """
+
+    def __init__(self, node: LifecycleNode, changed: Callable[[], None]) -> None:
+        """`changed` is called on the executor's thread when a subscriber comes or goes."""
         self._node = node
+        callbacks: dict[str, Any] = {}
+        self.tells = 'matched' in inspect.signature(PublisherEventCallbacks).parameters
+        if self.tells:
+            events = PublisherEventCallbacks(matched=lambda _: changed())
+            callbacks = {'event_callbacks': events}
         self._depth_image = DepthImage(1, 1)
         advertise = functools.partial(
             node.create_lifecycle_publisher,
             qos_profile=QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            **callbacks,
         )
         self._publishers = {
             output.topic: advertise(output.kind, output.topic) for output in OUTPUTS

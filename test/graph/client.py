@@ -61,6 +61,7 @@ class Client:
         self.received: dict[str, dict[int, Any]] = {}
         self.arrival: dict[str, dict[int, int]] = {}
         self._diagnostics: dict[str, str] | None = None
+        self._subscriptions: dict[str, Any] = {}
         self._changed = threading.Condition()
         qos = _qos(reliable=camera_reliable, depth=10)
         kind = CompressedImage if compressed else Image
@@ -100,12 +101,16 @@ class Client:
         """Subscribe to topics of TYPES, from now on."""
         for topic in topics:
             self.received[topic], self.arrival[topic] = {}, {}
-            self.node.create_subscription(
+            self._subscriptions[topic] = self.node.create_subscription(
                 TYPES[topic],
                 topic,
                 lambda message, topic=topic: self._on_message(topic, message),
                 _qos(reliable=reliable, depth=depth),
             )
+
+    def leave(self, topic: str) -> None:
+        """Unsubscribe."""
+        self.node.destroy_subscription(self._subscriptions.pop(topic))
 
     def publish(
         self, image: Image | CompressedImage | None, info: CameraInfo | None = None, stamp: int = 0

@@ -75,13 +75,7 @@ class Graph:
             )
             assert process.running, process.output
             if joined and state == 'active':
-                client.wait_until(
-                    lambda: (
-                        client.images.get_subscription_count()
-                        and client.infos.get_subscription_count()
-                    ),
-                    'the node subscribes',
-                )
+                client.wait_until(client.infos.get_subscription_count, 'the node subscribes')
             yield process, client
             if process.running:
                 process.end_cleanly()

@@ -23,17 +23,45 @@ def _count(values, fate):
     return int(values.get(f'frames {fate}', 0))
 
 
-def test_nothing_is_computed_when_nobody_subscribes(graph, color_model):
-    with graph.depth_node({'model': color_model}) as (_, client), SteadyCamera(client, 30):
-        values = client.diagnostics(lambda values: _count(values, 'received') >= 20)
-        assert _count(values, 'published') == 0
-        assert 'infer (ms)' not in values
+def test_nothing_is_received_or_computed_while_nobody_subscribes(graph, color_model):
+    """But for the first image, which shows that the camera is there."""
+    nobody = 'nobody subscribes to an output: no images are received'
+    with (
+        graph.depth_node({'model': color_model}) as (_, client),
+        SteadyCamera(client, 30) as camera,
+    ):
+        values = client.diagnostics(lambda values: values['message'] == nobody)
+        assert values['level'] == 'OK'
+        client.wait_until(lambda: not client.images.get_subscription_count(), 'the node leaves')
+        count = len(camera.sent)
+        client.wait_until(lambda: len(camera.sent) >= count + 60, '60 images are sent')
+        after = client.diagnostics()
+        assert _count(after, 'received') == _count(values, 'received') > 0
+        assert _count(after, 'published') == 0
+        assert 'infer (ms)' not in after
         client.collect('points')
         values = client.diagnostics(lambda values: _count(values, 'published') > 0)
         assert float(values['infer (ms)'].split(' / ')[0]) > 0
         assert values['level'] == 'OK'
         assert values['model'] == 'oracle'
         assert values['backend'] == 'onnxruntime'
+        client.leave('points')
+        client.wait_until(lambda: not client.images.get_subscription_count(), 'the node leaves')
+        client.collect('depth/image_rect')
+        client.wait_until(lambda: client.received['depth/image_rect'], 'depth again')
+
+
+def test_a_topic_that_is_switched_off_is_wanted_by_nobody(graph, color_model):
+    with graph.depth_node({'model': color_model, 'points.enabled': False}) as (_, client):
+        client.collect('points')
+
+        def left():
+            client.publish(uniform(), camera_info())
+            return not client.images.get_subscription_count()
+
+        client.wait_until(left, 'the node leaves')
+        assert client.set('points.enabled', True).successful
+        client.ask(uniform(), camera_info())
 
 
 NETWORK = 0.05  # seconds

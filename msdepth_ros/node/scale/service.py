@@ -54,36 +54,40 @@ class ScaleCalibration:
         parameters: Parameters,
         kept: KeptScale,
         estimate: Callable[[], Estimate],
+        follow_demand: Callable[[], None],
     ) -> None:
         """Offer the service.
 
         `estimate` returns the depth of the newest image, on any thread but the executor's; it
-        raises MsdepthError where there is none.
+        raises MsdepthError where there is none. `follow_demand` is called on the executor's thread
+        when `is_busy` has changed.
         """
         self._node = node
         self._parameters = parameters
         self._kept = kept
         self._estimate = estimate
-        self._busy = threading.Lock()
+        self._follow_demand = follow_demand
+        self.is_busy = False
         node.create_service(Trigger, '~/calibrate_scale', self._serve)
 
     async def _serve(
         self, request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
-        executor = self._node.executor
-        done = Future(executor=executor)
+        if self.is_busy:
+            response.message = 'depth.scale stays as it is: another calibration is under way'
+            return response
+        done = Future(executor=self._node.executor)
+        self.is_busy = True
+        self._follow_demand()
         threading.Thread(target=self._answer, args=(response, done), daemon=True).start()
         await done
+        self.is_busy = False
+        self._follow_demand()
         return response
 
     def _answer(self, response: Trigger.Response, done: Future) -> None:
         try:
-            if not self._busy.acquire(blocking=False):
-                raise MsdepthError('another calibration is under way')
-            try:
-                response.message = self._calibrate()
-            finally:
-                self._busy.release()
+            response.message = self._calibrate()
             response.success = True
             self._node.get_logger().info(response.message)
         except Exception as error:
@@ -97,7 +101,7 @@ class ScaleCalibration:
 
     def _calibrate(self) -> str:
         before = self._parameters.values['depth.scale']
-        estimate = self._estimate()
+        estimate = self._first_estimate()
         mount = self._mount(estimate.frame_id)
         floors = self._floors(estimate, mount)
         floor = sorted(floors, key=lambda floor: floor.height)[len(floors) // 2]
@@ -118,6 +122,17 @@ class ScaleCalibration:
         except MsdepthError as error:
             return f'{result}; applied, but not kept for the next start: {error}'
         return f'{result}; written to {path}'
+
+    def _first_estimate(self) -> Estimate:
+        """Return an image's depth; the node may have begun to listen to images just now."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self._estimate()
+            except MsdepthError:
+                if time.monotonic() > end or not self._node.context.ok():
+                    raise
+                time.sleep(0.05)
 
     def _floors(self, estimate: Estimate, mount: Mount) -> list[Floor]:
         """Return the floor in several frames; raise MsdepthError if none shows one."""
