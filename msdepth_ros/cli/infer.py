@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`msdepth infer`: depth of images, folders and videos, without ROS."""
+"""`msdepth infer`: depth of images, folders, videos and recordings, without ROS."""
 
 import argparse
 import contextlib
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from msdepth_ros.inference.depth_files import DepthFiles
     from msdepth_ros.inference.estimator import DepthEstimator
 
-HELP = 'write the depth of images, folders of images or videos'
+HELP = 'write the depth of images, folders of images, videos or recordings'
 
+_FORMATS = 'npy,color'
 _NO_CALIBRATION = (
     'no calibration: depth has the scale of the camera that the model was trained for; give '
     '--camera-info for metres, and for ply'
@@ -27,8 +28,14 @@ _NO_CALIBRATION = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommand's arguments."""
-    parser.add_argument('inputs', nargs='+', metavar='IMAGE|DIR|VIDEO')
-    parser.add_argument('--out', type=Path, required=True, metavar='DIR', help='folder to write to')
+    parser.add_argument('inputs', nargs='+', metavar='IMAGE|DIR|VIDEO|BAG')
+    parser.add_argument(
+        '--out',
+        type=Path,
+        required=True,
+        metavar='DIR',
+        help='folder to write to; of a rosbag2, the rosbag2 to write, with depth and points',
+    )
     parser.add_argument(
         '--camera-info',
         metavar='FILE',
@@ -46,14 +53,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--format',
-        default='npy,color',
         help='of npy (float32 metres, NaN invalid), png (16-bit mm, 0 invalid), color, ply '
-        '(default: %(default)s)',
+        f'(default: {_FORMATS})',
+    )
+    bags = parser.add_argument_group('of a rosbag2')
+    for role in ('image', 'camera-info'):
+        bags.add_argument(f'--{role}-topic', metavar='TOPIC', help='if not clear')
+    bags.add_argument(
+        '--processes', type=int, default=1, metavar='N', help='to compute with (default: 1)'
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write <stem>.npy, <stem>.png, <stem>_color.png, <stem>.ply as asked for."""
+    """Write <stem>.npy, <stem>.png, <stem>_color.png, <stem>.ply as asked for, or a recording."""
+    from msdepth_ros.datasets.bag_reader import is_bag
+
+    if any(is_bag(Path(path)) for path in arguments.inputs):
+        return _answer_recording(arguments)
+    return _answer_files(arguments)
+
+
+def _answer_recording(arguments: argparse.Namespace) -> int:
+    from msdepth_ros.calibration import camera_from_url
+    from msdepth_ros.datasets.bag_topics import Topics
+    from msdepth_ros.recordings.answering import Runtime, answer_recording
+
+    if len(arguments.inputs) > 1:
+        raise MsdepthError('give one recording at a time: each gets an --out of its own')
+    if arguments.format is not None:
+        raise MsdepthError('--format is of files: a recording gets topics')
+    if arguments.processes < 1:
+        raise MsdepthError(f'--processes is {arguments.processes} but must be 1 or more')
+    outcome = answer_recording(
+        Path(arguments.inputs[0]),
+        arguments.out,
+        Runtime(arguments.model, arguments.backend, arguments.precision),
+        Topics(image=arguments.image_topic, camera_info=arguments.camera_info_topic),
+        camera_from_url(arguments.camera_info) if arguments.camera_info else None,
+        arguments.processes,
+    )
+    for error, times in outcome.errors.items():
+        print(f'msdepth infer: {error}' + f' ({times} images)' * (times > 1), file=sys.stderr)
+    return 2 if outcome.errors else 0
+
+
+def _answer_files(arguments: argparse.Namespace) -> int:
     from msdepth_ros.calibration import camera_from_url
     from msdepth_ros.images.sources import ImageSource
     from msdepth_ros.inference.backends import create_backend
@@ -61,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     from msdepth_ros.inference.estimator import DepthEstimator
     from msdepth_ros.inference.model import load_model
 
-    files = DepthFiles(arguments.out, arguments.format)
+    files = DepthFiles(arguments.out, _FORMATS if arguments.format is None else arguments.format)
     given = camera_from_url(arguments.camera_info) if arguments.camera_info else None
     sources = [ImageSource(path, given, without=arguments.out) for path in arguments.inputs]
     try:

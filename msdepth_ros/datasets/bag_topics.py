@@ -57,18 +57,44 @@ def choose_topics(
 
     """
     depths = [name for name, encoding in images.items() if _is_depth(name, encoding)]
-    colors = [name for name in images if name not in depths]
     likely = _with(_with(depths, ('depth',)), ('aligned', 'registered'))
+    image = _choose_image(wanted.image, images, where)
+    depth = _choose('depth', wanted.depth, depths, _without_twins(likely), where)
+    return ChosenTopics(image, depth, _choose_info(wanted, image, camera_infos, calibrated, where))
+
+
+def choose_camera(
+    wanted: Topics,
+    images: Mapping[str, str],
+    camera_infos: Collection[str],
+    calibrated: bool,
+    where: str,
+) -> tuple[str, str | None]:
+    """Return the topics of a camera without depth: its images and its calibration.
+
+    Parameters and errors are those of `choose_topics`, but that a recording without any
+    camera_info is not refused: the second topic is None.
+    """
+    image = _choose_image(wanted.image, images, where)
+    known = calibrated or not (camera_infos or wanted.camera_info)
+    return image, _choose_info(wanted, image, camera_infos, known, where)
+
+
+def _choose_image(wanted: str | None, images: Mapping[str, str], where: str) -> str:
+    colors = [name for name, encoding in images.items() if not _is_depth(name, encoding)]
     others = [name for name in colors if any(part in name.lower() for part in _OTHER_SENSORS)]
     plain = [name for name in colors if name not in others] or colors
-    image = _choose('image', wanted.image, colors, _without_twins(plain), where)
-    depth = _choose('depth', wanted.depth, depths, _without_twins(likely), where)
+    return _choose('image', wanted, colors, _without_twins(plain), where)
+
+
+def _choose_info(
+    wanted: Topics, image: str, camera_infos: Collection[str], calibrated: bool, where: str
+) -> str | None:
     beside = f'{without_transport(image).rsplit("/", 1)[0]}/camera_info'
     camera_info = wanted.camera_info or (beside if beside in camera_infos else None)
-    if camera_info is not None or not calibrated:
-        found = list(camera_infos)
-        camera_info = _choose('camera_info', camera_info, camera_infos, found, where)
-    return ChosenTopics(image, depth, camera_info)
+    if camera_info is None and calibrated:
+        return None
+    return _choose('camera_info', camera_info, camera_infos, list(camera_infos), where)
 
 
 def _is_depth(name: str, encoding: str) -> bool:
