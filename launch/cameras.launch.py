@@ -18,9 +18,11 @@ from launch.actions import (
 )
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
 
-from msdepth_ros.launching.arguments import existing
+from msdepth_ros.launching.arguments import existing, flag
 from msdepth_ros.launching.cameras import read_cameras
+from msdepth_ros.launching.viewer import viewer_parameters
 from msdepth_ros.resources import share_directory
 
 DEPTH = Path(__file__).with_name('depth.launch.py')
@@ -35,6 +37,16 @@ def generate_launch_description() -> LaunchDescription:
                 default_value=str(share_directory() / 'config' / 'cameras.yaml'),
                 description='YAML list of cameras; see config/cameras.yaml.',
             ),
+            DeclareLaunchArgument(
+                'web',
+                default_value='false',
+                description='Serve one page for any browser that shows all of them; see the log.',
+            ),
+            DeclareLaunchArgument(
+                'web_host',
+                default_value='127.0.0.1',
+                description='Address that the page is served at; 0.0.0.0: to the network.',
+            ),
             OpaqueFunction(function=_start),
         ]
     )
@@ -46,8 +58,24 @@ def _start(context: LaunchContext) -> list[Action]:
     description = source.get_launch_description(context)
     names = [argument.name for argument in description.get_launch_arguments()]
     cores = len(os.sched_getaffinity(0))
-    # A group keeps one camera's arguments from becoming the next one's defaults.
-    return [
-        GroupAction([IncludeLaunchDescription(source, launch_arguments=camera.items())])
-        for camera in read_cameras(path, names, cores)
+    cameras = read_cameras(path, names, cores)
+    # A group keeps one camera's arguments from becoming the next one's defaults. One page shows all.
+    actions: list[Action] = [
+        GroupAction(
+            [IncludeLaunchDescription(source, launch_arguments={'web': 'false', **camera}.items())]
+        )
+        for camera in cameras
     ]
+    web, host = (LaunchConfiguration(name).perform(context) for name in ('web', 'web_host'))
+    if flag('web', web):
+        namespaces = [camera.get('namespace', '') for camera in cameras]
+        parameters = viewer_parameters(host, namespaces)
+        actions.append(
+            Node(
+                package='msdepth_ros',
+                executable='viewer',
+                parameters=[parameters],
+                output='screen',
+            )
+        )
+    return actions

@@ -39,6 +39,8 @@ ARGUMENTS = {
     'model': ('', 'A model of the engines/ folder by name, or the path of a model YAML.'),
     'backend': ('', 'auto, tensorrt, openvino or onnxruntime.'),
     'rviz': ('false', 'Start RViz.'),
+    'web': ('false', 'Serve a page for any browser; the log says where.'),
+    'web_host': ('127.0.0.1', 'Address that the page is served at; 0.0.0.0: to the network.'),
     'log_level': ('info', 'debug, info, warn, error or fatal.'),
 }
 
@@ -46,7 +48,7 @@ ARGUMENTS = {
 def generate_launch_description() -> LaunchDescription:
     """Start the depth node as depth.launch.py does, then a player in place of a camera."""
     product = str(share_directory() / 'launch' / 'depth.launch.py')
-    passed = ('model', 'backend', 'rviz', 'log_level')
+    passed = ('model', 'backend', 'rviz', 'web', 'web_host', 'log_level')
     return LaunchDescription(
         [
             *(

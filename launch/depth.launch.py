@@ -28,6 +28,7 @@ from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.host.transport import transport_environment
 from msdepth_ros.launching.arguments import file_url, flag, mapping, positive
 from msdepth_ros.launching.camera_pose import OPTICAL_TO_BODY, CameraPose, Quaternion
+from msdepth_ros.launching.viewer import viewer_parameters
 from msdepth_ros.resources import share_directory
 
 CONFIG = share_directory() / 'config'
@@ -58,6 +59,8 @@ ARGUMENTS = {
     'parameters': ('', "More parameters, over params_file: '{depth: {max: 5.0}, threads: 2}'."),
     'scale_file': ('', 'Where calibrate_scale keeps the scale of each model.'),
     'rviz': ('false', 'Start RViz with config/depth.rviz.'),
+    'web': ('false', 'Serve a page for any browser that shows and sets this node; see the log.'),
+    'web_host': ('127.0.0.1', 'Address that the page is served at; 0.0.0.0: to the network.'),
     'use_sim_time': ('', 'Take the time from /clock.'),
     'autostart': ('', 'Configure and activate the node at once.'),
     'log_level': ('info', 'debug, info, warn, error or fatal.'),
@@ -117,6 +120,18 @@ def _start(context: LaunchContext) -> list[Action]:
         actions.append(_camera_pose(given))
     if given['scan_frame']:
         actions.append(_scan_frame(given))
+    if flag('web', given['web']):
+        actions.append(
+            Node(
+                package='msdepth_ros',
+                executable='viewer',
+                namespace=given['namespace'],
+                parameters=[
+                    {**viewer_parameters(given['web_host'], [given['namespace']]), **clock}
+                ],
+                output='screen',
+            )
+        )
     if flag('rviz', given['rviz']):
         actions.append(
             Node(

@@ -58,6 +58,19 @@ def test_each_camera_has_a_node_with_its_own_parameters(launch, tmp_path, parame
     assert 'process has died' not in launched.output()
 
 
+def test_one_page_shows_all_cameras(launch, tmp_path, parameters):
+    (tmp_path / 'two.yaml').write_text(TWO_CAMERAS)
+    launched = launch(
+        'cameras.launch.py', f'cameras:={tmp_path / "two.yaml"}', 'web:=true', 'web_host:=0.0.0.0'
+    )
+    nodes, host = parameters('/viewer', 'nodes', 'host')
+    assert (sorted(nodes), host) == (['/front/msdepth', '/rear/msdepth'], '0.0.0.0')
+    launched.wait_for(lambda: '?token=' in launched.output())
+    assert launched.interrupt() == 0
+    assert launched.output().count('open http') >= 1
+    assert 'not encrypted' in launched.output()
+
+
 def test_a_wrong_list_ends_with_one_clear_error(launch, tmp_path):
     (tmp_path / 'bad.yaml').write_text('cameras: [{colour: red}]')
     launched = launch('cameras.launch.py', f'cameras:={tmp_path / "bad.yaml"}')

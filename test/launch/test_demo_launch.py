@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """demo.launch.py from start to Ctrl-C, on the clip of the package."""
 
+import re
 import time
+import urllib.request
 
 import cv2
 import numpy as np
@@ -79,3 +81,13 @@ def test_the_launch_ends_with_a_recording_that_does_not_loop(launch, tmp_path):
     assert '5 images played' in output
     assert 'ERROR' not in output
     assert 'Traceback' not in output
+
+
+def test_web_serves_a_page_and_ends_with_the_launch(launch):
+    launched = launch('demo.launch.py', 'web:=true')
+    launched.wait_for(lambda: 'open http://127.0.0.1:' in launched.output())
+    address = re.search(r'open (http://\S+)', launched.output())[1]
+    with urllib.request.urlopen(address, timeout=20) as page:
+        assert page.status == 200
+    assert launched.interrupt() == 0
+    assert 'Traceback' not in launched.output()
