@@ -59,7 +59,7 @@ def _start(context: LaunchContext) -> list[Action]:
     names = [argument.name for argument in description.get_launch_arguments()]
     cores = len(os.sched_getaffinity(0))
     cameras = read_cameras(path, names, cores)
-    # A group keeps one camera's arguments from becoming the next one's defaults. One page shows all.
+    # A group keeps one camera's arguments from becoming the next one's; one page shows all.
     actions: list[Action] = [
         GroupAction(
             [IncludeLaunchDescription(source, launch_arguments={'web': 'false', **camera}.items())]

@@ -5,6 +5,7 @@
 import argparse
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -23,6 +24,12 @@ HELP = 'run camera player, depth node and recorder on real ROS 2 topics, and sho
 _NAMESPACE = '/msdepth_demo'
 _START_LIMIT = 60.0  # seconds until the first depth image
 _LAST_ANSWER = 2.0  # seconds after the last image
+_NEXT = """
+  next:
+    make demo WEB=1                                       see it in a browser, in 3D
+    make demo VIDEO=walk.mp4 CAMERA_INFO=camera.yaml      your own recording, in metres
+    ros2 launch msdepth_ros depth.launch.py image:=/camera/image_raw      your robot's camera
+    docs/index.md                                         calibration, metric scale, Nav2, models"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--model', default='', help='shipped model, or path of its YAML')
     parser.add_argument('--camera-info', type=Path, metavar='FILE', help='camera_calibration YAML')
     parser.add_argument('--headless', action='store_true', help='do not open RViz')
+    parser.add_argument(
+        '--web', action='store_true', help='show it on a page for any browser, until Ctrl-C'
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -66,12 +76,14 @@ def run(arguments: argparse.Namespace) -> int:
     player = {
         'path': str(path),
         'rate': arguments.rate,
-        'loop': False,
-        'wait_for_subscribers': 2,
+        'loop': arguments.web,
+        'wait_for_subscribers': 0 if arguments.web else 2,
     }
     if arguments.camera_info:
         player['camera_info_url'] = arguments.camera_info.absolute().as_uri()
     node = {'model': arguments.model} if arguments.model else {}
+    if arguments.web:
+        return _serve(node, player, out)
     with contextlib.ExitStack() as children:
         if not arguments.headless and shutil.which('rviz2') and os.environ.get('DISPLAY'):
             children.enter_context(_rviz(out))
@@ -83,6 +95,31 @@ def run(arguments: argparse.Namespace) -> int:
         raise MsdepthError(f'no depth image came: see {out}/depth_node.log')
     pictures = _draw(recording, out)
     _report(recording, started, pictures, out)
+    print(_NEXT)
+    return 0
+
+
+def _serve(node: dict[str, Any], player: dict[str, Any], out: Path) -> int:
+    """Play in a loop, and serve the page that shows it until Ctrl-C."""
+    viewer = {'nodes': f'[{_NAMESPACE}/msdepth]', 'recordings': str(out.absolute())}
+    names = ('depth_node', 'camera_player', 'viewer')
+    with contextlib.ExitStack() as children, contextlib.suppress(KeyboardInterrupt):
+        processes = [
+            children.enter_context(_node('node.depth_node', node, out, 'image:=image_raw')),
+            children.enter_context(_node('demo.camera_player', player, out)),
+            children.enter_context(_node('viewer.viewer', viewer, out)),
+        ]
+        told = False
+        while True:
+            for name, process in zip(names, processes):
+                if process.poll() is not None:
+                    raise MsdepthError(last_line(out / f'{name}.log'))
+            if not told:
+                found = re.search(r'open (http\S+)', (out / 'viewer.log').read_text())
+                if found:
+                    told = True
+                    print(f'  open {found[1]} in a browser; Ctrl-C ends it', flush=True)
+            time.sleep(0.2)
     return 0
 
 

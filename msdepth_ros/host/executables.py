@@ -20,7 +20,7 @@ def camera_player() -> int:
 
 def viewer() -> int:
     """Run the viewer; see viewer_node.ViewerNode."""
-    return _run('viewer.main')
+    return _run('viewer.viewer')
 
 
 def _run(module: str) -> int:
