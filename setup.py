@@ -81,6 +81,8 @@ setup(
         ],
         # The page in a browser: `ros2 run msdepth_ros viewer`, `web:=true`.
         'viewer': ['viser'],
+        # `msdepth adopt`: other people's networks made into model files.
+        'adopt': ['onnx'],
         # Faster than ONNX Runtime on x86 CPUs; `backend: auto` takes it where it is installed.
         'openvino': ['openvino'],
         # TensorRT itself comes with JetPack, or as a wheel: see docs/jetson.md. pycuda is compiled
@@ -109,6 +111,7 @@ setup(
             f'tensorrt-lean-cu13-libs; {X86}',
             f'tensorrt-rtx-cu13-bindings; {X86}',
             f'tensorrt-rtx-cu13-libs; {X86}',
+            'transformers',
             'types-PyYAML',
         ],
     },

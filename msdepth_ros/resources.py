@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where files are: the package's share files (launch/, config/, engines/), and the user's own."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,16 @@ def share_directory() -> Path:
         f'the share files of msdepth_ros are missing beside {Path(__file__).parent}: install the '
         'package again with `pip install .` or `colcon build`'
     )
+
+
+def user_models_directory() -> Path:
+    """Return the folder of adopted models: $XDG_DATA_HOME/msdepth_ros/models, else ~/.local/share.
+
+    A user without a home folder has none: then it is a path that does not exist.
+    """
+    base = os.environ.get('XDG_DATA_HOME', '')
+    home = Path(base) if Path(base).is_absolute() else user_path('~/.local/share')
+    return home / 'msdepth_ros' / 'models'
 
 
 def user_path(text: str) -> Path:

@@ -29,6 +29,10 @@ class Intrinsics:
         """The geometric mean of fx and fy, in pixels."""
         return math.sqrt(self.fx * self.fy)
 
+    def focal_length(self, of: str) -> float:
+        """Return the one focal length of fx and fy: 'geometric_mean', 'mean' or 'fx', in pixels."""
+        return {'mean': (self.fx + self.fy) / 2, 'fx': self.fx}.get(of, self.focal)
+
     def resized(self, width: int, height: int) -> 'Intrinsics':
         """Return the intrinsics after resizing the whole image with half-pixel centres."""
         sx, sy = width / self.width, height / self.height

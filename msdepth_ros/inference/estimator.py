@@ -30,14 +30,14 @@ class Settings:
     ----------
     rectify : 'on' undistorts the image with K, D, R into P's image; 'off' takes it as P's
         already; 'auto' is 'on' where D is not zero, else the image is K's as it is.
-    fit : 'crop', 'pad' or 'stretch', see fit.fit_window.
+    fit : 'crop', 'pad' or 'stretch', see fit.fit_window; 'auto' = as the model says.
     min_depth, max_depth : metres; outside is NaN. 0 = the model's own limit.
     scale : factor on the depth, after the focal-length scaling.
     edge_threshold : relative depth jump that counts as a discontinuity; 0 = none does.
     """
 
     rectify: str = 'auto'
-    fit: str = 'crop'
+    fit: str = 'auto'
     min_depth: float = 0.0
     max_depth: float = 0.0
     scale: float = 1.0
@@ -159,7 +159,7 @@ class DepthEstimator:
         """
         model, camera = self.model, self._geometry.network_intrinsics
         if camera is not None and model.focal > 0:
-            scale *= camera.focal / model.focal
+            scale *= camera.focal_length(model.focal_from) / model.focal
         if model.quantity == 'log_depth':
             depth = np.exp(answer)
             depth *= np.float32(scale)

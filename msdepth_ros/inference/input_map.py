@@ -37,7 +37,7 @@ class InputMap:
         camera: Camera | None = None,
         rectify: bool = False,
         rectified: bool = False,
-        fit: str = 'crop',
+        fit: str = 'auto',
     ) -> None:
         """Precompute the map.
 
@@ -48,9 +48,10 @@ class InputMap:
         camera : their calibration, already that of this image size (see Camera.for_image).
         rectify : undistort with K, D and R into P's image.
         rectified : the images are P's already. With neither, K describes them.
-        fit : 'crop', 'pad' or 'stretch', see fit.fit_window.
+        fit : 'crop', 'pad' or 'stretch', see fit.fit_window; 'auto' = as the model says.
         """
         self._image_size = image_size
+        fit = model.fit if fit == 'auto' else fit
         self._channels = model.channels.upper()
         window = fit_window(fit, image_size, model.input_size)
         self._target = window.target

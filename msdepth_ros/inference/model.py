@@ -12,11 +12,14 @@ from typing import Any
 import yaml
 
 from msdepth_ros.errors import ModelError
-from msdepth_ros.resources import share_directory, user_path
+from msdepth_ros.inference.fit import FITS
+from msdepth_ros.resources import share_directory, user_models_directory, user_path
 
 DEFAULT_MODEL = 'msdepth'  # of the node and of all commands
 QUANTITIES = ('depth', 'log_depth', 'inverse_depth')
 CHANNELS = ('rgb', 'bgr')
+PRECISIONS = ('auto', 'fp32')
+FOCAL_FROM = ('geometric_mean', 'mean', 'fx')
 IMAGE, DEPTH = 'image', 'depth'  # the roles of the tensors that every model has
 INTRINSICS = 'intrinsics'
 INPUTS = (INTRINSICS,)  # the roles of further inputs
@@ -54,12 +57,15 @@ class Model:
     grid_origin, grid_step : network pixel (x, y) at the centre of output cell (0, 0), and the
         step from one cell to the next. Pixel centres lie on integers.
     focal : f0, the focal length in network pixels that the output is metric for; 0 = any.
+    focal_from : which focal length a camera with fx and fy has: 'geometric_mean', 'mean', 'fx'.
     depth_range : (nearest, farthest) depth in metres that the model can be trusted with.
     further_inputs : names of further input tensors by role: 'intrinsics' = float32 [1, 3, 3], the
         camera matrix in network pixels.
     further_outputs : names of further output tensors by role, float32 [1, 1, height, width] on the
         depth's grid: 'floor' = probability that a cell shows the floor, 'confidence' = probability
         that its depth is within 25 % of the truth.
+    fit : how images of another aspect are fitted in, where the user leaves it to the model.
+    precision : what 'auto' means: 'auto', or 'fp32' for a network that FP16 is too coarse for.
     int8 : the same model quantised, for CPUs: about twice as fast. None where there is none.
     document : the whole YAML, for what is known of the model beyond its use.
     """
@@ -79,6 +85,9 @@ class Model:
     depth_range: tuple[float, float]
     further_inputs: dict[str, str] = field(default_factory=dict)
     further_outputs: dict[str, str] = field(default_factory=dict)
+    focal_from: str = 'geometric_mean'
+    fit: str = 'crop'
+    precision: str = 'auto'
     int8: 'Model | None' = field(default=None, repr=False)
     document: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -130,12 +139,19 @@ def model_names() -> list[str]:
     return sorted(path.stem for path in (share_directory() / 'engines').glob('*.yaml'))
 
 
+def adopted_names() -> list[str]:
+    """Return the names of the models that this user adopted."""
+    folder = user_models_directory()
+    return sorted(path.stem for path in folder.glob('*/*.yaml') if path.stem == path.parent.name)
+
+
 def load_model(model: str | Path) -> Model:
     """Read a model's YAML.
 
     Parameters
     ----------
-    model : a shipped model's name, or the path of a YAML file (or of the ONNX file beside it).
+    model : a shipped or adopted model's name, or the path of a YAML file (or of the ONNX file
+        beside it).
 
     Raises
     ------
@@ -156,9 +172,12 @@ def load_model(model: str | Path) -> Model:
 
 
 def _yaml_path(model: str) -> Path:
-    shipped = share_directory() / 'engines' / f'{model}.yaml'
-    if model and Path(model).name == model and shipped.is_file():
-        return shipped
+    if model and Path(model).name == model:
+        shipped = share_directory() / 'engines' / f'{model}.yaml'
+        adopted = user_models_directory() / model / f'{model}.yaml'
+        for known in (shipped, adopted):
+            if known.is_file():
+                return known
     path = user_path(model)
     if path.suffix == '.onnx':
         path = path.with_suffix('.yaml')
@@ -166,9 +185,10 @@ def _yaml_path(model: str) -> Path:
         return path
     if path.suffix in ('.yaml', '.yml'):
         raise ModelError(f'no model description at {path}: each ONNX file needs a YAML beside it')
+    adopted_too = f', adopted are {", ".join(adopted_names())}' if adopted_names() else ''
     raise ModelError(
-        f"no model named '{model}': shipped are {', '.join(model_names()) or 'none'}; or give the "
-        'path of a model YAML'
+        f"no model named '{model}': shipped are {', '.join(model_names()) or 'none'}{adopted_too}; "
+        'or give the path of a model YAML'
     )
 
 
@@ -218,6 +238,9 @@ class _Reader:
             depth_range=(low, high),
             further_inputs=self._roles('inputs', INPUTS),
             further_outputs=self._roles('outputs', OUTPUTS),
+            focal_from=self._choice('focal_from', FOCAL_FROM, 'geometric_mean'),
+            fit=self._choice('fit', FITS, 'crop'),
+            precision=self._choice('precision', PRECISIONS, 'auto'),
             document=self._document,
         )
 
@@ -248,7 +271,9 @@ class _Reader:
             raise self._error(key, 'must be a text')
         return value
 
-    def _choice(self, key: str, choices: tuple[str, ...]) -> str:
+    def _choice(self, key: str, choices: tuple[str, ...], default: str = '') -> str:
+        if default and key not in self._document:
+            return default
         value = self._text(key)
         if value not in choices:
             raise self._error(key, f"is '{value}' but must be one of {', '.join(choices)}")

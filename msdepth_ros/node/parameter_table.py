@@ -114,7 +114,9 @@ PARAMETERS = (
         'Undistort the image; auto: unless D is zero or the topic is called image_rect...',
         RECTIFY,
     ),
-    NodeParameter('fit', 'crop', "How the image is fitted to the network's aspect.", FITS),
+    NodeParameter(
+        'fit', 'auto', "How the image is fitted to the network's aspect.", ('auto', *FITS)
+    ),
     NodeParameter(
         'depth.min', 0.0, 'Metres; nearer is NaN. 0: the limit of the model.', (0.0, 1000.0)
     ),

@@ -219,8 +219,8 @@ def test_of_several_values_set_at_once_all_are_taken_or_none(make_node):
     parameters = Parameters(node)
     changes = [Parameter('fit', value='pad'), Parameter('depth.scale', value=-1.0)]
     assert not node.set_parameters_atomically(changes).successful
-    assert parameters.values['fit'] == 'crop'
-    assert node.get_parameter('fit').value == 'crop'
+    assert parameters.values['fit'] == 'auto'
+    assert node.get_parameter('fit').value == 'auto'
 
 
 def test_parameters_of_others_are_none_of_its_business(make_node):

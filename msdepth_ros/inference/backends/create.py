@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Choose a runtime, load a model on it and warm it up."""
 
+import importlib.util
 import logging
 
 from msdepth_ros.errors import BackendError, ModelError, RuntimeMissingError
@@ -35,7 +36,7 @@ def create_backend(
     threads : CPU threads that the network may use; 0 = one per core.
     precision : 'auto' = the fastest that is proven: FP16 on TensorRT (FP32 where the self-check
         refuses FP16); on a CPU int8 if the model has an int8 file, else FP32 (OpenVINO: BF16 where
-        the CPU has it). 'fp16', 'int8', 'fp32': that or an error.
+        the CPU has it); or what the model says of itself. 'fp16', 'int8', 'fp32': that or an error.
     engine_options : where TensorRT engines are kept and how they are built.
     progress : called as progress(stage, fraction) while an engine is built, which can take
         minutes; an exception that it raises stops the build and comes out here.
@@ -49,6 +50,7 @@ def create_backend(
     """
     if backend not in BACKENDS:
         raise BackendError(f"no backend named '{backend}': choose one of {', '.join(BACKENDS)}")
+    precision = model.precision if precision == 'auto' else precision
     refusals: dict[str, Exception] = {}
     for name in RUNTIMES if backend == 'auto' else (backend,):
         try:
@@ -61,6 +63,19 @@ def create_backend(
             _say_once(name, refused, reason)
         return loaded
     raise refusals.popitem()[1]
+
+
+def expected_runtime() -> str:
+    """Return the runtime that 'auto' will most likely take on this machine, loading no model."""
+    from msdepth_ros.inference.backends.cuda import CudaDevice
+    from msdepth_ros.inference.backends.tensorrt_api import check_installed
+
+    try:
+        check_installed()
+        CudaDevice().close()
+    except BackendError:
+        return 'openvino' if importlib.util.find_spec('openvino') else 'onnxruntime'
+    return 'tensorrt'
 
 
 def _load(

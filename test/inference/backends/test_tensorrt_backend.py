@@ -26,8 +26,8 @@ from small_onnx import write_small_model
 
 from msdepth_ros.cli import main
 from msdepth_ros.errors import BackendError
-from msdepth_ros.inference import backends
 from msdepth_ros.inference.backends import (
+    create,
     create_backend,
     cuda,
     engine_builder,
@@ -121,7 +121,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Gpu]:
     monkeypatch.setattr(cuda, 'CudaDevice', Device)
     monkeypatch.setattr(tensorrt, 'TensorRtSession', Session)
     monkeypatch.setattr(tensorrt, 'build_engine', counted)
-    monkeypatch.setattr(backends, '_said', set())
+    monkeypatch.setattr(create, '_said', set())
     yield gpu
     assert gpu.open_devices == gpu.open_sessions == 0, 'something was left open'
 
@@ -493,6 +493,25 @@ def test_the_self_check_measures_relative_errors(model: Model):
         backend.outputs['depth'][2, 3] = np.nan
 
     assert not check_engine(model, backend.inputs, backend.outputs, run_wrong).passed
+
+
+def test_the_self_check_takes_a_masked_sky_as_it_is(model: Model, monkeypatch: pytest.MonkeyPatch):
+    run_onnx = OnnxRuntimeBackend.run
+
+    def run_masked(backend: OnnxRuntimeBackend) -> None:
+        run_onnx(backend)
+        backend.outputs['depth'][:2] = np.nan
+
+    monkeypatch.setattr(OnnxRuntimeBackend, 'run', run_masked)
+    backend = OnnxRuntimeBackend(model, 1)
+    check = check_engine(model, backend.inputs, backend.outputs, backend.run)
+    assert check.passed
+    assert check.max_error == 0
+
+    def run_without_sky() -> None:
+        run_onnx(backend)
+
+    assert not check_engine(model, backend.inputs, backend.outputs, run_without_sky).passed
 
 
 @pytest.mark.parametrize(
