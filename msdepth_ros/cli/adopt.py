@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
     from msdepth_ros.adopt.adoption import adopt
     from msdepth_ros.adopt.plan import Request
     from msdepth_ros.adopt.size import parse_size
-    from msdepth_ros.geometry.camera import Camera
+    from msdepth_ros.calibration import camera_from_url
     from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource
 
     camera = None
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
         if re.fullmatch(r'\d+x\d+', arguments.camera):
             camera_size = parse_size(arguments.camera)
         else:
-            camera = Camera.from_yaml(user_path(arguments.camera))
+            camera = camera_from_url(arguments.camera)
             camera_size = camera.width, camera.height
     photo = next(iter(ImageSource(arguments.check or DEFAULT_CLIP)))
     request = Request(
