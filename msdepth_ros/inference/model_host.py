@@ -29,6 +29,7 @@ class ModelChoice:
     precision: str = 'auto'
     threads: int = 0
     engine_options: EngineOptions = field(default_factory=EngineOptions)
+    openvino_device: str = 'CPU'
 
 
 class ModelHost:
@@ -118,6 +119,7 @@ class ModelHost:
             choice.precision,
             choice.engine_options,
             self.progress,
+            choice.openvino_device,
         )
         self.estimator = DepthEstimator(model, backend)
         return backend

@@ -8,7 +8,7 @@ from typing import Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 
-from msdepth_ros.inference.backends import BACKENDS, PRECISIONS
+from msdepth_ros.inference.backends import BACKENDS, OPENVINO_DEVICES, PRECISIONS
 from msdepth_ros.inference.estimator import RECTIFY
 from msdepth_ros.inference.fit import FITS
 from msdepth_ros.inference.model import DEFAULT_MODEL
@@ -97,6 +97,13 @@ PARAMETERS = (
     ),
     NodeParameter(
         'threads', 0, 'CPU threads of the network; 0: one per core.', (0, 1024), UNCONFIGURED
+    ),
+    NodeParameter(
+        'openvino_device',
+        'CPU',
+        "OpenVINO's device; AUTO: the GPU, else the NPU, else the CPU.",
+        OPENVINO_DEVICES,
+        UNCONFIGURED,
     ),
     NodeParameter(
         'image_transport', 'raw', 'Type of the topic image.', ('raw', 'compressed'), UNCONFIGURED

@@ -119,7 +119,12 @@ def _model_choice(values: dict[str, Any]) -> ModelChoice:
     if values['engine_cache_dir']:
         options = replace(options, cache_dir=user_path(values['engine_cache_dir']))
     return ModelChoice(
-        values['model'], values['backend'], values['precision'], values['threads'], options
+        values['model'],
+        values['backend'],
+        values['precision'],
+        values['threads'],
+        options,
+        values['openvino_device'],
     )
 
 

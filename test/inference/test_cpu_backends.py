@@ -241,9 +241,9 @@ def answers(model, backend, precision):
     """Return a runtime's answers to six frames of the shipped clip, and its arithmetic."""
     loaded = create_backend(model, backend, 1, precision)
     found = []
-    for index, (_, image) in enumerate(ImageSource(DEFAULT_CLIP)):
+    for index, picture in enumerate(ImageSource(DEFAULT_CLIP)):
         if index % 60 == 0:
-            loaded.inputs['image'][:] = cv2.resize(image, model.input_size)
+            loaded.inputs['image'][:] = cv2.resize(picture.image, model.input_size)
             loaded.run()
             found.append(loaded.outputs['depth'].astype(np.float64))
     loaded.close()

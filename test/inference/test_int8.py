@@ -24,9 +24,9 @@ def shipped() -> Model:
 def answers(model: Model, precision: str) -> np.ndarray:
     backend = create_backend(model, 'onnxruntime', 1, precision)
     found = []
-    for index, (_, image) in enumerate(ImageSource(DEFAULT_CLIP)):
+    for index, picture in enumerate(ImageSource(DEFAULT_CLIP)):
         if index % 60 == 0:
-            backend.inputs['image'][:] = cv2.resize(image, model.input_size)[..., ::-1]
+            backend.inputs['image'][:] = cv2.resize(picture.image, model.input_size)[..., ::-1]
             backend.run()
             found.append(backend.outputs['depth'].copy())
     assert backend.precision == ('fp32' if precision == 'fp32' else 'int8')

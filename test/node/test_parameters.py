@@ -75,7 +75,7 @@ def wrong_values(parameter):
     if isinstance(default, bool) or not limits:
         return []
     if isinstance(default, str):
-        return ['', 'nonsense', limits[0].upper()]
+        return ['', 'nonsense', limits[0].swapcase()]
     low, high = limits
     if isinstance(default, int):
         return [low - 1, high + 1]

@@ -5,6 +5,15 @@
 from msdepth_ros.inference.backends.base import Backend
 from msdepth_ros.inference.backends.create import BACKENDS, create_backend
 from msdepth_ros.inference.backends.engine_options import EngineOptions, Progress
+from msdepth_ros.inference.backends.openvino_device import OPENVINO_DEVICES
 from msdepth_ros.inference.backends.precision import PRECISIONS
 
-__all__ = ['BACKENDS', 'PRECISIONS', 'Backend', 'EngineOptions', 'Progress', 'create_backend']
+__all__ = [
+    'BACKENDS',
+    'OPENVINO_DEVICES',
+    'PRECISIONS',
+    'Backend',
+    'EngineOptions',
+    'Progress',
+    'create_backend',
+]

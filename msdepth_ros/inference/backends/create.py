@@ -25,6 +25,7 @@ def create_backend(
     precision: str = 'auto',
     engine_options: EngineOptions | None = None,
     progress: Progress | None = None,
+    openvino_device: str = 'CPU',
 ) -> Backend:
     """Load a model on a runtime and warm it up, so that the first frame takes no longer.
 
@@ -40,6 +41,7 @@ def create_backend(
     engine_options : where TensorRT engines are kept and how they are built.
     progress : called as progress(stage, fraction) while an engine is built, which can take
         minutes; an exception that it raises stops the build and comes out here.
+    openvino_device : 'CPU', 'GPU', 'NPU', or 'AUTO': the fastest that is there and works.
 
     Raises
     ------
@@ -54,7 +56,9 @@ def create_backend(
     refusals: dict[str, Exception] = {}
     for name in RUNTIMES if backend == 'auto' else (backend,):
         try:
-            loaded = _load(name, model, threads, precision, engine_options, progress)
+            loaded = _load(
+                name, model, threads, precision, engine_options, progress, openvino_device
+            )
             _warm_up(loaded)
         except (BackendError, ModelError) as error:
             refusals[name] = error
@@ -85,6 +89,7 @@ def _load(
     precision: str,
     engine_options: EngineOptions | None,
     progress: Progress | None,
+    openvino_device: str,
 ) -> Backend:
     """Load a model on the runtime of this name, importing no other."""
     if name == 'tensorrt':
@@ -94,7 +99,7 @@ def _load(
     if name == 'openvino':
         from msdepth_ros.inference.backends.openvino import OpenVinoBackend
 
-        return OpenVinoBackend(model, threads, precision)
+        return OpenVinoBackend(model, threads, precision, openvino_device)
     from msdepth_ros.inference.backends.onnxruntime import OnnxRuntimeBackend
 
     return OnnxRuntimeBackend(model, threads, precision)

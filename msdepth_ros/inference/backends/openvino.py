@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""OpenVINO's CPU plugin: faster than ONNX Runtime, most of all on int8 networks."""
+"""OpenVINO: on a CPU faster than ONNX Runtime, most of all in int8; and Intel's GPU and NPU."""
 
 import sys
 from typing import Any
@@ -9,7 +9,12 @@ import numpy as np
 
 from msdepth_ros.errors import BackendError, ModelError, RuntimeMissingError
 from msdepth_ros.inference.backends.base import Backend, without_units
-from msdepth_ros.inference.backends.precision import cpu_file
+from msdepth_ros.inference.backends.openvino_device import (
+    DevicePlan,
+    choose_devices,
+    plans_for,
+)
+from msdepth_ros.inference.backends.self_check import check_engine
 from msdepth_ros.inference.backends.tensor_check import FoundTensor, check_tensors
 from msdepth_ros.inference.model import Model, Tensor
 
@@ -17,34 +22,46 @@ _ONNX_TYPES = {'u8': 'uint8', 'i8': 'int8', 'f16': 'float16', 'f32': 'float', 'f
 
 
 class OpenVinoBackend(Backend):
-    """Runs a model on OpenVINO's CPU plugin, on tensors of its own (no copy a frame).
+    """Runs a model on one of OpenVINO's devices, on tensors of its own (no copy a frame on a CPU).
 
-    With `precision` 'fp32' every product is computed in FP32. With 'auto' the model's int8 file is
-    used where it has one ('int8' insists on it), and what is not int8 is computed in BF16 on a CPU
-    with instructions for it (AMX, AVX512-BF16), else in FP32. OpenVINO's FP16 is slower than its
-    FP32 on x86.
+    What a GPU or an NPU computes is compared with ONNX Runtime's FP32 when it is loaded; where it
+    differs too much, the next slower way is taken (`openvino_device.plans_for`), or it is refused.
     """
 
     name = 'openvino'
-    device = 'CPU'
 
-    def __init__(self, model: Model, threads: int = 0, precision: str = 'fp32') -> None:
-        model, quantised = cpu_file(model, precision, 'OpenVINO')
+    def __init__(
+        self, model: Model, threads: int = 0, precision: str = 'fp32', device: str = 'CPU'
+    ) -> None:
+        """Compile a model.
+
+        Parameters
+        ----------
+        device : 'CPU', 'GPU', 'NPU', or 'AUTO': the fastest that is there and works.
+        """
         openvino = _import()
         core = openvino.Core()
-        floats = 'f32'
-        if precision != 'fp32' and 'BF16' in core.get_property('CPU', 'OPTIMIZATION_CAPABILITIES'):
-            floats = 'bf16'
-        self.precision = 'int8' if quantised else {'f32': 'fp32'}.get(floats, floats)
+        devices = choose_devices(core, device)
+        refusal: BackendError | ModelError | None = None
+        for each in devices:
+            try:
+                for plan in plans_for(core, each, model, threads, precision):
+                    try:
+                        self._load(openvino, core, plan)
+                        return
+                    except BackendError as error:
+                        refusal = error
+            except (BackendError, ModelError) as error:
+                refusal = error
+                if len(devices) == 1:
+                    raise
+        raise refusal or BackendError('OpenVINO sees no device')
+
+    def _load(self, openvino: Any, core: Any, plan: DevicePlan) -> None:
+        """Compile a model as planned; raises BackendError or ModelError."""
+        model = plan.model
+        self.device, self.precision = plan.title, plan.precision
         super().__init__(model)
-        settings = {
-            'PERFORMANCE_HINT': 'LATENCY',
-            'NUM_STREAMS': 1,
-            'INFERENCE_NUM_THREADS': threads,
-            'INFERENCE_PRECISION_HINT': floats,
-            # The nodes of two cameras would pin their threads to the same cores.
-            'ENABLE_CPU_PINNING': False,
-        }
         data = model.read_onnx()
         try:
             network = core.read_model(data)
@@ -52,13 +69,23 @@ class OpenVinoBackend(Backend):
             if network.is_dynamic():
                 network.reshape({each.name: list(each.shape) for each in model.inputs.values()})
                 _check(model, network)
-            self._request = core.compile_model(network, 'CPU', settings).create_infer_request()
+            compiled = core.compile_model(network, plan.device, plan.settings)
+            self._request = compiled.create_infer_request()
         except RuntimeError as error:
             raise ModelError(
-                f'model {model.name}: OpenVINO cannot load {model.onnx}: {_reason(error)}'
+                f'model {model.name}: OpenVINO cannot load {model.onnx}'
+                f'{"" if plan.device == "CPU" else f" on {plan.title}"}: {_reason(error)}'
             ) from error
         self.inputs = self._bound(model.inputs, openvino.Tensor)
         self.outputs = self._bound(model.outputs, openvino.Tensor)
+        if plan.device != 'CPU':
+            check = check_engine(model, self.inputs, self.outputs, self.run)
+            if not check.passed:
+                self.close()
+                raise BackendError(
+                    f'{plan.title} computes {model.name} too inexactly in {plan.precision}: '
+                    f'{check}; set openvino_device to CPU'
+                )
 
     def run(self) -> None:
         """Compute `outputs` from `inputs`; raises BackendError if OpenVINO fails."""
