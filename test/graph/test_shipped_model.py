@@ -20,7 +20,7 @@ def pictures(request):
     if not source.is_file():
         source = request.getfixturevalue('shared_data') / 'robot_walk'
     every = itertools.islice(ImageSource(source), 20, 60, 20)
-    return [cv2.resize(picture, (640, 480)) for _, picture in every]
+    return [cv2.resize(picture.image, (640, 480)) for picture in every]
 
 
 @pytest.mark.parametrize('name', ['eigen2014', 'msdepth'])

@@ -57,7 +57,7 @@ def choose_devices(core: Any, device: str) -> list[str]:
     if device not in there:
         raise BackendError(
             f'OpenVINO sees no {device} on this machine (it sees {", ".join(sorted(there))}): '
-            f'{_REMEDIES.get(device, "choose another")} and add this user to the group `render`, or '
+            f'{_REMEDIES.get(device, "choose another")}, add this user to the group render, or '
             'set openvino_device to CPU or AUTO'
         )
     return [device]
