@@ -1,0 +1,194 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Metres by measurement: a Gaussian process over what a prediction's log depth is off by.
+
+The prediction m(x) is the process's mean, `Prior` its covariance, and the measured log depths are
+its observations (Rasmussen and Williams 2006, chapter 2). Its constant part is the alpha of the
+scale-invariant error, here from what was measured instead of from the truth; its local part mends
+the rest; its posterior says how sure each cell is. It needs no training and fits any network.
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from msdepth_ros.geometry.pinhole import Grid
+from msdepth_ros.metric.detail import detail
+from msdepth_ros.metric.points import NETWORK_NOISE, Points, choose, points_on, resized
+from msdepth_ros.metric.prior import Prior
+from msdepth_ros.metric.sparse_depth import SparseDepth
+
+MOST_POINTS = 100  # of the exact algebra; further ones add detail
+_LEAST_NOISE = 0.005  # standard deviation of ln(depth) that every sensor has
+_FREEDOM = 6  # degrees of freedom of Student's t
+_ROUNDS = 4
+_MOST_CELLS = 13_000  # that the process is evaluated at; larger grids are thinned
+_SPREAD_STEP = 4  # cells; the standard deviation is smooth
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The log scale of a whole image: its mean and variance. 0: as the network says."""
+
+    mean: float
+    variance: float
+
+
+class Alignment:
+    """Aligns predictions of one network with what was measured.
+
+    Parameters
+    ----------
+    prior : how far off that network is expected to be.
+    """
+
+    def __init__(self, prior: Prior | None = None) -> None:
+        self.prior = prior or Prior()
+
+    def align(
+        self, log_depth: np.ndarray, cells: Grid, sparse: Sequence[SparseDepth]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Align one prediction.
+
+        Parameters
+        ----------
+        log_depth : float32 [height, width], ln metres; NaN where there is none.
+        cells : where its cells lie in the rectified camera image.
+        sparse : what was measured, of any number of sources.
+
+        Returns
+        -------
+        (log depth, its standard deviation), float32 [height, width] each. Without a usable
+        measurement the log depth is `log_depth` itself.
+        """
+        fit = self.fit(log_depth, cells, sparse)
+        return log_depth + fit.correction() if len(fit.points) else log_depth, fit.spread()
+
+    def fit(
+        self,
+        log_depth: np.ndarray,
+        cells: Grid,
+        sparse: Sequence[SparseDepth],
+        scale: Scale | None = None,
+    ) -> 'Fit':
+        """Fit the process to the measurements; `scale` replaces the prior of the constant part."""
+        points = points_on(log_depth, cells, sparse)
+        width = log_depth.shape[1]
+        chosen = points[choose(points, self.prior, width, MOST_POINTS)]
+        before = scale or Scale(0.0, self.prior.sg**2)
+        return Fit(self.prior, log_depth, before, points, chosen)
+
+
+class Fit:
+    """The Gaussian process of one image.
+
+    Attributes
+    ----------
+    points : the measurements on the grid.
+    chosen : those of them in the exact algebra.
+    weights : float64 [chosen], near 1 for those that the others and the prior agree with.
+    scale : the image's log scale after the measurements.
+    """
+
+    def __init__(
+        self, prior: Prior, log_depth: np.ndarray, before: Scale, points: Points, chosen: Points
+    ) -> None:
+        self._prior, self._log_depth, self._before = prior, log_depth, before
+        self.points, self.chosen = points, chosen
+        self._centre = float(np.median(chosen.predicted)) if len(chosen) else 0.0
+        self._features = self._featured(chosen.x, chosen.y, chosen.predicted)
+        self._solve()
+
+    def _featured(self, x: np.ndarray, y: np.ndarray, m: np.ndarray) -> np.ndarray:
+        return self._prior.features(x, y, m - np.float32(self._centre), self._log_depth.shape[1])
+
+    def _solve(self) -> None:
+        """Solve (K + N) a = r, with Student's t as the noise.
+
+        A measurement far from what the others tell of it (its leave-one-out residual, Rasmussen
+        and Williams, section 5.4.2) has its noise raised, from round to round. The first round
+        starts from the median, which a third of wrong measurements moves little.
+        """
+        before, noise = self._before, self.chosen.noise
+        residual = self.chosen.residual - before.mean
+        features = self._features.astype(np.float64)
+        covariance = self._prior.local(features, features) + before.variance
+        off = residual - np.median(residual) if len(residual) else residual
+        raised = _raised(noise, self._prior.sl**2, off)
+        inverse: np.ndarray = np.zeros((0, 0))
+        solution: np.ndarray = np.zeros(0)
+        for turn in range(_ROUNDS if len(residual) else 0):
+            inverse = np.linalg.inv(covariance + np.diag(raised))
+            solution = inverse @ residual
+            if turn < _ROUNDS - 1:
+                own = np.diag(inverse)
+                raised = _raised(noise, np.maximum(1 / own - raised, 0), solution / own)
+        self.weights, self._inverse, self._solution = noise / raised, inverse, solution
+        variance = before.variance
+        self.scale = Scale(
+            float(before.mean + variance * solution.sum()),
+            float(max(variance - variance**2 * inverse.sum(), 1e-8)),
+        )
+
+    def correction(self) -> np.ndarray:
+        """Return what the log depth of each cell is off by, float32 [height, width]."""
+        return self.local() + np.float32(self.scale.mean)
+
+    def local(self) -> np.ndarray:
+        """Return the part of the correction beside the whole image's, float32 [height, width]."""
+        return self._smooth if self._detail is None else self._smooth + self._detail[0]
+
+    def spread(self) -> np.ndarray:
+        """Return the standard deviation of the corrected log depth, float32 [height, width]."""
+        shape = self._log_depth.shape
+        free = np.float32(self._before.variance + self._prior.sl**2)
+        if not len(self.chosen):
+            return np.full(shape, (free + NETWORK_NOISE**2) ** 0.5, np.float32)
+        features, coarse = self._cells(_SPREAD_STEP if min(shape) >= 8 * _SPREAD_STEP else 1)
+        known = self._prior.local(features, self._features) + np.float32(self._before.variance)
+        told = known @ self._inverse.astype(np.float32)
+        told *= known
+        variance = np.maximum(free - told.sum(axis=1), 0) + np.float32(NETWORK_NOISE**2)
+        wide = resized(variance.reshape(coarse), shape)
+        return np.sqrt(wide if self._detail is None else 1 / (1 / wide + self._detail[1]))
+
+    @functools.cached_property
+    def _smooth(self) -> np.ndarray:
+        """The local part by the chosen measurements alone."""
+        height, width = self._log_depth.shape
+        if not len(self.chosen):
+            return np.zeros((height, width), np.float32)
+        features, shape = self._cells(math.ceil((height * width / _MOST_CELLS) ** 0.5))
+        solution = self._solution.astype(np.float32)
+        field = self._prior.local_sums(features, self._features, solution)
+        return resized(field.reshape(shape), (height, width))
+
+    @functools.cached_property
+    def _detail(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """What the measurements that were not chosen add, and its precision."""
+        if len(self.points) == len(self.chosen):
+            return None
+        rows, columns = self.points.cells()
+        left = self.points.residual - self.scale.mean - self._smooth[rows, columns]
+        noise = np.maximum(self.points.noise - NETWORK_NOISE**2, _LEAST_NOISE**2)
+        return detail(self._log_depth.shape, rows, columns, left, noise)
+
+    def _cells(self, step: int) -> tuple[np.ndarray, tuple[int, int]]:
+        """Return the features of every step-th cell, float32 [n, 3], and how many high and wide."""
+        some = self._log_depth[step // 2 :: step, step // 2 :: step]
+        rows, columns = np.indices(some.shape, np.float32) * np.float32(step) + step // 2
+        return self._featured(columns.ravel(), rows.ravel(), some.ravel()), some.shape
+
+
+def _raised(noise: np.ndarray, others: np.ndarray | float, off: np.ndarray) -> np.ndarray:
+    """Return the noise of measurements, raised where they are `off` from what others tell.
+
+    `others` is the variance of what the others tell, so noise + others that of `off`. It is divided
+    by the squared weight that Student's t gives to such a deviation.
+    """
+    total = noise + others
+    weights = np.minimum(1.0, (_FREEDOM + 1) / (_FREEDOM + off**2 / total)) ** 2
+    return noise + total * (1 / weights - 1)
