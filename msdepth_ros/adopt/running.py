@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs graphs on ONNX Runtime while a network is adopted, and lets it fold what is constant."""
 
+import hashlib
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -115,7 +116,10 @@ def folded(model: Any) -> Any:
 
 
 def save(model: Any, path: Path) -> list[Path]:
-    """Write a model, beyond 2 GB with its weights in a second file; return the files."""
+    """Write a model, beyond 2 GB with its weights in a second file; return the files.
+
+    The first file names the second one's SHA-256, so that its own tells networks apart.
+    """
     onnx = import_onnx()
     if model.ByteSize() <= LARGEST_FILE:
         path.write_bytes(model.SerializeToString())
@@ -125,7 +129,19 @@ def save(model: Any, path: Path) -> list[Path]:
     onnx.save(
         model, path, save_as_external_data=True, all_tensors_to_one_file=True, location=data.name
     )
+    with data.open('rb') as file:
+        digest = _digest(file)
+    graph = onnx.load(path, load_external_data=False)
+    onnx.helper.set_model_props(graph, {'weights_sha256': digest})
+    path.write_bytes(graph.SerializeToString())
     return [path, data]
+
+
+def _digest(file: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while chunk := file.read(1 << 20):
+        digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _session(path: Path, name: str) -> Any:

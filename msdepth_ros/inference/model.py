@@ -109,6 +109,12 @@ class Model:
             role: Tensor(name, 'float32', (1, 1, height, width)) for role, name in names.items()
         }
 
+    @property
+    def weights(self) -> Path | None:
+        """The file beside the ONNX file with its weights, where it is too large to hold them."""
+        path = self.onnx.with_name(f'{self.onnx.name}.data')
+        return path if path.is_file() else None
+
     def read_onnx(self) -> bytes:
         """Return the ONNX file's bytes.
 

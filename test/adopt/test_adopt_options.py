@@ -16,6 +16,7 @@ import onnxruntime  # noqa: E402
 from export_stubs import STUBS, Output, Stub, depth_at, write_stub  # noqa: E402
 from onnx import TensorProto, helper  # noqa: E402
 
+from msdepth_ros.adopt import running  # noqa: E402
 from msdepth_ros.adopt.camera_input import camera_value  # noqa: E402
 from msdepth_ros.adopt.exported import TensorInfo  # noqa: E402
 from msdepth_ros.adopt.size import nearest_size  # noqa: E402
@@ -23,6 +24,7 @@ from msdepth_ros.cli import main  # noqa: E402
 from msdepth_ros.errors import ModelError  # noqa: E402
 from msdepth_ros.geometry.camera import Camera  # noqa: E402
 from msdepth_ros.geometry.pinhole import Intrinsics  # noqa: E402
+from msdepth_ros.inference.backends import create_backend  # noqa: E402
 from msdepth_ros.inference.backends.onnxruntime import OnnxRuntimeBackend  # noqa: E402
 from msdepth_ros.inference.estimator import DepthEstimator  # noqa: E402
 from msdepth_ros.inference.model import Model, load_model  # noqa: E402
@@ -212,6 +214,26 @@ def test_weights_in_another_file(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert 'mine.onnx' in refusal(capsys, path, *options)
     (tmp_path / 'mine.onnx_data').unlink()
     assert 'put the .onnx_data' in refusal(capsys, path, *options)
+
+
+@pytest.mark.parametrize('backend', ['onnxruntime', 'openvino'])
+def test_a_network_too_large_for_one_file(
+    backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    if backend == 'openvino':
+        pytest.importorskip('openvino')
+    monkeypatch.setattr(running, 'LARGEST_FILE', 1000)
+    options = ('--preset', 'da-metric-fabio-indoor')
+    model = adopted(STUBS['da-metric-fabio-indoor'], tmp_path, *options, size=(560, 420))
+    assert model.weights == model.onnx.with_name('mine.onnx.data')
+    loaded = create_backend(model, backend, precision='fp32')
+    loaded.run()
+    np.testing.assert_allclose(loaded.outputs['depth'], known((420, 560), 0), rtol=1e-5)
+    loaded.close()
+    # Other weights make another file, so that no engine of before is taken for it.
+    first = model.read_onnx()
+    model = adopted(STUBS['da-metric-fabio-outdoor'], tmp_path, *options, size=(574, 420))
+    assert model.read_onnx() != first
 
 
 @pytest.mark.parametrize('kind', [TensorProto.FLOAT16, TensorProto.DOUBLE])

@@ -13,6 +13,7 @@ from msdepth_ros.inference.model import Model
 RUNTIMES = ('tensorrt', 'openvino', 'onnxruntime')
 BACKENDS = ('auto', *RUNTIMES)
 WARM_UP_RUNS = 3
+_CUDA = 'onnxruntime (CUDA)'
 
 _logger = logging.getLogger(__name__)
 _said: set[str] = set()
@@ -32,8 +33,9 @@ def create_backend(
     Parameters
     ----------
     model : the model to load.
-    backend : 'tensorrt', 'openvino', 'onnxruntime', or 'auto': the first that runs the model,
-        in this order. Why 'auto' passed over one is logged once.
+    backend : 'tensorrt', 'openvino', 'onnxruntime' (on a GPU where its CUDA provider runs the
+        model, else on the CPU), or 'auto': TensorRT, the CUDA provider, OpenVINO or ONNX Runtime
+        on the CPU, the first that runs the model. Why one was passed over is logged once.
     threads : CPU threads that the network may use; 0 = one per core.
     precision : 'auto' = the fastest that is proven: FP16 on TensorRT (FP32 where the self-check
         refuses FP16); on a CPU int8 if the model has an int8 file, else FP32 (OpenVINO: BF16 where
@@ -54,7 +56,7 @@ def create_backend(
         raise BackendError(f"no backend named '{backend}': choose one of {', '.join(BACKENDS)}")
     precision = model.precision if precision == 'auto' else precision
     refusals: dict[str, Exception] = {}
-    for name in RUNTIMES if backend == 'auto' else (backend,):
+    for name in _candidates(backend):
         try:
             loaded = _load(
                 name, model, threads, precision, engine_options, progress, openvino_device
@@ -69,6 +71,17 @@ def create_backend(
     raise refusals.popitem()[1]
 
 
+def _candidates(backend: str) -> list[str]:
+    """Return what to try, in order; _CUDA stands for ONNX Runtime on a GPU."""
+    names = list(RUNTIMES) if backend == 'auto' else [backend]
+    if 'onnxruntime' in names:
+        from msdepth_ros.inference.backends.onnxruntime import has_cuda_provider
+
+        if has_cuda_provider():
+            names.insert(1 if backend == 'auto' else 0, _CUDA)
+    return names
+
+
 def expected_runtime() -> str:
     """Return the runtime that 'auto' will most likely take on this machine, loading no model."""
     from msdepth_ros.inference.backends.cuda import CudaDevice
@@ -78,7 +91,8 @@ def expected_runtime() -> str:
         check_installed()
         CudaDevice().close()
     except BackendError:
-        return 'openvino' if importlib.util.find_spec('openvino') else 'onnxruntime'
+        cpu = 'openvino' if importlib.util.find_spec('openvino') else 'onnxruntime'
+        return _CUDA if _CUDA in _candidates('auto') else cpu
     return 'tensorrt'
 
 
@@ -102,7 +116,7 @@ def _load(
         return OpenVinoBackend(model, threads, precision, openvino_device)
     from msdepth_ros.inference.backends.onnxruntime import OnnxRuntimeBackend
 
-    return OnnxRuntimeBackend(model, threads, precision)
+    return OnnxRuntimeBackend(model, threads, precision, cuda=name == _CUDA)
 
 
 def _warm_up(backend: Backend) -> None:

@@ -87,7 +87,8 @@ def build_engine(
     with heartbeat(follow, what), warnings.catch_warnings():
         warnings.simplefilter('ignore', DeprecationWarning)
         _go_on(follow, 'preparing the graph')
-        graph = prepare_graph(model.read_onnx(), precision)
+        folder = None if model.weights is None else model.onnx.parent
+        graph = prepare_graph(model.read_onnx(), precision, folder)
         _go_on(follow, 'starting TensorRT')
         built = _Build(api, model, precision, follow).run(graph, target, workspace, timing_cache)
     built.facts['workspace'] = workspace

@@ -3,11 +3,13 @@
 """Makes the ONNX graph that TensorRT is given from the ONNX file that a model ships."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from msdepth_ros.errors import BackendError, ModelError
 from msdepth_ros.inference.backends.fp16 import Fp16Counts, convert_to_fp16, convert_to_fp32
 
+LARGEST_GRAPH = (1 << 31) - 1  # bytes that one protobuf message may have
 LARGE = 4096  # bytes; larger tensors are weights, smaller ones may be sizes that shapes follow
 
 
@@ -27,11 +29,12 @@ class PreparedGraph:
     counts: Fp16Counts | None
 
 
-def prepare_graph(data: bytes, precision: str) -> PreparedGraph:
+def prepare_graph(data: bytes, precision: str, folder: Path | None = None) -> PreparedGraph:
     """Prepare a serialised FP32 ONNX model for TensorRT.
 
     The uint8 image is cast to float before anything else touches it (TensorRT has no other
-    operation on uint8), and with `precision` 'fp16' the network's arithmetic becomes FP16.
+    operation on uint8), and with `precision` 'fp16' the network's arithmetic becomes FP16. `folder`
+    holds the weights of a model that is too large for one file.
 
     Raises
     ------
@@ -43,6 +46,8 @@ def prepare_graph(data: bytes, precision: str) -> PreparedGraph:
     onnx = _import_onnx()
     try:
         model = onnx.load_model_from_string(data)
+        if folder is not None:
+            onnx.load_external_data_for_model(model, str(folder))
         _cast_uint8_first(onnx, model)
         types = _tensor_types(onnx, model)
     except Exception as error:  # protobuf's and onnx's own types
@@ -58,6 +63,11 @@ def prepare_graph(data: bytes, precision: str) -> PreparedGraph:
         for tensor in model.graph.initializer
         if tensor.data_type in floats
     ]
+    if model.ByteSize() > LARGEST_GRAPH:
+        raise ModelError(
+            f'the graph has {model.ByteSize() / 1e9:.1f} GB and ONNX ends at 2 GB: set the '
+            'parameter `precision` to fp16, or `backend` to onnxruntime'
+        )
     try:
         onnx.checker.check_model(model)
     except Exception as error:  # of onnx's own type

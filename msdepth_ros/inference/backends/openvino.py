@@ -64,7 +64,7 @@ class OpenVinoBackend(Backend):
         super().__init__(model)
         data = model.read_onnx()
         try:
-            network = core.read_model(data)
+            network = core.read_model(data if model.weights is None else str(model.onnx))
             _check(model, network)
             if network.is_dynamic():
                 network.reshape({each.name: list(each.shape) for each in model.inputs.values()})

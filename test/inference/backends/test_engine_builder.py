@@ -80,7 +80,7 @@ def test_a_network_that_is_not_fp16_is_not_built_as_fp16(
 ):
     prepare = engine_builder.prepare_graph
 
-    def prepare_fp32(data: bytes, precision: str):
+    def prepare_fp32(data: bytes, precision: str, folder: None):
         return replace(prepare(data, 'fp32'), counts=prepare(data, precision).counts)
 
     monkeypatch.setattr(engine_builder, 'prepare_graph', prepare_fp32)
@@ -93,7 +93,7 @@ def test_a_plan_as_large_as_fp32_is_not_shown_to_be_fp16_by_its_size(
 ):
     prepare = engine_builder.prepare_graph
 
-    def prepare_as_if_small(data: bytes, precision: str):
+    def prepare_as_if_small(data: bytes, precision: str, folder: None):
         return replace(prepare(data, precision), fp32_weight_bytes=1)
 
     monkeypatch.setattr(engine_builder, 'prepare_graph', prepare_as_if_small)
