@@ -54,7 +54,11 @@ ARGUMENTS = {
     'height': ('', 'Image height in pixels that the calibration is for.'),
     'camera_frame': ('camera_optical_frame', "The images' frame_id, for camera_pose and RViz."),
     'base_frame': ('', "The robot's frame, for camera_pose and calibrate_scale."),
-    'camera_pose': ('', "'x y z roll pitch yaw' of the camera's body (x forward) in base_frame."),
+    'camera_pose': (
+        '',
+        "'x y z roll pitch yaw' of the camera's body (x forward) in base_frame: published in TF, "
+        'and what tells obstacles from the floor.',
+    ),
     'scan_frame': ('', 'Publish this frame, x forward, at camera_frame; and the scan in it.'),
     'parameters': ('', "More parameters, over params_file: '{depth: {max: 5.0}, threads: 2}'."),
     'scale_file': ('', 'Where calibrate_scale keeps the scale of each model.'),
@@ -97,6 +101,7 @@ def _start(context: LaunchContext) -> list[Action]:
     url, actions = _calibration(given)
     chosen = {'model': given['model'], 'backend': given['backend'], 'camera_info_url': url}
     chosen |= {'base_frame': given['base_frame'], 'scan.output_frame': given['scan_frame']}
+    chosen['camera_pose'] = given['camera_pose']
     if given['scale_file']:
         chosen['scale_file'] = str(Path(given['scale_file']).expanduser().absolute())
     texts = {name: ParameterValue(text, value_type=str) for name, text in chosen.items() if text}
@@ -178,15 +183,17 @@ def _camera_pose(given: dict[str, str]) -> Node:
     pose = CameraPose.parse(given['camera_pose'])
     base = given['base_frame'] or 'base_link'
     position, rotation = (pose.x, pose.y, pose.z), pose.optical_rotation()
-    return _transform('msdepth_camera_pose', base, given['camera_frame'], position, rotation)
+    frames = base, given['camera_frame']
+    return _transform(given, 'msdepth_camera_pose', *frames, position, rotation)
 
 
 def _scan_frame(given: dict[str, str]) -> Node:
     frames = given['camera_frame'], given['scan_frame']
-    return _transform('msdepth_scan_frame', *frames, (0.0, 0.0, 0.0), OPTICAL_TO_BODY)
+    return _transform(given, 'msdepth_scan_frame', *frames, (0.0, 0.0, 0.0), OPTICAL_TO_BODY)
 
 
 def _transform(
+    given: dict[str, str],
     name: str,
     parent: str,
     child: str,
@@ -200,6 +207,7 @@ def _transform(
         package='tf2_ros',
         executable='static_transform_publisher',
         name=name,
+        namespace=given['namespace'],  # else two cameras would have nodes of one name
         arguments=[*values, '--frame-id', parent, '--child-frame-id', child],
         output='screen',
     )

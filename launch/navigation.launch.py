@@ -3,15 +3,21 @@
 """depth.launch.py for a robot that steers by it: to be included in a Nav2 bringup.
 
 It takes every argument of depth.launch.py; only the defaults of two differ. The other half of the
-work is config/nav2_costmap.yaml, to be merged into Nav2's parameters.
+work is config/nav2_costmap.yaml, to be merged into Nav2's parameters; nav2_params names those, so
+that what does not fit the camera is told at the start.
 """
 
 from pathlib import Path
 
-from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.logging import get_logger
+from launch.substitutions import LaunchConfiguration
 
+from msdepth_ros.launching.arguments import existing
+from msdepth_ros.launching.camera_pose import CameraPose
+from msdepth_ros.launching.navigation_check import costmap_warnings, read_costmaps
 from msdepth_ros.resources import share_directory
 
 CONFIG = share_directory() / 'config'
@@ -32,6 +38,21 @@ def generate_launch_description() -> LaunchDescription:
                 default_value='camera_scan_frame',
                 description='Frame of the scan, x forward, published at camera_frame.',
             ),
+            DeclareLaunchArgument(
+                'nav2_params',
+                default_value=str(CONFIG / 'nav2_costmap.yaml'),
+                description="Nav2's parameters; what in its costmaps does not fit is told.",
+            ),
             IncludeLaunchDescription(PythonLaunchDescriptionSource(str(depth))),
+            OpaqueFunction(function=_check),
         ]
     )
+
+
+def _check(context: LaunchContext) -> None:
+    names = ('nav2_params', 'namespace', 'camera_pose')
+    given = {name: LaunchConfiguration(name).perform(context).strip() for name in names}
+    pose = CameraPose.parse(given['camera_pose']) if given['camera_pose'] else None
+    costmaps = read_costmaps(existing('nav2_params', given['nav2_params']))
+    for warning in costmap_warnings(costmaps, given['namespace'], pose):
+        get_logger('navigation').warning(warning)

@@ -86,6 +86,20 @@ def pull_in_range(
     return points
 
 
+def reduced(points: np.ndarray, voxel_size: float, organized: bool) -> np.ndarray:
+    """Return a cloud as it is published: organised, or its valid points, or one for each voxel.
+
+    Parameters
+    ----------
+    points : float32 [height, width, 3 or 4], an organised cloud, NaN invalid.
+    voxel_size : metres; above 0 the points of each cube are averaged, whatever `organized` says.
+    organized : whether the cloud stays an image of points.
+    """
+    if voxel_size > 0:
+        return voxel_downsample(dense_points(points), voxel_size)
+    return points if organized else dense_points(points)
+
+
 def voxel_downsample(points: np.ndarray, size: float) -> np.ndarray:
     """Return one point for each cube of space that holds any: their mean, as PCL's VoxelGrid.
 

@@ -21,6 +21,7 @@ UNEVEN = 0.01  # metres, standard deviation: rugs, sills, the mount's height
 _SIGMAS = np.float32(2.0)
 _SURE_FLOOR = 0.02  # relative depth error that a floor always has
 _SHARE = 0.05  # of the cells that must lie near the plane for their scatter to say anything
+_LIP = np.float32(0.15)  # metres before a drop at which it is marked: Nav2's rays end that early
 _HOLE = np.ones((3, 3), np.uint8)  # cells; a smaller hole in the floor is noise
 
 
@@ -30,8 +31,8 @@ class Obstacles:
 
     Attributes
     ----------
-    depth : float32 [height, width], metres along Z: of obstacles their own, of a drop that of the
-        floor that is missing there; NaN everywhere else.
+    depth : float32 [height, width], metres along Z: of obstacles their own, of a drop just less
+        than that of the floor that is missing there; NaN everywhere else.
     drops : bool [height, width], the cells of `depth` that are drops.
     scatter : relative error of depth that the floor in view shows, or that was assumed.
     """
@@ -87,7 +88,7 @@ def find_obstacles(
     if drops.any():
         drops = cv2.morphologyEx(drops.view(np.uint8), cv2.MORPH_OPEN, _HOLE).view(bool)
     found = np.where(stands, depth, np.float32(np.nan))
-    np.copyto(found, floor_depth, where=drops)
+    np.copyto(found, np.maximum(floor_depth - _LIP, floor_depth / 2), where=drops)
     return Obstacles(found, drops, scatter)
 
 

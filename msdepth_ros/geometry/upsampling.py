@@ -26,7 +26,7 @@ class Upsampler:
             cells.width, cells.origin[0], cells.step[0], width
         )
         self._side = 2 * self._column + (self._offset_u > 0)
-        self._rows, row, offset_v = _nearest_cells(
+        self._rows, self._row, offset_v = _nearest_cells(
             cells.height, cells.origin[1], cells.step[1], height
         )
         # A pixel is 1 * the line of its cells + its offset * the slope on its side of the line.
@@ -34,7 +34,7 @@ class Upsampler:
         weights = np.stack([np.ones_like(offset_v), before, after], axis=1)
         self._terms = np.full((cells.height, 3, width), np.nan, np.float32)
         # One product for each run of cells that answer for equally many rows of pixels.
-        count = np.bincount(row, minlength=cells.height)
+        count = np.bincount(self._row, minlength=cells.height)
         ends = np.cumsum(count)
         borders = [0, *(np.flatnonzero(np.diff(count)) + 1), cells.height]
         self._blocks = []
@@ -68,6 +68,15 @@ class Upsampler:
                 np.matmul(weights, terms, out=pixels)
             np.reciprocal(seen, out=seen)
         image[: self._rows.start] = image[self._rows.stop :] = np.nan
+        return image
+
+    def nearest(self, cells: np.ndarray) -> np.ndarray:
+        """Return for each pixel the value of its cell, bool [image height, image width].
+
+        `cells` is bool [cells high, cells wide]; what has no cell is False.
+        """
+        image = np.zeros(self.shape, bool)
+        image[self._rows, self._columns] = cells[self._row[:, None], self._column]
         return image
 
     def _lines(

@@ -98,10 +98,12 @@ class DepthEstimator:
         with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
             depth = self._metric(outputs[DEPTH], settings.scale)
             low, high = depth_range
+            beyond = (depth > high) & self._geometry.seen
             depth[~((depth >= low) & (depth <= high) & self._geometry.seen)] = np.nan
             depth = remove_flying_pixels(depth, settings.edge_threshold)
         return DepthFrame(
             depth=depth,
+            beyond=beyond,
             outputs={role: outputs[role].copy() for role in self.model.further_outputs},
             geometry=self._geometry,
             image=image,

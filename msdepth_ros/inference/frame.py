@@ -45,6 +45,7 @@ class DepthFrame:
     ----------
     depth : float32 [height, width], metres along Z, NaN where invalid or unseen. Without
         calibration it has the scale of the camera that the model was trained for.
+    beyond : bool [height, width], where `depth` is NaN because it exceeds the range.
     outputs : the model's further outputs by role ('floor', 'confidence'), float32 like `depth`.
     geometry : FrameGeometry.
     image, encoding : the camera image that was estimated.
@@ -55,6 +56,7 @@ class DepthFrame:
     """
 
     depth: np.ndarray
+    beyond: np.ndarray
     outputs: dict[str, np.ndarray]
     geometry: FrameGeometry
     image: np.ndarray
@@ -92,6 +94,10 @@ class DepthFrame:
         """
         upsample = self.geometry.upsampler
         return upsample(self.depth, self.edge_threshold, self.depth_range, out)
+
+    def full_beyond(self) -> np.ndarray:
+        """Return `beyond` at the camera's size, each pixel that of its cell: bool."""
+        return self.geometry.upsampler.nearest(self.beyond)
 
     def rectified_image(self) -> tuple[np.ndarray, str]:
         """Return the camera image that `full_depth` lies on pixel for pixel, and its encoding.

@@ -115,6 +115,9 @@ class VoxelLayer:
         visited = cells_on_lines(starts, end.astype(np.int64), lengths, longest)
         row, column, level = visited.T
         self.marked[row, column, level] = False
+        touched = np.zeros_like(self.lethal)
+        touched[row, column] = True
+        row, column = np.nonzero(touched & self.lethal)
         empty = self.marked[row, column].sum(axis=1) <= self._threshold
         self.lethal[row[empty], column[empty]] = False
 

@@ -311,6 +311,8 @@ class DepthNode(SteadyLifecycleNode):
         self._publish_diagnostics()
 
     def _publish_diagnostics(self) -> None:
+        if self._outputs is not None:
+            self._outputs.warn_of_shared_topics()
         estimator = self._server.host.estimator
         self._diagnostics.publish(
             diagnostic_array(

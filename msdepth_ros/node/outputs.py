@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -17,12 +16,44 @@ from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 from std_msgs.msg import Header
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.geometry.cloud import dense_points, limit_range, point_cloud, voxel_downsample
+from msdepth_ros.geometry.cloud import limit_range, point_cloud, pull_in_range, reduced
 from msdepth_ros.geometry.pinhole import Intrinsics
-from msdepth_ros.geometry.scan import laser_scan, scan_frame
+from msdepth_ros.geometry.scan import floor_in_scan, laser_scan, scan_frame
 from msdepth_ros.images.pictures import colorize
 from msdepth_ros.inference.frame import DepthFrame
-from msdepth_ros.node.messages import DepthImage, cloud_msg, image_msg, intrinsics_msg, scan_msg
+from msdepth_ros.node.messages import (
+    DepthImage,
+    cloud_msg,
+    image_msg,
+    intrinsics_msg,
+    nanoseconds,
+    scan_msg,
+)
+from msdepth_ros.node.mounts import Mounts
+from msdepth_ros.node.obstacles import ObstacleCloud
+
+
+class Session:
+    """What outlives a frame, from configuration to cleanup.
+
+    Attributes
+    ----------
+    node : publishes and logs.
+    mounts : where the camera sits.
+    obstacles : remembers the obstacles of the frame before.
+    """
+
+    def __init__(self, node: LifecycleNode) -> None:
+        self.node = node
+        self.mounts = Mounts(node)
+        self.obstacles = ObstacleCloud()
+        self._depth_image = DepthImage(1, 1)
+
+    def depth_image(self, width: int, height: int) -> DepthImage:
+        """Return the message that the last frame was written into, if it has this size."""
+        if self._depth_image.pixels.shape != (height, width):
+            self._depth_image = DepthImage(width, height)
+        return self._depth_image
 
 
 class OutgoingFrame:
@@ -33,6 +64,7 @@ class OutgoingFrame:
     frame : the depth, on the network's grid.
     header : of the image, and of everything that is published for it.
     values : the node's parameters when the frame was begun.
+    session : what outlives this frame.
     """
 
     def __init__(
@@ -40,12 +72,12 @@ class OutgoingFrame:
         frame: DepthFrame,
         header: Header,
         values: dict[str, Any],
-        depth_image_of_size: Callable[[int, int], DepthImage],
+        session: Session,
     ) -> None:
         self.frame = frame
         self.header = header
         self.values = values
-        self._depth_image_of_size = depth_image_of_size
+        self.session = session
 
     @property
     def full(self) -> bool:
@@ -61,7 +93,7 @@ class OutgoingFrame:
     def depth_image(self) -> DepthImage:
         """The depth in a message's own memory."""
         height, width = self.frame.camera_shape if self.full else self.frame.depth.shape
-        image = self._depth_image_of_size(width, height)
+        image = self.session.depth_image(width, height)
         if self.full:
             self.frame.full_depth(image.pixels)
         else:
@@ -97,23 +129,49 @@ def _points(out: OutgoingFrame) -> PointCloud2:
     intrinsics = frame.camera_intrinsics.sampled(frame.cells.strided(stride))
     colors = frame.colors()[every] if values['points.color'] else None
     points = point_cloud(frame.depth[every], intrinsics, colors)
-    limit_range(points, values['points.min_range'], values['points.max_range'])
-    if values['points.voxel_size'] > 0:
-        points = voxel_downsample(dense_points(points), values['points.voxel_size'])
-    elif not values['points.organized']:
-        points = dense_points(points)
+    farthest = values['points.max_range']
+    if values['points.clamp_range']:
+        pull_in_range(points, intrinsics, farthest, frame.beyond[every])
+        farthest = 0.0
+    limit_range(points, values['points.min_range'], farthest)
+    points = reduced(points, values['points.voxel_size'], values['points.organized'])
     return cloud_msg(points, out.header)
+
+
+def _obstacles(out: OutgoingFrame) -> PointCloud2:
+    session, header = out.session, out.header
+    mount = session.mounts.of(out.values, header.frame_id)
+    stamp = nanoseconds(header.stamp) * 1e-9
+    points = session.obstacles.points(out.frame, stamp, mount, out.values)
+    return cloud_msg(points, header)
 
 
 def _scan(out: OutgoingFrame) -> LaserScan:
     values = out.values
     assert out.intrinsics is not None
     limits = values['scan.range_min'], values['scan.range_max']
-    depth: np.ndarray = out.depth_image.pixels
-    scan = laser_scan(depth, out.intrinsics, values['scan.scan_height'], *limits)
+    rows, depth = values['scan.scan_height'], out.depth_image.pixels
+    beyond = out.frame.full_beyond() if out.full else out.frame.beyond
+    scan = laser_scan(depth, out.intrinsics, rows, *limits, beyond, values['scan.use_inf'])
+    _warn_of_floor_in_scan(out)
     frame = scan_frame(out.header.frame_id, values['scan.output_frame'])
     header = Header(stamp=out.header.stamp, frame_id=frame)
     return scan_msg(scan, header, values['scan.scan_time'], *limits)
+
+
+def _warn_of_floor_in_scan(out: OutgoingFrame) -> None:
+    mount = out.session.mounts.known(out.values, out.header.frame_id)
+    if mount is None or out.intrinsics is None:
+        return
+    rows, farthest = out.values['scan.scan_height'], out.values['scan.range_max']
+    meets = floor_in_scan(out.intrinsics, rows, mount.height, mount.up)
+    if meets < farthest:
+        out.session.node.get_logger().warning(
+            f'{SCAN}: the camera looks down, so that the scan shows the floor as a wall '
+            f'{meets:.2f} m ahead ({mount.source}); set scan.range_max below that, fewer rows in '
+            f'scan.scan_height, or use {OBSTACLES} and {POINTS} instead',
+            throttle_duration_sec=60.0,
+        )
 
 
 @dataclass(frozen=True)
@@ -137,7 +195,8 @@ class Output:
 
 
 DEPTH, DEPTH_INFO, DEPTH_COLOR = 'depth/image_rect', 'depth/camera_info', 'depth/image_color'
-RGB, RGB_INFO, POINTS, SCAN = 'rgb/image_rect_color', 'rgb/camera_info', 'points', 'scan'
+RGB, RGB_INFO = 'rgb/image_rect_color', 'rgb/camera_info'
+POINTS, OBSTACLES, SCAN = 'points', 'obstacles', 'scan'
 
 # In the order of publication: depth first, as others may wait for it.
 OUTPUTS = (
@@ -145,6 +204,7 @@ OUTPUTS = (
     Output(DEPTH_INFO, CameraInfo, _camera_info, calibrated=True),
     Output(RGB_INFO, CameraInfo, _camera_info, calibrated=True),
     Output(POINTS, PointCloud2, _points, calibrated=True, enabled_by='points.enabled'),
+    Output(OBSTACLES, PointCloud2, _obstacles, calibrated=True),
     Output(SCAN, LaserScan, _scan, calibrated=True),
     Output(RGB, Image, _rgb),
     Output(DEPTH_COLOR, Image, _depth_color),
@@ -167,7 +227,8 @@ class DepthOutputs:
         if self.tells:
             events = PublisherEventCallbacks(matched=lambda _: changed())
             callbacks = {'event_callbacks': events}
-        self._depth_image = DepthImage(1, 1)
+        self._session = Session(node)
+        self._told_shared: set[str] = set()
         advertise = functools.partial(
             node.create_lifecycle_publisher,
             qos_profile=QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE),
@@ -189,7 +250,7 @@ class DepthOutputs:
 
     def publish(self, frame: DepthFrame, header: Header, values: dict[str, Any]) -> None:
         """Publish a frame under the header of its image, as these parameters say."""
-        out = OutgoingFrame(frame, header, values, self._depth_image_of_size)
+        out = OutgoingFrame(frame, header, values, self._session)
         for output in OUTPUTS:
             if output.calibrated and out.intrinsics is None:
                 continue
@@ -203,12 +264,24 @@ class DepthOutputs:
                 continue
             self._publishers[output.topic].publish(message)
 
+    def warn_of_shared_topics(self) -> None:
+        """Say once of each topic that another node publishes on it, too."""
+        for publisher in self._publishers.values():
+            topic = publisher.topic_name
+            if topic in self._told_shared or self._node.count_publishers(topic) < 2:
+                continue
+            self._told_shared.add(topic)
+            own = self._node.get_name(), self._node.get_namespace()
+            others = sorted(
+                f'{end.node_namespace.rstrip("/")}/{end.node_name}'
+                for end in self._node.get_publishers_info_by_topic(topic)
+                if (end.node_name, end.node_namespace) != own
+            )
+            self._node.get_logger().warning(
+                f'{topic} is published by {", ".join(others) or "another node of this name"}, too: '
+                'whoever listens gets both; remap one of them, or give each camera a namespace'
+            )
+
     def _is_wanted(self, output: Output, values: dict[str, Any]) -> bool:
         enabled = not output.enabled_by or values[output.enabled_by]
         return bool(enabled and self._publishers[output.topic].get_subscription_count())
-
-    def _depth_image_of_size(self, width: int, height: int) -> DepthImage:
-        """Return the message that the last frame was written into, if it has this size."""
-        if self._depth_image.pixels.shape != (height, width):
-            self._depth_image = DepthImage(width, height)
-        return self._depth_image

@@ -157,6 +157,12 @@ PARAMETERS = (
         (0.0, 1000.0),
     ),
     NodeParameter(
+        'points.clamp_range',
+        False,
+        'Move points beyond max_range in to it along their rays, those beyond the range of depth '
+        'too: a costmap clears along them.',
+    ),
+    NodeParameter(
         'points.voxel_size',
         0.0,
         'Metres; publish one point (the mean) for each cube of this size. 0: all points.',
@@ -169,17 +175,52 @@ PARAMETERS = (
     NodeParameter('scan.range_min', 0.45, 'Metres; nearer is left out.', (0.0, 1000.0)),
     NodeParameter('scan.range_max', 10.0, 'Metres; farther is left out.', (0.0, 1000.0)),
     NodeParameter(
+        'scan.use_inf',
+        True,
+        'Beams with nothing in range are +inf or -inf (REP-117); false: NaN, as '
+        'depthimage_to_laserscan has it.',
+    ),
+    NodeParameter(
         'scan.output_frame',
         '',
         "Frame of the scan, x forward; empty: the image's without _optical.",
     ),
     NodeParameter(
-        'base_frame', 'base_link', 'Frame on the floor, z up, that calibrate_scale measures from.'
+        'obstacles.min_height',
+        0.05,
+        'Metres above the floor from which a point can be an obstacle.',
+        (0.0, 10.0),
+    ),
+    NodeParameter(
+        'obstacles.max_range',
+        4.5,
+        'Metres from the camera; farther is neither an obstacle nor a drop.',
+        (0.1, 1000.0),
+    ),
+    NodeParameter(
+        'obstacles.depth_error',
+        0.15,
+        'Relative error of depth (standard deviation) where the floor in view does not tell it.',
+        (0.0, 2.0),
+    ),
+    NodeParameter(
+        'obstacles.memory',
+        1.0,
+        'Seconds; an obstacle counts if one was seen near it so long before. 0: every one counts.',
+        (0.0, 60.0),
+    ),
+    NodeParameter('base_frame', 'base_link', 'Frame on the floor, z up, of the robot.'),
+    NodeParameter(
+        'camera_pose',
+        '',
+        "'x y z roll pitch yaw' of the camera's body (x forward) in base_frame; empty: from TF.",
+        (),
+        AT_START,
     ),
     NodeParameter(
         'camera_height',
         0.0,
-        'Metres from floor to camera, for calibrate_scale. 0: from TF.',
+        'Metres from floor to camera, instead of camera_pose. 0: from TF.',
         (0.0, 100.0),
     ),
     NodeParameter(

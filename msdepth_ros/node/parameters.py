@@ -20,6 +20,7 @@ from msdepth_ros.inference.model import load_model
 from msdepth_ros.inference.model_host import ModelChoice
 from msdepth_ros.node.diagnostics import Thresholds
 from msdepth_ros.node.parameter_table import PARAMETERS, UNCONFIGURED
+from msdepth_ros.node.scale.mount import mount_from_values
 from msdepth_ros.resources import user_path
 
 
@@ -138,6 +139,10 @@ def _conflict(values: dict[str, Any]) -> str | None:
     if values['scan.range_max'] <= values['scan.range_min']:
         limits = values['scan.range_max'], values['scan.range_min']
         return f'scan.range_max {limits[0]} must exceed scan.range_min {limits[1]}'
+    try:
+        mount_from_values(values)
+    except MsdepthError as error:
+        return str(error)
     if values['depth.min'] or values['depth.max']:
         return _conflict_with_model(values)
     return None

@@ -148,6 +148,16 @@ def test_upsampling_into_a_buffer_overwrites_all_of_it():
     assert not (buffer == -5).any()
 
 
+@pytest.mark.parametrize(('cells', 'size'), GRIDS[:-1])
+def test_a_mask_of_cells_covers_their_own_pixels(cells, size):
+    mask = np.random.default_rng(3).random((cells.height, cells.width)) < 0.4
+    image = Upsampler(cells, size).nearest(mask)
+    assert image.dtype == bool
+    depth = np.where(mask, np.nan, 1.0).astype(np.float32)
+    unknown = np.isnan(Upsampler(cells, size)(depth, THRESHOLD, RANGE))
+    np.testing.assert_array_equal(image, unknown & _answered(cells, size))
+
+
 def test_upsampling_leaves_its_input_alone():
     cells, size = GRIDS[0]
     depth = _plane(*cells.pixels()).astype(np.float32)

@@ -246,7 +246,10 @@ def test_limits_of_the_user_replace_those_of_the_model(tmp_path):
         valid = (x >= low) & (x <= high)
         assert 0 < valid.sum() < valid.size or low == 0.1
         np.testing.assert_array_equal(np.isfinite(frame.depth), valid)
+        np.testing.assert_array_equal(frame.beyond, x > high)
         full = frame.full_depth()
+        assert np.isnan(full[frame.full_beyond()]).all()
+        assert frame.full_beyond().sum() == pytest.approx((x > high).sum() * 8.42**2, rel=0.02)
         assert np.nanmin(full) >= low * (1 - 1e-6)
         assert np.nanmax(full) <= high * (1 + 1e-6)
 

@@ -21,8 +21,9 @@ LAUNCHER = Path(__file__).with_name('ros2_launch.py')
 # Stands in for an executable of a package that is not installed: notes how it was called.
 RECORDER = """\
 #!{python}
-import pathlib, signal, sys
-pathlib.Path(__file__).with_suffix('.args').write_text('\\n'.join(sys.argv[1:]))
+import os, pathlib, signal, sys
+for suffix in ('.args', f'.{{os.getpid()}}.args'):  # of the last call, and of each
+    pathlib.Path(__file__).with_suffix(suffix).write_text('\\n'.join(sys.argv[1:]))
 signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
 signal.pause()
 """

@@ -15,8 +15,16 @@ from msdepth_ros.node.scale.file import write_scale
 TWO_CAMERAS = """
 every_camera: {autostart: false, parameters: {depth: {max: 6.0}}}
 cameras:
-  - {namespace: front, image: /front/image_raw}
-  - {namespace: rear, parameters: {threads: 7, depth: {max: 5.0}}}
+  - namespace: front
+    image: /front/image_raw
+    camera_frame: front_optical_frame
+    camera_pose: [0.2, 0.0, 0.35, 0.0, 0.1, 0.0]
+    scan_frame: front_scan_frame
+  - namespace: rear
+    camera_frame: rear_optical_frame
+    camera_pose: [-0.2, 0.0, 0.35, 0.0, 0.1, 3.14159]
+    scan_frame: rear_scan_frame
+    parameters: {threads: 7, depth: {max: 5.0}}
 """
 
 
@@ -46,19 +54,28 @@ def parameters():
     rclpy.shutdown(context=context)
 
 
-def test_each_camera_has_a_node_with_its_own_parameters(launch, tmp_path, parameters):
+def test_each_camera_has_nodes_of_its_own_with_their_parameters(
+    launch, workspace, tmp_path, parameters
+):
+    arguments = workspace.add_recorder('tf2_ros', 'static_transform_publisher')
     (tmp_path / 'two.yaml').write_text(TWO_CAMERAS)
     launched = launch('cameras.launch.py', f'cameras:={tmp_path / "two.yaml"}')
-    wanted = ('threads', 'depth.max', 'autostart')
-    threads, farthest, autostart = parameters('/front/msdepth', *wanted)
+    wanted = ('threads', 'depth.max', 'autostart', 'camera_pose')
+    threads, farthest, autostart, pose = parameters('/front/msdepth', *wanted)
     assert threads >= 1
-    assert (farthest, autostart) == (6.0, False)
-    assert parameters('/rear/msdepth', *wanted) == [7, 5.0, False]
+    assert (farthest, autostart, pose) == (6.0, False, '0.2 0.0 0.35 0.0 0.1 0.0')
+    rear = parameters('/rear/msdepth', *wanted)
+    assert rear == [7, 5.0, False, '-0.2 0.0 0.35 0.0 0.1 3.14159']
+    each = f'{arguments.stem}.*.args'
+    launched.wait_for(lambda: len(list(arguments.parent.glob(each))) == 4)
+    names = [full_name(file.read_text().split('\n')) for file in arguments.parent.glob(each)]
+    assert len(set(names)) == 4, names
     assert launched.interrupt() == 0
     assert 'process has died' not in launched.output()
 
 
-def test_one_page_shows_all_cameras(launch, tmp_path, parameters):
+def test_one_page_shows_all_cameras(launch, workspace, tmp_path, parameters):
+    workspace.add_recorder('tf2_ros', 'static_transform_publisher')
     (tmp_path / 'two.yaml').write_text(TWO_CAMERAS)
     launched = launch(
         'cameras.launch.py', f'cameras:={tmp_path / "two.yaml"}', 'web:=true', 'web_host:=0.0.0.0'
@@ -69,6 +86,12 @@ def test_one_page_shows_all_cameras(launch, tmp_path, parameters):
     assert launched.interrupt() == 0
     assert launched.output().count('open http') >= 1
     assert 'not encrypted' in launched.output()
+
+
+def full_name(words):
+    """Return a node's name with its namespace, from the words it was started with."""
+    rules = dict(word.split(':=') for word in words if word.startswith('__'))
+    return f'{rules.get("__ns", "")}/{rules["__node"]}'
 
 
 def test_a_wrong_list_ends_with_one_clear_error(launch, tmp_path):
@@ -113,4 +136,20 @@ def test_navigation_has_its_own_parameters_and_a_scan_frame_with_x_forward(
     # The child's x axis, in the parent: the optical frame's z; its z axis: minus y.
     assert [1 - 2 * (y * y + z * z), 2 * (x * y + w * z), 2 * (x * z - w * y)] == [0, 0, 1]
     assert [2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)] == [0, -1, 0]
+    assert launched.interrupt() == 0
+
+
+@pytest.mark.parametrize(
+    ('pose', 'text'),
+    [
+        ('0.2 0 0.35 0 0.1 0', ''),
+        ('0.2 0 1.8 0 0.4 0', 'outside of the voxels from 0 to 1.6 m'),
+    ],
+)
+def test_navigation_says_which_camera_the_costmap_does_not_fit(launch, workspace, pose, text):
+    workspace.add_recorder('tf2_ros', 'static_transform_publisher')
+    launched = launch('navigation.launch.py', f'camera_pose:={pose}', 'autostart:=false')
+    launched.wait_for(lambda: 'process started' in launched.output())
+    launched.wait_for(lambda: text in launched.output())
+    assert ('[navigation]' in launched.output()) == bool(text)
     assert launched.interrupt() == 0

@@ -12,6 +12,7 @@ import rclpy
 
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.launching.camera_pose import CameraPose
+from msdepth_ros.node.mounts import Mounts
 from msdepth_ros.node.scale import mount
 
 
@@ -96,6 +97,48 @@ def test_a_base_frame_above_the_camera(node, tf):
     tf.pose = CameraPose(0.0, 0.0, -0.1, 0.0, 0.0, 0.0)
     with pytest.raises(MsdepthError, match=r'-0\.100 m above .* base_footprint'):
         mount.mount_from_tf(node, 'base_link', 'camera_optical_frame')
+
+
+def test_the_pose_of_the_launch_file_tells_the_same_as_tf(node, tf):
+    text = '0.1, 0.2, 0.55, 0.05, 0.3, 1.1'
+    tf.pose = CameraPose.parse(text)
+    found = mount.mount_from_tf(node, 'base_footprint', 'camera_optical_frame')
+    given = mount.mount_from_values({'camera_pose': text, 'camera_height': 3.0})
+    assert given.height == found.height
+    np.testing.assert_allclose(given.up, found.up, atol=1e-12)
+    assert text in given.source
+
+
+def test_the_height_alone_and_neither():
+    values = {'camera_pose': '', 'camera_height': 0.4, 'camera_pitch': 0.2}
+    assert mount.mount_from_values(values).height == 0.4
+    assert mount.mount_from_values({**values, 'camera_height': 0.0}) is None
+
+
+def test_publishing_does_not_wait_for_tf(node, tf, monkeypatch):
+    values = {'camera_pose': '', 'camera_height': 0.0, 'base_frame': 'base_link'}
+    mounts = Mounts(node)
+    tf.pose = CameraPose(0.0, 0.0, 0.5, 0.0, 0.2, 0.0)
+    with pytest.raises(MsdepthError, match='set camera_pose or publish it in TF'):
+        mounts.of(values, 'camera_optical_frame')
+    mounts._thread.join()
+    assert mounts.of(values, 'camera_optical_frame').height == 0.5
+    assert mounts.known({**values, 'base_frame': 'other'}, 'camera_optical_frame') is None
+    given = {**values, 'camera_height': 0.7, 'camera_pitch': 0.0}
+    assert mounts.of(given, 'camera_optical_frame').height == 0.7
+
+
+def test_why_tf_has_no_mount_is_told_and_asked_again(node, tf, monkeypatch):
+    monkeypatch.setattr('msdepth_ros.node.mounts._AGAIN', 0.0)
+    values = {'camera_pose': '', 'camera_height': 0.0, 'base_frame': 'base'}
+    mounts = Mounts(node)
+    for _ in range(2):
+        with pytest.raises(MsdepthError, match='mount is not known'):
+            mounts.of(values, 'camera')
+        mounts._thread.join()
+    with pytest.raises(MsdepthError, match="TF does not join 'base' and"):
+        mounts.of(values, 'camera')
+    mounts._thread.join()
 
 
 def test_without_tf2_ros_the_parameters_are_named(node, monkeypatch):

@@ -5,6 +5,7 @@
 import math
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from rclpy import create_node
@@ -14,6 +15,7 @@ from rclpy.time import Time
 
 from msdepth_ros.errors import MsdepthError, quoted
 from msdepth_ros.geometry.floor import up_from_pitch
+from msdepth_ros.launching.camera_pose import CameraPose
 
 TF_PATIENCE = 3.0  # seconds
 
@@ -35,6 +37,35 @@ def mount_from_parameters(height: float, pitch: float) -> Mount:
     """Return the mount of a camera without roll, pitched down by `pitch` radians."""
     source = f'camera_height {height:g} m, camera_pitch {math.degrees(pitch):.1f} degrees'
     return Mount(height, up_from_pitch(pitch), source)
+
+
+def mount_from_pose(text: str) -> Mount:
+    """Return the mount that the parameter camera_pose tells: 'x y z roll pitch yaw' in base_frame.
+
+    Raises
+    ------
+    MsdepthError
+        If it is no pose, or the camera is not above the floor.
+    """
+    pose = CameraPose.parse(text)
+    if pose.z <= 0:
+        raise MsdepthError(
+            f"camera_pose '{text}' is {pose.z:g} m above the floor: measure from a base_frame on "
+            'the floor, as base_footprint is'
+        )
+    return Mount(pose.z, _up(*pose.optical_rotation()), f"camera_pose '{text}'")
+
+
+def mount_from_values(values: dict[str, Any]) -> Mount | None:
+    """Return the mount that the node's parameters tell, None if they leave it to TF.
+
+    camera_pose counts before camera_height with camera_pitch.
+    """
+    if values['camera_pose']:
+        return mount_from_pose(values['camera_pose'])
+    if values['camera_height'] > 0:
+        return mount_from_parameters(values['camera_height'], values['camera_pitch'])
+    return None
 
 
 def mount_from_tf(node: Node, base_frame: str, camera_frame: str) -> Mount:

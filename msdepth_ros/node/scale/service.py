@@ -20,7 +20,7 @@ from msdepth_ros.geometry.floor import Floor, fit_floor
 from msdepth_ros.inference.frame import DepthFrame
 from msdepth_ros.node.parameters import Parameters
 from msdepth_ros.node.scale.kept import KeptScale
-from msdepth_ros.node.scale.mount import Mount, mount_from_parameters, mount_from_tf
+from msdepth_ros.node.scale.mount import Mount, mount_from_tf, mount_from_values
 
 FRAMES = 15  # whose median counts
 PATIENCE = 3.0  # seconds for so many; fewer do if the camera is slow
@@ -157,9 +157,8 @@ class ScaleCalibration:
 
     def _mount(self, image_frame: str) -> Mount:
         values = self._parameters.values
-        if values['camera_height'] > 0:
-            return mount_from_parameters(values['camera_height'], values['camera_pitch'])
-        return mount_from_tf(self._node, values['base_frame'], image_frame)
+        mount = mount_from_values(values)
+        return mount or mount_from_tf(self._node, values['base_frame'], image_frame)
 
 
 def _floor_of(estimate: Estimate, mount: Mount) -> Floor:
