@@ -21,8 +21,8 @@ endif
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
-.PHONY: help demo test fuzz lint test-launch test-gpu bench bench-node bench-peak bench-runtimes \
-  bench-overhead bench-transport bench-copies bench-geometry bench-gpu bench-docs soak clean
+.PHONY: help demo test test-all fuzz lint test-launch test-gpu bench bench-node bench-peak bench-runtimes \
+  bench-overhead bench-gpu bench-docs soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -31,8 +31,14 @@ demo: $(VENV)/.demo  ## play a clip through the running node: IMAGES=dir or VIDE
 	@$(BIN)/msdepth demo --out "$(OUT)" $(if $(IMAGES),--images "$(IMAGES)") $(if $(VIDEO),--video "$(VIDEO)") \
 	  $(if $(CAMERA_INFO),--camera-info "$(CAMERA_INFO)") $(if $(WEB),--web)
 
-test: $(VENV)/.test  ## run the tests
-	@$(BIN)/python -m pytest --ignore=test/launch $(ARGS)
+# One process a core; what starts a graph of its own per file stays in one of them.
+PYTEST = $(BIN)/python -m pytest --ignore=test/launch --numprocesses auto --dist loadfile
+
+test: $(VENV)/.test  ## run the tests that a developer needs: about five minutes on two cores
+	@MSDEPTH_FAST_TESTS=1 $(PYTEST) -m 'not slow' $(ARGS)
+
+test-all: $(VENV)/.test  ## run all tests but those of the launch files
+	@$(PYTEST) $(ARGS)
 
 fuzz: $(VENV)/.test  ## generate EXAMPLES=20000 hostile messages of each kind, other ones each time
 	@EXAMPLES="$(or $(EXAMPLES),20000)" $(BIN)/python -m pytest test/fuzz $(ARGS)
@@ -57,7 +63,7 @@ BENCH = OPENCV_LOG_LEVEL=OFF PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}"
 
 # One after the other, also under make -j: they measure.
 bench:  ## measure everything on this machine, into OUT/bench
-	@for part in node peak runtimes overhead transport copies geometry; do
+	@for part in node peak runtimes overhead; do
 	  echo "== make bench-$$part"
 	  $(MAKE) bench-$$part
 	done
@@ -76,15 +82,6 @@ bench-runtimes: $(VENV)/.test  ## the same network on every runtime for CPUs
 
 bench-overhead: $(VENV)/.demo  ## the node beside one written the way tutorials do it
 	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/overhead.py --out "$(OUT)/bench/overhead.md" $(ARGS)
-
-bench-transport: $(VENV)/.demo  ## images lost between camera and node
-	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/transport.py --out "$(OUT)/bench/transport.md" $(ARGS)
-
-bench-copies: $(VENV)/.demo  ## what each copy between message and network costs
-	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/copies.py --out "$(OUT)/bench/copies.md" $(ARGS)
-
-bench-geometry: $(VENV)/.demo  ## everything but the network on one core: ARGS='--runs 50'
-	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/geometry.py --out "$(OUT)/bench/geometry.md" $(ARGS)
 
 bench-gpu:  ## measure TensorRT against what else there is: OUT=dir
 	@PYTHONPATH=. $(GPU_PYTHON) bench/gpu.py --out "$(OUT)/bench_gpu.json" $(ARGS)

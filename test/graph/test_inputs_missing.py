@@ -5,6 +5,7 @@
 import contextlib
 
 import pytest
+import rclpy
 from camera_messages import camera_info, depth_of, points_of, uniform
 from oracle import write_depth_model
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -34,15 +35,21 @@ def test_silent_topics_are_named_with_publishers_and_the_qos_mismatch(graph, pla
             )
             return (*node, *topics)
 
+        # The publishers are there before the nodes, however long these take to start.
+        camera = rclpy.create_node('silent_camera')
+        stack.callback(camera.destroy_node)
+        qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+        for kind, topic in (
+            (CompressedImage, '/foreign/image'),
+            (CameraInfo, '/foreign/camera_info'),
+            (Image, '/strict/image'),
+            (CameraInfo, '/strict/camera_info'),
+        ):
+            camera.create_publisher(kind, topic, qos)
         nobody = start('nobody')
         foreign = start('foreign')
         override = 'qos_overrides./strict/image.subscription.reliability'
         strict = start('strict', **{override: 'reliable'})
-        qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
-        foreign[1].node.create_publisher(CompressedImage, foreign[2], qos)
-        foreign[1].node.create_publisher(CameraInfo, foreign[3], qos)
-        strict[1].node.create_publisher(Image, strict[2], qos)
-        strict[1].node.create_publisher(CameraInfo, strict[3], qos)
 
         def line(node, topic):
             found = node[0].wait_for_output(f'nothing came on {topic}')
@@ -53,7 +60,7 @@ def test_silent_topics_are_named_with_publishers_and_the_qos_mismatch(graph, pla
             assert 'nobody publishes it' in line(nobody, topic)
         assert '/strict/image' in line(nobody, nobody[2]), 'topics of the type are named'
         assert 'sensor_msgs/msg/CompressedImage' in line(foreign, foreign[2])
-        assert '/client has sent nothing' in line(foreign, foreign[3])
+        assert '/silent_camera has sent nothing' in line(foreign, foreign[3])
         told = line(strict, strict[2])
         assert 'QoS' in told
         assert 'reliable' in told.lower()
@@ -96,7 +103,7 @@ def test_a_calibration_file_stands_in_for_a_camera_without_one(graph, plane_mode
             return lambda answer: answer.info.k[0] == focal
 
         zero = camera_info()
-        zero.k = [0.0] * 9
+        zero.k, zero.p = [0.0] * 9, [0.0] * 12
         answer = client.ask(uniform())
         assert list(answer.info.k) == [500, 0, 310, 0, 500, 250, 0, 0, 1]
         client.ask(uniform(), zero, until=focal_is(500))

@@ -124,6 +124,18 @@ def test_deactivate_in_mid_frame_again_and_again(graph, color_model):
         assert 'dropped' not in process.output
 
 
+SLOW_LOADING = """
+import time
+from msdepth_ros.inference import model_host
+create = model_host.create_backend
+def slow(*arguments):
+    print('it loads', flush=True)
+    time.sleep(3.0)
+    return create(*arguments)
+model_host.create_backend = slow
+"""
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 class TestEndsWithExitCode0:
     def test_idle(self, graph, color_model, number):
@@ -138,19 +150,12 @@ class TestEndsWithExitCode0:
             with SteadyCamera(client):
                 process.end_cleanly(number)
 
-    def test_while_the_model_loads(self, graph, tmp_path, number):
-        model = write_slow_model(tmp_path, layers=40)
-        parameters = {'model': str(model), 'threads': 1, 'backend': 'onnxruntime'}
-        with (
-            graph.process('node.depth_node', parameters) as process,
-            graph.client(process) as client,
-        ):
-            name = ('msdepth', process.namespace)
-            client.wait_until(
-                lambda: name in client.node.get_node_names_and_namespaces(), 'the node is there'
-            )
-            assert 'on onnxruntime' not in process.output, 'the model loads too fast for this test'
+    def test_while_the_model_loads(self, graph, color_model, number):
+        parameters = {'model': color_model, 'backend': 'onnxruntime'}
+        with graph.process('node.depth_node', parameters, preamble=SLOW_LOADING) as process:
+            process.wait_for_output('it loads')
             process.end_cleanly(number)
+            assert 'on onnxruntime' not in process.output
 
     def test_unconfigured(self, graph, number):
         with graph.depth_node({'autostart': False}, state='unconfigured') as (process, _):

@@ -447,8 +447,15 @@ def test_invalid_points_are_nan_and_a_dense_cloud_leaves_them_out(node):
     np.testing.assert_array_equal(kept['x'], points['x'][valid])
 
 
-def test_every_point_valid_makes_an_organised_cloud_dense(answer):
-    assert answer.points.is_dense == bool(np.isfinite(points_of(answer.points)['z']).all())
+def test_an_organised_cloud_is_dense_where_every_point_is_valid(node):
+    whole = node.ask(uniform(), camera_info())  # one colour, one depth
+    assert np.isfinite(points_of(whole.points)['z']).all()
+    assert whole.points.is_dense
+    cut = image(halves(), 'rgb8')
+    part = {'depth.max': 1.5}
+    with node.parameters(part):
+        holed = node.ask(cut, camera_info(), until=lambda a: not a.points.is_dense)
+    assert not np.isfinite(points_of(holed.points)['z']).all()
 
 
 def test_focal_length_scales_the_depth(graph, tmp_path):

@@ -58,10 +58,8 @@ def test_items_that_wait_are_replaced_by_newer_ones(worker, gate):
 def test_put_does_not_wait_for_the_work(worker, gate):
     worker.put(0)
     gate.next()
-    start = time.perf_counter()
-    for item in range(1000):
+    for item in range(1000):  # the first one is at work until the gate opens: this would hang
         worker.put(item)
-    assert time.perf_counter() - start < 1
 
 
 def test_items_and_calls_run_on_the_same_thread(worker, gate):

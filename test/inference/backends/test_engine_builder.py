@@ -4,6 +4,7 @@
 
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -160,14 +161,14 @@ def test_other_threads_run_while_an_engine_is_built(model: Model):
 
     def tick() -> None:
         while not running.wait(0.001):
-            ticks.append(time.monotonic())
+            ticks.append(time.thread_time())
 
     thread = threading.Thread(target=tick)
     thread.start()
     build_engine(import_tensorrt(), model, 'fp16', 'sm89')
     running.set()
     thread.join()
-    assert len(ticks) > 20
+    assert len(ticks) > 2  # a build that kept the interpreter would leave none but the ends
 
 
 def test_nested_phases_make_one_fraction():
@@ -187,18 +188,24 @@ def test_nested_phases_make_one_fraction():
     assert progress.fraction == pytest.approx(2 / 4)
 
 
+def _wait_until(true) -> None:
+    end = time.monotonic() + 30
+    while not true() and time.monotonic() < end:
+        time.sleep(0.005)
+    assert true()
+
+
 def test_a_long_build_is_heard_of(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setattr(build_progress, 'BEAT', 0.005)
     progress = BuildProgress()
     with caplog.at_level(logging.INFO), heartbeat(progress, 'building x'):
-        time.sleep(0.08)
+        _wait_until(lambda: caplog.messages)
         progress.update('timing', 0.4)
-        time.sleep(0.15)
-    texts = [record.getMessage() for record in caplog.records]
-    assert texts[0] == 'building x: 0 s so far, please wait'
-    assert texts[-1] == 'building x: 0 s so far, 40 % (timing)'
+        _wait_until(lambda: '40 %' in caplog.messages[-1])
+    assert re.fullmatch(r'building x: \d+ s so far, please wait', caplog.messages[0])
+    assert re.fullmatch(r'building x: \d+ s so far, 40 % \(timing\)', caplog.messages[-1])
 
 
 def test_a_build_that_tells_nothing_is_heard_of_and_can_be_stopped(
@@ -215,7 +222,7 @@ def test_a_build_that_tells_nothing_is_heard_of_and_can_be_stopped(
     progress = BuildProgress(report)
     progress.update('timing', 0.4)
     with heartbeat(progress, 'building x'):
-        time.sleep(0.1)
+        _wait_until(lambda: progress.error is not None)
     assert told == [('timing', 0.4)] * 3
     assert isinstance(progress.error, KeyboardInterrupt)
 

@@ -338,7 +338,7 @@ def test_of_several_processes_one_builds(tmp_path: Path):
     for process in processes:
         process.start()
     for process in processes:
-        process.join(20)
+        process.join(120)
         assert process.exitcode == 0
     assert log.read_text() == 'built\n'
 
