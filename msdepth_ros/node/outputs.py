@@ -17,6 +17,7 @@ from std_msgs.msg import Header
 
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.geometry.cloud import limit_range, point_cloud, pull_in_range, reduced
+from msdepth_ros.geometry.obstacle_cloud import ObstacleCloud, ObstacleOptions
 from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.geometry.scan import floor_in_scan, laser_scan, scan_frame
 from msdepth_ros.images.pictures import colorize
@@ -30,7 +31,6 @@ from msdepth_ros.node.messages import (
     scan_msg,
 )
 from msdepth_ros.node.mounts import Mounts
-from msdepth_ros.node.obstacles import ObstacleCloud
 
 
 class Session:
@@ -139,10 +139,25 @@ def _points(out: OutgoingFrame) -> PointCloud2:
 
 
 def _obstacles(out: OutgoingFrame) -> PointCloud2:
-    session, header = out.session, out.header
-    mount = session.mounts.of(out.values, header.frame_id)
-    stamp = nanoseconds(header.stamp) * 1e-9
-    points = session.obstacles.points(out.frame, stamp, mount, out.values)
+    session, header, frame, values = out.session, out.header, out.frame, out.values
+    mount = session.mounts.of(values, header.frame_id)
+    assert frame.intrinsics is not None
+    points = session.obstacles.points(
+        frame.depth,
+        frame.intrinsics,
+        mount.height,
+        mount.up,
+        nanoseconds(header.stamp) * 1e-9,
+        ObstacleOptions(
+            min_height=values['obstacles.min_height'],
+            max_range=values['obstacles.max_range'],
+            depth_error=values['obstacles.depth_error'],
+            memory=values['obstacles.memory'],
+            min_range=values['points.min_range'],
+            voxel_size=values['points.voxel_size'],
+        ),
+        frame.beyond,
+    )
     return cloud_msg(points, header)
 
 

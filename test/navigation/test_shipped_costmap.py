@@ -13,9 +13,8 @@ import pytest
 import yaml
 from ray_cast import CAMERA, CELLS, Mounted, depth_of, wall
 
-from msdepth_ros.geometry.cloud import limit_range, point_cloud, pull_in_range, reduced
 from msdepth_ros.geometry.flying_pixels import remove_flying_pixels
-from msdepth_ros.geometry.obstacles import find_obstacles
+from msdepth_ros.geometry.obstacle_cloud import ObstacleCloud, ObstacleOptions, free_points
 from msdepth_ros.geometry.pinhole import Grid, Intrinsics
 from msdepth_ros.navigation.costmap import Costmap, Sighting
 from msdepth_ros.navigation.layers import Cells
@@ -44,18 +43,15 @@ def seen(mounted, boxes, camera=CAMERA, cells=CELLS, scale=1.0, floor=True):
     remove_flying_pixels(depth, NODE['depth']['edge_threshold'])
     points = NODE['points']
     assert points['clamp_range']
-    cloud = pull_in_range(point_cloud(depth, grid), grid, points['max_range'], beyond)
+    size = points['voxel_size']
     up = mounted.rotation.T @ [0.0, 0.0, 1.0]
-    found = find_obstacles(depth, grid, mounted.height, up, beyond=beyond)
-    obstacles = limit_range(point_cloud(found.depth, grid), 0, points['max_range'])
-    return {
-        'points': Sighting(
-            mounted.position, mounted.rotation, reduced(cloud, points['voxel_size'], False)
-        ),
-        'obstacles': Sighting(
-            mounted.position, mounted.rotation, reduced(obstacles, points['voxel_size'], False)
-        ),
+    options = ObstacleOptions(memory=0.0, voxel_size=size)
+    clouds = {
+        'points': free_points(depth, grid, points['max_range'], size, beyond),
+        'obstacles': ObstacleCloud().points(depth, grid, mounted.height, up, 0.0, options, beyond),
     }
+    place = mounted.position, mounted.rotation
+    return {topic: Sighting(*place, cloud) for topic, cloud in clouds.items()}
 
 
 def watch(name, mounted, *scenes, size=10.0, static=None, **options):
