@@ -5,7 +5,11 @@
 import importlib
 import os
 import signal
+import sys
 from collections.abc import Callable
+
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.host.environment import check_middleware
 
 
 def depth_node() -> int:
@@ -25,6 +29,11 @@ def viewer() -> int:
 
 def _run(module: str) -> int:
     _on_signals(_end)
+    try:
+        check_middleware(os.environ)
+    except MsdepthError as error:
+        print(error, file=sys.stderr)
+        return 2
     code: int = importlib.import_module(f'msdepth_ros.{module}').main()
     # Ctrl-C reaches twice what `ros2 launch` started, and Python at its end takes handlers back.
     _on_signals(signal.SIG_IGN)

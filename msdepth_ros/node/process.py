@@ -5,6 +5,7 @@
 import contextlib
 import gc
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -16,6 +17,11 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.host.environment import (
+    check_domain,
+    log_folder_problem,
+    shared_memory_problem,
+)
 from msdepth_ros.host.memory import keep_freed_memory
 
 
@@ -100,7 +106,16 @@ def destroyed_unless_made(node: Node) -> Iterator[None]:
 
 
 def _init(args: list[str] | None) -> None:
-    """Initialise rclpy; without a log file where none can be made, on a full disk say."""
+    """Initialise rclpy; without a log file where none can be made, on a full disk say.
+
+    Raises MsdepthError where the environment cannot be right.
+    """
+    check_domain(os.environ)
+    if problem := shared_memory_problem(os.environ):
+        print(problem, file=sys.stderr)
+    if problem := log_folder_problem(os.environ):
+        print(f'no log file is written, set ROS_LOG_DIR to a folder: {problem}', file=sys.stderr)
+        args = [*(sys.argv if args is None else args), *_WITHOUT_LOG_FILE]
     try:
         rclpy.init(args=args)
     except RuntimeError as error:
