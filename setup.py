@@ -102,6 +102,7 @@ setup(
             f'openvino; {X86}',
             'pi-heif',
             'pillow-heif',  # writes what pi-heif reads
+            'pillow-jxl-plugin',
             'pytest',
             'pytest-xdist',
             'ruff',

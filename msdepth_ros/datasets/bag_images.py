@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from msdepth_ros.errors import ImageError
-from msdepth_ros.images.decoding import decode_compressed
-from msdepth_ros.images.message_fields import converted_pixels, depth_pixels, image_pixels
+from msdepth_ros.images.compressed import decode_compressed
+from msdepth_ros.images.message_fields import depth_pixels, image_pixels
 
 _TO_BGR = {
     'rgb8': cv2.COLOR_RGB2BGR,
@@ -32,9 +32,9 @@ def color_image(message: Any) -> np.ndarray:
 
     """
     if hasattr(message, 'encoding'):
-        pixels, encoding = image_pixels(message) or converted_pixels(message)
+        pixels, encoding = image_pixels(message)
     else:
-        pixels, encoding = decode_compressed(message.data)
+        pixels, encoding = decode_compressed(message.data, message.format)
     code = _TO_BGR.get(encoding)
     return np.ascontiguousarray(pixels) if code is None else cv2.cvtColor(pixels, code)
 

@@ -6,7 +6,6 @@ Pillow reads them, for it knows EXIF and says what is damaged; OpenCV reads what
 (float and 16-bit colour). Files are read as bytes first, so any name will do.
 """
 
-import contextlib
 import functools
 import importlib.util
 import warnings
@@ -21,6 +20,8 @@ from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from msdepth_ros.errors import ImageError
 from msdepth_ros.images.exif import EXIF_IFD, focal_length, quarter_turns
+from msdepth_ros.images.opencv_log import quiet_opencv
+from msdepth_ros.images.stretch import Stretch
 
 _ANIMATED = ('AVIF', 'GIF', 'PNG', 'TIFF', 'WEBP')  # others' further pictures are no sequence
 _NUMERIC = ('I', 'F')  # what Pillow calls pictures of more than 8 bits begins so
@@ -57,8 +58,10 @@ def read_photo(path: Path) -> Photo:
     return next(read_photos(path))
 
 
-def read_photos(path: Path) -> Iterator[Photo]:
+def read_photos(path: Path, stretch: Stretch | None = None) -> Iterator[Photo]:
     """Read the pictures of an image file: one, or those of an animation in order.
+
+    `stretch` is that of the files that belong together; None: the file alone counts.
 
     Raises
     ------
@@ -69,13 +72,14 @@ def read_photos(path: Path) -> Iterator[Photo]:
         data = path.read_bytes()
     except OSError as error:
         raise ImageError(f'cannot read {path}: {error.strerror}') from error
+    stretch = stretch or Stretch()
     _register_heic()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # a large photo is no bomb
             file = Image.open(BytesIO(data))
     except UnidentifiedImageError:
-        yield _without_pillow(path, data)
+        yield _without_pillow(path, data, stretch)
         return
     except Image.DecompressionBombError as error:
         raise ImageError(f'{path} is too large: make it smaller first ({error})') from error
@@ -84,22 +88,22 @@ def read_photos(path: Path) -> Iterator[Photo]:
     with file:
         try:
             if _is_sixteen_bit_color(file):
-                yield _without_pillow(path, data)
+                yield _without_pillow(path, data, stretch)
             elif file.format in _ANIMATED and getattr(file, 'n_frames', 1) > 1:
                 for frame in ImageSequence.Iterator(file):
-                    yield _photo(frame)
+                    yield _photo(frame, stretch)
             else:
-                yield _photo(file)
+                yield _photo(file, stretch)
         except ImageError:
             raise
         except Exception as error:  # as above
             raise ImageError(f'{path} is not an image, or it is damaged ({error})') from error
 
 
-def eight_bit(values: np.ndarray) -> tuple[np.ndarray, str]:
+def eight_bit(values: np.ndarray, stretch: Stretch) -> tuple[np.ndarray, str]:
     """Return values of any type and range as uint8 of the same shape, and what was done.
 
-    Floats from 0 to 1 and from 0 to 255 are taken as such, 16-bit values by their upper byte, all
+    Floats from 0 to 1 and from 0 to 255 are taken as such, 16-bit values as `stretch` does it, all
     others from their 1st to their 99th percentile.
     """
     if values.dtype == np.uint8:
@@ -108,7 +112,7 @@ def eight_bit(values: np.ndarray) -> tuple[np.ndarray, str]:
     values = np.where(finite, values, 0)
     low, high = float(values.min()), float(values.max())
     if values.dtype == np.uint16 or (values.dtype.kind in 'iu' and low >= 0 and high < 1 << 16):
-        return (values >> 8).astype(np.uint8), ''
+        return stretch.eight_bit(values.astype(np.uint16)), stretch.take_note()
     if values.dtype.kind == 'f' and low >= 0 and high <= 255:
         return (values * (255 if high <= 1 else 1)).round().astype(np.uint8), ''
     low, high = np.percentile(values[finite], (1, 99)) if finite.any() else (0.0, 1.0)
@@ -117,14 +121,14 @@ def eight_bit(values: np.ndarray) -> tuple[np.ndarray, str]:
     return stretched.clip(0, 255).round().astype(np.uint8), note
 
 
-def _photo(file: Image.Image) -> Photo:
+def _photo(file: Image.Image, stretch: Stretch) -> Photo:
     """Return a picture that Pillow has opened; whatever its decoder raises is passed on."""
     exif = file.getexif()
     turns = quarter_turns(exif)
     focal = focal_length(exif.get_ifd(EXIF_IFD), *file.size)
     upright = ImageOps.exif_transpose(file) or file
     if upright.mode.startswith(_NUMERIC):
-        grey, note = eight_bit(np.asarray(upright))
+        grey, note = eight_bit(np.asarray(upright), stretch)
         return Photo(cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR), turns, focal, note)
     rgb = np.asarray(upright.convert('RGB'))
     return Photo(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), turns, focal)
@@ -136,11 +140,11 @@ def _is_sixteen_bit_color(file: Image.Image) -> bool:
     return file.mode in ('RGB', 'RGBA') and any(_SIXTEEN_BIT_COLOR in name for name in layouts)
 
 
-def _without_pillow(path: Path, data: bytes) -> Photo:
+def _without_pillow(path: Path, data: bytes, stretch: Stretch) -> Photo:
     """Return what OpenCV reads of a file that Pillow does not know, or say what the file is."""
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        with _quiet_opencv():
+        with quiet_opencv():
             values = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     except cv2.error:
         values = None
@@ -151,22 +155,8 @@ def _without_pillow(path: Path, data: bytes) -> Photo:
                 'with `heif-convert`'
             )
         raise ImageError(f'{path} is not an image, or it is damaged')
-    image, note = eight_bit(values)
+    image, note = eight_bit(values, stretch)
     return Photo(image if image.ndim == 3 else cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), note=note)
-
-
-@contextlib.contextmanager
-def _quiet_opencv() -> Iterator[None]:
-    """Keep OpenCV's log of damaged files off stderr: the error here says it."""
-    log = getattr(cv2.utils, 'logging', None)  # not in OpenCV 4.5
-    if log is None:
-        yield
-        return
-    level = log.setLogLevel(log.LOG_LEVEL_SILENT)
-    try:
-        yield
-    finally:
-        log.setLogLevel(level)
 
 
 @functools.cache

@@ -8,60 +8,53 @@ import numpy as np
 
 from msdepth_ros.errors import ImageError, quoted
 from msdepth_ros.geometry.camera import Camera
-from msdepth_ros.images.decoding import check_size, decode_raw
-from msdepth_ros.images.encodings import ENCODINGS
+from msdepth_ros.images.compressed import decode_compressed
+from msdepth_ros.images.encodings import Kind, encoding_of
+from msdepth_ros.images.limits import check_size
+from msdepth_ros.images.planar import planar_to_bgr
+from msdepth_ros.images.raw import converted
+from msdepth_ros.images.stretch import Stretch
 
-_BYTES_PER_PIXEL = {
-    'rgb8': 3, 'bgr8': 3, 'rgba8': 4, 'bgra8': 4, 'mono8': 1, '8UC1': 1, '8UC3': 3, '8UC4': 4,
-    'mono16': 2, '16UC1': 2, 'rgb16': 6, 'bgr16': 6, 'rgba16': 8, 'bgra16': 8,
-    'bayer_rggb8': 1, 'bayer_bggr8': 1, 'bayer_gbrg8': 1, 'bayer_grbg8': 1,
-    'bayer_rggb16': 2, 'bayer_bggr16': 2, 'bayer_gbrg16': 2, 'bayer_grbg16': 2,
-    'yuv422': 2, 'uyvy': 2, 'yuv422_yuy2': 2, 'yuyv': 2, 'nv12': 1, 'nv21': 1, 'nv24': 1,
-}  # fmt: skip
 _MAX_COEFFICIENTS = 15  # more than any lens model has: enough to see that they are too many
 _DEPTH_TYPES = {'16UC1': 'u2', 'mono16': 'u2', '32FC1': 'f4'}
-_ROWS_PER_ROW = {'nv12': 1.5, 'nv21': 1.5, 'nv24': 3}
-_SIXTEEN_BIT = ('mono16', '16UC1', 'rgb16', 'bgr16', 'rgba16', 'bgra16')
 
 
-def image_pixels(message: Any) -> tuple[np.ndarray, str] | None:
-    """Return the pixels of a sensor_msgs/Image that need no conversion, and their encoding.
+def image_pixels(message: Any, stretch: Stretch | None = None) -> tuple[np.ndarray, str]:
+    """Return the pixels of a sensor_msgs/Image and their encoding, one of encodings.ENCODINGS.
+
+    8-bit colour and grey are views of the message's data, without a copy; all else is converted.
+
+    Parameters
+    ----------
+    stretch : of the stream that the image belongs to, for 16-bit values; None: the image alone
+        counts.
 
     Returns
     -------
-    A view of the message's data, uint8 [height, width, channels] or, for mono8, [height, width];
-    None where the encoding is not one of encodings.ENCODINGS, see `converted_pixels`.
+    (uint8 [height, width, channels] or, for mono8, [height, width], its encoding).
 
     Raises
     ------
     ImageError
         If size, step, data and encoding do not fit together, or the encoding is not known.
     """
-    pixel = _known(message.encoding, _BYTES_PER_PIXEL)
-    rows = int(message.height * _ROWS_PER_ROW.get(message.encoding, 1))
-    _check_layout(message, rows, pixel)
-    if message.encoding not in ENCODINGS:
-        return None
-    shape, strides = (message.height, message.width, pixel), (message.step, pixel, 1)
-    view = np.ndarray(shape, np.uint8, np.frombuffer(message.data, np.uint8), strides=strides)
-    return (view[..., 0] if pixel == 1 else view), message.encoding
-
-
-def converted_pixels(message: Any) -> tuple[np.ndarray, str]:
-    """Return the pixels of any other sensor_msgs/Image that `image_pixels` found in order.
-
-    Returns
-    -------
-    As decoding.decode_raw.
-    """
-    encoding, width = message.encoding, message.width
-    rows = int(message.height * _ROWS_PER_ROW.get(encoding, 1))
-    shape, strides = (rows, width * _BYTES_PER_PIXEL[encoding]), (message.step, 1)
-    packed = np.ndarray(shape, np.uint8, np.frombuffer(message.data, np.uint8), strides=strides)
-    if encoding.endswith('16') or encoding in _SIXTEEN_BIT:
-        order = '>' if message.is_bigendian else '<'
-        packed = np.ascontiguousarray(packed).view(f'{order}u2').astype(np.uint16, copy=False)
-    return decode_raw(packed, width, message.height, encoding)
+    stretch = stretch or Stretch()
+    encoding = encoding_of(message.encoding)
+    width, height = message.width, message.height
+    check_size(width, height)
+    if encoding.kind is Kind.FILE:
+        return decode_compressed(message.data, stretch=stretch)
+    data = np.frombuffer(message.data, np.uint8)
+    if encoding.kind is Kind.PLANAR_YUV:
+        return planar_to_bgr(encoding.name, width, height, message.step, data), 'bgr8'
+    row = width * encoding.pixel
+    step = _checked_step(message, encoding.pixel)
+    if encoding.kind is Kind.DIRECT and not encoding.deep:
+        shape, strides = (height, width, encoding.pixel), (step, encoding.pixel, 1)
+        view = np.ndarray(shape, np.uint8, data, strides=strides)
+        return (view[..., 0] if encoding.pixel == 1 else view), encoding.name
+    rows = np.ndarray((height, row), np.uint8, data, strides=(step, 1))
+    return converted(rows, width, encoding, bool(message.is_bigendian), stretch)
 
 
 def depth_pixels(message: Any) -> np.ndarray:
@@ -77,10 +70,15 @@ def depth_pixels(message: Any) -> np.ndarray:
     ImageError
         If size, step, data and encoding do not fit together, or it is no depth image.
     """
-    kind = _known(message.encoding, _DEPTH_TYPES)
+    if message.encoding not in _DEPTH_TYPES:
+        raise ImageError(
+            f'encoding {quoted(message.encoding)} is not supported: use one of '
+            f'{", ".join(_DEPTH_TYPES)}'
+        )
+    kind = _DEPTH_TYPES[message.encoding]
     dtype = np.dtype(kind).newbyteorder('>' if message.is_bigendian else '<')
-    _check_layout(message, message.height, dtype.itemsize)
-    strides = (message.step, dtype.itemsize)
+    check_size(message.width, message.height)
+    strides = (_checked_step(message, dtype.itemsize), dtype.itemsize)
     data = np.frombuffer(message.data, np.uint8)
     return np.ndarray((message.height, message.width), dtype, data, strides=strides)
 
@@ -111,20 +109,16 @@ def _coefficients(d: Any) -> tuple[float, ...]:
     return tuple(values.tolist())
 
 
-def _known(encoding: str, known: dict[str, Any]) -> Any:
-    if encoding not in known:
+def _checked_step(message: Any, pixel: int) -> int:
+    """Return the bytes from row to row: the step, or those of the pixels where the step is 0."""
+    height, row, size = message.height, message.width * pixel, len(message.data)
+    step = message.step or row
+    if step < row:
         raise ImageError(
-            f'encoding {quoted(encoding)} is not supported: use one of {", ".join(known)}'
+            f'step is {step} but {message.width} pixels of {message.encoding} are {row}'
         )
-    return known[encoding]
-
-
-def _check_layout(message: Any, rows: int, pixel: int) -> None:
-    width, step, size = message.width, message.step, len(message.data)
-    check_size(width, message.height)
-    if step < width * pixel:
+    if size < height * step:
         raise ImageError(
-            f'step is {step} but {width} pixels of {message.encoding} are {width * pixel}'
+            f'data has {size} bytes but {height} rows of step {step} are {height * step}'
         )
-    if size < rows * step:
-        raise ImageError(f'data has {size} bytes but {rows} rows of step {step} are {rows * step}')
+    return step

@@ -19,6 +19,7 @@ from msdepth_ros.geometry.pinhole import guessed_intrinsics
 from msdepth_ros.images.exif import turned
 from msdepth_ros.images.files import Photo, read_photos
 from msdepth_ros.images.listing import IMAGE_SUFFIXES, list_images
+from msdepth_ros.images.stretch import Stretch
 from msdepth_ros.images.videos import read_video, video_facts
 from msdepth_ros.resources import user_path
 
@@ -100,6 +101,7 @@ class ImageSource:
             beside = self._path / 'camera.yaml' if folder else self._path.with_suffix('.yaml')
             camera = read_camera(beside) if beside.is_file() else None
         self.camera = camera
+        self._stretch = Stretch()
 
     def __len__(self) -> int:
         """Return the number of images, 0 where a video does not say; an animation counts as 1."""
@@ -129,7 +131,7 @@ class ImageSource:
 
     def _from_file(self, path: Path) -> Iterator[Picture]:
         name = str(path.relative_to(self._folder).with_suffix(''))
-        photos = read_photos(path)
+        photos = read_photos(path, self._stretch)
         first = next(photos)
         second = next(photos, None)
         if second is None:

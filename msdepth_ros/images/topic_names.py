@@ -2,7 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the name of a topic says of its images."""
 
+import os
+import re
+
 _TRANSPORTS = ('compressed', 'compressedDepth')
+_VIDEOS = {  # codecs and transports that send more than single images, and who can read them
+    'ffmpeg': 'ffmpeg', 'h264': 'ffmpeg', 'x264': 'ffmpeg', 'avc': 'ffmpeg', 'h265': 'ffmpeg',
+    'x265': 'ffmpeg', 'hevc': 'ffmpeg', 'av1': 'ffmpeg', 'vp8': 'ffmpeg', 'vp9': 'ffmpeg',
+    'mpeg4': 'ffmpeg', 'libx264': 'ffmpeg', 'libx265': 'ffmpeg', 'foxglove': 'foxglove',
+    'theora': 'theora', 'zstd': 'zstd', 'draco': 'draco', 'rvl': 'rvl', 'video': 'ffmpeg',
+}  # fmt: skip
 
 
 def without_transport(topic: str) -> str:
@@ -25,3 +34,42 @@ def names_rectified_images(topic: str) -> bool:
 def camera_name(topic: str) -> str:
     """Return the camera's name by its image topic, '' where it has none: /robot/front/image_raw."""
     return without_transport(topic).rpartition('/')[0].rpartition('/')[2]
+
+
+def video_in(text: str) -> str:
+    """Return the codec that a message's format or a topic's last level names, '' for none."""
+    for word in re.split(r'[^a-z0-9]+', text.lower().replace('.', '')):
+        if word in _VIDEOS and word != 'video':
+            return word
+    return ''
+
+
+def unread_transport(topic: str) -> str:
+    """Return what to do about an image topic whose name says that it cannot be read, else ''."""
+    base, _, last = topic.rpartition('/')
+    if last == 'compressedDepth':
+        return (
+            f'{topic} carries depth images: remap `image` to the topic of the colour camera, as '
+            f'{base}/compressed with image_transport:=compressed'
+        )
+    codec = video_in(last) if last.lower() in _VIDEOS else ''
+    return republish_advice(codec, base) if codec else ''
+
+
+def republish_advice(codec: str, topic: str = 'IMAGE_TOPIC') -> str:
+    """Say that a codec is not read, and the command that makes single images of it.
+
+    Parameters
+    ----------
+    topic : of the images, without the transport's level.
+    """
+    transport = _VIDEOS.get(codec, 'ffmpeg')
+    if os.environ.get('ROS_DISTRO') == 'humble':
+        how = f'{transport} raw --ros-args'
+    else:
+        how = f'--ros-args -p in_transport:={transport} -p out_transport:=raw'
+    return (
+        f'{codec} is not read: run `ros2 run image_transport republish {how} '
+        f'-r in/{transport}:={topic}/{transport} -r out:={topic}_decoded` (with the package '
+        f'{transport}_image_transport), and remap `image` to {topic}_decoded'
+    )

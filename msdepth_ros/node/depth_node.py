@@ -14,11 +14,11 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
 
 from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
 from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.images.stretch import Stretch
 from msdepth_ros.images.topic_names import camera_name
 from msdepth_ros.inference.backends import Backend
 from msdepth_ros.inference.estimator import Settings
@@ -27,7 +27,7 @@ from msdepth_ros.node.calibration import CalibrationSource
 from msdepth_ros.node.camera_input import PATIENCE, THROTTLE, CameraInput, ImageMessage
 from msdepth_ros.node.diagnostics import NodeState, diagnostic_array
 from msdepth_ros.node.lifecycle import SteadyLifecycleNode
-from msdepth_ros.node.messages import image_from_compressed_msg, image_from_msg, nanoseconds
+from msdepth_ros.node.messages import image_from_msg, nanoseconds
 from msdepth_ros.node.model_server import ModelServer
 from msdepth_ros.node.model_swap import ModelSwap
 from msdepth_ros.node.outputs import DepthOutputs
@@ -66,6 +66,7 @@ class DepthNode(SteadyLifecycleNode):
         self._build_told = 0.0
         self._outputs: DepthOutputs | None = None
         self._last_error = ''
+        self._stretch = Stretch()
         with destroyed_unless_made(self):
             self._options = Parameters(self, self._swap.begin, lambda: self._outputs is not None)
             self._input = CameraInput(self, self._options, self._statistics, self._offer)
@@ -103,6 +104,7 @@ class DepthNode(SteadyLifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe to the camera."""
+        self._stretch = Stretch()
         self._input.open(self._calibration)
         self._follow_demand()
         return super().on_activate(state)
@@ -239,9 +241,9 @@ class DepthNode(SteadyLifecycleNode):
         self._statistics.published(now, stages)
 
     def _estimate(self, message: ImageMessage, values: dict[str, Any]) -> DepthFrame:
-        compressed = isinstance(message, CompressedImage)
-        decode = image_from_compressed_msg if compressed else image_from_msg
-        image, encoding = decode(message)
+        image, encoding = image_from_msg(message, self._stretch)
+        if note := self._stretch.take_note():
+            self.get_logger().info(f'{self._input.image_topic}: {note}')
         settings = estimator_settings(values, self._input.image_topic)
         stamp = message.header.stamp
         camera = self._calibration.of(stamp)

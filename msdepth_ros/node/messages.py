@@ -3,9 +3,7 @@
 """sensor_msgs to NumPy and back."""
 
 import array
-import functools
 import sys
-from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -19,12 +17,12 @@ from sensor_msgs.msg import (
 )
 from std_msgs.msg import Header
 
-from msdepth_ros.errors import ImageError
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.geometry.scan import Scan
-from msdepth_ros.images.decoding import decode_compressed
-from msdepth_ros.images.message_fields import camera_fields, converted_pixels, image_pixels
+from msdepth_ros.images.compressed import decode_compressed
+from msdepth_ros.images.message_fields import camera_fields, image_pixels
+from msdepth_ros.images.stretch import Stretch
 
 
 def nanoseconds(stamp: Time) -> int:
@@ -32,59 +30,28 @@ def nanoseconds(stamp: Time) -> int:
     return stamp.sec * 10**9 + stamp.nanosec
 
 
-def image_from_msg(message: Image) -> tuple[np.ndarray, str]:
+def image_from_msg(
+    message: Image | CompressedImage, stretch: Stretch | None = None
+) -> tuple[np.ndarray, str]:
     """Return an image's pixels and their encoding, one of encodings.ENCODINGS.
 
     rgb8, bgr8, rgba8, bgra8 and mono8 are views of the message's data, without a copy: uint8
-    [height, width, channels], or [height, width] for mono8. Other encodings are converted:
-    Bayer and YUV by cv_bridge where it is installed, all else by OpenCV.
+    [height, width, channels], or [height, width] for mono8. Other encodings are converted, and
+    compressed images decoded.
+
+    Parameters
+    ----------
+    stretch : of the camera, for pictures of 16 bits; None: the image alone counts.
 
     Raises
     ------
     ImageError
-        If size, step, data and encoding do not fit together, or the encoding is not known.
+        If size, step, data and encoding do not fit together, the encoding is not known, or the
+        data is no compressed image that can be decoded.
     """
-    direct = image_pixels(message)
-    if direct is not None:
-        return direct
-    bridged = _through_cv_bridge(message)
-    if bridged is not None:
-        return bridged, 'bgr8'
-    return converted_pixels(message)
-
-
-def _through_cv_bridge(message: Image) -> np.ndarray | None:
-    """Return a Bayer or YUV image as bgr8 by cv_bridge, None where it cannot do it."""
-    bridge = _cv_bridge() if message.encoding.startswith(('bayer', 'yuv', 'nv')) else None
-    if bridge is None:
-        return None
-    try:
-        return bridge.imgmsg_to_cv2(message, 'bgr8')
-    except Exception:  # CvBridgeError, or an encoding that this version does not know
-        return None
-
-
-@functools.cache
-def _cv_bridge() -> Any:
-    """Return a CvBridge, None where it is not installed or does not fit the NumPy installed."""
-    try:
-        import cv_bridge
-    except Exception:  # a NumPy of another ABI raises more than ImportError
-        return None
-    return cv_bridge.CvBridge()
-
-
-def image_from_compressed_msg(message: CompressedImage) -> tuple[np.ndarray, str]:
-    """Return a compressed image's pixels and their encoding ('bgr8' or 'mono8').
-
-    Raises
-    ------
-    ImageError
-        If the data is not a JPEG or PNG that can be decoded, or is larger than 8K.
-    """
-    if 'compressedDepth' in message.format:
-        raise ImageError('the topic carries compressedDepth, not a colour image')
-    return decode_compressed(message.data)
+    if isinstance(message, CompressedImage):
+        return decode_compressed(message.data, message.format, stretch)
+    return image_pixels(message, stretch)
 
 
 def camera_from_msg(message: CameraInfo) -> Camera:

@@ -11,12 +11,7 @@ import cv2
 import numpy as np
 
 from msdepth_ros.geometry.pinhole import Intrinsics
-from msdepth_ros.images.message_fields import (
-    camera_fields,
-    converted_pixels,
-    depth_pixels,
-    image_pixels,
-)
+from msdepth_ros.images.message_fields import camera_fields, depth_pixels, image_pixels
 
 DEPTH, INFO, IMAGE = 'depth/image_rect', 'depth/camera_info', 'rgb/image_rect_color'
 CONFIDENCE, POINTS, SCAN = 'depth/confidence', 'points', 'scan'
@@ -59,7 +54,7 @@ class ViewedFrame:
         message = self.messages.get(IMAGE)
         if message is None:
             return None
-        pixels, encoding = image_pixels(message) or converted_pixels(message)
+        pixels, encoding = image_pixels(message)
         code = _TO_BGR.get(encoding)
         return pixels if code is None else cv2.cvtColor(pixels, code)
 

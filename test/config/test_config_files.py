@@ -109,7 +109,7 @@ def test_every_import_on_the_robot_is_declared():
         'tqdm': 'python3-tqdm',
         'yaml': 'python3-yaml',
     }
-    ros = ('rclpy', 'cv_bridge', 'launch', 'launch_ros', 'ament_index_python', 'tf2_ros')
+    ros = ('rclpy', 'launch', 'launch_ros', 'ament_index_python', 'tf2_ros')
     needed = set()
     for name in _imported_packages():
         if name in ros or name.endswith(('_msgs', '_srvs', '_interfaces')):

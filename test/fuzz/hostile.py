@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
-from msdepth_ros.images.message_fields import _BYTES_PER_PIXEL
+from msdepth_ros.images.encodings import KNOWN, Kind
 
 LARGEST = 1 << 18  # bytes of data that a message is given
 UINT32 = st.integers(0, 2**32 - 1)
 ANY_FLOAT = st.floats(allow_nan=True, allow_infinity=True)
 TEXT = st.text(max_size=20)
-ENCODINGS = sorted(_BYTES_PER_PIXEL)
+ENCODINGS = sorted(KNOWN)
 IDENTITY = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
 ROTATION = [0.8, 0.0, 0.6, 0.0, 1.0, 0.0, -0.6, 0.0, 0.8]
 
@@ -81,11 +81,12 @@ def images(draw: st.DrawFn, number: int) -> Image:
     message.width = fields('width', SMALL, EDGES)
     message.height = fields('height', SMALL, EDGES)
     message.is_bigendian = fields('is_bigendian', st.integers(0, 1), st.integers(0, 255))
-    exact = message.width * _BYTES_PER_PIXEL.get(message.encoding, 3)
+    known = KNOWN.get(message.encoding)
+    exact = message.width * (known.pixel if known else 3)
     padded = st.integers(0, 9).map(lambda pad: min(exact + pad, 2**32 - 1))
     message.step = fields('step', padded, UINT32)
-    rows = {'nv12': 1.5, 'nv21': 1.5, 'nv24': 3}.get(message.encoding, 1) * message.height
-    wanted = int(rows) * message.step
+    planes = 3 if known and known.kind is Kind.PLANAR_YUV else 1
+    wanted = planes * message.height * message.step
     wanted += fields('data', st.just(0), st.integers(-3, 3) | st.integers(-LARGEST, 50))
     message.data.frombytes(noise(min(max(wanted, 0), LARGEST), draw(st.integers(0, 99))))
     return message
@@ -127,15 +128,18 @@ def compressed_images(
         'width', 'height', 'depth', 'interlace', 'chunks',
     )  # fmt: skip
     message = CompressedImage(header=fields.header(number))
-    named = st.sampled_from(['jpeg', 'png', 'rgb8; jpeg compressed bgr8', ''])
-    message.format = fields('format', named, st.just('16UC1; compressedDepth png') | TEXT)
+    named = st.sampled_from(
+        ['jpeg', 'png', 'rgb8; jpeg compressed bgr8', 'bayer_rggb8; jpeg compressed ', '']
+    )
+    foreign = st.sampled_from(['16UC1; compressedDepth png', '32FC1; png compressed ', 'h264'])
+    message.format = fields('format', named, foreign | TEXT)
     shape = height, width, draw(st.sampled_from([1, 3, 4]))
     picture = np.frombuffer(noise(math.prod(shape), draw(st.integers(0, 99))), np.uint8)
     picture = picture.reshape(shape)
     kind = fields(
         'file',
-        st.sampled_from(['.jpg', '.png', 'png']),
-        st.sampled_from(['.bmp', '.webp', '.tiff', '.jp2', '16 bit', 'any']),
+        st.sampled_from(['.jpg', '.png', 'png', '.webp', '.tiff']),
+        st.sampled_from(['.bmp', '.avif', '.jp2', '16 bit', 'any']),
     )
     if kind == 'any':
         data = draw(st.binary(max_size=200))

@@ -15,13 +15,11 @@ from std_msgs.msg import Header
 from msdepth_ros.errors import CalibrationError, ImageError
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.pinhole import Intrinsics
-from msdepth_ros.node import messages
 from msdepth_ros.node.messages import (
     DepthImage,
     camera_from_msg,
     camera_info_msg,
     cloud_msg,
-    image_from_compressed_msg,
     image_from_msg,
     image_msg,
     intrinsics_msg,
@@ -31,11 +29,6 @@ from msdepth_ros.node.messages import (
 RED, GREEN, BLUE = 200, 120, 30
 DIRECT = ('rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8')
 LETTERS = {'r': RED, 'g': GREEN, 'b': BLUE, 'a': 255}
-
-
-@pytest.fixture(autouse=True)
-def _without_cv_bridge(monkeypatch):
-    monkeypatch.setattr(messages, '_cv_bridge', lambda: None)
 
 
 def make_image(rows, encoding, width, height, padding=0, big_endian=False):
@@ -109,7 +102,7 @@ def test_16_bit_colours(encoding, size, padding, big_endian):
 
 
 @pytest.mark.parametrize('big_endian', [False, True])
-@pytest.mark.parametrize('encoding', ['mono16', '16UC1'])
+@pytest.mark.parametrize('encoding', ['mono16', 'MONO16', 'y16'])
 def test_16_bit_grey(encoding, big_endian):
     rows = np.array([[0x1234, 0xFF00, 0x00FF], [0x8000, 0x0100, 0xFFFF]], np.uint16)
     pixels, name = image_from_msg(make_image(rows, encoding, 3, 2, 3, big_endian))
@@ -181,7 +174,7 @@ def test_yuv_keeps_pixels_apart():
 
 @pytest.mark.parametrize(
     ('encoding', 'size'),
-    [('uyvy', (7, 4)), ('yuyv', (7, 4)), ('nv12', (7, 4)), ('nv12', (8, 5)), ('nv21', (8, 5))],
+    [('uyvy', (7, 4)), ('yuyv', (7, 4))],
 )
 def test_subsampled_colour_of_odd_size_is_refused(encoding, size):
     data = np.zeros((3 * size[1], 2 * size[0]), np.uint8)
@@ -206,7 +199,7 @@ def malformed(**changes):
         ({'data': array.array('B', bytes(59))}, 'data has 59 bytes but 4 rows of step 15 are 60'),
         ({'data': array.array('B')}, 'data has 0 bytes'),
         ({'step': 14}, 'step is 14 but 5 pixels of rgb8 are 15'),
-        ({'step': 0}, 'step is 0'),
+        ({'step': 0, 'data': array.array('B', bytes(59))}, 'data has 59 bytes but 4 rows'),
         ({'step': 2**32 - 1}, 'data has 60 bytes'),
         ({'width': 8192}, 'step is 15'),
         ({'height': 4320}, 'data has 60 bytes'),
@@ -215,11 +208,11 @@ def malformed(**changes):
         ({'width': 8192, 'height': 4321}, 'at most 8192 pixels a side and 35389440 in all'),
         ({'width': 0}, '0x4'),
         ({'height': 0}, '5x0'),
-        ({'encoding': 'rgb9'}, "'rgb9' is not supported: use one of rgb8"),
+        ({'encoding': 'rgb9'}, "'rgb9' is not supported: have the camera send rgb8"),
         ({'encoding': ''}, "'' is not supported"),
-        ({'encoding': '32FC1'}, "'32FC1' is not supported"),
+        ({'encoding': '32FC1'}, "'32FC1' is that of a depth image"),
         ({'encoding': 'rgba8'}, 'step is 15 but 5 pixels of rgba8 are 20'),
-        ({'encoding': 'nv12', 'data': array.array('B', bytes(89))}, 'data has 89 bytes but 6 rows'),
+        ({'encoding': 'nv12', 'data': array.array('B', bytes(31))}, 'data has 31 bytes but a nv12'),
         ({'encoding': 'rgb16'}, 'step is 15 but 5 pixels of rgb16 are 30'),
     ],
 )
@@ -233,49 +226,19 @@ def test_more_data_than_needed_is_taken():
     assert pixels.shape == (4, 5, 3)
 
 
-# --- cv_bridge -------------------------------------------------------------------------------
-
-
-class _Bridge:
-    def __init__(self, answer):
-        self.answer = answer
-
-    def imgmsg_to_cv2(self, message, encoding):
-        assert encoding == 'bgr8'
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-
-def test_cv_bridge_is_asked_first(monkeypatch):
-    picture = np.zeros((6, 8, 3), np.uint8)
-    monkeypatch.setattr(messages, '_cv_bridge', lambda: _Bridge(picture))
-    pixels, name = image_from_msg(make_image(packed_yuv('uyvy', 8, 6), 'uyvy', 8, 6))
-    assert name == 'bgr8'
-    assert pixels.shape == (6, 8, 3)
-    pixels, _ = image_from_msg(make_image(packed_yuv('nv21', 8, 6), 'nv21', 8, 6))
-    assert pixels is picture
-
-
-def test_what_cv_bridge_cannot_do_opencv_does(monkeypatch):
-    monkeypatch.setattr(messages, '_cv_bridge', lambda: _Bridge(RuntimeError('no such encoding')))
-    pixels, name = image_from_msg(make_image(packed_yuv('nv12', 8, 6), 'nv12', 8, 6))
-    assert np.abs(as_rgb(pixels, name).astype(int) - (RED, GREEN, BLUE)).max() <= 4
-
-
 # --- compressed ------------------------------------------------------------------------------
 
 
 def test_compressed_depth_is_refused():
     message = CompressedImage(format='16UC1; compressedDepth png', data=b'abc')
     with pytest.raises(ImageError, match='compressedDepth'):
-        image_from_compressed_msg(message)
+        image_from_msg(message)
 
 
 @pytest.mark.parametrize('data', [b'', b'no image', b'\xff\xd8', b'\x89PNG\r\n\x1a\n'])
 def test_compressed_bytes_that_are_no_image_are_refused(data):
     with pytest.raises(ImageError):
-        image_from_compressed_msg(CompressedImage(format='jpeg', data=array.array('B', data)))
+        image_from_msg(CompressedImage(format='jpeg', data=array.array('B', data)))
 
 
 # --- camera_info -----------------------------------------------------------------------------
