@@ -17,20 +17,19 @@ import json
 import logging
 import os
 import re
-import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from msdepth_ros.errors import BackendError
+from msdepth_ros.host.own_files import RefusedError, check_folder, read_own, write_atomically
+from msdepth_ros.inference.backends.engine_key import EngineKey
 from msdepth_ros.inference.backends.engine_options import Progress, default_cache_dir
 
-FORMAT = 2  # raise it when engines are built in another way, so that none of before is used
-OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 # What every engine's builder tells of it, and the self-check once it ran; users rely on these.
 FACTS: dict[str, Any] = {
     'products': int,
@@ -55,57 +54,11 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class EngineKey:
-    """All that an engine depends on; two engines of the same key are interchangeable.
-
-    Attributes
-    ----------
-    model, model_sha256 : name of the model and SHA-256 of its ONNX file.
-    precision : 'fp16' or 'fp32'.
-    runtime, version : 'tensorrt' or 'tensorrt_rtx', and its version.
-    gpu : the GPU's name; '' for TensorRT for RTX, whose plans fit all GPUs of a capability.
-    capability : compute capability, for example 'sm87'.
-    inputs, outputs : shapes of the engine's tensors by name.
-    format : FORMAT of the program that built it.
-    """
-
-    model: str
-    model_sha256: str
-    precision: str
-    runtime: str
-    version: str
-    gpu: str
-    capability: str
-    inputs: dict[str, tuple[int, ...]]
-    outputs: dict[str, tuple[int, ...]]
-    format: int = FORMAT
-
-    def fields(self) -> dict[str, Any]:
-        """Return the key as JSON gives it back."""
-        fields: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return fields
-
-    def stem(self) -> str:
-        """Return the file name without suffix: one per model, precision, runtime and hardware."""
-        parts = (self.model, self.precision, self.runtime, self.gpu, self.capability)
-        return '-'.join(re.sub(r'[^A-Za-z0-9_.]+', '_', part) for part in parts if part)
-
-
-@dataclass(frozen=True)
 class CachedEngine:
     """A plan from the cache and the facts that were stored with it."""
 
     plan: bytes
     facts: dict[str, Any]
-
-
-class _RefusedError(Exception):
-    """A stored file or its folder must not be used: the reason, and a remedy if there is one."""
-
-    def __init__(self, reason: str, remedy: str = '') -> None:
-        super().__init__(f'{reason}: {remedy}' if remedy else reason)
-        self.reason = reason
-        self.remedy = remedy
 
 
 class EngineCache:
@@ -131,25 +84,25 @@ class EngineCache:
         """
         path = self.path(key)
         try:
-            facts = json.loads(_read_own(_sidecar(path)))
+            facts = json.loads(read_own(_sidecar(path)))
             _compare(key.fields(), facts)
             _check_facts(facts)
-            plan = _read_own(path)
+            plan = read_own(path)
             if hashlib.sha256(plan).hexdigest() != facts['plan_sha256']:
-                raise _RefusedError('it is damaged: its SHA-256 is not the one noted for it')
+                raise RefusedError('it is damaged: its SHA-256 is not the one noted for it')
         except FileNotFoundError:
             if path.exists():
                 _logger.warning('engine %s is not used: nothing is known of its origin', path)
             return None
         except (
-            _RefusedError,
+            RefusedError,
             OSError,
             ValueError,
             LookupError,
             TypeError,
             AttributeError,
         ) as error:
-            reason = str(error) if isinstance(error, (_RefusedError, OSError)) else 'damaged JSON'
+            reason = str(error) if isinstance(error, (RefusedError, OSError)) else 'damaged JSON'
             _logger.warning('engine %s is not used: %s', path, reason)
             return None
         return CachedEngine(plan, facts)
@@ -183,7 +136,7 @@ class EngineCache:
     def note(self, key: EngineKey, facts: dict[str, Any]) -> None:
         """Note anew what is known of a stored engine; raises BackendError as `store`."""
         with self._refusals_explained(f'the self-check of {key.model} cannot be noted'):
-            _check_folder(self.folder)
+            check_folder(self.folder)
             _write_facts(self.path(key), facts)
 
     def check_takes(self, model: str) -> None:
@@ -197,7 +150,7 @@ class EngineCache:
     def _refusals_explained(self, what: str) -> Iterator[None]:
         try:
             yield
-        except (OSError, _RefusedError) as error:
+        except (OSError, RefusedError) as error:
             if isinstance(error, OSError):
                 reason, remedy = error.strerror, REMEDIES.get(error.errno or 0, '')
             else:
@@ -211,14 +164,14 @@ class EngineCache:
     def load_timings(self, key: EngineKey) -> bytes:
         """Return the timing cache that builds for this hardware share; b'' if there is none."""
         try:
-            return _read_own(self._timings_path(key))
-        except (OSError, _RefusedError):
+            return read_own(self._timings_path(key))
+        except (OSError, RefusedError):
             return b''
 
     def store_timings(self, key: EngineKey, timings: bytes) -> None:
         """Keep a timing cache; without it the next build only takes longer."""
         if timings:
-            with contextlib.suppress(OSError, _RefusedError):
+            with contextlib.suppress(OSError, RefusedError):
                 self._make_folder()
                 write_atomically(self._timings_path(key), timings)
 
@@ -234,7 +187,7 @@ class EngineCache:
             handle = os.open(
                 self.path(key).with_suffix('.lock'), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
             )
-        except (OSError, _RefusedError):
+        except (OSError, RefusedError):
             yield False
             return
         try:
@@ -244,28 +197,12 @@ class EngineCache:
 
     def _make_folder(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check_folder(self.folder)
+        check_folder(self.folder)
 
     def _timings_path(self, key: EngineKey) -> Path:
         parts = (key.runtime, key.version, key.gpu, key.capability)
         stem = '-'.join(re.sub(r'[^A-Za-z0-9_.]+', '_', part) for part in parts if part)
         return self.folder / f'{stem}.timing'
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file that is there as a whole or not at all, and that only its owner can change."""
-    handle, name = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(handle, 'wb') as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise
 
 
 def _sidecar(path: Path) -> Path:
@@ -278,50 +215,24 @@ def _write_facts(path: Path, facts: dict[str, Any]) -> None:
 
 
 def _compare(wanted: dict[str, Any], facts: Any) -> None:
-    """Raise _RefusedError, naming what differs, unless the facts are those of the key wanted."""
+    """Raise RefusedError, naming what differs, unless the facts are those of the key wanted."""
     found = facts['key']
     if not isinstance(found, dict):
         raise ValueError('not a key')
     for name, value in wanted.items():
         if found.get(name) != value:
-            raise _RefusedError(f'its {name} is {found.get(name)}, needed is {value}')
+            raise RefusedError(f'its {name} is {found.get(name)}, needed is {value}')
 
 
 def _check_facts(facts: dict[str, Any]) -> None:
-    """Raise _RefusedError, naming the first one, if a fact that is used later is not noted."""
+    """Raise RefusedError, naming the first one, if a fact that is used later is not noted."""
     checks = [('', facts, FACTS)]
     if 'self_check' in facts:  # not there until the engine has run
         checks.append(('self_check.', facts['self_check'], CHECKED))
     for prefix, noted, kinds in checks:
         for name, kind in kinds.items():
             if not isinstance(noted.get(name), kind):
-                raise _RefusedError(f'its JSON file is damaged: no {prefix}{name} in it')
-
-
-def _read_own(path: Path) -> bytes:
-    """Read a file that nobody but this user (or root) can have written."""
-    _check_folder(path.parent)
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    with os.fdopen(handle, 'rb') as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise _RefusedError('it is not a file')
-        if status.st_uid not in (os.geteuid(), 0):
-            raise _RefusedError(
-                f'it belongs to user {status.st_uid}, and whoever can write it could run code here'
-            )
-        if status.st_mode & OTHERS_CAN_WRITE:
-            raise _RefusedError('others can write it', f'run `chmod go-w {path}` if you trust it')
-        return file.read()
-
-
-def _check_folder(folder: Path) -> None:
-    """Raise _RefusedError if somebody else could put files into a folder."""
-    status = folder.stat()
-    if status.st_uid not in (os.geteuid(), 0):
-        raise _RefusedError(f'the folder {folder} belongs to user {status.st_uid}')
-    if status.st_mode & OTHERS_CAN_WRITE and not status.st_mode & stat.S_ISVTX:
-        raise _RefusedError(f'others can write to {folder}', f'run `chmod go-w {folder}`')
+                raise RefusedError(f'its JSON file is damaged: no {prefix}{name} in it')
 
 
 def _take(handle: int, progress: Progress | None) -> bool:

@@ -12,7 +12,8 @@ from msdepth_ros.errors import BackendError
 from msdepth_ros.inference.backends.base import Backend
 from msdepth_ros.inference.backends.cuda import CudaDevice
 from msdepth_ros.inference.backends.engine_builder import build_engine
-from msdepth_ros.inference.backends.engine_cache import EngineCache, EngineKey
+from msdepth_ros.inference.backends.engine_cache import EngineCache
+from msdepth_ros.inference.backends.engine_key import EngineKey
 from msdepth_ros.inference.backends.engine_options import (
     ENGINE_PRECISIONS,
     EngineOptions,

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.host.own_files import write_atomically
 
 _COMMENT = """\
 # Written by the service calibrate_scale of {node}, which reads it at the next start.
@@ -81,14 +82,12 @@ def write_scale(
     """
     scales = read_scales(path)
     scales[sha256] = {'model': model, 'scale': float(scale), 'found': _one_line(found)}
-    draft = path.with_name(f'{path.name}.{os.getpid()}')
     text = _COMMENT.format(node=_one_line(node)) + yaml.safe_dump(
         {'scales': scales}, sort_keys=False, allow_unicode=True
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding='utf-8')
-        draft.replace(path)
+        write_atomically(path, text.encode())
     except OSError as error:
         raise MsdepthError(
             f'cannot write {path}: {error.strerror}; set the parameter scale_file to a file in a '

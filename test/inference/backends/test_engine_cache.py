@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from msdepth_ros.errors import BackendError
+from msdepth_ros.host import own_files
 from msdepth_ros.inference.backends import engine_cache
-from msdepth_ros.inference.backends.engine_cache import EngineCache, EngineKey
+from msdepth_ros.inference.backends.engine_cache import EngineCache
+from msdepth_ros.inference.backends.engine_key import EngineKey
 from msdepth_ros.inference.backends.engine_options import EngineOptions, default_cache_dir
 
 KEY = EngineKey(
@@ -235,7 +237,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing_behind(
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         left.pop()
 
-    monkeypatch.setattr(engine_cache.os, 'fsync', fsync)
+    monkeypatch.setattr(own_files.os, 'fsync', fsync)
     words = r'\(No space left on device\): make room there, or .*`engine_cache_dir`.* --cache-dir'
     with pytest.raises(BackendError, match=words):
         cache.store(KEY, PLAN, FACTS)
@@ -256,7 +258,7 @@ def test_what_a_folder_needs_is_said(
     def make(**_: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(engine_cache.tempfile, 'mkstemp', make)
+    monkeypatch.setattr(own_files.tempfile, 'mkstemp', make)
     with pytest.raises(BackendError, match=words):
         cache.store(KEY, PLAN, FACTS)
 
@@ -304,7 +306,7 @@ def test_a_write_that_fails_keeps_the_engine_before(
     def fsync(_: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(engine_cache.os, 'fsync', fsync)
+    monkeypatch.setattr(own_files.os, 'fsync', fsync)
     with pytest.raises(KeyboardInterrupt):
         cache.store(KEY, PLAN[::-1], FACTS)
     assert cache.load(KEY).plan == PLAN
@@ -362,7 +364,7 @@ def test_a_reader_never_sees_half_an_engine(cache: EngineCache, caplog: pytest.L
         plan = bytes([index]) * 1000
         cache.store(KEY, plan, {**FACTS, 'index': index})
         facts = json.loads(sidecar(cache).read_text())
-        engine_cache.write_atomically(cache.path(KEY), b'next plan')
+        own_files.write_atomically(cache.path(KEY), b'next plan')
         assert cache.load(KEY) is None
         assert facts['index'] == index
 

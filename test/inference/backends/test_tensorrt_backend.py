@@ -26,12 +26,12 @@ from small_onnx import write_small_model
 
 from msdepth_ros.cli import main
 from msdepth_ros.errors import BackendError
+from msdepth_ros.host import own_files
 from msdepth_ros.inference.backends import (
     create,
     create_backend,
     cuda,
     engine_builder,
-    engine_cache,
     tensorrt,
     tensorrt_api,
 )
@@ -294,7 +294,7 @@ def test_an_engine_in_a_folder_that_takes_nothing_is_used_and_checked_at_each_st
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     _, place = build_into_cache(model, 'fp16', 'sm89', options)
-    monkeypatch.setattr(engine_cache.tempfile, 'mkstemp', make)
+    monkeypatch.setattr(own_files.tempfile, 'mkstemp', make)
     caplog.set_level(logging.INFO)
     for _ in range(2):
         caplog.clear()
