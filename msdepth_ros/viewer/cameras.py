@@ -32,7 +32,7 @@ class ViewedCamera:
         self.name = name
         self.title = name.rpartition('/')[0].strip('/') or name.strip('/')
         self.feed = CameraFeed(node, name)
-        self._changes: list[Callable[[Values], None]] = []
+        self._changes: set[Callable[[Values], None]] = set()
         self.parameters = NodeParameters(node, name, self._on_changed)
         self._transforms = transforms
         self._scan_frame: str | None = None
@@ -43,10 +43,13 @@ class ViewedCamera:
         self.feed.close()
         self.parameters.close()
 
-    def on_changed(self, changed: Callable[[Values], None]) -> Callable[[], None]:
-        """Have parameters that somebody changed told; return what ends that."""
-        self._changes.append(changed)
-        return lambda: self._changes.remove(changed)
+    def on_changed(self, changed: Callable[[Values], None]) -> None:
+        """Have parameters that somebody changed told, on the executor's thread."""
+        self._changes.add(changed)
+
+    def off_changed(self, changed: Callable[[Values], None]) -> None:
+        """Have them told no more."""
+        self._changes.discard(changed)
 
     def pose(self, frame: ViewedFrame) -> Pose:
         """Return where the camera of a frame sits on the robot."""

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One open page: what it shows, and the thread that sends it as much as its connection takes."""
 
+import logging
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from msdepth_ros.viewer.clicks import Clicks, Shown
 from msdepth_ros.viewer.controls import Controls
 from msdepth_ros.viewer.frame import ViewedFrame
 from msdepth_ros.viewer.layout import CAMERA, CONFIDENCE, DEPTH, SPACE, Layout
+from msdepth_ros.viewer.node_parameters import Values
 from msdepth_ros.viewer.pacing import Pace, Quality
 from msdepth_ros.viewer.recording import write_recording
 from msdepth_ros.viewer.scene import SceneView, reduced
@@ -30,7 +31,8 @@ from msdepth_ros.viewer.words import (
     status_html,
 )
 
-_ANSWER = 5.0  # seconds without an answer after which a page counts as asleep
+_logger = logging.getLogger(__name__)
+_ANSWER = 10.0  # seconds without an answer after which a page counts as asleep
 _IDLE = 0.5  # seconds between two looks while no frames come
 _STATUS_PERIOD = 1.0  # seconds
 _SMALL = 160  # pixels across, the pictures in the frustums of other cameras
@@ -68,7 +70,6 @@ class Page:
         self._closed = threading.Event()
         self._camera: ViewedCamera | None = None
         self._pending: dict[str, Any] = {}
-        self._stop_listening: Callable[[], None] = lambda: None
         self._controls: Controls | None = None
         self._tape: TapePanel | None = None
         self._titles: tuple[str, ...] = ()
@@ -83,26 +84,39 @@ class Page:
     def close(self) -> None:
         """End, without waiting for the thread."""
         self._closed.set()
-        self._stop_listening()
+        if self._camera is not None:
+            self._camera.off_changed(self._on_changed)
 
     # The page's own thread.
 
     def _run(self) -> None:
-        try:
-            self._build()
-            while not self._closed.is_set():
-                self._choose_camera()
-                started = time.monotonic()
-                with self._client.atomic():
-                    sent = self._send()
-                    self._send_status()
-                if not self._answered():
+        built = False
+        while not self._closed.is_set():
+            try:
+                if not built:
+                    self._build()
+                    built = True
+                if not self._update():
                     return
-                pause = self._pace.shown(time.monotonic() - started) if sent else _IDLE
-                self._closed.wait(pause)
-        except Exception:
-            if not self._closed.is_set():  # else the page went away under this work
-                raise
+            except Exception as error:
+                if self._closed.wait(_IDLE):
+                    return  # the page went away under this work
+                _logger.exception('a page could not be updated: %r', error)
+
+    def _update(self) -> bool:
+        """Send what is new and wait until the page shows it; return False once it is gone."""
+        self._choose_camera()
+        camera, frame = self._camera, self._newer_frame()
+        started = time.monotonic()
+        with self._client.atomic():
+            if camera is not None and frame is not None:
+                self._send(camera, frame)
+            self._send_status()
+        if not self._answered():
+            return False
+        if frame is not None:
+            self._closed.wait(self._pace.shown(time.monotonic() - started))
+        return True
 
     def _answered(self) -> bool:
         """Wait until the page has shown all that it was sent; return False once it is gone.
@@ -123,24 +137,24 @@ class Page:
             return True
         return False
 
-    def _send(self) -> bool:
-        """Send what is new; return whether anything was."""
-        camera, quality = self._camera, self._pace.quality
-        if camera is None:
-            return False
-        shown = self._clicks.shown
-        same = shown is not None and shown.camera is camera and not self._resend
+    def _newer_frame(self) -> ViewedFrame | None:
+        """Return a frame that the page does not show yet; wait a moment for one."""
+        shown, resend = self._clicks.shown, self._resend
         self._resend = False
+        if self._camera is None:
+            self._closed.wait(_IDLE)
+            return None
+        same = shown is not None and shown.camera is self._camera and not resend
         before = shown.frame.stamp if shown is not None and same else -1
-        frame = camera.feed.wait_for_newer(before, _IDLE)
-        if frame is None:
-            return False
+        return self._camera.feed.wait_for_newer(before, _IDLE)
+
+    def _send(self, camera: ViewedCamera, frame: ViewedFrame) -> None:
+        quality = self._pace.quality
         try:
             self._show(camera, frame, quality)
         except MsdepthError as error:
             self._say('Cannot show a frame', str(error), True)
         self._show_others(camera, quality)
-        return True
 
     def _show(self, camera: ViewedCamera, frame: ViewedFrame, quality: Quality) -> None:
         pictures = _pictures(frame, quality.width)
@@ -209,7 +223,8 @@ class Page:
             except MsdepthError as error:
                 self._layout.status.content = status_html('STALE', str(error))
                 return False
-        self._stop_listening()
+        if self._camera is not None:
+            self._camera.off_changed(self._on_changed)
         self._layout.clear_node()
         self._controls = self._tape = None
         if camera is not None:
@@ -226,7 +241,7 @@ class Page:
                     self._say,
                     read_only,
                 )
-            self._stop_listening = camera.on_changed(self._pending.update)
+            camera.on_changed(self._on_changed)
         return True
 
     def _build(self) -> None:
@@ -266,6 +281,9 @@ class Page:
             self._say('Not recorded', str(error), True)
         else:
             self._say('Recorded', f'{len(frames)} frames in {folder}', False)
+
+    def _on_changed(self, changes: Values) -> None:
+        self._pending.update(changes)
 
     def _on_refused(self, name: str, reason: str) -> None:
         self._say(f'{name} was refused', reason, True)

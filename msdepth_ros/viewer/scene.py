@@ -107,8 +107,11 @@ class SceneView:
 
     def forget(self, title: str) -> None:
         """Take away what a camera showed."""
-        for name in [name for name in self._handles if name.split('/')[2:3] == [title]]:
-            self._handles.pop(name).remove()
+        for top in (f'/cameras/{title}', f'/scans/{title}'):
+            if top in self._handles:
+                self._handles[top].remove()  # and all that lies below it
+            for name in [name for name in self._handles if f'{name}/'.startswith(f'{top}/')]:
+                del self._handles[name]
 
     def _place(self, name: str, pose: Pose) -> None:
         handle = self._handles.get(name)
