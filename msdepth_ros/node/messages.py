@@ -86,6 +86,13 @@ def image_msg(pixels: np.ndarray, encoding: str, header: Header) -> Image:
     return message
 
 
+def compressed_image_msg(data: bytes, kind: str, header: Header) -> CompressedImage:
+    """Return a CompressedImage; `kind` is its `format`, in image_transport's words."""
+    message = CompressedImage(header=header, format=kind)
+    message.data.frombytes(data)
+    return message
+
+
 class DepthImage:
     """A 32FC1 Image whose pixels are written in place, frame after frame.
 

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2
 from std_msgs.msg import Header
 
 from msdepth_ros.errors import MsdepthError
@@ -20,11 +21,13 @@ from msdepth_ros.geometry.cloud import limit_range, point_cloud, pull_in_range, 
 from msdepth_ros.geometry.obstacle_cloud import ObstacleCloud, ObstacleOptions
 from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.geometry.scan import floor_in_scan, laser_scan, scan_frame
+from msdepth_ros.images.compression import DEPTH_FORMAT, compressed_color, compressed_depth
 from msdepth_ros.images.pictures import colorize
 from msdepth_ros.inference.frame import DepthFrame
 from msdepth_ros.node.messages import (
     DepthImage,
     cloud_msg,
+    compressed_image_msg,
     image_msg,
     intrinsics_msg,
     nanoseconds,
@@ -101,6 +104,16 @@ class OutgoingFrame:
         image.message.header = self.header
         return image
 
+    @functools.cached_property
+    def depth_color(self) -> np.ndarray:
+        """The depth in colours: uint8 [height, width, 3] BGR."""
+        return colorize(self.depth_image.pixels)
+
+    @functools.cached_property
+    def rgb(self) -> tuple[np.ndarray, str]:
+        """The rectified image that the depth lies on, and its encoding."""
+        return self.frame.rectified_image() if self.full else (self.frame.colors(), 'rgb8')
+
 
 def _depth(out: OutgoingFrame) -> Image:
     return out.depth_image.message
@@ -112,13 +125,24 @@ def _camera_info(out: OutgoingFrame) -> CameraInfo:
 
 
 def _depth_color(out: OutgoingFrame) -> Image:
-    return image_msg(colorize(out.depth_image.pixels), 'bgr8', out.header)
+    return image_msg(out.depth_color, 'bgr8', out.header)
 
 
 def _rgb(out: OutgoingFrame) -> Image:
-    frame = out.frame
-    pixels, encoding = frame.rectified_image() if out.full else (frame.colors(), 'rgb8')
-    return image_msg(pixels, encoding, out.header)
+    return image_msg(*out.rgb, out.header)
+
+
+def _compressed_depth(out: OutgoingFrame) -> CompressedImage:
+    data = compressed_depth(out.depth_image.pixels)
+    return compressed_image_msg(data, DEPTH_FORMAT, out.header)
+
+
+def _compressed_depth_color(out: OutgoingFrame) -> CompressedImage:
+    return compressed_image_msg(*compressed_color(out.depth_color, 'bgr8'), out.header)
+
+
+def _compressed_rgb(out: OutgoingFrame) -> CompressedImage:
+    return compressed_image_msg(*compressed_color(*out.rgb), out.header)
 
 
 def _points(out: OutgoingFrame) -> PointCloud2:
@@ -223,6 +247,10 @@ OUTPUTS = (
     Output(SCAN, LaserScan, _scan, calibrated=True),
     Output(RGB, Image, _rgb),
     Output(DEPTH_COLOR, Image, _depth_color),
+    # As image_transport names and encodes them, for subscribers over a radio link.
+    Output(f'{DEPTH}/compressedDepth', CompressedImage, _compressed_depth),
+    Output(f'{DEPTH_COLOR}/compressed', CompressedImage, _compressed_depth_color),
+    Output(f'{RGB}/compressed', CompressedImage, _compressed_rgb),
 )
 
 
