@@ -1,0 +1,219 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A plane sweep at points: which depth makes a point look alike in the views that saw it.
+
+As MVSNet does (Yao et al., ECCV 2018), but at points with texture only, on depths around those that
+a network predicted, with patches instead of learned features: coarse on images of half the size,
+then fine around what was found. What a patch's plane slopes by is taken from the prediction.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from msdepth_ros.metric.patches import likeness, patches_at, peak, textured_points
+from msdepth_ros.metric.projection import Prediction, Projection
+
+_POINTS = 200
+_SPAN = 1.1  # of ln(depth) on either side of the prediction: a factor of 3
+_COARSE, _FINE = 33, 9  # depths that are tried
+_COARSE_RADIUS, _FINE_RADIUS = 2, 4  # pixels; patches of 5x5 and 9x9
+_LEAST_CONTRAST = 1.5  # grey levels
+_COARSE_LIKENESS, _LIKENESS, _SURE_LIKENESS = 0.65, 0.75, 0.9
+_SECOND_BEST = 0.08  # by which the best depth must be more alike than any other
+_NEAR_PEAK = 3  # coarse steps that belong to a peak
+_DISAGREEMENT = 1.5, 0.05  # pixels, and of ln(depth): how far one view may differ from all
+# The offset that the points of an image share: how sharp their likelihoods are, how far one point
+# may lie from it, and what it costs to do so.
+_TEMPERATURE, _KERNEL, _SCATTER, _COST = 0.06, 0.15, 0.35, 0.12
+_LARGEST_SIGMA = 0.25
+_MATCHING = 0.25  # pixels, standard deviation of a match
+_FLOOR = 0.03  # of ln(depth), of what is not modelled
+
+
+@dataclass(frozen=True)
+class PoseNoise:
+    """How far the poses of an odometry are off.
+
+    Attributes
+    ----------
+    translation : standard deviation of a position along each axis, metres.
+    rotation : of an orientation about each axis, radians.
+    share : of the way between two views, as a share of it.
+    """
+
+    translation: float = 0.003
+    rotation: float = 0.0015
+    share: float = 0.01
+
+
+@dataclass(frozen=True)
+class View:
+    """An image with its pose, ready to be compared.
+
+    Attributes
+    ----------
+    image : uint8 [height, width], grey, rectified. `half` has half its size.
+    pose : float64 [4, 4], camera (optical frame) to a fixed frame, metres.
+    """
+
+    image: np.ndarray
+    half: np.ndarray
+    pose: np.ndarray
+
+
+@dataclass(frozen=True)
+class Found:
+    """Points whose depth was found: u, v in pixels of the view, ln(depth) and its sigma, [n]."""
+
+    u: np.ndarray
+    v: np.ndarray
+    log_depth: np.ndarray
+    sigma: np.ndarray
+    tried: int
+
+
+def sweep(
+    view: View,
+    others: list[View],
+    projection: Projection,
+    prediction: Prediction,
+    noise: PoseNoise,
+    focal: float,
+) -> Found | None:
+    """Find the depth of a view's points from earlier views of the same camera.
+
+    Parameters
+    ----------
+    projection : from the view to those others.
+    noise : of their poses.
+    focal : focal length of the views, pixels.
+
+    Returns
+    -------
+    What was found, or None where nothing was.
+    """
+    u, v = textured_points(view.image, _POINTS)
+    start = prediction(u, v)
+    known = np.isfinite(start)
+    u, v, start = u[known], v[known], start[known]
+    tried = len(u)
+    if not tried:
+        return None
+    rays, slope = projection.rays(u, v), prediction.slope(u, v)
+    log_depth, chosen = _coarse(view, others, projection, (u, v), rays, start, slope)
+    if not chosen.any():
+        return None
+    u, v, rays, slope, start = u[chosen], v[chosen], rays[chosen], slope[:, chosen], start[chosen]
+    log_depth, motion, share, good = _fine(
+        view, others, projection, (u, v), rays, log_depth[chosen], slope
+    )
+    # Variance: the matching of each view by itself, then what the poses are off. That of this
+    # view's own pose is common to all pairs; on an edge a patch shows two depths.
+    pose = noise.translation**2 * np.exp(-2 * log_depth) + noise.rotation**2
+    pair = (focal / np.maximum(motion, 1e-3)) ** 2 * pose
+    matching = (_MATCHING / np.maximum(motion, 1e-3)) ** 2
+    variance = (share**2 * (matching + pair)).sum(axis=0) + (share * np.sqrt(pair)).sum(axis=0) ** 2
+    variance += noise.share**2 + _FLOOR**2 + (prediction.unevenness(u, v) / 2) ** 2
+    sigma = np.sqrt(variance)
+    good &= sigma < _LARGEST_SIGMA
+    if not good.any():
+        return None
+    return Found(u[good], v[good], log_depth[good], sigma[good], tried)
+
+
+def _coarse(
+    view: View,
+    others: list[View],
+    projection: Projection,
+    pixels: tuple[np.ndarray, np.ndarray],
+    rays: np.ndarray,
+    start: np.ndarray,
+    slope: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Try all depths on images of half the size; return the best ln(depth) and whether it is one.
+
+    All points of an image share what the prediction's scale is off by, more or less: so the offset
+    that they agree on is preferred.
+    """
+    u, v = (_halved(each) for each in pixels)
+    patches, contrast = patches_at(view.half, u, v, _COARSE_RADIUS)
+    shape = projection.patch_shape(rays, np.exp(-start), slope, 0.5, _COARSE_RADIUS)
+    steps = np.linspace(-_SPAN, _SPAN, _COARSE, dtype=np.float32)
+    there = projection(rays, np.exp(-(start[:, None] + steps)))
+    centres = _halved(there[0]), _halved(there[1])
+    images = [other.half for other in others]
+    alike = likeness(patches, contrast, images, centres, shape, _COARSE_RADIUS)
+    score = _mean_of_seen(alike)
+    best = score.max(axis=1, keepdims=True)
+    likelihood = np.exp((score - best) / _TEMPERATURE)
+    likelihood *= (best > 0.5) / likelihood.sum(axis=1, keepdims=True)
+    width = steps[1] - steps[0]
+    around = np.arange(-_COARSE // 2, _COARSE // 2 + 1) * width
+    votes = np.convolve(likelihood.sum(axis=0), np.exp(-0.5 * (around / _KERNEL) ** 2), 'same')
+    shared = steps[votes.argmax()]
+    preferred = score - _COST * np.log1p(((steps - shared) / _SCATTER) ** 2)
+    index = preferred.argmax(axis=1)
+    row = np.arange(len(index))
+    elsewhere = np.abs(np.arange(_COARSE) - index[:, None]) > _NEAR_PEAK
+    second = np.where(elsewhere, preferred, -2).max(axis=1)
+    good = score[row, index] > _COARSE_LIKENESS
+    good &= preferred[row, index] - second > _SECOND_BEST
+    good &= (index > 0) & (index < _COARSE - 1) & (contrast > _LEAST_CONTRAST)
+    return start + steps[index], good
+
+
+def _fine(
+    view: View,
+    others: list[View],
+    projection: Projection,
+    pixels: tuple[np.ndarray, np.ndarray],
+    rays: np.ndarray,
+    start: np.ndarray,
+    slope: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Refine ln(depth) on the full images.
+
+    Returns
+    -------
+    log_depth : float32 [n].
+    motion : float32 [V, n], pixels that a point moves by in a view for a unit of ln(depth).
+    share : float32 [V, n], the say of each view; they add up to 1.
+    good : bool [n], whether the match is one and no view contradicts it.
+    """
+    patches, contrast = patches_at(view.image, *pixels, _FINE_RADIUS)
+    shape = projection.patch_shape(rays, np.exp(-start), slope, 1.0, _FINE_RADIUS)
+    reach = 1.25 * 2 * _SPAN / (_COARSE - 1)
+    steps = np.linspace(-reach, reach, _FINE, dtype=np.float32)
+    u, v = projection(rays, np.exp(-(start[:, None] + steps)))
+    images = [other.image for other in others]
+    alike = likeness(patches, contrast, images, (u, v), shape, _FINE_RADIUS)
+    seen = np.isfinite(alike).all(axis=-1)
+    alike[~seen] = 0
+    motion = np.hypot(u[..., -1] - u[..., 0], v[..., -1] - v[..., 0]) / (steps[-1] - steps[0])
+    motion = np.where(seen, motion, 0)
+    share = motion / np.maximum(motion.sum(axis=0), 1e-6)
+    score = (alike * share[..., None]).sum(axis=0)
+    index, position = peak(score)
+    own = alike.argmax(axis=-1)
+    pixels_off = np.abs(steps[own] - steps[index]) * motion
+    allowed = _DISAGREEMENT[0] + _DISAGREEMENT[1] * motion
+    likeness_there = np.take_along_axis(alike, index[None, :, None], axis=2)[..., 0]
+    agrees = ~seen | (pixels_off < allowed) | (likeness_there > _SURE_LIKENESS)
+    good = agrees.all(axis=0) & seen.any(axis=0) & (index > 0) & (index < _FINE - 1)
+    good &= (score[np.arange(len(index)), index] > _LIKENESS) & (contrast > 1)
+    offset = np.interp(position, np.arange(_FINE), steps).astype(np.float32)
+    return start + offset, motion, share, good
+
+
+def _mean_of_seen(alike: np.ndarray) -> np.ndarray:
+    """Return the mean over views where a view sees the place, -1 where none does."""
+    seen = np.isfinite(alike)
+    count = seen.sum(axis=0)
+    total = np.where(seen, alike, 0).sum(axis=0)
+    return np.where(count > 0, total / np.maximum(count, 1), np.float32(-1))
+
+
+def _halved(position: np.ndarray) -> np.ndarray:
+    """Return where pixel positions lie in the image of half the size."""
+    return (position + np.float32(0.5)) * np.float32(0.5) - np.float32(0.5)

@@ -1,0 +1,219 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Depth from several views: earlier images of a moving camera, kept with their poses."""
+
+import math
+
+import cv2
+import numpy as np
+
+from msdepth_ros.geometry.pinhole import Intrinsics
+from msdepth_ros.metric.patches import likeness, offsets, patches_at, textured_points
+from msdepth_ros.metric.projection import Prediction, Projection
+from msdepth_ros.metric.sparse_depth import SparseDepth
+from msdepth_ros.metric.sweep import Found, PoseNoise, View, sweep
+
+SOURCE = 'views'
+_KEPT = 16  # views
+_PIXELS = 49152  # of the images that are compared, 256x192 or another shape
+# How many pixels a point moves by in a view for a unit of ln(depth): the least that tells depth,
+# what is looked for in the views that are compared, and what makes a view worth keeping.
+_LEAST_MOTION, _WANTED_MOTION, _NEW_MOTION = 5.0, (15.0, 22.0, 35.0, 60.0), 3.0
+_LEAST_OVERLAP, _NEW_OVERLAP = 0.4, 0.5
+_LARGEST_TURN, _NEW_TURN = math.radians(35), math.radians(8)
+_BORDER = 4  # pixels
+_FEWEST_POINTS, _FEWEST_SHARE = 6, 0.05  # fewer matches are chance
+_AT_REST = 0.5  # pixels by which nothing moves while the camera stands
+_UNCHANGED = 0.5  # likeness of most points while the camera stands
+
+
+class Views:
+    """Measures depth at points that earlier views of the same camera show too.
+
+    Keeps up to 16 earlier views (about 1 MB), chosen by how far the camera moved and not by time.
+    Not thread-safe.
+
+    Parameters
+    ----------
+    noise : how far poses are off.
+
+    Attributes
+    ----------
+    reason : why the last image gave no points, '' if it gave some.
+    """
+
+    def __init__(self, noise: PoseNoise | None = None) -> None:
+        self._noise = noise or PoseNoise()
+        self._views: list[View] = []
+        self._resting: View | None = None
+        self._intrinsics: Intrinsics | None = None
+        self.reason = ''
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the kept views take."""
+        kept = [*self._views, *([self._resting] if self._resting else [])]
+        return sum(view.image.nbytes + view.half.nbytes for view in kept)
+
+    def clear(self) -> None:
+        """Forget all views, as when the odometry jumped."""
+        self._views.clear()
+        self._resting = None
+
+    def measure(
+        self,
+        image: np.ndarray,
+        intrinsics: Intrinsics,
+        log_depth: np.ndarray,
+        cells: Intrinsics,
+        camera: Intrinsics,
+        pose: np.ndarray,
+    ) -> SparseDepth:
+        """Measure depths in an image, and keep it for the next ones.
+
+        Parameters
+        ----------
+        image : uint8 [height, width] or [height, width, 3], rectified; the network's input will do.
+        intrinsics : of that image.
+        log_depth : float32 [h, w], ln(metres) as predicted, NaN where there is none. Depths within
+            a factor of 3 of it are found.
+        cells : intrinsics of `log_depth` as an image of its own.
+        camera : intrinsics of the rectified camera image, whose pixels the result is in.
+        pose : float64 [4, 4], camera (optical frame) to a fixed frame, metres.
+
+        Returns
+        -------
+        The points' depths, none (see `reason`) where no earlier view tells them.
+        """
+        image, intrinsics = _reduced(image, intrinsics)
+        if intrinsics != self._intrinsics:
+            self.clear()
+            self._intrinsics = intrinsics
+        half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        view = View(image, half, np.asarray(pose, np.float64))
+        log_depth = np.ascontiguousarray(log_depth, np.float32)
+        prediction = Prediction(log_depth, cells, intrinsics)
+        found, self.reason, is_new = self._compare(view, prediction)
+        if is_new:
+            self._views = [*self._views[1 - _KEPT :], view]
+        if found is None:
+            nothing = np.zeros(0, np.float32)
+            return SparseDepth(nothing, nothing, nothing, nothing, SOURCE)
+        u = (found.u - intrinsics.cx) * (camera.fx / intrinsics.fx) + camera.cx
+        v = (found.v - intrinsics.cy) * (camera.fy / intrinsics.fy) + camera.cy
+        return SparseDepth(u, v, np.exp(found.log_depth), found.sigma, SOURCE)
+
+    def _compare(self, view: View, prediction: Prediction) -> tuple[Found | None, str, bool]:
+        """Return what was found in a view, why nothing was, and whether to keep the view."""
+        intrinsics = self._intrinsics
+        assert intrinsics is not None
+        u, v = _even_pixels(intrinsics)
+        start = prediction(u, v)
+        known = np.isfinite(start)
+        u, v, start = u[known], v[known], start[known]
+        if len(u) < 4:
+            return None, 'the prediction has hardly any depth', False
+        if self._moves_at_rest(view, (u, v), start):
+            return None, 'the image moves while the odometry stands still', False
+        if not self._views:
+            return None, 'no earlier view', True
+        motions = np.linalg.inv(np.stack([other.pose for other in self._views])) @ view.pose
+        overlap, motion = _overlap_and_motion(
+            Projection(intrinsics, motions), u, v, start, intrinsics
+        )
+        trace = np.trace(motions[:, :3, :3], axis1=1, axis2=2)
+        turn = np.arccos(((trace - 1) / 2).clip(-1, 1))
+        is_new = bool(
+            motion[-1] > _NEW_MOTION or turn[-1] > _NEW_TURN or overlap[-1] < _NEW_OVERLAP
+        )
+        chosen = _choose(overlap, motion, turn)
+        if not chosen:
+            return None, 'the camera has hardly moved, or shows another place', is_new
+        projection = Projection(intrinsics, motions[chosen])
+        focal = math.sqrt(intrinsics.fx * intrinsics.fy)
+        others = [self._views[index] for index in chosen]
+        found = sweep(view, others, projection, prediction, self._noise, focal)
+        if found is None or len(found.u) < max(_FEWEST_POINTS, _FEWEST_SHARE * found.tried):
+            return None, 'hardly anything in it matches the earlier views', is_new
+        return found, '', is_new
+
+    def _moves_at_rest(
+        self, view: View, pixels: tuple[np.ndarray, np.ndarray], start: np.ndarray
+    ) -> bool:
+        """Return whether the image changes though the camera stands, by its poses.
+
+        It is compared with the view from which on it stands.
+        """
+        resting, intrinsics = self._resting, self._intrinsics
+        if resting is None or intrinsics is None:
+            self._resting = view
+            return False
+        motion = np.linalg.inv(resting.pose) @ view.pose
+        projection = Projection(intrinsics, motion[None])
+        there = projection(projection.rays(*pixels), np.exp(-start)[:, None])
+        moved = np.hypot(there[0][0, :, 0] - pixels[0], there[1][0, :, 0] - pixels[1])
+        if not np.nanmedian(moved) < _AT_REST:
+            self._resting = view
+            return False
+        u, v = textured_points(view.image, 50)
+        if not len(u):
+            return False
+        patches, contrast = patches_at(view.image, u, v, 3)
+        x, y = (np.broadcast_to(each, (1, len(u), each.size)) for each in offsets(3))
+        centres = u[None, :, None], v[None, :, None]
+        alike = likeness(patches, contrast, [resting.image], centres, (x, y), 3)
+        return bool(np.nanmedian(alike) < _UNCHANGED)
+
+
+def _reduced(image: np.ndarray, intrinsics: Intrinsics) -> tuple[np.ndarray, Intrinsics]:
+    """Return an image in grey, of even size and few pixels, and its intrinsics."""
+    height, width = image.shape[:2]
+    scale = min(1.0, math.sqrt(_PIXELS / (height * width)))
+    size = max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+    if size != (width, height):
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        intrinsics = intrinsics.resized(*size)
+    return (image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)), intrinsics
+
+
+def _even_pixels(intrinsics: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
+    """Return 8x6 pixels that cover an image, float32 [48] each."""
+    u = (np.arange(8, dtype=np.float32) + 0.5) * (intrinsics.width / 8) - 0.5
+    v = (np.arange(6, dtype=np.float32) + 0.5) * (intrinsics.height / 6) - 0.5
+    u, v = np.meshgrid(u, v)
+    return u.ravel().astype(np.float32), v.ravel().astype(np.float32)
+
+
+def _overlap_and_motion(
+    projection: Projection,
+    u: np.ndarray,
+    v: np.ndarray,
+    start: np.ndarray,
+    intrinsics: Intrinsics,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return, for each earlier view, what share of the pixels it shows and how far they move.
+
+    The motion is in pixels for a unit of ln(depth).
+    """
+    rays = projection.rays(u, v)
+    nearer_and_farther = np.array([0.1, -0.1], np.float32)
+    x, y = projection(rays, np.exp(nearer_and_farther - start[:, None]))
+    inside = (x > _BORDER) & (x < intrinsics.width - 1 - _BORDER)
+    inside &= (y > _BORDER) & (y < intrinsics.height - 1 - _BORDER)
+    seen = np.asarray(inside.all(axis=-1))
+    motion = np.hypot(x[..., 1] - x[..., 0], y[..., 1] - y[..., 0]) / 0.2
+    medians = [np.median(each[mask]) if mask.any() else 0.0 for each, mask in zip(motion, seen)]
+    return seen.mean(axis=1), np.array(medians)
+
+
+def _choose(overlap: np.ndarray, motion: np.ndarray, turn: np.ndarray) -> list[int]:
+    """Choose the views to compare with: a short way for what is unmistakable, longer for exact."""
+    usable = (overlap > _LEAST_OVERLAP) & (motion > _LEAST_MOTION) & (turn < _LARGEST_TURN)
+    free = np.flatnonzero(usable).tolist()
+    cost = 2 * (1 - overlap) + np.degrees(turn) / 60
+    chosen: list[int] = []
+    for wanted in _WANTED_MOTION[: len(free)]:
+        best = min(free, key=lambda index: abs(math.log(motion[index] / wanted)) + cost[index])
+        free.remove(best)
+        chosen.append(best)
+    return chosen
