@@ -156,8 +156,9 @@ class CameraInput:
         if lost:
             self._node.get_logger().warning(
                 f'{self.image_topic}: {lost:.0%} of the images are lost between '
-                'the camera and this node, by their camera_info: either this machine is too busy, '
-                "or the transport drops them; with Fast DDS start the camera's driver with "
+                'the camera and this node, by their camera_info: the topic is throttled, this '
+                "machine is too busy, or the transport drops them; for Fast DDS start the camera's "
+                'driver with '
                 'FASTRTPS_DEFAULT_PROFILES_FILE set to share/msdepth_ros/config/fastdds.xml too'
             )
         refusal = self._stamps.refusal(

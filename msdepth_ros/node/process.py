@@ -43,6 +43,7 @@ class RosLogHandler(logging.Handler):
             self._logger.info(text)
 
 
+_LOGGER = logging.getLogger('msdepth_ros')
 AnyNode = TypeVar('AnyNode', bound=Node)
 _WITHOUT_LOG_FILE = ('--ros-args', '--disable-external-lib-logs')
 
@@ -60,6 +61,7 @@ def run_node(
     """
     keep_freed_memory()
     node: AnyNode | None = None
+    log_handler: RosLogHandler | None = None
     initialized, code = False, 0
     before = {
         number: signal.signal(number, lambda *_: None)  # rclpy's handlers call these too
@@ -69,9 +71,9 @@ def run_node(
         _init(args)
         initialized = True
         node = make()
-        logger = logging.getLogger('msdepth_ros')
-        logger.setLevel(logging.INFO)
-        logger.addHandler(RosLogHandler(node))
+        log_handler = RosLogHandler(node)
+        _LOGGER.setLevel(logging.INFO)
+        _LOGGER.addHandler(log_handler)
         run(node)
     except (MsdepthError, ParameterException) as error:
         print(' '.join(str(error).split()), file=sys.stderr)
@@ -83,12 +85,14 @@ def run_node(
             raise
         # else a signal shut the context down under a call that needed it
     finally:
+        if log_handler is not None:
+            _LOGGER.removeHandler(log_handler)
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
         # What rclpy still holds of the node, in cycles, keeps Fast DDS at work: as the process
         # ends, its threads would read what its static destructors take from them.
-        node = None
+        node = log_handler = None
         gc.collect()
         for number, handler in before.items():
             signal.signal(number, handler)
