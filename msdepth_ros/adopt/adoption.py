@@ -28,6 +28,7 @@ from msdepth_ros.adopt.presets import Preset
 from msdepth_ros.adopt.recipe import Recipe
 from msdepth_ros.adopt.recognition import choose_preset, refuse_unusable
 from msdepth_ros.adopt.running import folded, run_exported, run_wrapped, save
+from msdepth_ros.adopt.runtimes import check_tensorrt_version, compare_runtimes
 from msdepth_ros.adopt.wrapping import DEPTH, Answers, wrap
 from msdepth_ros.errors import ModelError
 from msdepth_ros.inference.model import Model, load_model
@@ -82,8 +83,9 @@ def adopt(request: Request) -> Adopted:
     answers = Answers(plan.output, {name: value.shape for name, value in raw.items()})
     expected = _expected(recipe, answers, raw)
     metres = _metres(recipe, expected, focal)
+    name = request.folder.name
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f'{request.folder.name}.onnx'
+        path = Path(folder) / f'{name}.onnx'
         run = partial(run_wrapped, pixels=pixels, camera=camera)
         files, answer = _write_graph(network, plan, answers, run, expected, path)
         unmasked = _expected(replace(recipe, invalid=None), answers, raw)
@@ -91,14 +93,19 @@ def adopt(request: Request) -> Adopted:
         warnings += checks.check_same(expected, answer, 'the wrapped graph is not the original')
         if recipe.metric.kind == 'focal':
             notes.append(checks.focal_response(recipe.metric, metres, focal))
+        document = describe(network, preset, plan, answers, request.license, notes, warnings)
+        yaml = _write_yaml(path, document)
+        compared = compare_runtimes(load_model(yaml), pixels, camera, answer)
+        warnings += compared + check_tensorrt_version(network)
         if request.strict and warnings:
             raise ModelError(f'not adopted, as --strict asks: {"; ".join(warnings)}')
-        document = describe(network, preset, plan, answers, request.license, notes, warnings)
-        yaml = _install(request.folder, files, document)
-    picture = request.folder / 'check.png'
-    metric = recipe.metric.kind in ('metres', 'focal')
-    cv2.imwrite(str(picture), draw_check(pixels, metres, metric, request.folder.name))
-    return Adopted(load_model(yaml), preset, recipe, notes, warnings, picture)
+        document['adopted']['warnings'] = warnings
+        picture = Path(folder) / 'check.png'
+        metric = recipe.metric.kind in ('metres', 'focal')
+        cv2.imwrite(str(picture), draw_check(pixels, metres, metric, name))
+        _install(request.folder, [*files, _write_yaml(path, document), picture])
+    installed = load_model(request.folder / f'{name}.yaml')
+    return Adopted(installed, preset, recipe, notes, warnings, request.folder / picture.name)
 
 
 def _expected(recipe: Recipe, answers: Answers, raw: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -196,14 +203,18 @@ def _metres(recipe: Recipe, answer: np.ndarray, focal: float) -> np.ndarray:
     return depth
 
 
-def _install(folder: Path, files: list[Path], document: dict[str, Any]) -> Path:
-    """Put the model's files into their folder and return the YAML's path."""
-    name = folder.name
+def _write_yaml(path: Path, document: dict[str, Any]) -> Path:
+    """Write the description of an ONNX file beside it; return its path."""
+    name, digest = path.stem, hashlib.sha256(path.read_bytes()).hexdigest()
+    head = {'name': name, 'onnx': path.name, 'sha256': digest}
+    return write_description(path.with_name(f'{name}.yaml'), {**head, **document})
+
+
+def _install(folder: Path, files: list[Path]) -> None:
+    """Put a model's files into their folder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file in files:
             shutil.move(str(file), folder / file.name)
     except OSError as error:
         raise ModelError(f'cannot write to {folder}: {error.strerror}') from error
-    digest = hashlib.sha256((folder / f'{name}.onnx').read_bytes()).hexdigest()
-    return write_description(folder / f'{name}.yaml', {'name': name, 'sha256': digest, **document})

@@ -105,8 +105,7 @@ def output_grid(size: tuple[int, int], answer_size: tuple[int, int], corners: bo
 
 def write_description(path: Path, document: dict[str, Any]) -> Path:
     """Write the YAML; return its path. Raises ModelError where the folder takes no file."""
-    head = {'name': document['name'], 'onnx': f'{document["name"]}.onnx'}
-    text = yaml.safe_dump({**head, **document}, sort_keys=False, default_flow_style=None, width=100)
+    text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=100)
     try:
         path.write_text(f'# Written by `msdepth adopt`.\n{text}', encoding='utf-8')
     except OSError as error:
