@@ -13,6 +13,7 @@ from msdepth_ros.inference.model import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from msdepth_ros.datasets import Dataset
+    from msdepth_ros.metric.floor import FloorPlane
 
 HELP = "measure a model's errors on datasets"
 
@@ -35,6 +36,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--crop', choices=('eigen', 'none'), default='none')
     parser.add_argument(
         '--median-scaling', action='store_true', help='scale each prediction to the true median'
+    )
+    parser.add_argument(
+        '--measured',
+        default='none',
+        metavar='WHAT',
+        help='also align the depth with what is measured, simulated from the truth: some of none, '
+        'scan, points:N, floor, separated by commas (default: %(default)s)',
+    )
+    parser.add_argument(
+        '--camera-height',
+        type=float,
+        metavar='METRES',
+        help='of the camera above the floor, for --measured floor (default: by the true depth)',
+    )
+    parser.add_argument(
+        '--camera-pitch',
+        type=float,
+        default=0.0,
+        metavar='RADIANS',
+        help='that the camera looks down, with --camera-height (default: %(default)s)',
     )
     parser.add_argument('--near', type=float, metavar='METRES', help='also of depths below this')
     parser.add_argument('--by-scene', action='store_true', help='also of each scene or dataset')
@@ -64,8 +85,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _measure(args: argparse.Namespace, dataset: 'Dataset') -> int:
-    from msdepth_ros.evaluation.error_table import pooled_table, table
+    from msdepth_ros.evaluation.error_table import pooled_table, reliability_lines, table
     from msdepth_ros.evaluation.evaluation import evaluate, open_estimator, rounded
+    from msdepth_ros.evaluation.measurements import Measured
     from msdepth_ros.evaluation.robustness import measure_robustness
     from msdepth_ros.evaluation.worst_frames import write_worst
     from msdepth_ros.inference.model import load_model
@@ -78,8 +100,10 @@ def _measure(args: argparse.Namespace, dataset: 'Dataset') -> int:
         'median_scaling': args.median_scaling,
         **runtime,
     }
+    measured = Measured.parse(args.measured, _mount(args))
     near = args.near or 0.0
     result = evaluate(model, dataset, **how, near=near, by_scene=args.by_scene)
+    aligned = evaluate(model, dataset, **how, near=near, measured=measured) if measured else None
     disturbed = measure_robustness(model, dataset, **how) if args.robustness else {}
     worst = result.worst(args.worst)
     pictures: list[Path] = []
@@ -89,6 +113,8 @@ def _measure(args: argparse.Namespace, dataset: 'Dataset') -> int:
     if args.json:
         document = {'model': args.model, 'crop': args.crop, 'median_scaling': args.median_scaling}
         document |= result.document()
+        if aligned is not None:
+            document['measured'] = {'what': args.measured, **aligned.document()}
         if disturbed:
             document['robustness'] = {name: part.document() for name, part in disturbed.items()}
         if worst:
@@ -99,6 +125,10 @@ def _measure(args: argparse.Namespace, dataset: 'Dataset') -> int:
         print(json.dumps(document, indent=2))
         return 0
     print(table(result, near))
+    if aligned is not None:
+        print(f'\nwith {args.measured} measured:\n{table(aligned, near)}')
+        if aligned.reliability is not None:
+            print(reliability_lines(aligned.reliability))
     if disturbed:
         print(f'\n{pooled_table(disturbed)}')
     if pictures:
@@ -113,6 +143,17 @@ def _check(args: argparse.Namespace) -> None:
         raise MsdepthError('--worst needs --out DIR, the folder for its pictures')
     if args.near is not None and not 0 < args.near < float('inf'):
         raise MsdepthError(f'--near is {args.near:g} but must be a distance in metres')
+
+
+def _mount(args: argparse.Namespace) -> 'FloorPlane | None':
+    if args.camera_height is None:
+        return None
+    from msdepth_ros.geometry.floor import up_from_pitch
+    from msdepth_ros.metric.floor import FloorPlane
+
+    if not 0 < args.camera_height < float('inf'):
+        raise MsdepthError(f'--camera-height is {args.camera_height:g} but must be in metres')
+    return FloorPlane(up_from_pitch(args.camera_pitch), args.camera_height)
 
 
 def _open(args: argparse.Namespace) -> 'Dataset':

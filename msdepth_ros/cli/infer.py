@@ -13,9 +13,11 @@ from msdepth_ros.inference.backends import BACKENDS, PRECISIONS
 from msdepth_ros.inference.model import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from msdepth_ros.images.sources import ImageSource
+    from msdepth_ros.images.sources import ImageSource, Picture
     from msdepth_ros.inference.depth_files import DepthFiles
     from msdepth_ros.inference.estimator import DepthEstimator
+    from msdepth_ros.inference.frame import DepthFrame
+    from msdepth_ros.inference.measured_files import MeasuredFiles
 
 HELP = 'write the depth of images, folders of images, videos or recordings'
 
@@ -53,8 +55,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--format',
-        help='of npy (float32 metres, NaN invalid), png (16-bit mm, 0 invalid), color, ply '
-        f'(default: {_FORMATS})',
+        help='of npy (float32 metres, NaN invalid), png (16-bit mm, 0 invalid), color, ply, '
+        'confidence (NAME_confidence.npy: the probability that a depth is within 25 %%) '
+        f'(default: {_FORMATS}, and confidence where something is measured)',
+    )
+    measured = parser.add_argument_group('what was measured (docs/metres.md)')
+    measured.add_argument(
+        '--measured-depth',
+        type=Path,
+        metavar='DIR',
+        help='depth images NAME.png, 16-bit mm, 0 = none, that the depth is aligned with',
+    )
+    measured.add_argument(
+        '--camera-height', type=float, metavar='METRES', help='of the camera above the floor'
+    )
+    measured.add_argument(
+        '--camera-pitch',
+        type=float,
+        default=0.0,
+        metavar='RADIANS',
+        help='that the camera looks down, with --camera-height (default: %(default)s)',
     )
     bags = parser.add_argument_group('of a rosbag2')
     for role in ('image', 'camera-info'):
@@ -105,7 +125,11 @@ def _answer_files(arguments: argparse.Namespace) -> int:
     from msdepth_ros.inference.estimator import DepthEstimator
     from msdepth_ros.inference.model import load_model
 
-    files = DepthFiles(arguments.out, _FORMATS if arguments.format is None else arguments.format)
+    measured = _measured(arguments)
+    formats = arguments.format
+    if formats is None:
+        formats = _FORMATS + (',confidence' if measured else '')
+    files = DepthFiles(arguments.out, formats)
     given = camera_from_url(arguments.camera_info) if arguments.camera_info else None
     sources = [ImageSource(path, given, without=arguments.out) for path in arguments.inputs]
     try:
@@ -113,20 +137,46 @@ def _answer_files(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise MsdepthError(f'cannot write {arguments.out}: {error.strerror}') from error
     model = load_model(arguments.model)
+    if model.metric != 'metric' and not measured:
+        raise MsdepthError(
+            f'{model.name} knows its depth only up to '
+            f'{"a factor" if model.metric == "scale" else "a factor and a shift"}: say what was '
+            'measured, by --measured-depth DIR or by --camera-height METRES'
+        )
     backend = create_backend(model, arguments.backend, precision=arguments.precision)
     with contextlib.closing(backend):
-        return _Answering(sources, DepthEstimator(model, backend), files).run()
+        return _Answering(sources, DepthEstimator(model, backend), files, measured).run()
+
+
+def _measured(arguments: argparse.Namespace) -> 'MeasuredFiles':
+    from msdepth_ros.geometry.floor import up_from_pitch
+    from msdepth_ros.inference.measured_files import MeasuredFiles
+    from msdepth_ros.metric.floor import FloorPlane
+
+    folder, height, floor = arguments.measured_depth, arguments.camera_height, None
+    if folder is not None and not folder.is_dir():
+        raise MsdepthError(f'--measured-depth {folder} is no folder: it holds NAME.png of images')
+    if height is not None:
+        if not 0 < height < float('inf'):
+            raise MsdepthError(f'--camera-height is {height:g} but must be in metres')
+        floor = FloorPlane(up_from_pitch(arguments.camera_pitch), height)
+    return MeasuredFiles(folder, floor)
 
 
 class _Answering:
     """Answers the pictures of some sources; those that cannot be are told, and passed over."""
 
     def __init__(
-        self, sources: 'list[ImageSource]', estimator: 'DepthEstimator', files: 'DepthFiles'
+        self,
+        sources: 'list[ImageSource]',
+        estimator: 'DepthEstimator',
+        files: 'DepthFiles',
+        measured: 'MeasuredFiles',
     ) -> None:
         self._sources = sources
         self._estimator = estimator
         self._files = files
+        self._measured = measured
         self._inputs = {path.resolve() for source in sources for path in source.files}
         self._names: set[str] = set()
         self._told: set[str] = set()
@@ -144,7 +194,7 @@ class _Answering:
                     self._say(picture.note, picture.name)
                     self._reserve(picture.name)
                     try:
-                        frame = self._estimator.estimate(picture.image, 'bgr8', picture.camera)
+                        frame = self._estimate(picture)
                     except (ImageError, CalibrationError) as error:
                         self._fail(error, picture.name)
                     else:
@@ -154,6 +204,12 @@ class _Answering:
         if self._failed and self._answered:
             self._complain(f'{self._answered} images answered, {self._failed} errors')
         return 2 if self._failed else 0
+
+    def _estimate(self, picture: 'Picture') -> 'DepthFrame':
+        align = None
+        if self._measured:
+            align = self._measured.align_for(self._estimator.model, picture.name)
+        return self._estimator.estimate(picture.image, 'bgr8', picture.camera, align=align)
 
     def _fail(self, error: MsdepthError, name: str = '') -> None:
         self._failed += 1

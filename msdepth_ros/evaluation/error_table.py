@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from msdepth_ros.evaluation.evaluation import Evaluation, Summary
 from msdepth_ros.evaluation.metrics import Errors
+from msdepth_ros.metric.confidence import Reliability
 
 _NAMES = [entry.name for entry in dataclasses.fields(Errors)]
 _HEADINGS = ['frames', *('scale_inv' if name == 'scale_invariant' else name for name in _NAMES)]
@@ -45,4 +46,13 @@ def _lines(rows: list[tuple[str, int, Errors]]) -> str:
     for title, frames, errors in rows:
         numbers = ''.join(f'{getattr(errors, name):{_WIDTH}.4f}' for name in _NAMES)
         lines.append(f'{title:{indent}}{frames:{_WIDTH}}{numbers}')
+    return '\n'.join(lines)
+
+
+def reliability_lines(reliability: Reliability) -> str:
+    """Return what the confidence promises and what is found, bin by bin."""
+    lines = ['depths within 25 % of the truth, in ten bins of equally many pixels']
+    for name in ('promised', 'found'):
+        numbers = ''.join(f'{share:7.2f}' for share in getattr(reliability, name))
+        lines.append(f'{name:9}{numbers}')
     return '\n'.join(lines)

@@ -14,13 +14,17 @@ from tqdm import tqdm
 
 from msdepth_ros.datasets import Dataset, Frame
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.evaluation.measurements import Measured
 from msdepth_ros.evaluation.metrics import EIGEN_CROP, Errors, ErrorSums, median_scaled
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.inference.backends import create_backend
-from msdepth_ros.inference.estimator import DepthEstimator, Settings
+from msdepth_ros.inference.estimator import Align, DepthEstimator, Settings
+from msdepth_ros.inference.frame import DepthFrame
 from msdepth_ros.inference.model import Model
+from msdepth_ros.metric.confidence import WITHIN, Reliability
 
 NO_SCENE = '(no scene)'
+_APART = 8  # pixels between those whose confidence is compared
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,14 @@ class Evaluation(Summary):
         none.
     scenes : those of each scene, by its name, where it was asked for.
     each : those of each frame.
+    reliability : what the confidence promises, and what is found.
 
     """
 
     near: Summary | None = None
     scenes: Mapping[str, Summary] = field(default_factory=dict)
     each: Sequence[FrameErrors] = ()
+    reliability: Reliability | None = None
 
     def document(self) -> dict[str, Any]:
         """Return everything but each frame as plain values, rounded to four decimals."""
@@ -84,6 +90,8 @@ class Evaluation(Summary):
             document['near'] = self.near.document()
         if self.scenes:
             document['scenes'] = {name: part.document() for name, part in self.scenes.items()}
+        if self.reliability is not None:
+            document['reliability'] = self.reliability.document()
         return document
 
     def worst(self, count: int) -> list[FrameErrors]:
@@ -113,6 +121,28 @@ class Tally:
         return Summary(len(sums.images), coverage, sums.pooled(), sums.per_image())
 
 
+class Sureness:
+    """Collects how sure depths are, and how many of them are right."""
+
+    def __init__(self) -> None:
+        self._confidence: list[np.ndarray] = []
+        self._right: list[np.ndarray] = []
+
+    def add(self, frame: DepthFrame, depth: np.ndarray, truth: np.ndarray) -> None:
+        """Add some pixels of a frame; depth and truth are float [H, W], metres."""
+        some = (slice(_APART // 2, None, _APART),) * 2
+        confidence = frame.full_confidence()[some]
+        with np.errstate(divide='ignore', invalid='ignore'):
+            off = np.abs(np.log(depth[some] / truth[some]))
+        known = np.isfinite(off) & np.isfinite(confidence)
+        self._confidence.append(confidence[known])
+        self._right.append(off[known] < WITHIN)
+
+    def reliability(self) -> Reliability:
+        """Return what was promised and found."""
+        return Reliability.measure(np.concatenate(self._confidence), np.concatenate(self._right))
+
+
 def evaluate(
     model: Model,
     dataset: Dataset,
@@ -124,6 +154,7 @@ def evaluate(
     precision: str = 'fp32',
     near: float = 0.0,
     by_scene: bool = False,
+    measured: Measured | None = None,
 ) -> Evaluation:
     """Run a model on a dataset's frames and compare it with their depths.
 
@@ -138,6 +169,7 @@ def evaluate(
     median_scaling : scale each prediction to the true median, which forgives errors of scale.
     near : also summarise the true depths below this, metres; 0: do not.
     by_scene : also summarise scene by scene.
+    measured : what is measured of each frame, for the depth to be aligned with.
 
     Raises
     ------
@@ -148,11 +180,15 @@ def evaluate(
     tally, near_tally = Tally(), Tally()
     scenes: dict[str, Tally] = defaultdict(Tally)
     each = []
+    sureness = Sureness()
     chosen = range(len(dataset)) if indices is None else indices
     with open_estimator(model, backend, threads, precision) as estimator:
         for index in tqdm(chosen, desc='evaluating', unit='image', disable=None):
             frame = dataset[index]
-            depth, truth = predict(estimator, frame), true_depth(frame, crop)
+            align = measured.align_for(model, frame, index) if measured else None
+            estimate = answer(estimator, frame, align)
+            depth, truth = estimate.full_depth(), true_depth(frame, crop)
+            sureness.add(estimate, depth, truth)
             if median_scaling:
                 depth = median_scaled(depth, truth)
             errors = tally.add(depth, truth)
@@ -168,6 +204,7 @@ def evaluate(
         near=near_tally.summary(),
         scenes={name: part for name, part in summaries.items() if part is not None},
         each=each,
+        reliability=sureness.reliability(),
     )
 
 
@@ -185,8 +222,13 @@ def open_estimator(
 
 def predict(estimator: DepthEstimator, frame: Frame) -> np.ndarray:
     """Return the depth of a frame's image: float32 [H, W], metres, NaN where there is none."""
+    return answer(estimator, frame).full_depth()
+
+
+def answer(estimator: DepthEstimator, frame: Frame, align: Align | None = None) -> DepthFrame:
+    """Return the estimate of a frame's image, aligned with what was measured."""
     camera = Camera.pinhole(*dataclasses.astuple(frame.intrinsics))
-    return estimator.estimate(frame.image, 'bgr8', camera).full_depth()
+    return estimator.estimate(frame.image, 'bgr8', camera, align=align)
 
 
 def true_depth(frame: Frame, crop: str = 'none') -> np.ndarray:

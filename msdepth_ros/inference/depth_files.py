@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A depth frame as files: npy, 16-bit png, coloured png, ply."""
+"""A depth frame as files: npy, 16-bit png, coloured png, ply, and its confidence."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -118,4 +118,5 @@ FORMATS: dict[str, tuple[str, Callable[[DepthFrame, np.ndarray], bytes]]] = {
     'png': ('.png', lambda _, depth: png_bytes(millimetres(depth))),
     'color': ('_color.png', lambda _, depth: png_bytes(colorize(depth))),
     'ply': ('.ply', _ply),
+    'confidence': ('_confidence.npy', lambda frame, _: npy_bytes(frame.full_confidence())),
 }

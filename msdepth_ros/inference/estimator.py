@@ -3,6 +3,7 @@
 """From a camera image to metric depth, without ROS."""
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,13 @@ from msdepth_ros.inference.backends.base import Backend
 from msdepth_ros.inference.frame import DepthFrame, FrameGeometry
 from msdepth_ros.inference.input_map import InputMap
 from msdepth_ros.inference.model import DEPTH, IMAGE, INTRINSICS, Model
+from msdepth_ros.metric.confidence import probability
+from msdepth_ros.metric.metres import Aligned
 
 RECTIFY = ('auto', 'on', 'off')
+# Corrects the metres of a frame by what was measured: gets the depth, float32 [height, width], how
+# it lies on the image, and the model's further outputs. None where the depth cannot have metres.
+Align = Callable[[np.ndarray, FrameGeometry, Mapping[str, np.ndarray]], Aligned | None]
 _NEAREST = 1e-3  # metres; nearer is nothing, and inverse depth stays within single precision
 
 
@@ -34,6 +40,7 @@ class Settings:
     min_depth, max_depth : metres; outside is NaN. 0 = the model's own limit.
     scale : factor on the depth, after the focal-length scaling.
     edge_threshold : relative depth jump that counts as a discontinuity; 0 = none does.
+    min_confidence : probability of being within 25 % below which depth is NaN; 0 = all stays.
     """
 
     rectify: str = 'auto'
@@ -42,6 +49,7 @@ class Settings:
     max_depth: float = 0.0
     scale: float = 1.0
     edge_threshold: float = 0.15
+    min_confidence: float = 0.0
 
 
 class DepthEstimator:
@@ -66,6 +74,7 @@ class DepthEstimator:
         encoding: str,
         camera: Camera | None = None,
         settings: Settings | None = None,
+        align: Align | None = None,
     ) -> DepthFrame:
         """Estimate the depth of one image.
 
@@ -75,6 +84,8 @@ class DepthEstimator:
         encoding : 'rgb8', 'bgr8', 'rgba8', 'bgra8' or 'mono8'.
         camera : the image's calibration; None = no metric scale, no intrinsics.
         settings : this frame's; None = the estimator's own.
+        align : corrects the metres by what was measured, after the scaling and before anything is
+            invalid; None = they stay the network's, of whatever unit.
 
         Raises
         ------
@@ -97,6 +108,17 @@ class DepthEstimator:
         depth_range = self._depth_range(settings)
         with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
             depth = self._metric(outputs[DEPTH], settings.scale)
+            aligned = align(depth, self._geometry, outputs) if align else None
+            if aligned is None:
+                std = np.full(depth.shape, self.model.prior.std, np.float32)
+                if align and self.model.metric != 'metric':
+                    depth.fill(np.nan)
+            else:
+                std = aligned.std
+                if aligned.measured:
+                    depth = np.exp(aligned.log_depth)
+            if settings.min_confidence > 0:
+                depth[probability(std) < settings.min_confidence] = np.nan
             low, high = depth_range
             beyond = (depth > high) & self._geometry.seen
             depth[~((depth >= low) & (depth <= high) & self._geometry.seen)] = np.nan
@@ -113,6 +135,8 @@ class DepthEstimator:
             edge_threshold=settings.edge_threshold,
             depth_range=depth_range,
             infer_time=infer_time,
+            std=std,
+            aligned=aligned,
         )
 
     def _update_map(

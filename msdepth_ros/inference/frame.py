@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The depth of one image, and how it lies on that image."""
 
+import functools
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from msdepth_ros.geometry.pinhole import Grid, Intrinsics
 from msdepth_ros.geometry.undistortion import Undistortion
 from msdepth_ros.geometry.upsampling import Upsampler
+from msdepth_ros.metric.confidence import probability
+from msdepth_ros.metric.metres import Aligned
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class DepthFrame:
     channels : 'rgb' or 'bgr', the order of its last axis.
     edge_threshold, depth_range : what bounds `full_depth`, see Settings.
     infer_time : seconds spent in the network.
+    std : float32 like `depth`, standard deviation of its logarithm.
+    aligned : what measurements did to it, None where none were asked for.
     """
 
     depth: np.ndarray
@@ -66,6 +72,8 @@ class DepthFrame:
     edge_threshold: float
     depth_range: tuple[float, float]
     infer_time: float
+    std: np.ndarray
+    aligned: Aligned | None = None
 
     @property
     def cells(self) -> Grid:
@@ -98,6 +106,25 @@ class DepthFrame:
     def full_beyond(self) -> np.ndarray:
         """Return `beyond` at the camera's size, each pixel that of its cell: bool."""
         return self.geometry.upsampler.nearest(self.beyond)
+
+    @functools.cached_property
+    def confidence(self) -> np.ndarray:
+        """The probability that the depth is within 25 % of the truth, float32, NaN where none."""
+        return np.where(np.isnan(self.depth), np.float32(np.nan), probability(self.std))
+
+    def full_confidence(self, out: np.ndarray | None = None) -> np.ndarray:
+        """Return the confidence at the camera's size, pixel for pixel that of `full_depth`.
+
+        Float32 [height, width], NaN where there is no depth. Written into `out` if it is given.
+        """
+        (x0, y0), (dx, dy) = self.cells.origin, self.cells.step
+        to_cells = np.array([[1 / dx, 0, -x0 / dx], [0, 1 / dy, -y0 / dy]])
+        height, width = self.camera_shape
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        certain = probability(self.std)
+        full = cv2.warpAffine(certain, to_cells, (width, height), out, flags, cv2.BORDER_REPLICATE)
+        full[np.isnan(self.full_depth())] = np.nan
+        return full
 
     def rectified_image(self) -> tuple[np.ndarray, str]:
         """Return the camera image that `full_depth` lies on pixel for pixel, and its encoding.

@@ -13,6 +13,8 @@ import yaml
 
 from msdepth_ros.errors import ModelError
 from msdepth_ros.inference.fit import FITS
+from msdepth_ros.metric.prior import Prior
+from msdepth_ros.metric.relative import KINDS
 from msdepth_ros.resources import share_directory, user_models_directory, user_path
 
 DEFAULT_MODEL = 'msdepth'  # of the node and of all commands
@@ -67,6 +69,9 @@ class Model:
     fit : how images of another aspect are fitted in, where the user leaves it to the model.
     precision : what 'auto' means: 'auto', or 'fp32' for a network that FP16 is too coarse for.
     int8 : the same model quantised, for CPUs: about twice as fast. None where there is none.
+    metric : 'metric', or what the depth is only known up to: 'scale', a factor, or 'affine', factor
+        and shift of the inverse depth. Such a model has no metres without measurements.
+    prior : how far off the model's log depth is expected to be, for measurements to correct it.
     document : the whole YAML, for what is known of the model beyond its use.
     """
 
@@ -88,6 +93,8 @@ class Model:
     focal_from: str = 'geometric_mean'
     fit: str = 'crop'
     precision: str = 'auto'
+    metric: str = 'metric'
+    prior: Prior = field(default_factory=Prior)
     int8: 'Model | None' = field(default=None, repr=False)
     document: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
@@ -247,8 +254,18 @@ class _Reader:
             focal_from=self._choice('focal_from', FOCAL_FROM, 'geometric_mean'),
             fit=self._choice('fit', FITS, 'crop'),
             precision=self._choice('precision', PRECISIONS, 'auto'),
+            metric=self._choice('metric', KINDS, 'metric'),
+            prior=self._prior(),
             document=self._document,
         )
+
+    def _prior(self) -> Prior:
+        if 'prior' not in self._document:
+            return Prior()
+        try:
+            return Prior.from_document(self._document['prior'])
+        except ValueError as error:
+            raise self._error('prior', f'is a mapping of SG, SL, ELL and TAU: {error}') from error
 
     def _roles(self, key: str, known: tuple[str, ...]) -> dict[str, str]:
         """Return the tensor's name for each role of an optional key."""

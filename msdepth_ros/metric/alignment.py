@@ -76,10 +76,14 @@ class Alignment:
     ) -> 'Fit':
         """Fit the process to the measurements; `scale` replaces the prior of the constant part."""
         points = points_on(log_depth, cells, sparse)
-        width = log_depth.shape[1]
-        chosen = points[choose(points, self.prior, width, MOST_POINTS)]
+        chosen = points[choose(points, self.prior, log_depth.shape[1], MOST_POINTS)]
         before = scale or Scale(0.0, self.prior.sg**2)
         return Fit(self.prior, log_depth, before, points, chosen)
+
+    def chosen(self, log_depth: np.ndarray, cells: Grid, sparse: Sequence[SparseDepth]) -> Points:
+        """Return the measurements that the exact algebra takes."""
+        points = points_on(log_depth, cells, sparse)
+        return points[choose(points, self.prior, log_depth.shape[1], MOST_POINTS)]
 
 
 class Fit:

@@ -54,6 +54,11 @@ class Prior:
             values.append(float(value))  # type: ignore[arg-type]
         return cls(*values)
 
+    @property
+    def std(self) -> float:
+        """The standard deviation of ln(depth) where nothing was measured."""
+        return float(np.hypot(self.sg, self.sl))
+
     def document(self) -> dict[str, float]:
         """Return what stands in a model's YAML."""
         named = {'SG': self.sg, 'SL': self.sl, 'ELL': self.ell, 'TAU': self.tau}

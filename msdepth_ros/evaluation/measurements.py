@@ -1,0 +1,153 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a sensor beside the camera would have measured, made from the true depth of a frame.
+
+Measurements have noise of 2 %, and 3 % of them are wrong by half. So errors with them can be told
+on any dataset.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from msdepth_ros.datasets import Frame
+from msdepth_ros.datasets.floor_plane import floor_plane
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.inference.estimator import Align
+from msdepth_ros.inference.frame import FrameGeometry
+from msdepth_ros.inference.model import Model
+from msdepth_ros.metric.floor import FloorPlane, measure_floor
+from msdepth_ros.metric.metres import Aligned, Metres
+from msdepth_ros.metric.sparse_depth import SparseDepth
+
+CHOICES = 'none, scan, points:N, floor'
+_NOISE = 0.02  # standard deviation of ln(depth)
+_WRONG_SHARE, _WRONG_FACTORS = 0.03, (0.5, 1.5)
+_SIGMA = 0.03  # that the alignment is told: noise, and where the depth lies
+_BEAM = math.radians(0.5)  # between two beams of a laser scan
+_HEIGHTS = (0.2, 2.0)  # metres of the camera above the floor
+_MOUNT_ERROR = math.radians(1.0), 0.01  # standard deviation of its direction; of its height, metres
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is measured of each frame of a dataset.
+
+    Attributes
+    ----------
+    scan : a row of a laser scanner, level with the camera.
+    points : how many random points.
+    floor : the floor, by the mount of the camera.
+    mount : where the floor is for all frames; None: from each frame's true depth.
+    """
+
+    scan: bool = False
+    points: int = 0
+    floor: bool = False
+    mount: FloorPlane | None = None
+
+    @classmethod
+    def parse(cls, text: str, mount: FloorPlane | None = None) -> 'Measured':
+        """Read what the command line says: some of CHOICES, separated by commas.
+
+        Raises
+        ------
+        MsdepthError
+            If something is not known.
+        """
+        scan = floor = False
+        points = 0
+        for name in text.split(','):
+            kind, _, number = name.partition(':')
+            if name == 'scan':
+                scan = True
+            elif name == 'floor':
+                floor = True
+            elif kind == 'points' and number.isdecimal() and int(number) > 0:
+                points = int(number)
+            elif name != 'none':
+                raise MsdepthError(
+                    f"--measured is '{text}' but must be some of {CHOICES}, separated by commas"
+                )
+        return cls(scan, points, floor, mount)
+
+    def __bool__(self) -> bool:
+        return self.scan or self.floor or self.points > 0
+
+    def align_for(self, model: Model, frame: Frame, index: int) -> Align:
+        """Return what aligns a model's depth of one frame with what was measured of it.
+
+        Parameters
+        ----------
+        index : of the frame; the same frame has the same noise.
+        """
+        rng = np.random.default_rng([1, index])
+        sparse = []
+        if self.scan:
+            sparse.append(simulated_scan(frame, rng))
+        if self.points:
+            sparse.append(simulated_points(frame, self.points, rng))
+        plane = None
+        if self.floor:
+            plane = self.mount or true_mount(frame, rng)
+        return aligning(Metres(model.prior, model.metric), sparse, plane)
+
+
+def aligning(metres: Metres, sparse: list[SparseDepth], plane: FloorPlane | None) -> Align:
+    """Return what aligns a frame with sparse depths and, where the mount is known, the floor."""
+
+    def align(
+        depth: np.ndarray, geometry: FrameGeometry, outputs: Mapping[str, np.ndarray]
+    ) -> Aligned | None:
+        measured = list(sparse)
+        if plane is not None and geometry.intrinsics is not None:
+            measured.append(
+                measure_floor(
+                    depth, geometry.cells, geometry.intrinsics, plane, outputs.get('floor')
+                )
+            )
+        return metres.align(depth, geometry.cells, measured)
+
+    return align
+
+
+def simulated_scan(frame: Frame, rng: np.random.Generator) -> SparseDepth:
+    """Return what a laser scanner measures that turns in the plane of the camera's middle row."""
+    i = frame.intrinsics
+    left, right = (math.atan((edge - i.cx) / i.fx) for edge in (-0.5, i.width - 0.5))
+    u = np.rint(i.fx * np.tan(np.arange(left, right, _BEAM)) + i.cx).astype(np.intp)
+    u = np.unique(u.clip(0, i.width - 1))
+    v = np.full_like(u, round(min(max(i.cy, 0), i.height - 1)))
+    return _measured(frame, u, v, rng, 'scan')
+
+
+def simulated_points(frame: Frame, count: int, rng: np.random.Generator) -> SparseDepth:
+    """Return measurements at random pixels that have a true depth."""
+    rows, columns = np.nonzero(frame.depth > 0)
+    some = rng.choice(len(rows), min(count, len(rows)), replace=False)
+    return _measured(frame, columns[some], rows[some], rng, 'points')
+
+
+def true_mount(frame: Frame, rng: np.random.Generator) -> FloorPlane | None:
+    """Return where the floor is by the true depth, as wrong as a mount is; None: not seen."""
+    plane = floor_plane(frame, _HEIGHTS)
+    if plane is None or not plane.any():
+        return None
+    height = 1 / float(np.linalg.norm(plane))
+    direction, above = _MOUNT_ERROR
+    up = plane * height + rng.normal(0, direction, 3)
+    return FloorPlane(up / np.linalg.norm(up), height + float(rng.normal(0, above)))
+
+
+def _measured(
+    frame: Frame, u: np.ndarray, v: np.ndarray, rng: np.random.Generator, source: str
+) -> SparseDepth:
+    depth = frame.depth[v, u]
+    factor = np.exp(rng.normal(0, _NOISE, len(depth)))
+    wrong = rng.random(len(depth)) < _WRONG_SHARE
+    factor[wrong] *= rng.choice(_WRONG_FACTORS, int(wrong.sum()))
+    known = depth > 0
+    sigma = np.full(len(depth), _SIGMA, np.float32)
+    return SparseDepth(u, v, depth * factor, sigma, source)[known]

@@ -1,0 +1,83 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What was measured of images in files: depth images of the same names, and the camera's mount."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.inference.estimator import Align
+from msdepth_ros.inference.frame import FrameGeometry
+from msdepth_ros.inference.model import Model
+from msdepth_ros.metric.depth_images import points_of_depth
+from msdepth_ros.metric.floor import FloorPlane, measure_floor
+from msdepth_ros.metric.metres import Aligned, Metres
+from msdepth_ros.metric.sparse_depth import SparseDepth
+
+_MILLIMETRES = np.float32(1000.0)
+
+
+@dataclass(frozen=True)
+class MeasuredFiles:
+    """Measurements of images by their names.
+
+    Attributes
+    ----------
+    folder : of depth images NAME.png, 16-bit millimetres, 0 = none, registered to the image of that
+        name and of any size; None: there are none.
+    floor : where the floor is in all images, by the camera's mount; None: not known.
+    """
+
+    folder: Path | None = None
+    floor: FloorPlane | None = None
+
+    def __bool__(self) -> bool:
+        return self.folder is not None or self.floor is not None
+
+    def align_for(self, model: Model, name: str) -> Align:
+        """Return what aligns a model's depth of one image.
+
+        Raises
+        ------
+        MsdepthError
+            If its depth image cannot be read.
+        """
+        depth = None if self.folder is None else _read(self.folder / f'{name}.png')
+        return aligning(Metres(model.prior, model.metric), depth, self.floor)
+
+
+def aligning(metres: Metres, measured: np.ndarray | None, floor: FloorPlane | None) -> Align:
+    """Return what aligns a frame with a registered depth image, metres, and with the floor."""
+
+    def align(
+        depth: np.ndarray, geometry: FrameGeometry, outputs: Mapping[str, np.ndarray]
+    ) -> Aligned | None:
+        sparse: list[SparseDepth] = []
+        if measured is not None:
+            height, width = geometry.upsampler.shape
+            registered = measured
+            if geometry.undistortion is not None:
+                size = (width, height)
+                whole = cv2.resize(measured, size, interpolation=cv2.INTER_NEAREST_EXACT)
+                registered = geometry.undistortion.depth(whole)
+            sparse.append(points_of_depth(registered, (width, height), 'depth'))
+        if floor is not None and geometry.intrinsics is not None:
+            camera, shows = geometry.intrinsics, outputs.get('floor')
+            sparse.append(measure_floor(depth, geometry.cells, camera, floor, shows))
+        return metres.align(depth, geometry.cells, sparse)
+
+    return align
+
+
+def _read(path: Path) -> np.ndarray | None:
+    """Return a depth image as float32 metres, None where there is no file."""
+    if not path.is_file():
+        return None
+    raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if raw is None or raw.dtype != np.uint16 or raw.ndim != 2:
+        raise MsdepthError(f'{path} is not a 16-bit PNG of one channel, in millimetres')
+    return raw.astype(np.float32) / _MILLIMETRES

@@ -1,0 +1,35 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Depth images as measurements: those of a depth camera, with holes, of whatever size."""
+
+import numpy as np
+
+from msdepth_ros.metric.sparse_depth import SparseDepth
+
+SIGMA = 0.02  # standard deviation of ln(depth) of a depth camera
+_MOST = 20_000  # pixels; larger images are thinned
+
+
+def points_of_depth(
+    depth: np.ndarray, size: tuple[int, int], source: str, sigma: float = SIGMA
+) -> SparseDepth:
+    """Return the pixels of a depth image that have a depth as measurements in a camera image.
+
+    Parameters
+    ----------
+    depth : float32 [h, w], metres along Z, 0 or NaN where there is none. It shows what the camera
+        image shows, at whatever size.
+    size : (width, height) of the camera image.
+    """
+    height, width = depth.shape
+    step = int(np.ceil((height * width / _MOST) ** 0.5))
+    some = depth[step // 2 :: step, step // 2 :: step]
+    rows, columns = np.nonzero(some > 0)
+    x, y = columns * step + step // 2, rows * step + step // 2
+    return SparseDepth(
+        (x + 0.5) * (size[0] / width) - 0.5,
+        (y + 0.5) * (size[1] / height) - 0.5,
+        some[rows, columns],
+        np.full(len(rows), sigma, np.float32),
+        source,
+    )

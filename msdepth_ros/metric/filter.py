@@ -1,0 +1,106 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The log scale of a camera's images over time: a Kalman filter on one number."""
+
+import math
+
+from msdepth_ros.metric.alignment import Scale
+
+_DRIFT = 0.05  # standard deviation of the log scale after a second of the same view
+_LEAST = 1e-4  # variance that is always left
+_CONTRADICTION = 4.0  # standard deviations
+_RELAXATION = 1.0  # seconds in which 63 % of what was learned is forgotten, after the hold
+_STEEPEST = 1.0  # log scale a second: twice as far takes 0.7 s
+_LONGEST_STEP = 0.1  # seconds; after a longer pause no more is made up
+_PAUSE = 2.0  # seconds without a frame after which nobody sees a jump
+
+
+class ScaleFilter:
+    """Keeps metres from jumping, and holds what was learned.
+
+    The state is the log scale c of the images, its variance, and when it was last measured. From
+    frame to frame the variance grows with time and with how much the prediction itself changed: a
+    scale belongs to a view. `hold` seconds after the last measurement the state returns to what the
+    network alone is believed to be: mean 0 and the prior's variance. What is published follows the
+    mean at a bounded speed.
+
+    Parameters
+    ----------
+    variance : of the log scale without any measurement, SG^2 of the prior.
+    hold : seconds that what was learned stays.
+    """
+
+    def __init__(self, variance: float, hold: float) -> None:
+        self.hold = hold
+        self._free = variance
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything, as after a jump of time or another model."""
+        self._state = Scale(0.0, self._free)
+        self._measured: float | None = None
+        self._time: float | None = None
+        self._published: float | None = None
+        self._change = 0.0
+
+    @property
+    def state(self) -> Scale:
+        """What the log scale is believed to be."""
+        return self._state
+
+    @property
+    def informed(self) -> bool:
+        """Whether measurements still tell."""
+        return self._measured is not None
+
+    def age(self, now: float) -> float:
+        """Return the seconds since the last measurement, infinity without one."""
+        return math.inf if self._measured is None else now - self._measured
+
+    def predict(self, now: float, change: float) -> Scale:
+        """Return the log scale of a new frame before its measurements.
+
+        Parameters
+        ----------
+        now : the frame's time, seconds; going backwards resets.
+        change : how much the predicted log depth changed since the last frame, median over cells.
+        """
+        if self._time is not None and now < self._time:
+            self.reset()
+        passed = 0.0 if self._time is None else now - self._time
+        self._passed, self._time, self._change = passed, now, change
+        if self._measured is None:
+            return self._state
+        mean, variance = self._state.mean, self._state.variance
+        variance = min(variance + _DRIFT**2 * passed + change**2, self._free)
+        over = min(now - self._measured - self.hold, passed)
+        if over > 0:
+            left = math.exp(-over / _RELAXATION)
+            mean, variance = mean * left, self._free + (variance - self._free) * left
+            if abs(mean) < 1e-3:
+                self._measured, mean, variance = None, 0.0, self._free
+        self._state = Scale(mean, variance)
+        return self._state
+
+    def contradicts(self, found: Scale) -> bool:
+        """Return whether a frame's own measurements cannot be of the scale that is held."""
+        if self._measured is None:
+            return False
+        spread = math.sqrt(found.variance + self._state.variance)
+        return abs(found.mean - self._state.mean) > _CONTRADICTION * spread
+
+    def update(self, found: Scale) -> None:
+        """Take the log scale of this frame, measurements included."""
+        self._state = Scale(found.mean, max(found.variance, _LEAST))
+        self._measured = self._time
+
+    def publish(self) -> Scale:
+        """Return the log scale to publish for this frame; it does not jump while the view stays."""
+        mean, variance = self._state.mean, self._state.variance
+        last = self._published
+        if last is not None and self._passed < _PAUSE:
+            reach = _STEEPEST * min(self._passed, _LONGEST_STEP) + self._change
+            mean = min(max(mean, last - reach), last + reach)
+            variance += (mean - self._state.mean) ** 2
+        self._published = mean
+        return Scale(mean, variance)

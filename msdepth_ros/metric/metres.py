@@ -1,0 +1,174 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The metres of one camera's depth: what a network says, what was measured now, and before."""
+
+import collections
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from msdepth_ros.geometry.pinhole import Grid
+from msdepth_ros.metric.alignment import Alignment, Fit, Scale
+from msdepth_ros.metric.filter import ScaleFilter
+from msdepth_ros.metric.prior import Prior
+from msdepth_ros.metric.relative import Anchor, find_anchor
+from msdepth_ros.metric.sparse_depth import SparseDepth
+
+_LEAST_WEIGHT = 0.25  # of a measurement that counts as believed
+_COARSE = 8  # cells; whether the view changed is seen on every 8th
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """One frame's depth after the measurements.
+
+    Attributes
+    ----------
+    log_depth, std : float32 [height, width], ln metres and its standard deviation.
+    scale : log scale of the whole image that was applied.
+    measured : whether measurements tell it, now or within the hold; else the network alone.
+    used : how many measurements of each source were believed.
+    rejected : how many of each source and cause were not: 'disagrees', 'contradicts'.
+    """
+
+    log_depth: np.ndarray
+    std: np.ndarray
+    scale: Scale
+    measured: bool
+    used: dict[str, int] = field(default_factory=dict)
+    rejected: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+class Metres:
+    """Aligns a camera's frames, one after the other.
+
+    Parameters
+    ----------
+    prior : of the network.
+    kind : 'metric', or what the network knows its depth up to: 'scale' or 'affine'.
+    hold : seconds that the scale stays after the last measurement; None: frames are on their own.
+    """
+
+    def __init__(
+        self, prior: Prior | None = None, kind: str = 'metric', hold: float | None = None
+    ) -> None:
+        self.kind = kind
+        self._alignment = Alignment(prior)
+        self._filter = None
+        if hold is not None:
+            self._filter = ScaleFilter(self._alignment.prior.sg**2, hold)
+        self._anchor: Anchor | None = None
+        self._before: np.ndarray | None = None
+
+    @property
+    def hold(self) -> float:
+        """Seconds that the scale stays after the last measurement."""
+        return 0.0 if self._filter is None else self._filter.hold
+
+    @hold.setter
+    def hold(self, seconds: float) -> None:
+        if self._filter is not None:
+            self._filter.hold = seconds
+
+    def align(
+        self, depth: np.ndarray, cells: Grid, sparse: Sequence[SparseDepth], now: float = 0.0
+    ) -> Aligned | None:
+        """Align one frame.
+
+        Parameters
+        ----------
+        depth : float32 [height, width], the network's depth: metres, or relative ones.
+        cells : where its cells lie in the rectified camera image.
+        sparse : what was measured of this frame.
+        now : the frame's time, seconds.
+
+        Returns
+        -------
+        The aligned depth; None where the network knows no metres and nothing tells them.
+        """
+        with np.errstate(divide='ignore', invalid='ignore'):
+            log_depth = np.log(depth)
+        log_depth[~np.isfinite(log_depth)] = np.nan
+        if self.kind != 'metric':
+            points = self._alignment.chosen(log_depth, cells, sparse)
+            found = find_anchor(self.kind, points)
+            lasting = self._filter is not None and self._filter.age(now) <= self._filter.hold
+            self._anchor = found or (self._anchor if lasting else None)
+            if self._anchor is None:
+                return None
+            log_depth = self._anchor.log_depth(depth)
+        if self._filter is None:
+            fit = self._alignment.fit(log_depth, cells, sparse)
+            return _aligned(log_depth, fit, fit.scale, bool(len(fit.chosen)), sparse)
+        before = self._filter.predict(now, self._change(log_depth))
+        fit, believed, contradicting = self._fit(log_depth, cells, sparse, before)
+        if len(fit.chosen):
+            self._filter.update(fit.scale)
+        scale = self._filter.publish()
+        aligned = _aligned(log_depth, fit, scale, self._filter.informed, believed)
+        for part in contradicting:
+            aligned.rejected[part.source, 'contradicts'] = len(part)
+        return aligned
+
+    def _fit(
+        self,
+        log_depth: np.ndarray,
+        cells: Grid,
+        sparse: Sequence[SparseDepth],
+        before: Scale,
+    ) -> tuple[Fit, Sequence[SparseDepth], list[SparseDepth]]:
+        """Fit the sources that do not contradict what is held; return also both kinds."""
+        assert self._filter is not None
+        fit = self._alignment.fit(log_depth, cells, sparse, before)
+        if not self._filter.informed or not len(fit.chosen):
+            return fit, sparse, []
+        good: list[SparseDepth] = []
+        bad: list[SparseDepth] = []
+        for part in sparse:
+            alone = self._alignment.fit(
+                log_depth, cells, [part], Scale(before.mean, self._alignment.prior.sg**2)
+            )
+            wrong = len(alone.chosen) and self._filter.contradicts(alone.scale)
+            (bad if wrong else good).append(part)
+        if not bad:
+            return fit, sparse, []
+        return self._alignment.fit(log_depth, cells, good, before), good, bad
+
+    def _change(self, log_depth: np.ndarray) -> float:
+        """Return how much the predicted log depth changed since the last frame."""
+        now = log_depth[_COARSE // 2 :: _COARSE, _COARSE // 2 :: _COARSE]
+        last, self._before = self._before, now
+        if last is None or last.shape != now.shape:
+            return 0.0
+        change = np.abs(now - last)
+        known = change[np.isfinite(change)]
+        return float(np.median(known)) if known.size else 0.0
+
+
+def _aligned(
+    log_depth: np.ndarray,
+    fit: Fit,
+    scale: Scale,
+    measured: bool,
+    sparse: Sequence[SparseDepth],
+) -> Aligned:
+    used: dict[str, int] = collections.Counter()
+    rejected: dict[tuple[str, str], int] = collections.Counter()
+    believed = fit.weights >= _LEAST_WEIGHT
+    share = len(fit.points) / max(len(fit.chosen), 1)
+    for index, part in enumerate(sparse):
+        own = fit.chosen.source == index
+        if own.any():
+            used[part.source] += round(share * int(believed[own].sum()))
+            disagree = round(share * int((~believed[own]).sum()))
+            if disagree:
+                rejected[part.source, 'disagrees'] += disagree
+    if len(fit.chosen):
+        corrected = log_depth + (fit.local() + np.float32(scale.mean))
+    else:
+        corrected = log_depth + np.float32(scale.mean) if scale.mean else log_depth
+    more = np.float32(max(scale.variance - fit.scale.variance, 0.0))
+    std = fit.spread()
+    std = np.sqrt(std**2 + more) if more else std
+    return Aligned(corrected, std, scale, measured, dict(used), dict(rejected))

@@ -1,0 +1,183 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Metres over time: they do not jump when a source comes, goes or lies, and hold for a while."""
+
+import numpy as np
+import pytest
+
+from msdepth_ros.geometry.pinhole import Grid
+from msdepth_ros.metric.metres import Metres
+from msdepth_ros.metric.prior import Prior
+from msdepth_ros.metric.sparse_depth import SparseDepth
+
+HEIGHT, WIDTH = 48, 64
+CELLS = Grid(WIDTH, HEIGHT, (4.5, 4.5), (10.0, 10.0))
+X, Y = np.meshgrid(np.arange(WIDTH), np.arange(HEIGHT))
+TRUTH = np.exp(0.5 + 0.01 * Y + 0.1 * np.sin(X / 9)).astype(np.float32)
+FACTOR = 1.6  # that the network is off by
+RATE = 30.0
+LARGEST_STEP = 0.06  # of ln(depth), median over the image, from a frame to the next
+
+
+def scan(rng, factor=1.0, noise=0.02):
+    columns = np.arange(WIDTH)
+    depth = TRUTH[24] * np.exp(rng.normal(0, noise, WIDTH)) * factor
+    return SparseDepth(
+        4.5 + 10 * columns, np.full(WIDTH, 244.5), depth, np.full(WIDTH, 0.03), 'scan'
+    )
+
+
+class Clip:
+    """A still scene, seen with a little noise, at RATE."""
+
+    def __init__(self, **options):
+        self.metres = Metres(Prior(0.3, 0.2, 30.0, 0.3), **{'hold': 2.0, **options})
+        self.rng = np.random.default_rng(0)
+        self.frame = 0
+        self.errors, self.steps, self.last, self.aligned = [], [], None, None
+
+    def run(self, seconds, measure=lambda rng: []):
+        """Go on for some seconds; return the median errors of ln(depth), frame by frame."""
+        errors = []
+        for _ in range(round(seconds * RATE)):
+            noise = self.rng.normal(0, 0.01, TRUTH.shape)
+            seen = (TRUTH / FACTOR * np.exp(noise)).astype(np.float32)
+            now = self.frame / RATE
+            self.aligned = self.metres.align(seen, CELLS, measure(self.rng), now)
+            log_depth = self.aligned.log_depth
+            if self.last is not None:
+                self.steps.append(float(np.median(log_depth - self.last)))
+            self.last = log_depth
+            errors.append(float(np.median(log_depth - np.log(TRUTH))))
+            self.frame += 1
+        return np.array(errors)
+
+
+def test_without_a_source_nothing_changes():
+    metres = Metres(hold=2.0)
+    for now in (0.0, 0.1, 0.2):
+        aligned = metres.align(TRUTH, CELLS, [], now)
+        assert not aligned.measured
+        assert aligned.log_depth.tobytes() == np.log(TRUTH).tobytes()
+
+
+def test_the_first_frame_takes_what_is_measured_at_once():
+    errors = Clip().run(0.1, lambda rng: [scan(rng)])
+    assert abs(errors[0]) < 0.1
+
+
+def test_a_source_that_comes_moves_the_metres_smoothly_and_soon():
+    clip = Clip()
+    before = clip.run(1.0)
+    assert before[-1] == pytest.approx(-np.log(FACTOR), abs=0.01)
+    errors = clip.run(1.5, lambda rng: [scan(rng)])
+    assert np.abs(errors[-10:]).max() < 0.05
+    assert np.abs(clip.steps).max() < LARGEST_STEP + 0.1  # the part beside the scale comes at once
+    assert clip.aligned.measured
+    assert clip.aligned.used['scan'] > 40
+
+
+def test_a_source_that_goes_leaves_its_metres_for_the_hold_and_then_the_networks_own():
+    clip = Clip()
+    clip.run(1.0, lambda rng: [scan(rng)])
+    sure = clip.aligned.scale.variance
+    held = clip.run(2.0)
+    assert np.abs(held[:-2]).max() < 0.08
+    assert clip.aligned.scale.variance > sure
+    after = clip.run(8.0)
+    assert after[-1] == pytest.approx(-np.log(FACTOR), abs=0.01)
+    assert not clip.aligned.measured
+    assert np.abs(clip.steps).max() < LARGEST_STEP
+
+
+@pytest.mark.parametrize('factor', [0.5, 2.0, 0.3])
+def test_a_scan_that_suddenly_reads_wrong_is_not_followed(factor):
+    clip = Clip()
+    clip.run(1.0, lambda rng: [scan(rng)])
+    lied = clip.run(1.0, lambda rng: [scan(rng, factor)])
+    assert np.abs(lied).max() < 0.1
+    assert clip.aligned.rejected['scan', 'contradicts'] > 40
+    assert 'scan' not in clip.aligned.used
+    again = clip.run(0.5, lambda rng: [scan(rng)])
+    assert np.abs(again).max() < 0.1
+    assert np.abs(clip.steps).max() < LARGEST_STEP
+
+
+def test_of_two_sources_the_one_that_lies_is_left_out():
+    clip = Clip()
+
+    def other(rng):
+        rows, columns = rng.integers(HEIGHT, size=40), rng.integers(WIDTH, size=40)
+        depth = TRUTH[rows, columns]
+        return SparseDepth(4.5 + 10 * columns, 4.5 + 10 * rows, depth, np.full(40, 0.03), 'points')
+
+    clip.run(1.0, lambda rng: [scan(rng), other(rng)])
+    lied = clip.run(1.0, lambda rng: [scan(rng, 0.5), other(rng)])
+    assert np.abs(lied).max() < 0.05
+    assert set(clip.aligned.used) == {'points'}
+
+
+def test_another_view_may_have_another_scale_at_once():
+    clip = Clip()
+    clip.run(1.0, lambda rng: [scan(rng)])
+    other = (TRUTH[:, ::-1] * 0.4).astype(np.float32)  # a new view is off otherwise
+    row = SparseDepth(
+        4.5 + 10 * np.arange(WIDTH),
+        np.full(WIDTH, 244.5),
+        TRUTH[24, ::-1],
+        np.full(WIDTH, 0.03),
+        's',
+    )
+    aligned = clip.metres.align(other, CELLS, [row], clip.frame / RATE)
+    assert np.abs(np.median(aligned.log_depth - np.log(TRUTH[:, ::-1]))) < 0.15
+
+
+def test_time_that_goes_backwards_forgets():
+    clip = Clip()
+    clip.run(1.0, lambda rng: [scan(rng)])
+    aligned = clip.metres.align(TRUTH, CELLS, [], -5.0)
+    assert not aligned.measured
+    assert aligned.log_depth.tobytes() == np.log(TRUTH).tobytes()
+
+
+class TestRelativeNetworks:
+    def measured(self, rng, count=60, wrong=0.0, depth=TRUTH):
+        rows, columns = rng.integers(HEIGHT, size=count), rng.integers(WIDTH, size=count)
+        values = depth[rows, columns] * np.exp(rng.normal(0, 0.02, count))
+        values[rng.random(count) < wrong] *= 0.4
+        sigma = np.full(count, 0.03)
+        return SparseDepth(4.5 + 10 * columns, 4.5 + 10 * rows, values, sigma, 'points')
+
+    @pytest.mark.parametrize('wrong', [0.0, 0.3])
+    @pytest.mark.parametrize('factor', [0.01, 1.0, 700.0])
+    def test_a_factor_is_found(self, factor, wrong):
+        rng = np.random.default_rng(1)
+        metres = Metres(kind='scale')
+        aligned = metres.align(TRUTH * np.float32(factor), CELLS, [self.measured(rng, wrong=wrong)])
+        assert np.abs(aligned.log_depth - np.log(TRUTH)).mean() < 0.04
+
+    @pytest.mark.parametrize('wrong', [0.0, 0.3])
+    def test_factor_and_shift_of_the_inverse_are_found(self, wrong):
+        rng = np.random.default_rng(2)
+        depth = np.where(X > 40, 3 * TRUTH, TRUTH)
+        answer = 40 / depth + 7  # inverse depth, up to factor and shift
+        sparse = self.measured(rng, 80, wrong, depth)
+        aligned = Metres(kind='affine').align((1 / answer).astype(np.float32), CELLS, [sparse])
+        assert np.abs(aligned.log_depth - np.log(depth)).mean() < 0.05
+
+    @pytest.mark.parametrize('kind', ['scale', 'affine'])
+    def test_without_measurements_there_are_no_metres(self, kind):
+        assert Metres(kind=kind).align(TRUTH, CELLS, []) is None
+
+    def test_one_distance_does_not_tell_a_shift(self):
+        wall = np.full_like(TRUTH, 2.0)
+        sparse = self.measured(np.random.default_rng(3), depth=wall)
+        assert Metres(kind='affine').align(wall * 5, CELLS, [sparse]) is None
+
+    def test_metres_hold_and_then_end(self):
+        metres = Metres(kind='scale', hold=1.0)
+        rng = np.random.default_rng(4)
+        assert metres.align(TRUTH * 9, CELLS, [self.measured(rng)], 0.0) is not None
+        held = metres.align(TRUTH * 9, CELLS, [], 0.9)
+        assert np.abs(held.log_depth - np.log(TRUTH)).mean() < 0.06
+        assert metres.align(TRUTH * 9, CELLS, [], 1.2) is None
