@@ -8,21 +8,35 @@ from typing import Any, TypeAlias
 
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 from rclpy.timer import Timer
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import SubscriptionEventCallbacks
+
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.images.frame_names import names_body_frame, optical_frame_of
 from msdepth_ros.node.calibration import CalibrationSource
 from msdepth_ros.node.messages import nanoseconds
 from msdepth_ros.node.parameters import Parameters
+from msdepth_ros.node.publishers import (
+    camera_info_elsewhere,
+    describe_publishers,
+    describe_rivals,
+    is_latched,
+)
 from msdepth_ros.node.statistics import FrameStatus, Statistics
-from msdepth_ros.node.stream_monitor import GapMonitor, StampMonitor, describe_publishers
+from msdepth_ros.node.stream_monitor import GapMonitor, StampMonitor
 
 PATIENCE = 5.0  # seconds without a camera_info or an image before something is done about it
 THROTTLE = {'throttle_duration_sec': 5.0}  # of warnings that every frame would repeat
+_LATCHED = 'latched camera_info'
+_LATCHED_PERIOD = 0.5  # seconds between two looks for publishers of one
 ImageMessage: TypeAlias = Image | CompressedImage
 
 
@@ -61,6 +75,7 @@ class CameraInput:
         self._newest: tuple[ImageMessage, float] | None = None
         self._subscriptions: dict[str, Subscription] = {}
         self._timer: Timer | None = None
+        self._latched_timer: Timer | None = None
         self.image_topic = node.resolve_topic_name('image')
         self.info_topic = node.resolve_topic_name('camera_info')
 
@@ -71,7 +86,13 @@ class CameraInput:
         self._gaps = GapMonitor()
         self.received = self._doubted = False
         self.since = time.monotonic()
-        self._subscribe(CameraInfo, 'camera_info', self.on_camera_info, 5)
+        self._warned: set[str] = set()
+        self._hear_camera_info('camera_info')
+        # Simulated time may stand still; what watches over the camera must not.
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._latched_timer = self._node.create_timer(
+            _LATCHED_PERIOD, self._ask_for_latched, clock=self._steady
+        )
 
     def listen(self, wanted: bool) -> None:
         """Subscribe to images, or leave them; nothing where that is so already or it is closed."""
@@ -84,14 +105,14 @@ class CameraInput:
         self._gaps = GapMonitor()
         # two images: a camera that was held up sends both at once
         self._subscribe(CompressedImage if compressed else Image, 'image', self.on_image, 2)
-        # Simulated time may stand still; what watches over the camera must not.
-        self._timer = self._node.create_timer(
-            PATIENCE, self._check, clock=Clock(clock_type=ClockType.STEADY_TIME)
-        )
+        self._timer = self._node.create_timer(PATIENCE, self._check, clock=self._steady)
 
     def close(self) -> None:
         """Unsubscribe, as far as it did subscribe, and forget the newest image."""
         self._leave_images()
+        if self._latched_timer is not None:
+            self._node.destroy_timer(self._latched_timer)
+            self._latched_timer = None
         while self._subscriptions:
             self._node.destroy_subscription(self._subscriptions.popitem()[1])
 
@@ -105,10 +126,40 @@ class CameraInput:
         """Whether it is subscribed to images."""
         return 'image' in self._subscriptions
 
-    def _subscribe(self, kind: type, topic: str, heard: Callable[[Any], None], depth: int) -> None:
-        self._subscriptions[topic] = self._node.create_subscription(
+    def _hear_camera_info(self, topic: str) -> None:
+        self._subscribe(CameraInfo, 'camera_info', self.on_camera_info, 5, topic)
+        self.info_topic = self._subscriptions['camera_info'].topic_name
+
+    def _ask_for_latched(self) -> None:
+        """Ask for a camera_info that was published before this node came, once for all.
+
+        That takes a subscription of its own, only where a publisher has such messages: others warn
+        of one that asks for them. It goes as soon as a calibration is known.
+        """
+        asked = self._subscriptions.get(_LATCHED)
+        if self._calibration.announced:
+            if asked is not None:
+                self._node.destroy_subscription(self._subscriptions.pop(_LATCHED))
+        elif asked is None and is_latched(self._node, self.info_topic):
+            self._subscriptions[_LATCHED] = self._node.create_subscription(
+                CameraInfo,
+                self.info_topic,
+                self._take_camera_info,
+                QoSProfile(
+                    depth=1,
+                    reliability=ReliabilityPolicy.RELIABLE,
+                    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+                ),
+                # Of volatile publishers of the same topic: the other subscription hears those.
+                event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
+            )
+
+    def _subscribe(
+        self, kind: type, name: str, heard: Callable[[Any], None], depth: int, topic: str = ''
+    ) -> None:
+        self._subscriptions[name] = self._node.create_subscription(
             kind,
-            topic,
+            topic or name,
             heard,
             QoSProfile(depth=depth, reliability=ReliabilityPolicy.BEST_EFFORT),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
@@ -134,6 +185,9 @@ class CameraInput:
     def on_camera_info(self, message: CameraInfo) -> None:
         """Take a camera_info."""
         self._gaps.camera_info(message.header.stamp)
+        self._take_camera_info(message)
+
+    def _take_camera_info(self, message: CameraInfo) -> None:
         problem = self._calibration.update(message)
         if problem:
             self._node.get_logger().warning(
@@ -150,6 +204,7 @@ class CameraInput:
         """Take an image: offer it, or count why not."""
         now = time.monotonic()
         self.received = True
+        self._name_frame(message)
         self._statistics.count(FrameStatus.RECEIVED, now)
         stamp = message.header.stamp
         lost = self._gaps.image(stamp)
@@ -173,15 +228,57 @@ class CameraInput:
         self._newest = message, now
         self._offer(message, now)
 
-    def _check(self) -> None:
-        """Warn, once, about topics on which nothing came."""
-        if self._timer is not None:
-            self._timer.cancel()
-        heard = {self.info_topic: self._calibration.announced, self.image_topic: self.received}
-        for subscription in self._subscriptions.values():
-            if heard[subscription.topic_name]:
-                continue
-            publishers = describe_publishers(self._node, subscription)
-            self._node.get_logger().warning(
-                f'nothing came on {subscription.topic_name} in {PATIENCE:.0f} s: {publishers}'
+    def _name_frame(self, message: ImageMessage) -> None:
+        """Put an image into the frame that the user says it is in, or hint that it is needed."""
+        frame = self._parameters.values['optical_frame']
+        if frame:
+            message.header.frame_id = frame
+        elif names_body_frame(message.header.frame_id):
+            name = message.header.frame_id
+            self._warn_once(
+                f'frame {name}',
+                f"{self.image_topic}: the frame '{name}' sounds as if its x axis looks forward; "
+                'depth and points are in an optical frame (x right, y down, z forward, REP-103). '
+                'If so, set the parameter optical_frame to that frame, which TF must have, as '
+                f"'{optical_frame_of(name)}'",
             )
+
+    def _check(self) -> None:
+        """Look after the topics; warn once of each that is silent or has two publishers."""
+        if not self._calibration.announced:
+            self._look_elsewhere()
+        heard = {'camera_info': self._calibration.announced, 'image': self.received}
+        for name, came in heard.items():
+            subscription = self._subscriptions.get(name)
+            if subscription is None:
+                continue
+            topic = subscription.topic_name
+            if not came:
+                publishers = describe_publishers(self._node, subscription)
+                self._warn_once(
+                    f'{name} is silent',
+                    f'nothing came on {topic} in {PATIENCE:.0f} s: {publishers}',
+                )
+            rivals = describe_rivals(self._node, topic)
+            if rivals:
+                self._warn_once(
+                    f'{name} from {rivals}',
+                    f'{topic} has several publishers ({rivals}), so depth jumps from one to the '
+                    'other: end one, or remap it',
+                )
+
+    def _look_elsewhere(self) -> None:
+        """Take the camera_info beside or below the image where nobody publishes ours."""
+        found = camera_info_elsewhere(self._node, self.image_topic, self.info_topic)
+        if found:
+            self._node.get_logger().warning(
+                f'nobody publishes {self.info_topic}: camera_info is taken from {found}, which '
+                f'belongs to {self.image_topic}; remap camera_info to it'
+            )
+            self._node.destroy_subscription(self._subscriptions.pop('camera_info'))
+            self._hear_camera_info(found)
+
+    def _warn_once(self, what: str, text: str) -> None:
+        if what not in self._warned:
+            self._warned.add(what)
+            self._node.get_logger().warning(text)

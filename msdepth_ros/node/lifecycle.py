@@ -5,17 +5,27 @@
 from collections.abc import Callable
 from functools import partial
 
+from lifecycle_msgs.msg import Transition
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
+# Transitions to a state in which the node is.
+_DONE = (
+    (Transition.TRANSITION_CONFIGURE, 'inactive'),
+    (Transition.TRANSITION_ACTIVATE, 'active'),
+)
 _Transition = Callable[[LifecycleState], TransitionCallbackReturn]
 
 
 class SteadyLifecycleNode(LifecycleNode):
     """As rclpy's, whose process ends at a transition that its state does not have.
 
-    A second `configure`, of a Nav2 lifecycle manager say, raises RCLError in the service's callback
-    up to Jazzy (ros2/rclpy#1209); here it is refused with a line in the log. And rclpy drops what
-    a transition raises without a word; here the log has it.
+    An impossible transition raises RCLError in the service's callback up to Jazzy
+    (ros2/rclpy#1209); here it is refused with a line in the log. And rclpy drops what a transition
+    raises without a word; here the log has it.
+
+    A node that started itself can still be given to a manager, as Nav2's, that configures it, wants
+    it inactive, then activates it: `configure` of a node that is configured succeeds and leaves it
+    inactive, and `activate` of an active one succeeds.
 
     Attributes
     ----------
@@ -47,6 +57,12 @@ class SteadyLifecycleNode(LifecycleNode):
     def _LifecycleNodeMixin__change_state(  # noqa: N802
         self, transition_id: int
     ) -> TransitionCallbackReturn:
+        _, state = self._state_machine.current_state
+        if (transition_id, state) in _DONE:
+            return TransitionCallbackReturn.SUCCESS
+        if (transition_id, state) == (Transition.TRANSITION_CONFIGURE, 'active'):
+            self.get_logger().info('configured already: inactive until it is activated')
+            transition_id = Transition.TRANSITION_DEACTIVATE
         try:
             return super()._LifecycleNodeMixin__change_state(transition_id)  # type: ignore[misc]
         except RuntimeError as error:  # RCLError is one

@@ -33,7 +33,7 @@ class NodeParameter:
             text = f'{text} One of: {", ".join(self.limits)}.'
         descriptor = ParameterDescriptor(description=text, read_only=self.changes == AT_START)
         descriptor.additional_constraints = f'Can change {self.changes}.'
-        descriptor.dynamic_typing = self.switched
+        descriptor.dynamic_typing = self.switched or isinstance(self.default, float)
         if self.limits and isinstance(self.default, float):
             low, high = self.limits
             descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
@@ -51,10 +51,14 @@ class NodeParameter:
         """Return the value that is meant by one that was given."""
         if self.switched and isinstance(given, bool):
             return 'on' if given else 'off'
+        if isinstance(self.default, float) and type(given) is int:  # `ros2 param set ... 5`
+            return float(given)
         return given
 
     def refusal(self, value: Any) -> str | None:
-        """Return why a value of the right type cannot be taken, None if it can."""
+        """Return why a value cannot be taken, None if it can."""
+        if isinstance(self.default, float) and not isinstance(value, float):
+            return f'{self.name} is {value!r} but must be a number'
         if isinstance(self.default, str):
             if self.limits and value not in self.limits:
                 return f"{self.name} is '{value}' but must be one of {', '.join(self.limits)}"
@@ -114,6 +118,12 @@ PARAMETERS = (
         'Calibration file (file://, package:// or path), used while the camera publishes none.',
         (),
         UNCONFIGURED,
+    ),
+    NodeParameter(
+        'optical_frame',
+        '',
+        "The camera's frame, x right, y down, z forward (REP-103), that all is published in; "
+        "empty: the image's frame_id.",
     ),
     NodeParameter(
         'rectify',

@@ -19,7 +19,7 @@ from msdepth_ros.inference.estimator import Settings
 from msdepth_ros.inference.model import load_model
 from msdepth_ros.inference.model_host import ModelChoice
 from msdepth_ros.node.diagnostics import Thresholds
-from msdepth_ros.node.parameter_table import PARAMETERS, UNCONFIGURED
+from msdepth_ros.node.parameter_table import AT_START, PARAMETERS, UNCONFIGURED
 from msdepth_ros.node.scale.mount import mount_from_values
 from msdepth_ros.resources import user_path
 
@@ -48,6 +48,16 @@ class Parameters:
             for name, parameter in self._by_name.items()
         }
         self._refuse_start_values()
+        if hasattr(node, 'add_pre_set_parameters_callback'):  # not on Humble
+            node.add_pre_set_parameters_callback(self._meant)
+            node.set_parameters(
+                [
+                    Parameter(name, value=value)
+                    for name, value in self.values.items()
+                    if type(value) is not type(node.get_parameter(name).value)
+                    and self._by_name[name].changes != AT_START
+                ]
+            )
         node.add_on_set_parameters_callback(self._on_set)
 
     def model_choice(self) -> ModelChoice:
@@ -73,6 +83,15 @@ class Parameters:
         reasons = [self._by_name[name].refusal(value) for name, value in self.values.items()]
         for reason in filter(None, (*reasons, _conflict(self.values))):
             raise MsdepthError(f'parameter {reason}')
+
+    def _meant(self, changes: list[Parameter]) -> list[Parameter]:
+        """Return the changes with the values that are meant by those given."""
+        return [
+            Parameter(change.name, value=self._by_name[change.name].value_of(change.value))
+            if change.name in self._by_name
+            else change
+            for change in changes
+        ]
 
     def _on_set(self, changes: list[Parameter]) -> SetParametersResult:
         values = dict(self.values)

@@ -3,12 +3,8 @@
 """Watches what arrives on the input topics: stamps, losses, and who publishes."""
 
 from collections import deque
-from typing import Any
 
 from builtin_interfaces.msg import Time
-from rclpy.node import Node
-from rclpy.qos import QoSCompatibility, qos_check_compatible
-from rclpy.subscription import Subscription
 
 from msdepth_ros.node.statistics import FrameStatus
 
@@ -74,45 +70,3 @@ class GapMonitor:
         # Few matches: the stamps of the two are not the same by design.
         self._told = lost > _TOLERATED and matched > len(settled) // 10
         return lost if self._told else 0.0
-
-
-def describe_publishers(node: Node, subscription: Subscription) -> str:
-    """Say who publishes a subscription's topic and why nothing may come of it."""
-    topic = subscription.topic_name
-    endpoints = node.get_publishers_info_by_topic(topic)
-    wanted = message_type_name(subscription.msg_type)
-    if not endpoints:
-        others = _published_by_others(node, wanted)
-        found = f'topics of that type: {", ".join(others)}' if others else 'no topic of that type'
-        return f'nobody publishes it ({wanted}; {found}): remap it to the topic of the camera'
-    reports = []
-    for endpoint in endpoints:
-        who = f'{endpoint.node_namespace.rstrip("/")}/{endpoint.node_name}'
-        if endpoint.topic_type != wanted:
-            reports.append(f'{who} publishes {endpoint.topic_type}, not {wanted}')
-            continue
-        compatibility, reason = qos_check_compatible(endpoint.qos_profile, subscription.qos_profile)
-        if compatibility == QoSCompatibility.ERROR:
-            reports.append(f'QoS of {who} does not match: {reason}')
-        else:  # a warning only says that a policy of this end is the middleware's default
-            reports.append(f'{who} has sent nothing')
-    return '; '.join(reports)
-
-
-def _published_by_others(node: Node, type_name: str) -> list[str]:
-    """Return the topics of a type that another node publishes."""
-    own = (node.get_name(), node.get_namespace())
-    return sorted(
-        topic
-        for topic, types in node.get_topic_names_and_types()
-        if type_name in types
-        and any(
-            (endpoint.node_name, endpoint.node_namespace) != own
-            for endpoint in node.get_publishers_info_by_topic(topic)
-        )
-    )
-
-
-def message_type_name(message_type: Any) -> str:
-    """Return a message class's ROS name, as sensor_msgs/msg/Image."""
-    return f'{message_type.__module__.split(".")[0]}/msg/{message_type.__name__}'

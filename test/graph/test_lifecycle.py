@@ -43,13 +43,30 @@ def test_all_transitions_and_back(graph, color_model):
 def test_an_impossible_transition_is_refused(graph, color_model):
     with graph.depth_node({'model': color_model}) as (process, client):
         client.collect('depth/image_rect')
-        for transition in ('configure', 'activate', 'cleanup'):
-            assert not client.change_state(transition)
+        assert not client.change_state('cleanup')
         assert client.state() == 'active'
         client.ask(uniform(), camera_info())
         assert client.change_state('deactivate')
         assert not client.change_state('deactivate')
-        assert process.output.count('is refused') == 4
+        assert client.change_state('cleanup')
+        assert not client.change_state('activate')
+        assert process.output.count('is refused') == 3
+
+
+@pytest.mark.parametrize('autostart', [True, False])
+def test_a_manager_configures_and_activates_whatever_autostart_says(graph, color_model, autostart):
+    """Nav2's lifecycle_manager asks for the state after each transition, and gives up else."""
+    parameters = {'model': color_model, 'autostart': autostart}
+    start = 'active' if autostart else 'unconfigured'
+    with graph.depth_node(parameters, state=start, joined=False) as (process, client):
+        client.collect('depth/image_rect')
+        for _ in range(2):
+            for transition, state in (('configure', 'inactive'), ('activate', 'active')):
+                for _ in range(2):  # a manager that is started again
+                    assert client.change_state(transition)
+                    assert client.state() == state
+            assert _center(client.ask(uniform(), camera_info())) == pytest.approx(GREY, abs=1e-4)
+        assert 'refused' not in process.output
 
 
 def test_a_transition_that_goes_wrong_says_so_and_takes_all_back(graph, color_model):

@@ -157,7 +157,15 @@ def test_a_node_does_not_start_with_a_value_out_of_its_range(parameter, value, m
 
 
 @pytest.mark.parametrize(
-    ('name', 'value'), [('depth.scale', 1), ('threads', 1.5), ('fit', 3), ('autostart', 'yes')]
+    ('name', 'value'),
+    [
+        ('depth.scale', 'two'),
+        ('depth.scale', True),
+        ('depth.scale', [1.0]),
+        ('threads', 1.5),
+        ('fit', 3),
+        ('autostart', 'yes'),
+    ],
 )
 def test_a_value_of_another_type_is_refused(name, value, make_node):
     node = make_node()
@@ -167,6 +175,33 @@ def test_a_value_of_another_type_is_refused(name, value, make_node):
     assert parameters.values == before
     with pytest.raises(REFUSALS, match=name):
         Parameters(make_node(**{name.replace('.', '__'): value}))
+
+
+@pytest.mark.parametrize('name', [p.name for p in PARAMETERS if isinstance(p.default, float)])
+def test_a_whole_number_is_one_for_a_real_parameter(name, make_node):
+    """As `ros2 param set NODE depth.max 5`, YAML and launch give it."""
+    parameter = next(p for p in PARAMETERS if p.name == name)
+    value = next(n for n in (1, 2, 0, 11) if parameter.refusal(float(n)) is None)
+    node = make_node()
+    parameters = Parameters(node)
+    if set_one(node, name, float(value)).successful:  # else the others' values are in the way
+        assert set_one(node, name, value).successful
+        assert type(parameters.values[name]) is float
+        assert parameters.values[name] == value
+        assert type(node.get_parameter(name).value) is float
+    with pytest.raises(REFUSALS, match=name):
+        Parameters(make_node(**{name.replace('.', '__'): 10**9}))
+
+
+def test_whole_numbers_at_start(make_node):
+    node = make_node(depth__max=5, depth__scale=2, points__max_range=4)
+    parameters = Parameters(node)
+    for name, value in (('depth.max', 5), ('depth.scale', 2), ('points.max_range', 4)):
+        assert type(parameters.values[name]) is float
+        assert parameters.values[name] == value
+        assert type(node.get_parameter(name).value) is float
+    assert not set_one(node, 'depth.max', 100_000).successful
+    assert parameters.values['depth.max'] == 5
 
 
 def test_start_values_count(make_node):

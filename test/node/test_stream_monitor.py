@@ -8,7 +8,8 @@ import pytest
 from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CameraInfo, Image
 
-from msdepth_ros.node.stream_monitor import GapMonitor, StampMonitor, message_type_name
+from msdepth_ros.node.publishers import message_type_name
+from msdepth_ros.node.stream_monitor import GapMonitor, StampMonitor
 
 SECOND = 1_000_000_000
 
