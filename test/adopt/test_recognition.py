@@ -15,6 +15,7 @@ from onnx import TensorProto, helper  # noqa: E402
 
 from msdepth_ros.adopt.exported import ExportedNetwork  # noqa: E402
 from msdepth_ros.adopt.hub_config import read_hub_config  # noqa: E402
+from msdepth_ros.adopt.presets import PRESETS  # noqa: E402
 from msdepth_ros.adopt.recipe import NORMALISATIONS, Normalisation, Recipe  # noqa: E402
 from msdepth_ros.adopt.recognition import choose_preset, refuse_unusable  # noqa: E402
 from msdepth_ros.errors import ModelError  # noqa: E402
@@ -267,3 +268,12 @@ def test_operations_that_no_engine_has(operation: str, domain: str, reason: str,
     onnx.save(model, path)
     with pytest.raises(ModelError, match=reason):
         refuse_unusable(ExportedNetwork(path))
+
+
+def test_every_preset_is_documented():
+    page = (Path(__file__).resolve().parents[2] / 'docs' / 'adopt.md').read_text()
+    for preset in PRESETS:
+        assert f'`{preset.name}`' in page
+        assert preset.title
+        assert preset.source
+        assert preset.license or preset.license_note
