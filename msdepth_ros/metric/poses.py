@@ -1,0 +1,128 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where a robot was when an image was taken: poses of its odometry, by their stamps."""
+
+import bisect
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.geometry.rigid import between, inverse, rotation_angle
+
+_SECOND = 1_000_000_000  # ns
+_KEPT = 3.0  # seconds
+_CLOSEST = 0.002  # seconds between poses; what comes faster is passed over
+_LARGEST_GAP = 0.5  # seconds between two poses that are interpolated
+_AHEAD = 0.1  # seconds that a motion is taken to go on after the newest pose
+_BASIS = 0.02  # seconds over which that motion is seen
+_ANOTHER_CLOCK = 2.0  # seconds
+# A jump is both: farther than this, and faster.
+_JUMP, _FASTEST = 0.1, 10.0  # metres; metres a second
+_TURN, _FASTEST_TURN = math.radians(20), math.radians(1000)
+
+
+class PoseError(MsdepthError):
+    """No pose is known for an image."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A pose, and how often the odometry had jumped by then.
+
+    Attributes
+    ----------
+    matrix : float64 [4, 4], the robot's frame to the odometry's.
+    jumps : poses of different counts do not belong together.
+    """
+
+    matrix: np.ndarray
+    jumps: int
+
+
+class PoseHistory:
+    """The poses of the last seconds, interpolated to any stamp.
+
+    Not thread-safe.
+
+    Attributes
+    ----------
+    jumps : how often the poses jumped, or time went back: what was before is forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._stamps: list[int] = []
+        self._poses: list[np.ndarray] = []
+        self.jumps = 0
+
+    def __len__(self) -> int:
+        return len(self._stamps)
+
+    def add(self, stamp: int, pose: np.ndarray) -> None:
+        """Add a pose, float64 [4, 4], at a stamp in ns.
+
+        One that is older than the newest is passed over if it came late, by up to 3 s; beyond that
+        time went back, as when a recording starts again.
+        """
+        if self._stamps:
+            elapsed = (stamp - self._stamps[-1]) / _SECOND
+            if -_KEPT < elapsed < _CLOSEST:
+                return
+            if elapsed < 0 or _jumped(self._poses[-1], pose, elapsed):
+                self._stamps.clear()
+                self._poses.clear()
+                self.jumps += 1
+        self._stamps.append(stamp)
+        self._poses.append(pose)
+        old = bisect.bisect_left(self._stamps, stamp - round(_KEPT * _SECOND))
+        del self._stamps[:old], self._poses[:old]
+
+    def at(self, stamp: int) -> Pose:
+        """Return the pose at a stamp in ns.
+
+        Between two poses it is interpolated; for 0.1 s after the newest, the motion is taken to go
+        on.
+
+        Raises
+        ------
+        PoseError
+            If that is not known; it says why.
+        """
+        if not self._stamps:
+            raise PoseError('no odometry has come')
+        after = bisect.bisect_left(self._stamps, stamp)
+        if after < len(self._stamps) and self._stamps[after] == stamp:
+            return Pose(self._poses[after], self.jumps)
+        behind = (stamp - self._stamps[-1]) / _SECOND
+        if abs(behind) > _ANOTHER_CLOCK and (behind > 0 or after == 0):
+            word = 'behind' if behind > 0 else 'ahead of'
+            raise PoseError(
+                f'the odometry is {abs(behind):.1f} s {word} the image: it has stopped, or the two '
+                'have different clocks'
+            )
+        if after == 0:
+            raise PoseError('the image is older than the odometry that is known')
+        if after < len(self._stamps):
+            first, second = after - 1, after
+            if self._stamps[second] - self._stamps[first] > _LARGEST_GAP * _SECOND:
+                raise PoseError('the odometry has a gap at the image')
+        else:
+            if behind > _AHEAD:
+                raise PoseError(f'the odometry is {behind:.2f} s behind the image')
+            second = len(self._stamps) - 1
+            basis = self._stamps[second] - round(_BASIS * _SECOND)
+            first = bisect.bisect_right(self._stamps, basis, hi=second) - 1
+            if first < 0 or self._stamps[second] - self._stamps[first] > _LARGEST_GAP * _SECOND:
+                raise PoseError('the odometry has just begun')
+        share = (stamp - self._stamps[first]) / (self._stamps[second] - self._stamps[first])
+        return Pose(between(self._poses[first], self._poses[second], share), self.jumps)
+
+
+def _jumped(before: np.ndarray, now: np.ndarray, elapsed: float) -> bool:
+    """Return whether no robot can have moved so within `elapsed` seconds."""
+    motion = inverse(before) @ now
+    way, turn = float(np.linalg.norm(motion[:3, 3])), rotation_angle(motion)
+    return (way > _JUMP and way > _FASTEST * elapsed) or (
+        turn > _TURN and turn > _FASTEST_TURN * elapsed
+    )
