@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     data.add_argument('--intrinsics', help="fx,fy,cx,cy in pixels, instead of the dataset's own")
     data.add_argument('--depth-scale', type=float, help='units of the depths that make a metre')
-    for role in ('image', 'depth', 'camera-info'):
+    for role in ('image', 'depth', 'camera-info', 'odom'):
         data.add_argument(f'--{role}-topic', metavar='TOPIC', help='of rosbag, if not clear')
     data.add_argument('--every', type=int, default=1, metavar='N', help='take every N-th frame')
     parser.add_argument('--model', default=DEFAULT_MODEL, help='name, or path of a model YAML')
@@ -161,7 +161,7 @@ def _open(args: argparse.Namespace) -> 'Dataset':
     from msdepth_ros.datasets import JoinedDatasets, Topics, open_dataset
 
     intrinsics = parse_intrinsics(args.intrinsics)
-    topics = Topics(args.image_topic, args.depth_topic, args.camera_info_topic)
+    topics = Topics(args.image_topic, args.depth_topic, args.camera_info_topic, args.odom_topic)
     parts: dict[str, Dataset] = {
         str(path): open_dataset(
             path,

@@ -117,8 +117,12 @@ class BagReader:
 
     def camera_infos(self) -> list[str]:
         """Return the topics with calibrations."""
+        return self.topics_of(CAMERA_INFO_TYPE)
+
+    def topics_of(self, kind: str) -> list[str]:
+        """Return the topics with messages of a type, such as 'nav_msgs/msg/Odometry'."""
         connections = self._reader.connections
-        return [c.topic for c in connections if c.msgcount and c.msgtype == CAMERA_INFO_TYPE]
+        return sorted({c.topic for c in connections if c.msgcount and c.msgtype == kind})
 
     def messages(self, topics: Collection[str], start: int | None = None) -> Iterator[Recorded]:
         """Yield the messages on some topics in the order of the recording.

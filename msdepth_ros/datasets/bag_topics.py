@@ -19,6 +19,7 @@ class Topics:
     image: str | None = None
     depth: str | None = None
     camera_info: str | None = None
+    odom: str | None = None
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ class Frame:
     depth : float32 [H, W], metres along Z, 0 where invalid.
     intrinsics : pinhole intrinsics of both.
     scene : what the frame shows, or the recording it is from; None where that is not known.
+    pose : float64 [4, 4], camera (optical frame) to a frame that is fixed for the scene, metres;
+        None where that is not known.
 
     """
 
@@ -47,6 +49,7 @@ class Frame:
     depth: np.ndarray
     intrinsics: Intrinsics
     scene: str | None = None
+    pose: np.ndarray | None = None
 
     def shrunk(self, width: int) -> 'Frame':
         """Return the frame resized to `width`, or itself if it is no wider."""
@@ -69,11 +72,13 @@ class Dataset(ABC):
     names : of the frames, in order.
     intrinsics : of the camera that took the frames. Where frames differ, it is of most of them,
         and each frame's own are what counts.
+    no_poses : why no frame has a pose; '' where frames may have one.
 
     """
 
     names: list[str]
     intrinsics: Intrinsics
+    no_poses: str = 'such a dataset tells no poses'
 
     def __len__(self) -> int:
         return len(self.names)
@@ -153,6 +158,7 @@ class JoinedDatasets(Dataset):
         self._ends = list(itertools.accumulate(len(part) for part in parts.values()))
         self.names = [f'{title}/{name}' for title, part in self._parts for name in part.names]
         self.intrinsics = max(parts.values(), key=len).intrinsics
+        self.no_poses = next((part.no_poses for part in parts.values() if part.no_poses), '')
 
     def __getitem__(self, index: int) -> Frame:
         """Read one frame, see `Dataset`."""

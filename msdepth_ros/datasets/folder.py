@@ -6,7 +6,8 @@ It holds `rgb/NAME.(jpg|png)`, `depth/NAME.png` (16-bit, 0 invalid, millimetres 
 says how many units make a metre) and `camera.yaml`, a pinhole calibration in the format of
 camera_calibration. Where frames have intrinsics or sizes of their own, `camera.json` gives them:
 `{"fx", "fy", "cx", "cy", "width", "height", "frames": {NAME: {"fx", ...}}}`. A `scenes.csv` of
-lines `NAME,scene` may say what each frame shows.
+lines `NAME,scene` may say what each frame shows, and a `poses.txt` where the camera was, see
+`poses.read_named_poses`.
 
 A depth file may be smaller or larger than the colour image (a depth camera's own resolution): it
 covers the same field of view, and each of its cells counts for the colour pixels that it covers.
@@ -20,6 +21,7 @@ import numpy as np
 from msdepth_ros.datasets.base import Dataset, DatasetError, Frame, check_depth
 from msdepth_ros.datasets.calibration import read_calibration
 from msdepth_ros.datasets.files import check_size, read_color, read_depth, resized_depth
+from msdepth_ros.datasets.poses import read_named_poses
 from msdepth_ros.geometry.pinhole import Intrinsics
 
 
@@ -50,6 +52,9 @@ class DatasetFolder(Dataset):
         self._units_per_metre = depth_scale or self._calibration.units_per_metre
         self.intrinsics = self._calibration.default or self._calibration.of(self.names[0])
         self._scenes = _scenes(self.folder / 'scenes.csv')
+        file = self.folder / 'poses.txt'
+        self._poses = read_named_poses(file) if file.is_file() else {}
+        self.no_poses = '' if self._poses else f'{file} is missing'
 
     def __getitem__(self, index: int) -> Frame:
         """Read one frame.
@@ -70,7 +75,8 @@ class DatasetFolder(Dataset):
         raw = resized_depth(raw, intrinsics, depth_path)
         depth = raw.astype(np.float32) / np.float32(self._units_per_metre)
         check_depth(depth, str(depth_path), f'set depth_scale in {self._calibration.file}')
-        return Frame(name, image, depth, intrinsics, self._scenes.get(name))
+        scene, pose = self._scenes.get(name), self._poses.get(name)
+        return Frame(name, image, depth, intrinsics, scene, pose)
 
     def _pairs(self) -> tuple[list[str], list[Path]]:
         images = {path.stem: path for path in list_images(self.folder)}

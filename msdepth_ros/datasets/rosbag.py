@@ -13,10 +13,12 @@ from tqdm import tqdm
 from msdepth_ros.datasets.association import TOLERANCE, associate
 from msdepth_ros.datasets.bag_cursor import BagCursor, Place
 from msdepth_ros.datasets.bag_images import color_image, depth_image, has_depth
+from msdepth_ros.datasets.bag_poses import camera_trajectory
 from msdepth_ros.datasets.bag_reader import BagReader, header_stamp
 from msdepth_ros.datasets.bag_topics import Topics, choose_topics
 from msdepth_ros.datasets.base import Dataset, DatasetError, Frame, check_depth
 from msdepth_ros.datasets.files import given_intrinsics
+from msdepth_ros.datasets.poses import Trajectory
 from msdepth_ros.errors import CalibrationError
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.pinhole import Intrinsics
@@ -33,6 +35,7 @@ class Rosbag(Dataset):
     Images of a lens with distortion are rectified by their camera_info, and so are depths that lie
     on them; topics named `...rect...` are taken as rectified, as image_pipeline names them. A
     frame's intrinsics are those of its camera_info. Depths without a valid pixel are passed over.
+    Poses are told by odometry and static TF, where they were recorded.
 
     Parameters
     ----------
@@ -87,6 +90,15 @@ class Rosbag(Dataset):
         self._pairs = [(colors[i], depths[j]) for i, j in pairs]
         self._check_pairs(len(colors), len(depths), tolerance)
         self.names = [f'{e.stamp // 10**9}.{e.stamp % 10**9:09}' for e, _ in self._pairs]
+        self._trajectory = Trajectory([])
+        try:
+            camera_frame = self._frame_ids[self.topics.image]
+            self._trajectory = camera_trajectory(self._bag, topics.odom, camera_frame)
+            self.no_poses = ''
+        except DatasetError as error:
+            if topics.odom is not None:
+                raise
+            self.no_poses = str(error)
         self._undistortion: Undistortion | None = None
         self.intrinsics = self[0].intrinsics
 
@@ -104,7 +116,8 @@ class Rosbag(Dataset):
             )
         image, depth, intrinsics = self._pinhole(image, depth, entry.stamp)
         check_depth(depth, where)
-        return Frame(self.names[index], image, depth, intrinsics, self.path.resolve().stem)
+        pose = self._trajectory.at(entry.stamp * 1e-9)
+        return Frame(self.names[index], image, depth, intrinsics, self.path.resolve().stem, pose)
 
     def _index(self) -> tuple[list[Place], list[Place]]:
         """Go through the recording once: where images and depths are, and the calibrations."""

@@ -3,7 +3,8 @@
 """RGB-D sequences of TUM's benchmark (Sturm et al., IROS 2012), and others in its format.
 
 A sequence holds `rgb.txt` and `depth.txt`, lines of `stamp file`, and the files they name. Depths
-are 16-bit, 5000 units a metre, 0 invalid, and lie on the colour images pixel for pixel.
+are 16-bit, 5000 units a metre, 0 invalid, and lie on the colour images pixel for pixel. Where
+`groundtruth.txt` is there, it tells the camera's poses.
 """
 
 import re
@@ -15,6 +16,7 @@ import numpy as np
 from msdepth_ros.datasets.association import TOLERANCE, associate
 from msdepth_ros.datasets.base import Dataset, DatasetError, Frame, check_depth
 from msdepth_ros.datasets.files import check_size, given_intrinsics, read_color, read_depth
+from msdepth_ros.datasets.poses import Trajectory, read_tum_poses
 
 UNITS_PER_METRE = 5000.0
 # Colour cameras of the benchmark's page "File formats", fx, fy, cx, cy at 640x480.
@@ -62,6 +64,10 @@ class TumSequence(Dataset):
             )
         self._pairs = [(images[i][1], depths[j][1]) for i, j in pairs]
         self.names = [image.stem for image, _ in self._pairs]
+        file = self.folder / 'groundtruth.txt'
+        trajectory = read_tum_poses(file) if file.is_file() else Trajectory([])
+        self._poses = [trajectory.at(images[i][0]) for i, _ in pairs]
+        self.no_poses = '' if file.is_file() else f'{file} is missing'
         self._units = depth_scale
         self._camera = focal_and_centre or _freiburg(self.folder)
         self.intrinsics = given_intrinsics(self._camera, read_color(self._pairs[0][0]))
@@ -74,7 +80,8 @@ class TumSequence(Dataset):
             check_size(array, self.intrinsics, path)
         depth = raw.astype(np.float32) / np.float32(self._units)
         check_depth(depth, str(depth_path))
-        return Frame(self.names[index], image, depth, self.intrinsics, self.folder.resolve().name)
+        scene, pose = self.folder.resolve().name, self._poses[index]
+        return Frame(self.names[index], image, depth, self.intrinsics, scene, pose)
 
 
 def recognises(path: Path) -> bool:

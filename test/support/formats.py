@@ -143,16 +143,49 @@ class BagWriter:
     def write(self, topic: str, kind: str, ns: int, frame_id: str = OPTICAL_FRAME, **fields):
         """Write one message, stamped `ns`."""
         types = self._store.types
-        name = f'sensor_msgs/msg/{kind}'
+        stamp = types['builtin_interfaces/msg/Time'](ns // 10**9, ns % 10**9)
+        header = types['std_msgs/msg/Header'](stamp=stamp, frame_id=frame_id)
+        self._send(topic, f'sensor_msgs/msg/{kind}', ns, header=header, **fields)
+
+    def _send(self, topic: str, name: str, ns: int, **fields) -> None:
         if topic not in self._connections:
             connection = self._writer.add_connection(topic, name, typestore=self._store)
             self._connections[topic] = connection
-        stamp = types['builtin_interfaces/msg/Time'](ns // 10**9, ns % 10**9)
-        header = types['std_msgs/msg/Header'](stamp=stamp, frame_id=frame_id)
-        data = self._store.serialize_cdr(types[name](header=header, **fields), name)
+        data = self._store.serialize_cdr(self._store.types[name](**fields), name)
         received = ns + 3_000_000 if self._received is None else self._received(self._count)
         self._count += 1
         self._writer.write(self._connections[topic], received, data)
+
+    def odometry(self, topic: str, position, quaternion, ns: int, child='base_link') -> None:
+        """Write an Odometry in the frame odom; the quaternion is x, y, z, w."""
+        types = self._store.types
+        point = types['geometry_msgs/msg/Point'](*position)
+        turn = types['geometry_msgs/msg/Quaternion'](*quaternion)
+        none = types['geometry_msgs/msg/Vector3'](0.0, 0.0, 0.0)
+        twist = types['geometry_msgs/msg/Twist'](none, none)
+        covariance = np.zeros(36)
+        stamp = types['builtin_interfaces/msg/Time'](ns // 10**9, ns % 10**9)
+        self._send(
+            topic, 'nav_msgs/msg/Odometry', ns, child_frame_id=child,
+            header=types['std_msgs/msg/Header'](stamp=stamp, frame_id='odom'),
+            pose=types['geometry_msgs/msg/PoseWithCovariance'](
+                types['geometry_msgs/msg/Pose'](point, turn), covariance
+            ),
+            twist=types['geometry_msgs/msg/TwistWithCovariance'](twist, covariance),
+        )  # fmt: skip
+
+    def static_transform(self, parent: str, child: str, position, quaternion, ns: int) -> None:
+        types = self._store.types
+        stamp = types['builtin_interfaces/msg/Time'](ns // 10**9, ns % 10**9)
+        transform = types['geometry_msgs/msg/TransformStamped'](
+            types['std_msgs/msg/Header'](stamp, parent),
+            child,
+            types['geometry_msgs/msg/Transform'](
+                types['geometry_msgs/msg/Vector3'](*position),
+                types['geometry_msgs/msg/Quaternion'](*quaternion),
+            ),
+        )
+        self._send('/tf_static', 'tf2_msgs/msg/TFMessage', ns, transforms=[transform])
 
     def image(self, topic: str, encoding: str, pixels: np.ndarray, ns: int, **fields) -> None:
         """Write an Image whose rows are padded by 8 bytes."""

@@ -1,0 +1,101 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where the camera was by a recording: its odometry, and the mount in its static TF."""
+
+from typing import Any
+
+import numpy as np
+
+from msdepth_ros.datasets.bag_reader import BagReader, header_stamp
+from msdepth_ros.datasets.base import DatasetError
+from msdepth_ros.datasets.poses import Trajectory
+from msdepth_ros.geometry.rigid import inverse, rigid
+
+ODOMETRY_TYPE = 'nav_msgs/msg/Odometry'
+_STATIC = '/tf_static'
+
+
+def camera_trajectory(bag: BagReader, wanted: str | None, camera_frame: str) -> Trajectory:
+    """Return the poses of a recording's camera (optical frame).
+
+    Parameters
+    ----------
+    wanted : the topic with the odometry; None: the one that there is.
+    camera_frame : frame_id of the images.
+
+    Raises
+    ------
+    DatasetError : there is no such topic, several, or static TF does not tell where the camera is
+        on the robot.
+
+    """
+    topic = _odometry_topic(bag, wanted)
+    poses, robot_frame = [], ''
+    for recorded in bag.messages([topic]):
+        message = bag.message(recorded)
+        stamp = header_stamp(message, recorded.received)
+        robot_frame = message.child_frame_id
+        try:
+            pose = message.pose.pose
+            poses.append((stamp * 1e-9, _rigid(pose.position, pose.orientation)))
+        except ValueError:
+            continue
+    mount = _mount(bag, robot_frame, camera_frame)
+    return Trajectory([(stamp, pose @ mount) for stamp, pose in poses])
+
+
+def _odometry_topic(bag: BagReader, wanted: str | None) -> str:
+    there = bag.topics_of(ODOMETRY_TYPE)
+    if wanted is not None:
+        if wanted in there:
+            return wanted
+        names = ', '.join(there) or 'none'
+        raise DatasetError(
+            f'{bag.path} has no odometry on {wanted} (--odom-topic): there is {names}'
+        )
+    if not there:
+        raise DatasetError(
+            f'{bag.path} has no odometry: record nav_msgs/Odometry and /tf_static too'
+        )
+    if len(there) > 1:
+        raise DatasetError(
+            f'{bag.path}: which odometry is meant? Give one of {", ".join(there)} (--odom-topic)'
+        )
+    return there[0]
+
+
+def _mount(bag: BagReader, robot_frame: str, camera_frame: str) -> np.ndarray:
+    """Return the transform from the camera's optical frame to the robot's, float64 [4, 4]."""
+    parents: dict[str, tuple[str, np.ndarray]] = {}
+    for recorded in bag.messages([_STATIC]):
+        for each in bag.message(recorded).transforms:
+            try:
+                transform = _rigid(each.transform.translation, each.transform.rotation)
+            except ValueError:
+                continue
+            parents[each.child_frame_id.lstrip('/')] = each.header.frame_id.lstrip('/'), transform
+    of_camera = _ancestors(camera_frame.lstrip('/'), parents)
+    of_robot = _ancestors(robot_frame.lstrip('/'), parents)
+    for frame, to_ancestor in of_camera.items():
+        if frame in of_robot:
+            return inverse(of_robot[frame]) @ to_ancestor
+    raise DatasetError(
+        f"{bag.path}: {_STATIC} does not tell where '{camera_frame}' is on '{robot_frame}': record "
+        'it too'
+    )
+
+
+def _ancestors(frame: str, parents: dict[str, tuple[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Return a frame and those above it in the tree, and the transform to each, nearest first."""
+    found = {frame: np.eye(4)}
+    while frame in parents and parents[frame][0] not in found:
+        above, transform = parents[frame]
+        found[above] = transform @ found[frame]
+        frame = above
+    return found
+
+
+def _rigid(position: Any, rotation: Any) -> np.ndarray:
+    return rigid(
+        (position.x, position.y, position.z), (rotation.x, rotation.y, rotation.z, rotation.w)
+    )
