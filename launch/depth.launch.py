@@ -59,6 +59,7 @@ ARGUMENTS = {
         "'x y z roll pitch yaw' of the camera's body (x forward) in base_frame: published in TF, "
         'and what tells obstacles from the floor.',
     ),
+    'namespaced_tf': ('false', "The robot's TF is in the namespace: tf, tf_static; not /tf."),
     'scan_frame': ('', 'Publish this frame, x forward, at camera_frame; and the scan in it.'),
     'parameters': ('', "More parameters, over params_file: '{depth: {max: 5.0}, threads: 2}'."),
     'scale_file': ('', 'Where calibrate_scale keeps the scale of each model.'),
@@ -95,6 +96,7 @@ def _start(context: LaunchContext) -> list[Action]:
     remappings = [
         ('image', given['image']),
         ('camera_info', given['camera_info'] or _beside(raw, 'camera_info')),
+        *_tf(given),
     ]
     flags = {name: flag(name, given[name]) for name in ('use_sim_time', 'autostart') if given[name]}
     clock = {name: value for name, value in flags.items() if name == 'use_sim_time'}
@@ -131,6 +133,7 @@ def _start(context: LaunchContext) -> list[Action]:
                 package='msdepth_ros',
                 executable='viewer',
                 namespace=given['namespace'],
+                remappings=_tf(given),
                 parameters=[
                     {**viewer_parameters(given['web_host'], [given['namespace']]), **clock}
                 ],
@@ -155,6 +158,12 @@ def _start(context: LaunchContext) -> list[Action]:
 def _beside(topic: str, name: str) -> str:
     """Return the topic `name` in the namespace of `topic`."""
     return f'{topic.rpartition("/")[0]}/{name}' if '/' in topic else name
+
+
+def _tf(given: dict[str, str]) -> list[tuple[str, str]]:
+    """Return the remappings of TF's topics, which are the same for all robots unless asked."""
+    names = ('tf', 'tf_static') if flag('namespaced_tf', given['namespaced_tf']) else ()
+    return [(f'/{name}', name) for name in names]
 
 
 def _calibration(given: dict[str, str]) -> tuple[str, list[Action]]:
@@ -208,6 +217,7 @@ def _transform(
         executable='static_transform_publisher',
         name=name,
         namespace=given['namespace'],  # else two cameras would have nodes of one name
+        remappings=_tf(given),
         arguments=[*values, '--frame-id', parent, '--child-frame-id', child],
         output='screen',
     )

@@ -28,6 +28,7 @@ ARGUMENTS = [
     'camera_frame',
     'base_frame',
     'camera_pose',
+    'namespaced_tf',
     'rviz',
     'use_sim_time',
     'autostart',
@@ -118,6 +119,23 @@ def test_camera_pose_becomes_a_transform_to_the_optical_frame(launch, workspace)
     quaternion = [float(given[f'--q{axis}']) for axis in 'xyzw']
     assert np.allclose(quaternion, [-0.5, 0.5, -0.5, 0.5])
     assert (given['--frame-id'], given['--child-frame-id']) == ('base_link', 'front_optical')
+    assert launched.interrupt() == 0
+
+
+@pytest.mark.parametrize('namespaced', ['false', 'true'])
+def test_tf_of_a_robot_in_a_namespace(launch, workspace, namespaced):
+    transforms = workspace.add_recorder('tf2_ros', 'static_transform_publisher')
+    rviz = workspace.add_recorder('rviz2', 'rviz2')
+    launched = launch(
+        'depth.launch.py', 'camera_pose:=0 0 0.5 0 0 0', 'namespace:=robot', 'rviz:=true',
+        'autostart:=false', f'namespaced_tf:={namespaced}',
+    )  # fmt: skip
+    launched.wait_for(lambda: transforms.is_file() and rviz.is_file())
+    for arguments in (transforms, rviz):
+        words = arguments.read_text().split('\n')
+        assert '__ns:=/robot' in words
+        for topic in ('tf', 'tf_static'):
+            assert (f'/{topic}:={topic}' in words) == (namespaced == 'true')
     assert launched.interrupt() == 0
 
 
