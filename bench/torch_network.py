@@ -11,12 +11,14 @@ from msdepth_ros.inference.model import Model
 def torch_network(model: Model) -> Any:
     """Return the model in PyTorch, float32, as `export.Deployed`: the ONNX file's own weights."""
     from msdepth_ros.networks import create_network
-    from msdepth_ros.networks.export import Correction, Deployed, weights_of
+    from msdepth_ros.networks.correction import Correction
+    from msdepth_ros.networks.export import Deployed, weights_of
 
     options = dict(model.document['network'])
     network = create_network(options.pop('name'), options).folded()
     # The export leaves equal biases out but for one: those of a network that is not trained, zero.
     network.load_state_dict(weights_of(model.onnx), strict=False)
-    told = model.document.get('correction', {})
-    terms = {field.name: told[field.name] for field in fields(Correction) if field.name in told}
-    return Deployed(network, Correction(**terms)).eval()
+    known = model.document.get('correction', {})
+    terms = {field.name: known[field.name] for field in fields(Correction) if field.name in known}
+    network.correction = Correction(**terms)
+    return Deployed(network).eval()

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`msdepth export`: a trained network to engines/<name>.onnx and .yaml."""
+"""`msdepth export`: a trained network to <name>.onnx and .yaml."""
 
 import argparse
 from pathlib import Path
@@ -23,7 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--data', type=Path, required=True, help='the folder that `msdepth train` was given'
     )
-    parser.add_argument('--out', type=Path, default=Path('engines'), help='default: engines')
+    parser.add_argument(
+        '--out', type=Path, help="folder for the model's files (default: the first RUN)"
+    )
+    parser.add_argument(
+        '--overwrite', action='store_true', help='replace a model of that name in --out'
+    )
     parser.add_argument('--int8', action='store_true', help='also write <name>.int8.onnx, for CPUs')
     parser.add_argument(
         '--correct',
@@ -51,8 +56,18 @@ def run(args: argparse.Namespace) -> int:
     if args.spread and not args.correct:
         raise MsdepthError('--spread is a part of the correction: add --correct')
     written = release(
-        args.folders, args.data, args.out, args.name, args.int8, args.correct, args.spread
+        args.folders,
+        args.data,
+        args.out or args.folders[0],
+        args.name,
+        args.int8,
+        args.correct,
+        args.spread,
+        args.overwrite,
     )
+    for name, figures in written.heads.items():
+        said = ', '.join(f'{key} {value}' for key, value in figures.items() if key != 'reliability')
+        print(f'{name}, heads: {said}')
     for name, evaluation in written.errors.items():
         print(f'{name}, held out:\n{table(evaluation)}\n')
     for name, parts in written.correction.items():

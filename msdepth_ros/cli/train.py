@@ -75,7 +75,9 @@ def run(args: argparse.Namespace) -> int:
             trainer = Trainer(
                 config, args.data, args.out, device, workers, args.weights, args.teacher
             )
-            if distributed.rank() == 0 and (known := warning_of_known(trainer)):
+            if distributed.rank() == 0 and (
+                known := warning_of_known(config, trainer.data, trainer.started_from)
+            ):
                 print(f'msdepth train: {known}', file=sys.stderr)
             trainer.run(args.resume)
         except KeyboardInterrupt:
@@ -83,7 +85,7 @@ def run(args: argparse.Namespace) -> int:
                 print(f'msdepth train: {_how_to_go_on(args)}', file=sys.stderr)
             return 130
         if distributed.rank() == 0:
-            command = ['msdepth', 'export', args.out, '--data', args.data, '--out', 'engines']
+            command = ['msdepth', 'export', args.out, '--data', args.data]
             print(f'done: {args.out}/checkpoint.pt; next: {shlex.join(map(str, command))}')
     return 0
 

@@ -41,6 +41,8 @@ class Frame:
     scene : what the frame shows, or the recording it is from; None where that is not known.
     pose : float64 [4, 4], camera (optical frame) to a frame that is fixed for the scene, metres;
         None where that is not known.
+    floor : q of the floor's plane q . p = -1, float64 [3], optical frame, 1/metres; zeros where no
+        floor is seen, None where that is not known.
 
     """
 
@@ -50,6 +52,7 @@ class Frame:
     intrinsics: Intrinsics
     scene: str | None = None
     pose: np.ndarray | None = None
+    floor: np.ndarray | None = None
 
     def shrunk(self, width: int) -> 'Frame':
         """Return the frame resized to `width`, or itself if it is no wider."""

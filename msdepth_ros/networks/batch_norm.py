@@ -27,9 +27,9 @@ class BatchNorm2d(nn.BatchNorm2d):
         assert self.momentum is not None
         precise = value.float()
         number = precise[:, 0].numel() * distributed.count()
-        mean = distributed.total(precise.sum(dim=(0, 2, 3))) / number
+        mean = distributed.all_reduce_sum(precise.sum(dim=(0, 2, 3))) / number
         centred = precise - mean[:, None, None]
-        variance = distributed.total(centred.square().sum(dim=(0, 2, 3))) / number
+        variance = distributed.all_reduce_sum(centred.square().sum(dim=(0, 2, 3))) / number
         unbiased = variance.detach() * (number / max(1, number - 1))
         self.running_mean.lerp_(mean.detach(), self.momentum)
         self.running_var.lerp_(unbiased, self.momentum)

@@ -3,12 +3,14 @@
 """What the training loop and the export ask of a network."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from msdepth_ros.geometry.pinhole import Grid
+from msdepth_ros.networks.correction import NONE, Correction
 
 _MEAN, _DEVIATION = 0.45, 0.25  # of [0, 1] RGB, near the mean of photographs of rooms
 
@@ -21,31 +23,16 @@ class Supervised:
     ----------
     maps : log depth, float [N, 1, h, w] each, finest first; cells of a coarser map cover the same
         field as the grid.
-    features : feature maps of the global network, float [N, C, h, w] each, deepest last.
+    heads : further maps by the head's name, float32 [N, 1, grid.height, grid.width]; see
+        `msdepth_ros.networks.heads.probability` for what they mean.
 
     """
 
     maps: tuple[Tensor, ...]
-    features: tuple[Tensor, ...]
+    heads: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Readout:
-    """A linear answer: ``log depth = mean + maps.T @ (projection @ features + offset)``.
-
-    Attributes
-    ----------
-    projection : float [rank, size], from the flattened deepest feature map.
-    offset : float [rank]; with it each of the `rank` numbers has zero mean and unit deviation.
-    maps : float [rank, cells].
-    mean : float [cells], ln metres.
-
-    """
-
-    projection: Tensor
-    offset: Tensor
-    maps: Tensor
-    mean: Tensor
+HEADS = 'heads'  # the stage that trains the heads alone, of networks that have some
 
 
 class DepthNetwork(nn.Module, ABC):
@@ -61,6 +48,8 @@ class DepthNetwork(nn.Module, ABC):
     precise : names of the submodules that an int8 export leaves in FP32.
     pretrained : names of the submodules that `load_pretrained` sets.
     pretrained_on : on what, and where its weights come from; '' where there are none.
+    heads : names of its outputs beside depth, see `msdepth_ros.networks.heads`.
+    correction : that all its maps of log depth have gone through.
 
     """
 
@@ -71,6 +60,8 @@ class DepthNetwork(nn.Module, ABC):
     precise: tuple[str, ...] = ()
     pretrained: tuple[str, ...] = ()
     pretrained_on: str = ''
+    heads: tuple[str, ...] = ()
+    correction: Correction = NONE
 
     def load_pretrained(self) -> None:
         """Start the `pretrained` submodules from published weights.
@@ -100,14 +91,13 @@ class DepthNetwork(nn.Module, ABC):
 
         """
 
-    @property
-    @abstractmethod
-    def feature_channels(self) -> tuple[int, ...]:
-        """Return the number of channels of each feature map that `supervised` returns."""
+    def complete(self, image: Tensor) -> Supervised:
+        """Return what a trained network answers: its finest map first, and its heads' maps."""
+        return self.supervised(image)
 
-    @abstractmethod
     def forward(self, image: Tensor) -> Tensor:
         """Return the finest log depth, float32 [N, 1, grid.height, grid.width]."""
+        return self.complete(image).maps[0]
 
     def folded(self) -> 'DepthNetwork':
         """Return the network with its normalisations folded into the convolutions before them.
@@ -119,12 +109,6 @@ class DepthNetwork(nn.Module, ABC):
     @abstractmethod
     def plain_layers(self) -> list[nn.Conv2d | nn.Linear]:
         """Return the layers that a ReLU follows with no normalisation between."""
-
-    readout_rank: int = 0  # largest rank of a readout that the network can start from; 0: none
-
-    def set_readout(self, readout: Readout) -> None:
-        """Set the weights behind the features so that the coarsest answer is the readout's."""
-        raise NotImplementedError
 
     @abstractmethod
     def set_mean_log_depth(self, mean: Tensor) -> None:

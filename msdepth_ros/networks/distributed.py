@@ -21,18 +21,9 @@ def rank() -> int:
     return distributed.get_rank() if _together() else 0
 
 
-def total(value: Tensor) -> Tensor:
+def all_reduce_sum(value: Tensor) -> Tensor:
     """Return the sum over the processes; its gradient is the sum of theirs."""
     return _Total.apply(value) if _together() else value
-
-
-def gathered(value: Tensor) -> Tensor:
-    """Return every process's tensor, all of one shape, behind one another; without a gradient."""
-    if not _together():
-        return value
-    parts = [torch.empty_like(value, memory_format=torch.contiguous_format) for _ in range(count())]
-    distributed.all_gather(parts, value.contiguous())
-    return torch.cat(parts)
 
 
 def wait() -> None:

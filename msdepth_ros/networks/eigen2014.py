@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from msdepth_ros.geometry.pinhole import Grid
-from msdepth_ros.networks.depth_network import DepthNetwork, Readout, Supervised
+from msdepth_ros.networks.depth_network import DepthNetwork, Supervised
 
-_COPIES = 4  # units that share a direction of a readout
 _COARSE_SHIFT = 3.0  # log depths are above -3 (5 cm): shifted by it they pass a ReLU unharmed
 
 
@@ -42,11 +41,8 @@ class Coarse(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Return log depth, float [N, 1, 55, 74], for float [N, 3, 228, 304]."""
-        return self.draw(self.convolutions(image))
-
-    def draw(self, features: Tensor) -> Tensor:
-        """Return log depth, float [N, 1, 55, 74], for the convolutions' [N, 256, 6, 8]."""
-        hidden = self.dropout(functional.relu(self.full(features.flatten(1))))
+        features = self.convolutions(image).flatten(1)
+        hidden = self.dropout(functional.relu(self.full(features)))
         return self.map(hidden).view(-1, 1, 55, 74)
 
 
@@ -129,48 +125,20 @@ class Eigen2014(DepthNetwork):
         return self
 
     def supervised(self, image: Tensor) -> Supervised:
-        """Return the one map of the present stage, and the last two convolutions' outputs."""
-        middle = self.coarse.convolutions[:-2](image)
-        deepest = self.coarse.convolutions[-2:](middle)
-        log_depth = self.coarse.draw(deepest)
+        """Return the one map of the present stage."""
+        log_depth = self.coarse(image)
         if self.stage == 'fine':
             log_depth = self.fine(image, log_depth)
-        return Supervised((log_depth,), (middle, deepest))
+        return Supervised((self.correction(log_depth),))
 
-    @property
-    def feature_channels(self) -> tuple[int, ...]:
-        """Return the number of channels of each feature map that `supervised` returns."""
-        return 384, 256
-
-    def forward(self, image: Tensor) -> Tensor:
+    def complete(self, image: Tensor) -> Supervised:
         """Return the refined log depth, float [N, 1, 55, 74]."""
-        return self.fine(image, self.coarse(image))
+        return Supervised((self.correction(self.fine(image, self.coarse(image))),))
 
     def plain_layers(self) -> list[nn.Conv2d | nn.Linear]:
         """Return every layer that a ReLU follows, but for the fine network's mixing one."""
         layers = [layer for layer in self.coarse.convolutions if isinstance(layer, nn.Conv2d)]
         return [*layers, self.coarse.full, self.fine.edges]
-
-    @property
-    def readout_rank(self) -> int:  # type: ignore[override]
-        """Return the largest rank of a readout that the full layers can hold."""
-        return self.coarse.full.out_features // (2 * _COPIES)
-
-    @torch.no_grad()
-    def set_readout(self, readout: Readout) -> None:
-        """Let the full layers answer the readout: x = relu(x) - relu(-x), in several copies.
-
-        Copies, each of which answers its share, make little of the units that dropout drops.
-        """
-        full, last = self.coarse.full, self.coarse.map
-        used = 2 * _COPIES * len(readout.projection)
-        signed = torch.cat([readout.projection, -readout.projection])
-        full.weight[:used] = signed.repeat(_COPIES, 1)
-        full.bias[:used] = torch.cat([readout.offset, -readout.offset]).repeat(_COPIES)
-        last.weight[:, :used] = torch.cat([readout.maps, -readout.maps]).repeat(_COPIES, 1).T
-        last.weight[:, :used] /= _COPIES
-        last.weight[:, used:] = 0
-        last.bias.copy_(readout.mean)
 
     @torch.no_grad()
     def set_mean_log_depth(self, mean: Tensor) -> None:

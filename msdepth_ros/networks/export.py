@@ -9,7 +9,6 @@ out. Weights are stored in half the bytes and computed with in FP32.
 import hashlib
 import tempfile
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from torch import Tensor, nn
 
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks.depth_network import DepthNetwork, normalise
+from msdepth_ros.networks.heads import probability
 
 OPSET = 17  # the newest that TensorRT 8.5 reads
 IR_VERSION = 8  # the newest that ONNX Runtime 1.12 reads
@@ -34,56 +34,28 @@ _HALF = '_half'  # ends the name of a weight that is stored as FP16
 _OWN = 'network.'  # begins the name of a network's own weight, see Deployed
 
 
-@dataclass(frozen=True)
-class Correction:
-    """A straight line that a network's log depths, at its focal length, are mapped by.
-
-    Attributes
-    ----------
-    slope : above 1 where its answers keep too near to their mean.
-    offset : ln metres.
-    spread : standard deviations of an image's log depths that are added to all of them: above 0
-        where views that reach far come out too near as a whole.
-
-    """
-
-    slope: float = 1.0
-    offset: float = 0.0
-    spread: float = 0.0
-
-    def __call__(self, log_depth: Tensor) -> Tensor:
-        """Return corrected log depth [N, 1, h, w] of log depth [N, 1, h, w]."""
-        if self == _NONE:
-            return log_depth
-        corrected = self.slope * log_depth + self.offset
-        if self.spread:
-            deviation = log_depth.std((-2, -1), correction=0, keepdim=True)  # of each image
-            corrected = corrected + self.spread * deviation
-        return corrected
-
-
-_NONE = Correction()
-
-
 class Deployed(nn.Module):
     """A network as it is exported: uint8 [1, H, W, 3] RGB in, metres [1, 1, h, w] out."""
 
-    def __init__(self, network: nn.Module, correction: Correction = _NONE) -> None:
+    def __init__(self, network: DepthNetwork) -> None:
         super().__init__()
         self.network = network
-        self.correction = correction
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Return depth along Z in metres at the network's focal length."""
-        return torch.exp(self.correction(self.network(normalise(image))))
+    def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
+        """Return depth along Z in metres at the network's focal length.
+
+        A network with heads adds their probabilities on the same grid, in the heads' order.
+        """
+        answer = self.network.complete(normalise(image))
+        depth = torch.exp(answer.maps[0])
+        others = [probability(name, answer.heads[name]) for name in self.network.heads]
+        return (depth, *others) if others else depth
 
 
-def to_onnx(
-    network: DepthNetwork, correction: Correction = _NONE, half: bool = True
-) -> onnx.ModelProto:
+def to_onnx(network: DepthNetwork, half: bool = True) -> onnx.ModelProto:
     """Return a network as a checked ONNX model, by default with weights stored as FP16."""
     width, height = network.image_size
-    deployed = Deployed(network.folded(), correction).cpu().eval()
+    deployed = Deployed(network.folded()).cpu().eval()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter('ignore')  # it warns of its own deprecation only
         torch.onnx.export(
@@ -91,7 +63,7 @@ def to_onnx(
             (torch.zeros(1, height, width, 3, dtype=torch.uint8),),
             str(Path(folder) / 'model.onnx'),
             input_names=['image'],
-            output_names=['depth'],
+            output_names=['depth', *network.heads],
             opset_version=OPSET,
             dynamo=False,
         )
@@ -184,20 +156,18 @@ def write_model(
     name: str,
     folder: Path,
     depth_range: tuple[float, float],
-    knowledge: dict[str, Any],
-    correction: Correction = _NONE,
+    metadata: dict[str, Any],
 ) -> Path:
     """Write `<name>.onnx` and `<name>.yaml`; return the YAML's path.
 
     Parameters
     ----------
     depth_range : nearest and farthest depth, metres.
-    knowledge : what is known of the weights, appended to the YAML as it is.
-    correction : of the network's answers, computed inside the file.
+    metadata : what is known of the weights, appended to the YAML as it is.
 
     """
     folder.mkdir(parents=True, exist_ok=True)
-    data = to_onnx(network, correction).SerializeToString(deterministic=True)
+    data = to_onnx(network).SerializeToString(deterministic=True)
     (folder / f'{name}.onnx').write_bytes(data)
     grid = network.grid
     width, height = network.image_size
@@ -212,19 +182,20 @@ def write_model(
             'height': grid.height,
             'quantity': 'depth',
         },
+        **({'outputs': {name: {'name': name} for name in network.heads}} if network.heads else {}),
         'grid': {'origin': list(grid.origin), 'step': list(grid.step)},
         'focal': network.focal,
         'depth_range': list(depth_range),
-        **knowledge,
+        **metadata,
     }
     path = folder / f'{name}.yaml'
     _write_yaml(path, document)
     return path
 
 
-def add_knowledge(path: Path, knowledge: dict[str, Any]) -> None:
-    """Append more that is known to a YAML that `write_model` wrote."""
-    _write_yaml(path, {**yaml.safe_load(path.read_text(encoding='utf-8')), **knowledge})
+def add_metadata(path: Path, metadata: dict[str, Any]) -> None:
+    """Append to a YAML that `write_model` wrote."""
+    _write_yaml(path, {**yaml.safe_load(path.read_text(encoding='utf-8')), **metadata})
 
 
 def _write_yaml(path: Path, document: dict[str, Any]) -> None:

@@ -71,6 +71,39 @@ def gradient_loss(log_depth: Tensor, log_truth: Tensor, valid: Tensor) -> Tensor
     return _mean_over_seen(total / count.clamp(min=1), count)
 
 
+def floor_loss(logit: Tensor, floor: Tensor, known: Tensor) -> Tensor:
+    """Return the cross-entropy of the cells that show the floor, averaged over images.
+
+    Parameters
+    ----------
+    logit : float [N, 1, h, w], of the probability that a cell shows the floor.
+    floor, known : bool [N, 1, h, w]: whether it does, and whether that is known.
+
+    """
+    each = functional.binary_cross_entropy_with_logits(
+        logit, floor.to(logit.dtype), reduction='none'
+    )
+    count = known.sum(dim=(1, 2, 3))
+    return _mean_over_seen((each * known).sum(dim=(1, 2, 3)) / count.clamp(min=1), count)
+
+
+def laplace_loss(log_spread: Tensor, log_depth: Tensor, log_truth: Tensor, valid: Tensor) -> Tensor:
+    """Return minus the log likelihood of an error of log depth under Laplace's density.
+
+    The density is exp(-|e| / b) / 2b (Kendall and Gal 2017); the constant ln 2 is left out.
+
+    Parameters
+    ----------
+    log_spread : ln b, float [N, 1, h, w].
+    log_depth, log_truth, valid : as in `scale_invariant_loss`.
+
+    """
+    error = _difference(log_depth, log_truth, valid).abs()
+    count = valid.sum(dim=(1, 2, 3))
+    each = (error * torch.exp(-log_spread) + log_spread) * valid
+    return _mean_over_seen(each.sum(dim=(1, 2, 3)) / count.clamp(min=1), count)
+
+
 def multi_scale_loss(
     maps: Sequence[Tensor],
     log_truth: Tensor,
@@ -114,7 +147,7 @@ def _difference(log_depth: Tensor, log_truth: Tensor, valid: Tensor) -> Tensor:
 def _mean_over_seen(losses: Tensor, count: Tensor) -> Tensor:
     """Return the mean over images with a valid cell, so that processes' means are the batch's."""
     seen = count > 0
-    number = distributed.total(seen.sum()).clamp(min=1)
+    number = distributed.all_reduce_sum(seen.sum()).clamp(min=1)
     return torch.where(seen, losses, 0.0).sum() * distributed.count() / number
 
 

@@ -9,6 +9,7 @@ of the scale below, and the global network's features of that scale; and at ever
 compared with the truth.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -17,8 +18,9 @@ from torch.nn import functional
 
 from msdepth_ros.geometry.pinhole import Grid
 from msdepth_ros.networks.batch_norm import BatchNorm2d, fold
-from msdepth_ros.networks.depth_network import DepthNetwork, Supervised
+from msdepth_ros.networks.depth_network import HEADS, DepthNetwork, Supervised
 from msdepth_ros.networks.efficientnet_lite import EfficientNetLite
+from msdepth_ros.networks.heads import Heads
 
 _REDUCTION = 32  # the input's size over the coarse map's
 _FOCAL = 207.5  # Kinect's colour camera at a width of 256: 518.9 * 256 / 640
@@ -102,10 +104,11 @@ class MultiScaleDepth(DepthNetwork):
     normalised : whether batch normalisations follow the layers that are not pretrained. A network
         that starts from an exported file has none: they are folded into its convolutions.
     size : (width, height) of the input, pixels, multiples of 32; there are half as many cells.
+    heads : names of its outputs beside depth, see `msdepth_ros.networks.heads`.
 
     """
 
-    stages = ('joint', 'settled')
+    stages: tuple[str, ...] = ('joint', 'settled')
     pretrained = ('encoder',)
     precise = ('encoder.stem', 'encoder.blocks.0')  # int8 costs accuracy there
 
@@ -118,6 +121,7 @@ class MultiScaleDepth(DepthNetwork):
         channels: tuple[int, ...] = (128, 96, 64, 32, 16),
         normalised: bool = True,
         size: tuple[int, int] = (256, 192),
+        heads: Sequence[str] = (),
     ) -> None:
         super().__init__()
         if len(size) != 2 or any(side < _REDUCTION or side % _REDUCTION for side in size):
@@ -127,7 +131,7 @@ class MultiScaleDepth(DepthNetwork):
         self.focal = _FOCAL * width / 256
         self.grid = Grid(width=width // 2, height=height // 2, origin=(0.5, 0.5), step=(2.0, 2.0))
         self.normalised = normalised
-        self._settled = False
+        self._stage = self.stages[0]
         self._options: dict[str, Any] = {
             'version': version,
             'reduced': reduced,
@@ -135,6 +139,7 @@ class MultiScaleDepth(DepthNetwork):
             'dropout': dropout,
             'channels': tuple(channels),
             'size': tuple(size),
+            'heads': tuple(heads),
         }
         self.encoder = EfficientNetLite(version, pretrained=False)
         self.pretrained_on = f'ImageNet ({self.encoder.package}, Apache-2.0)'
@@ -151,58 +156,69 @@ class MultiScaleDepth(DepthNetwork):
         self.fine = nn.ModuleList(
             Refine(*widths, normalised) for widths in zip(below, skips, channels, strict=True)
         )
+        if heads:
+            self.heads = tuple(heads)
+            self.stages = (*self.stages, HEADS)
+            self.head = Heads(heads, skips[:3], channels[2])
 
     def load_pretrained(self) -> None:
         """Start the encoder from its ImageNet weights."""
         self.encoder.load_imagenet()
 
     def begin_stage(self, stage: str) -> None:
-        """Train everything; when 'settled', by the normalisations' statistics as they are.
+        """Train everything ('joint'), also by fixed statistics ('settled'), or the heads alone.
 
-        Then what is trained is what runs, where batches of one source differ from those of many.
+        'settled' keeps the statistics of the normalisations, so that training sees the same
+        normalisation as inference, where batches of one source differ from those of many. Heads
+        learn in a stage of their own, in which depth stays as it is.
         """
         if stage not in self.stages:
             raise ValueError(f"stage '{stage}' is none of {self.stages}")
-        self._settled = stage == 'settled'
-        self.requires_grad_(True)
+        self._stage = stage
+        self.requires_grad_(stage != HEADS)
+        if self.heads:
+            self.head.requires_grad_(stage == HEADS)
 
     def train(self, mode: bool = True) -> 'MultiScaleDepth':
-        """Switch dropout and, unless 'settled', the normalisations to training."""
-        super().train(mode)
-        if self._settled:
+        """Switch dropout and, in the stage 'joint', the normalisations to training."""
+        super().train(mode and self._stage != HEADS)
+        if self._stage == 'settled':
             for module in self.modules():
                 if isinstance(module, BatchNorm2d):
                     module.eval()
         return self
 
     def supervised(self, image: Tensor) -> Supervised:
-        """Return the map of every scale, finest first, and the encoder's features."""
+        """Return the map of every scale, finest first, and the heads' in their stage."""
+        return self._answer(image, heads=self._stage == HEADS)
+
+    def complete(self, image: Tensor) -> Supervised:
+        """Return all that is exported, see `supervised`."""
+        return self._answer(image, heads=True)
+
+    def _answer(self, image: Tensor, heads: bool) -> Supervised:
         skips = self.encoder(image)
         log_depth, features = self.coarse(skips[-1])
         log_depth = log_depth.float()
         maps = [log_depth]
+        fine = []  # its features, from coarse to fine
         for refine, skip in zip(self.fine, reversed(skips), strict=True):
             if skip.shape[-1] != log_depth.shape[-1]:
                 log_depth = functional.interpolate(log_depth, scale_factor=2.0, mode='bilinear')
                 features = functional.interpolate(features, scale_factor=2.0, mode='nearest')
             log_depth, features = refine(log_depth, features, skip)
             maps.append(log_depth)
-        return Supervised(tuple(reversed(maps)), skips)
-
-    @property
-    def feature_channels(self) -> tuple[int, ...]:
-        """Return the number of channels of each feature map that `supervised` returns."""
-        return self.encoder.channels
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Return the finest log depth, float [N, 1, H / 2, W / 2]."""
-        return self.supervised(image).maps[0]
+            fine.append(features)
+        found = self.head(skips[:1:-1], fine[2]) if heads and self.heads else {}
+        corrected = tuple(map(self.correction, reversed(maps)))
+        return Supervised(corrected, found)
 
     def folded(self) -> 'MultiScaleDepth':
         """Return the network with its normalisations folded into the convolutions before them."""
         if not self.normalised:
             return self
         network = MultiScaleDepth(**self._options, normalised=False)
+        network.correction = self.correction
         weights = self.state_dict()
         kept = network.state_dict().keys() & weights.keys()
         network.load_state_dict({name: weights[name] for name in kept}, strict=False)

@@ -1,10 +1,10 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""By how much a network's answers keep too near to their mean, measured to be undone.
+"""By how much a network's predictions keep too near to their mean, measured to be undone.
 
-A network that has to guess answers between what it takes for possible, so far rooms come out too
+A network that has to guess predicts between what it takes for possible, so far rooms come out too
 near and near ones too far. On frames it never saw, the straight line of the true log depth over
-the answer shows by how much.
+the prediction shows by how much.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,12 +16,13 @@ import torch
 from msdepth_ros.datasets import Frame
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.evaluation.metrics import Errors, ErrorSums
+from msdepth_ros.networks.correction import Correction
 from msdepth_ros.networks.depth_network import DepthNetwork
-from msdepth_ros.networks.export import Correction
 from msdepth_ros.training.augmentation import ViewMaker
-from msdepth_ros.training.validation import answers
+from msdepth_ros.training.validation import predictions
 
-_Answers = Sequence[tuple[np.ndarray, np.ndarray]]  # log depths and the true ones, see `answers`
+# log depths and the true ones, see `predictions`
+_Predictions = Sequence[tuple[np.ndarray, np.ndarray]]
 _SLOPES = (0.8, 1.25)  # beyond, a network has not learned what it is asked
 
 
@@ -47,13 +48,13 @@ def fit_correction(
     sources: Mapping[str, Sequence[Iterable[Frame]]],
     spread: float = 0.0,
 ) -> Fit:
-    """Return the least-squares line of the true log depth over the answer; each frame counts once.
+    """Return the least-squares line of true over predicted log depth; each frame counts once.
 
     Parameters
     ----------
-    network : on the CPU; its final answer counts (`forward`, without dropout).
+    network : on the CPU; its final prediction counts (`forward`, without dropout).
     sources : frames that it did not learn from, in blocks of neighbours; those without a valid
-        depth count for nothing. All answers, not the frames, are held at a time.
+        depth count for nothing. All predictions, not the frames, are held at a time.
     spread : of the correction, see `Correction`; the line is of what it leaves.
 
     Raises
@@ -63,11 +64,11 @@ def fit_correction(
 
     """
     network.eval()
-    maker = ViewMaker(network.image_size, network.grid, network.focal)
-    found: dict[str, list[_Answers]] = {}
+    maker = ViewMaker.of(network)
+    found: dict[str, list[_Predictions]] = {}
     for name, blocks in sources.items():
         for frames in blocks:
-            pairs = answers(network, frames, maker, torch.device('cpu'))
+            pairs = predictions(network, frames, maker, torch.device('cpu'))
             if block := [pair for pair in pairs if np.isfinite(pair[1]).any()]:
                 found.setdefault(name, []).append(block)
     sums = {name: [_sums(block, spread) for block in blocks] for name, blocks in found.items()}
@@ -75,9 +76,9 @@ def fit_correction(
     correction = _line(every, spread)
     if not _SLOPES[0] <= correction.slope <= _SLOPES[1]:
         raise MsdepthError(
-            f'the line of the true log depths over the answers has a slope of {correction.slope:g}'
-            ': such a network has not learned the depths of what was held out. Train it for '
-            'longer, or export it as it is'
+            'the line of the true log depths over the predictions has a slope of '
+            f'{correction.slope:g}: such a network has not learned the depths of what was held '
+            'out. Train it for longer, or export it as it is'
         )
     errors = {}
     for name, seen in found.items() if len(every) > 1 else ():
@@ -90,7 +91,7 @@ def fit_correction(
     return Fit(correction, errors)
 
 
-def _sums(block: _Answers, spread: float) -> np.ndarray:
+def _sums(block: _Predictions, spread: float) -> np.ndarray:
     """Return the normal equations of a block's line: float64 [2, 3], the right side last."""
     sums = np.zeros((2, 3))
     for log_depth, truth in block:
@@ -108,8 +109,8 @@ def _line(blocks: Sequence[np.ndarray], spread: float) -> Correction:
     return Correction(slope, offset, spread)
 
 
-def _errors(blocks: Sequence[_Answers], corrections: Sequence[Correction]) -> Errors:
-    """Return the errors of blocks of answers, each with a correction, over all their cells."""
+def _errors(blocks: Sequence[_Predictions], corrections: Sequence[Correction]) -> Errors:
+    """Return the errors of blocks of predictions, each with a correction, over all their cells."""
     sums = ErrorSums()
     for block, correction in zip(blocks, corrections, strict=True):
         for log_depth, truth in block:

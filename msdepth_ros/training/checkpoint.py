@@ -93,18 +93,14 @@ def mean_weights(weights: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     }
 
 
-def facts_of(path: Path) -> dict[str, Any]:
+def metadata_of_checkpoint(path: Path) -> dict[str, Any]:
     """Return what a checkpoint says of its training, without weights: plain values.
-
-    An ONNX file says nothing but its name.
 
     Raises
     ------
     MsdepthError : the checkpoint is missing or damaged.
 
     """
-    if path.suffix == '.onnx':
-        return {'file': path.name}
     saved = load_checkpoint(path)
-    told = ('config', 'stage', 'step', 'teachers', 'started_from')
-    return {'file': path.name, **{key: saved[key] for key in told if key in saved}}
+    kept = ('config', 'stage', 'step', 'teachers', 'started_from', 'correction')
+    return {'file': path.name, **{key: saved[key] for key in kept if key in saved}}

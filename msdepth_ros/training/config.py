@@ -3,6 +3,7 @@
 """A training's configuration: one YAML says everything, and a misspelt key is an error."""
 
 import dataclasses
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any
 import yaml
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.training.augmentation import Augmentation
+from msdepth_ros.training.augmentation import Augmentation, check_zoom
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,12 @@ class Source:
     blocks, validation_share : as `split_in_blocks`; what is held out of training.
     split : 'train', 'test' or 'all', of NYU Depth v2's own file.
     every : of each folder's frames only every N-th, for recordings at full rate.
+    camera_height : of the camera above the floor, metres, smallest and largest: the floor head
+        learns from the lowest level plane at such a height in the truth. None: where the floor is
+        is not known.
+    floor_seen : whether the floor may be seen at all; false for table-tops and close-ups.
+    teaches_confidence : false where the depth that a stage of heads leaves as it is had learned
+        from these frames: its errors there are too small to learn from.
 
     """
 
@@ -45,6 +52,9 @@ class Source:
     validation_share: float = 0.0
     split: str | None = None
     every: int = 1
+    camera_height: tuple[float, float] | None = None
+    floor_seen: bool = True
+    teaches_confidence: bool = True
 
     def __post_init__(self) -> None:
         _check('weight', self.weight, self.weight >= 0, '0 or more')
@@ -53,6 +63,8 @@ class Source:
         _check('every', self.every, self.every >= 1, '1 or more')
         share = self.validation_share
         _check('validation_share', share, 0 <= share < 1, 'at least 0 and below 1')
+        low, high = self.camera_height or (1, 1)
+        _check('camera_height', self.camera_height, 0 < low <= high, 'two heights, the lower first')
 
 
 @dataclass(frozen=True)
@@ -92,19 +104,13 @@ class Stage:
     trains : the network's stage: which of its weights learn.
     images : how many views it sees.
     rate : largest learning rate, reached after `warm_up` images, then falling as a cosine to 0.
+    warm_up : None: a tenth of the images, at most 2000.
     pretrained_rate : learning rate of weights that began pretrained, relative to `rate`.
-    optimiser : 'adamw' or 'sgd' (Nesterov momentum 0.9).
-    depth_weight, features_weight : weights of the depth loss and of the encoder's features
-        (see `FeatureTeacher`).
+    depth_weight : weight of the depth loss.
     distillation : weight of the loss towards the teachers' answers (see `DepthTeacher`), which is
         taken everywhere in the view; else as the depth loss.
     cutmix : share of a batch's views into which a part of another is pasted: only the teachers'
         answers are learned from them (see `cutmix`).
-    teacher_only : sources of which only the teachers' answers are learned in this stage, not the
-        truth, which may be another's than that of the rest: a renderer's, say.
-    readout : penalty with which the weights behind the features are fitted to the data in closed
-        form before the stage begins (see `fit_readout`); 0: they stay.
-    readout_views : views of each frame that they are fitted to.
     weights : of sources, where they differ from the sources' own in this stage; 0: left out of it.
     zoom : of sources, where it differs from the augmentation's in this stage.
     averaging : where it differs from the configuration's: an average over more steps than a stage
@@ -119,37 +125,40 @@ class Stage:
     images: int
     rate: float
     batch: int = 16
-    warm_up: int = 2000
+    warm_up: int | None = None
     weight_decay: float = 0.0
     pretrained_rate: float = 1.0
-    optimiser: str = 'adamw'
     depth_weight: float = 1.0
-    features_weight: float = 0.0
     distillation: float = 0.0
     cutmix: float = 0.0
-    teacher_only: tuple[str, ...] = ()
-    readout: float = 0.0
-    readout_views: int = 2
     weights: Mapping[str, float] = field(default_factory=dict)
     zoom: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     averaging: float | None = None
     held_out: int = 0
 
+    @property
+    def warm_up_share(self) -> float:
+        """The share of its images after which the rate is at its largest."""
+        warm_up = min(2000, self.images // 10) if self.warm_up is None else self.warm_up
+        return warm_up / self.images
+
     def __post_init__(self) -> None:
         _check('images', self.images, self.images >= 1, '1 or more')
         _check('batch', self.batch, self.batch >= 1, '1 or more')
         _check('rate', self.rate, self.rate > 0, 'positive')
-        known = self.optimiser in ('adamw', 'sgd')
-        _check('optimiser', self.optimiser, known, 'adamw or sgd')
+        early = self.warm_up is None or 0 <= self.warm_up < self.images
+        _check('warm_up', self.warm_up, early, f'0 or more, and less than images ({self.images})')
+        _check('weight_decay', self.weight_decay, self.weight_decay >= 0, '0 or more')
+        slow = self.pretrained_rate
+        _check('pretrained_rate', slow, 0 <= slow <= 1, 'from 0 to 1')
+        _check('depth_weight', self.depth_weight, self.depth_weight >= 0, '0 or more')
         _check('distillation', self.distillation, self.distillation >= 0, '0 or more')
         allowed = 0 <= self.cutmix <= (self.distillation > 0)
         _check('cutmix', self.cutmix, allowed, 'from 0 to 1, and 0 where nobody is taught')
-        taught = self.distillation > 0 or not self.teacher_only
-        _check('teacher_only', list(self.teacher_only), taught, 'empty where nobody is taught')
-        used = self.depth_weight > 0 or self.features_weight > 0 or self.distillation > 0
+        used = self.depth_weight > 0 or self.distillation > 0
         _check('depth_weight', self.depth_weight, used, 'positive, or else another term')
-        ordered = all(0 < low <= high for low, high in self.zoom.values())
-        _check('zoom', dict(self.zoom), ordered, 'smallest and largest, both positive')
+        for zoom in self.zoom.values():
+            check_zoom(zoom)
         _check_averaging(self.averaging or 0.0)
         _check('held_out', self.held_out, self.held_out >= 0, '0 or more')
         good = all(weight >= 0 for weight in self.weights.values())
@@ -177,7 +186,6 @@ class Config:
     augmentation: Augmentation = field(default_factory=Augmentation)
     loss: Loss = field(default_factory=Loss)
     averaging: float = 0.998
-    clip_gradient: float = 5.0
     bfloat16: bool = True
     seed: int = 0
     validate_every: int = 4000
@@ -188,8 +196,11 @@ class Config:
         early = any(stage.held_out for stage in self.stages[:-1])
         _check('held_out', early, not early, '0 in all stages but the last')
         _check_averaging(self.averaging)
-        _check('clip_gradient', self.clip_gradient, self.clip_gradient > 0, 'positive')
         _check('seed', self.seed, self.seed >= 0, '0 or more')
+        _check('validate_every', self.validate_every, self.validate_every >= 1, '1 or more')
+        near, far = self.depth_range
+        wanted = '[nearest, farthest] with 0 < nearest < farthest'
+        _check('depth_range', list(self.depth_range), 0 < near < far < math.inf, wanted)
 
 
 def _check_averaging(value: float) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from msdepth_ros.networks.depth_network import DepthNetwork
-from msdepth_ros.networks.losses import multi_scale_loss
+from msdepth_ros.networks.depth_network import HEADS, DepthNetwork, Supervised
+from msdepth_ros.networks.heads import CONFIDENCE, FLOOR
+from msdepth_ros.networks.losses import floor_loss, laplace_loss, multi_scale_loss
+from msdepth_ros.training.augmentation import UNKNOWN
+from msdepth_ros.training.batches import Batch, cutmix, prepare
 from msdepth_ros.training.config import Config, Stage
 from msdepth_ros.training.devices import computes_bfloat16
-from msdepth_ros.training.distillation import DepthTeacher, cutmix
-from msdepth_ros.training.teacher import FeatureTeacher
+from msdepth_ros.training.teachers import DepthTeacher
 
 
 class Objective(nn.Module):
@@ -32,36 +34,34 @@ class Objective(nn.Module):
         super().__init__()
         self.network = network
         self.depth_teacher = DepthTeacher(network, teachers) if stage.distillation else None
-        self.feature_teacher = FeatureTeacher(network) if stage.features_weight else None
         self._stage = stage
         self._config = config
 
-    def forward(
-        self, image: Tensor, log_depth: Tensor, valid: Tensor, shown: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        """Return the terms, scalars.
-
-        Parameters
-        ----------
-        image : float32 [N, 3, height, width], from `prepare`.
-        log_depth, valid : float32 and bool [N, 1, h, w], of the network's grid.
-        shown : float32 [N, 3, H, W], from `prepare`: what the teachers see (see `DepthTeacher`).
-
-        """
-        losses = {}
-        if self._stage.cutmix and shown is not None:
-            image, shown, valid = cutmix(image, shown, valid, self._stage.cutmix)
-        with autocast(image.device, self._config):
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the terms, scalars, of a batch that is on the network's device."""
+        device = batch.image.device
+        image, valid = prepare(batch.image, device), batch.valid
+        if self._stage.trains == HEADS:
+            with autocast(device, self._config):
+                answer = self.network.supervised(image)
+            return self._of_heads(answer, batch)
+        teacher_image = None
+        if batch.teacher_image is not None:
+            teacher_image = prepare(batch.teacher_image, device)
+            if self._stage.cutmix:
+                image, teacher_image, valid = cutmix(
+                    image, teacher_image, valid, self._stage.cutmix
+                )
+        with autocast(device, self._config):
             answer = self.network.supervised(image)
-            if self.feature_teacher is not None:
-                hints = self.feature_teacher(image, answer.features)
-                losses['features'] = self._stage.features_weight * hints
         maps = [each.float() for each in answer.maps]
+        losses = {}
         if self._stage.depth_weight:
-            losses['depth'] = self._stage.depth_weight * self._compare(maps, log_depth, valid)
+            losses['depth'] = self._stage.depth_weight * self._compare(maps, batch.log_depth, valid)
         if self.depth_teacher is not None:
-            with autocast(image.device, self._config):
-                taught = self.depth_teacher(shown)
+            assert teacher_image is not None
+            with autocast(device, self._config):
+                taught = self.depth_teacher(teacher_image)
             loss = self._compare(maps, taught, torch.ones_like(valid))
             losses['distillation'] = self._stage.distillation * loss
         return losses
@@ -76,6 +76,18 @@ class Objective(nn.Module):
             weights.gradient_weight,
             absolute_weight=weights.absolute_weight,
         )
+
+    def _of_heads(self, answer: Supervised, batch: Batch) -> dict[str, Tensor]:
+        losses = {}
+        if FLOOR in answer.heads:
+            known = batch.floor != UNKNOWN
+            losses[FLOOR] = floor_loss(answer.heads[FLOOR], batch.floor == 1, known)
+        if CONFIDENCE in answer.heads:
+            log_depth = answer.maps[0].float().detach()
+            losses[CONFIDENCE] = laplace_loss(
+                answer.heads[CONFIDENCE], log_depth, batch.log_depth, batch.valid
+            )
+        return losses
 
     def learning(self) -> list[nn.Parameter]:
         """Return the weights that learn."""

@@ -35,8 +35,6 @@ def create_optimiser(
         ):
             if some:
                 groups.append({'params': some, 'weight_decay': decay, 'share': share})
-    if stage.optimiser == 'sgd':
-        return torch.optim.SGD(groups, lr=stage.rate, momentum=0.9, nesterov=True)
     return torch.optim.AdamW(groups, lr=stage.rate, fused=True)
 
 

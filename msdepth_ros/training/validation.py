@@ -12,8 +12,10 @@ from torch import Tensor
 from msdepth_ros.datasets import Frame
 from msdepth_ros.evaluation.metrics import Errors, ErrorSums
 from msdepth_ros.networks.depth_network import DepthNetwork
+from msdepth_ros.networks.heads import probability
 from msdepth_ros.training.augmentation import ViewMaker
 from msdepth_ros.training.batches import prepare, stack_views
+from msdepth_ros.training.head_errors import HeadErrors
 
 _BATCH = 16
 
@@ -32,20 +34,36 @@ def validate(
     def finest(image: Tensor) -> Tensor:
         return network.supervised(image).maps[0]
 
-    for log_depth, truth in answers(finest, frames, maker, device):
+    for log_depth, truth in predictions(finest, frames, maker, device):
         sums.add(np.exp(log_depth), np.exp(truth))
     network.train()
     return sums.pooled()
 
 
 @torch.no_grad()
-def answers(
+def validate_heads(
+    network: DepthNetwork, frames: Sequence[Frame], maker: ViewMaker, device: torch.device
+) -> dict[str, float]:
+    """Return how good a network's heads are on whole frames, see `HeadErrors.summary`."""
+    errors = HeadErrors()
+    network.eval()
+    for start in range(0, len(frames), _BATCH):
+        batch = stack_views([maker.whole(frame) for frame in frames[start : start + _BATCH]])
+        answer = network.complete(prepare(batch.image, device))
+        found = {name: probability(name, value).cpu() for name, value in answer.heads.items()}
+        errors.add(found, answer.maps[0].float().cpu(), batch)
+    network.train()
+    return errors.summary()
+
+
+@torch.no_grad()
+def predictions(
     network: Callable[[Tensor], Tensor],
     frames: Iterable[Frame],
     maker: ViewMaker,
     device: torch.device,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield a network's answer to each whole frame and the truth; NaN where there is none.
+    """Yield a network's prediction of each whole frame and the truth; NaN where there is none.
 
     Both are log depth, float32 [1, h, w], ln metres at the network's focal length.
 

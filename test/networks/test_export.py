@@ -13,8 +13,9 @@ onnxruntime = pytest.importorskip('onnxruntime')
 
 from msdepth_ros.errors import MsdepthError  # noqa: E402
 from msdepth_ros.inference.model import load_model  # noqa: E402
+from msdepth_ros.networks.correction import NONE, Correction  # noqa: E402
 from msdepth_ros.networks.eigen2014 import Eigen2014  # noqa: E402
-from msdepth_ros.networks.export import Correction, to_onnx, write_model  # noqa: E402
+from msdepth_ros.networks.export import to_onnx, write_model  # noqa: E402
 
 
 @pytest.fixture(scope='module')
@@ -62,9 +63,12 @@ def test_it_computes_what_torch_computes(network, exported):
 def test_log_depths_are_corrected_inside_the_file(network):
     image = np.random.default_rng(1).integers(0, 256, (1, 228, 304, 3), dtype=np.uint8)
     line = Correction(slope=1.1, offset=-0.25, spread=0.3)
+    files = [to_onnx(network).SerializeToString()]
+    network.correction = line
+    files.append(to_onnx(network).SerializeToString())
+    network.correction = NONE
     plain, corrected = (
-        onnxruntime.InferenceSession(model.SerializeToString()).run(['depth'], {'image': image})[0]
-        for model in (to_onnx(network), to_onnx(network, line))
+        onnxruntime.InferenceSession(file).run(['depth'], {'image': image})[0] for file in files
     )
     log_depth = np.log(plain.astype(np.float64))
     assert log_depth.std() > 0.1

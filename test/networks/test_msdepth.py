@@ -95,7 +95,7 @@ def test_a_size_must_be_halved_five_times(size):
 def test_every_scale_answers(network, image):
     answer = network.supervised(image)
     assert [tuple(each.shape[2:]) for each in answer.maps] == SIZES
-    assert [each.shape[1] for each in answer.features] == list(network.feature_channels)
+    assert not answer.heads
     assert torch.equal(network(image), answer.maps[0])
     assert answer.maps[0].dtype == torch.float32
 
@@ -118,7 +118,7 @@ def test_fine_network_uses_the_map_its_features_and_the_skip(network, image, sca
     refine = network.fine[scale]
     shape = {0: (6, 8), 1: (12, 16), 2: (24, 32), 3: (48, 64), 4: (96, 128)}[scale]
     below = 16 if scale == 0 else network.fine[scale - 1].correct.in_channels
-    skip = network.feature_channels[4 - scale]
+    skip = network.encoder.channels[4 - scale]
     inputs = [torch.randn(1, channels, *shape, requires_grad=True) for channels in (1, below, skip)]
     answer, features = refine(*inputs)
     (answer - inputs[0]).square().sum().backward()
@@ -152,7 +152,7 @@ def test_the_coarse_map_and_each_skip_matter_to_the_finest_map(network, image):
 
 
 def test_coarse_map_sees_the_whole_image(network):
-    deepest = torch.randn(1, network.feature_channels[-1], 6, 8, requires_grad=True)
+    deepest = torch.randn(1, network.encoder.channels[-1], 6, 8, requires_grad=True)
     network.coarse(deepest)[0][0, 0, 0, 0].backward()
     assert (deepest.grad.abs().sum(dim=1) > 0).all()
 

@@ -13,7 +13,8 @@ from msdepth_ros.inference.backends import create_backend
 from msdepth_ros.inference.backends.self_check import check_images
 from msdepth_ros.inference.model import load_model
 from msdepth_ros.networks import create_network
-from msdepth_ros.networks.export import Correction, write_model
+from msdepth_ros.networks.correction import Correction
+from msdepth_ros.networks.export import write_model
 
 BENCH = Path(__file__).resolve().parents[2] / 'bench'
 
@@ -28,8 +29,9 @@ def test_it_answers_as_onnx_runtime_does(tmp_path, name, options):
             torch.nn.init.uniform_(module.running_var, 0.5, 2.0)
             torch.nn.init.uniform_(module.bias, -0.5, 0.5)
     line = Correction(slope=1.1, offset=-0.2, spread=0.3)
-    knowledge = {'network': {'name': name, **options}, 'correction': vars(line)}
-    path = write_model(network.eval(), name, tmp_path, (0.3, 10.0), knowledge, line)
+    network.correction = line
+    metadata = {'network': {'name': name, **options}, 'correction': vars(line)}
+    path = write_model(network.eval(), name, tmp_path, (0.3, 10.0), metadata)
     model = load_model(path)
     image = check_images(*model.input_size)[0]
     backend = create_backend(model, 'onnxruntime', 1, 'fp32')

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`msdepth train`, then `msdepth export`: a model file that says what it is."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from msdepth_ros.cli import main  # noqa: E402
 from msdepth_ros.datasets import open_dataset, split_in_blocks  # noqa: E402
 from msdepth_ros.evaluation.metrics import Errors  # noqa: E402
 from msdepth_ros.inference.model import load_model  # noqa: E402
-from msdepth_ros.networks.export import Correction, weights_of  # noqa: E402
+from msdepth_ros.networks import create_network  # noqa: E402
+from msdepth_ros.networks.correction import Correction  # noqa: E402
+from msdepth_ros.networks.export import weights_of, write_model  # noqa: E402
 from msdepth_ros.release.correction import Fit  # noqa: E402
 from msdepth_ros.training.checkpoint import load_checkpoint  # noqa: E402
 
@@ -90,9 +93,9 @@ def test_another_training_starts_from_exported_weights(trained, capsys):
         second['weights']['coarse.full.weight'], first['weights']['coarse.full.weight']
     )
     assert main(['export', f'{trained}/again', *common, '--out', str(out), '--name', 'more']) == 0
-    assert load_model(out / 'more.yaml').document['training']['started_from'] == [
-        {'file': 'mine.onnx'}
-    ]
+    (begun,) = load_model(out / 'more.yaml').document['training']['started_from']
+    digest = hashlib.sha256((out / 'mine.onnx').read_bytes()).hexdigest()
+    assert begun == {'file': 'mine.onnx', 'sha256': digest}
     (trained / 'other.pt').write_bytes(b'no weights')
     assert main([*again, '--out', f'{trained}/x', '--weights', f'{trained}/other.pt']) == 2
     assert 'not a readable checkpoint' in capsys.readouterr().err
@@ -292,3 +295,79 @@ def test_mistakes_are_one_line(trained, capsys, monkeypatch, arguments, message)
     error = capsys.readouterr().err.splitlines()
     assert message in error[-1]
     assert not any('Traceback' in line for line in error)
+
+
+def test_a_model_is_not_overwritten_unasked(trained, capsys):
+    export = ['export', f'{trained}/run', '--data', str(trained), '--name', 'kept']
+    assert main(export) == 0  # into the run's own folder
+    before = (trained / 'run' / 'kept.yaml').read_bytes()
+    assert main(export) == 2
+    assert 'kept.yaml exists: replace it with --overwrite' in capsys.readouterr().err
+    (trained / 'run' / 'kept.yaml').write_text('name: kept')
+    assert main([*export, '--overwrite']) == 0
+    assert (trained / 'run' / 'kept.yaml').read_bytes() == before
+
+
+HEADS = {
+    'name': 'heads',
+    'network': {
+        'name': 'msdepth', 'normalised': False, 'size': [64, 64], 'heads': ['floor', 'confidence'],
+    },
+    'data': {
+        'sources': {
+            'ramps': {
+                'folders': ['set'], 'description': 'ramps', 'licence': 'none at all',
+                'camera_height': [0.1, 100.0],
+            },
+            'unseen': {
+                'folders': ['set'], 'weight': 0, 'description': 'x', 'licence': 'y',
+                'floor_seen': False,
+            },
+        }
+    },
+    'stages': [{'trains': 'heads', 'images': 8, 'rate': 1e-2, 'batch': 2, 'averaging': 0.5}],
+}  # fmt: skip
+
+
+def test_heads_are_added_to_a_model_whose_depth_stays(trained, capsys):
+    """A model with a correction and figures of its own: they are the new file's too."""
+    torch.manual_seed(0)
+    network = create_network('msdepth', {'normalised': False, 'size': [64, 64]}).eval()
+    network.correction = Correction(1.1, -0.2, 0.3)
+    for refine in network.fine:  # equal biases would be stored once, under one name
+        torch.nn.init.normal_(refine.correct.bias, std=1e-2)
+    known = {
+        'network': {'name': 'msdepth'},
+        'training': {'data': {'nyu': {'description': 'rooms', 'licence': 'research'}}},
+        'correction': {'slope': 1.1, 'offset': -0.2, 'spread': 0.3, 'fitted_on': 'frames'},
+        'measured': {'nyu': {'frames': 84}},
+    }
+    write_model(network, 'plain', trained / 'plain', (0.2, 10.0), known)
+    (trained / 'heads.yaml').write_text(yaml.safe_dump(HEADS))
+    common = ['--data', str(trained), '--out']
+    train = ['train', f'{trained}/heads.yaml', *common, f'{trained}/heads', '--threads', '1']
+    assert main([*train, '--weights', f'{trained}/plain/plain.onnx', '--device', 'cpu']) == 0
+    (line,) = (trained / 'heads' / 'log.jsonl').read_text().splitlines()
+    assert set(json.loads(line)['loss']) == {'floor', 'confidence'}
+    assert 'promised' in json.loads(line)['validation']['unseen']
+    assert main(['export', f'{trained}/heads', *common, f'{trained}/with', '--int8']) == 0
+    assert 'unseen, heads: ' in capsys.readouterr().out
+    document = load_model(trained / 'with' / 'heads.yaml').document
+    assert document['outputs'] == {name: {'name': name} for name in ('floor', 'confidence')}
+    assert document['correction'] == known['correction']
+    assert document['measured']['nyu'] == {'frames': 84}
+    assert document['training']['data'] == known['training']['data']
+    assert document['training']['heads']['data']['ramps']['description'] == 'ramps'
+    for figures in (document['measured'], document['int8']['measured']):
+        shares = [share for _, _, share in figures['heads']['unseen']['reliability']]
+        assert sum(shares) == pytest.approx(1, abs=0.01)
+    image = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8)
+    plain, more = (
+        onnxruntime.InferenceSession(trained / path).run(None, {'image': image})
+        for path in ('plain/plain.onnx', 'with/heads.onnx')
+    )
+    assert np.array_equal(plain[0], more[0])
+    assert len(more) == 3
+    refused = ['export', f'{trained}/heads', *common, f'{trained}/none', '--correct']
+    assert main(refused) == 2
+    assert 'the depth keeps its correction' in capsys.readouterr().err

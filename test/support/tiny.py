@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from msdepth_ros.geometry.pinhole import Grid
-from msdepth_ros.networks.depth_network import DepthNetwork, Readout, Supervised
+from msdepth_ros.networks.depth_network import DepthNetwork, Supervised
 from msdepth_ros.training.config import Config, Data, Source, Stage
 
 RAMPS = Source(('set',), 'ramps', 'none', blocks=2, validation_share=0.25)
@@ -46,24 +46,10 @@ class Tiny(DepthNetwork):
         log_depth = self.coarse(self.dropout(features.flatten(1))).view(-1, 1, 7, 10)
         if self.stage == 'fine':
             log_depth = log_depth + self.fine(torch.cat([features, log_depth], dim=1))
-        return Supervised((log_depth,), (features,))
-
-    @property
-    def feature_channels(self) -> tuple[int, ...]:
-        return (self.encode.out_channels,)
-
-    def forward(self, image: Tensor) -> Tensor:
-        return self.supervised(image).maps[0]
+        return Supervised((self.correction(log_depth),))
 
     def plain_layers(self) -> list[nn.Conv2d | nn.Linear]:
         return [self.encode]
-
-    readout_rank = 5
-
-    @torch.no_grad()
-    def set_readout(self, readout: Readout) -> None:
-        self.coarse.weight.copy_(readout.maps.T @ readout.projection)
-        self.coarse.bias.copy_(readout.mean + readout.maps.T @ readout.offset)
 
     def set_mean_log_depth(self, mean: Tensor) -> None:
         with torch.no_grad():

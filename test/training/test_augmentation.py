@@ -62,7 +62,7 @@ def test_picture_and_depth_agree_in_random_views(maker, flip):
 
 
 def test_a_teacher_is_shown_the_same_view_without_noise(maker):
-    assert maker.whole(coordinate_frame()).shown is None
+    assert maker.whole(coordinate_frame()).teacher_image is None
     size = (2 * SIZE[0], 2 * SIZE[1])
     showing = ViewMaker(SIZE, GRID, FOCAL, size)
     turns = {'zoom': (1.0, 1.5), 'rotation': 5.0, 'tilt': 8.0, 'flip': True}
@@ -70,8 +70,8 @@ def test_a_teacher_is_shown_the_same_view_without_noise(maker):
         how = Augmentation(**turns, exposure=2.0, noise=8.0, erase=1.0)
         view = showing.random(coordinate_frame(), how, np.random.default_rng(seed))
         plain = maker.random(coordinate_frame(), Augmentation(**turns), np.random.default_rng(seed))
-        assert view.shown.shape == (*size[::-1], 3)
-        halves = view.shown.reshape(SIZE[1], 2, SIZE[0], 2, 3).mean((1, 3))
+        assert view.teacher_image.shape == (*size[::-1], 3)
+        halves = view.teacher_image.reshape(SIZE[1], 2, SIZE[0], 2, 3).mean((1, 3))
         apart = np.abs(halves - plain.image)[1:-1, 1:-1]
         assert apart.mean() < 1  # a quarter of the larger one's pixel would be more
         assert apart.max() <= 8
@@ -202,3 +202,18 @@ def test_exposure_and_jpeg():
     assert compressed.shape == image.shape
     difference = np.abs(compressed.astype(int) - image)
     assert 0 < difference.mean() < 30
+
+
+@pytest.mark.parametrize('tilt', [0.0, 8.0, 20.0])
+def test_depths_of_wide_turned_views_are_finite_wherever_they_are_valid(tilt):
+    """A wide lens turned far sees rays that run backwards: they have no depth."""
+    wide = Intrinsics(64, 48, 20.0, 20.0, 31.5, 23.5)  # 116 degrees
+    depth = np.full((48, 64), 2.0, np.float32)
+    frame = Frame('wide', np.zeros((48, 64, 3), np.uint8), depth, wide)
+    maker = ViewMaker((64, 48), Grid(32, 24, (0.5, 0.5), (2.0, 2.0)), 20.0)
+    how = Augmentation(tilt=tilt, rotation=180.0)
+    with np.errstate(all='raise'):
+        for seed in range(20):
+            view = maker.random(frame, how, np.random.default_rng(seed))
+            assert np.isfinite(view.log_depth).all()
+            assert view.valid.any()

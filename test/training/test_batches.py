@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Batches: every frame in its turn, shares by their weights, nothing but the number decides."""
+"""Batches: every frame in its turn, sources by their weights, nothing but the number decides."""
 
 import os
 from collections import Counter
@@ -14,7 +14,7 @@ from msdepth_ros.datasets import Frame  # noqa: E402
 from msdepth_ros.errors import MsdepthError  # noqa: E402
 from msdepth_ros.geometry.pinhole import Grid, Intrinsics  # noqa: E402
 from msdepth_ros.training.augmentation import Augmentation, ViewMaker  # noqa: E402
-from msdepth_ros.training.batches import Batches, Share, turns  # noqa: E402
+from msdepth_ros.training.batches import Batches, WeightedFrames, sampling_cycle  # noqa: E402
 
 INTRINSICS = Intrinsics(8, 6, 8.0, 8.0, 3.5, 2.5)
 MAKER = ViewMaker((8, 6), Grid(4, 3, (0.5, 0.5), (2.0, 2.0)), 8.0)
@@ -39,14 +39,14 @@ def make(shares, seed=(0,)):
 
 
 def test_each_frame_comes_once_before_any_comes_again():
-    seen = numbers(make([Share(frames(6, 1))]), 6)
+    seen = numbers(make([WeightedFrames(frames(6, 1))]), 6)
     for epoch in range(4):
         assert sorted(seen[6 * epoch : 6 * epoch + 6]) == list(range(1, 7))
     assert seen[:6] != seen[6:12]
 
 
 def test_shares_get_their_weights_and_their_frames_turn_by_turn():
-    shares = [Share(frames(3, 1), 3.0), Share(frames(50, 100), 1.0)]
+    shares = [WeightedFrames(frames(3, 1), 3.0), WeightedFrames(frames(50, 100), 1.0)]
     seen = numbers(make(shares), 500)
     counts = Counter(number >= 100 for number in seen)
     assert counts[False] / counts[True] == pytest.approx(3, rel=0.01)
@@ -55,20 +55,8 @@ def test_shares_get_their_weights_and_their_frames_turn_by_turn():
     assert set(Counter(n for n in seen if n >= 100).values()) == {10}
 
 
-def test_a_share_without_truth_has_views_without():
-    told, untold = frames(6, 1), frames(6, 20)
-    batches = make([Share(told, 1.0), Share(untold, 1.0, truth=False)])
-    plain = make([Share(told, 1.0), Share(untold, 1.0)])
-    for number in range(6):
-        batch, same = batches[number], plain[number]
-        assert torch.equal(batch.image, same.image)
-        expected = batch.log_depth.exp().round() < 20
-        assert same.valid.all()
-        assert torch.equal(batch.valid, expected)
-
-
 def test_only_seed_and_number_decide():
-    shares = [Share(frames(9, 1), 1.0), Share(frames(9, 20), 1.0)]
+    shares = [WeightedFrames(frames(9, 1), 1.0), WeightedFrames(frames(9, 20), 1.0)]
     first, again, other = make(shares), make(shares), make(shares, seed=(1,))
     again[0]
     assert torch.equal(first[7].log_depth, again[7].log_depth)
@@ -77,7 +65,7 @@ def test_only_seed_and_number_decide():
 
 @pytest.mark.parametrize('workers', [0, 1, 2])
 def test_batches_made_ahead_are_the_same_in_the_same_order(workers):
-    batches = make([Share(frames(9, 1))])
+    batches = make([WeightedFrames(frames(9, 1))])
     ahead = list(batches.ahead(2, 9, workers))
     assert len(ahead) == 7
     for number, batch in enumerate(ahead, 2):
@@ -91,7 +79,7 @@ def test_a_process_that_dies_is_told():
             os._exit(1)
 
     maker = Deadly((8, 6), Grid(4, 3, (0.5, 0.5), (2.0, 2.0)), 8.0)
-    batches = Batches([Share(frames(9, 1))], maker, Augmentation(), 4, (0,))
+    batches = Batches([WeightedFrames(frames(9, 1))], maker, Augmentation(), 4, (0,))
     with pytest.raises(MsdepthError, match=r'died.*--ipc=host'):
         list(batches.ahead(0, 4, 1))
 
@@ -102,12 +90,12 @@ def test_an_error_in_a_process_is_raised_as_it_is():
             raise ZeroDivisionError('of a view')
 
     maker = Faulty((8, 6), Grid(4, 3, (0.5, 0.5), (2.0, 2.0)), 8.0)
-    batches = Batches([Share(frames(9, 1))], maker, Augmentation(), 4, (0,))
+    batches = Batches([WeightedFrames(frames(9, 1))], maker, Augmentation(), 4, (0,))
     with pytest.raises(ZeroDivisionError, match='of a view'):
         list(batches.ahead(0, 4, 1))
 
 
-def test_turns():
-    assert turns([2.0]).tolist() == [0]
-    assert Counter(turns([1.0, 3.0]).tolist()) == {0: 125, 1: 375}
-    assert Counter(turns([1e-9, 1.0]).tolist())[0] == 1
+def test_sampling_cycle():
+    assert sampling_cycle([2.0]).tolist() == [0]
+    assert Counter(sampling_cycle([1.0, 3.0]).tolist()) == {0: 125, 1: 375}
+    assert Counter(sampling_cycle([1e-9, 1.0]).tolist())[0] == 1

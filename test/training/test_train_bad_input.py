@@ -25,7 +25,7 @@ from msdepth_ros import networks  # noqa: E402
 from msdepth_ros.cli import main  # noqa: E402
 from msdepth_ros.training.checkpoint import load_checkpoint  # noqa: E402
 
-PROGRAM = Path(__file__).with_name('train_tiny.py')
+PROGRAM = Path(__file__).parents[1] / 'support' / 'train_tiny.py'
 SOURCE = {'folders': ['set'], 'description': 'ramps', 'licence': 'none', 'validation_share': 0.2}
 STAGE = {'trains': 'coarse', 'images': 8, 'rate': 1e-3, 'batch': 4}
 CONFIG = {
@@ -72,9 +72,9 @@ DATASETS = {
     'no depth': (lambda: Path('set/depth/0003.png').unlink(), 'missing in depth/: add it'),
     'no image': (lambda: Path('set/rgb/0003.png').unlink(), 'missing in rgb/: add it'),
     'no calibration': (lambda: Path('set/camera.yaml').unlink(), 'camera.yaml'),
-    'depth of another size': (
-        lambda: rewrite('set/depth/0003.png', lambda depth: depth[::2, ::2]),
-        '0003.png is 80x60 but the calibration is for 160x120: resize the files',
+    'depth of another aspect': (
+        lambda: rewrite('set/depth/0003.png', lambda depth: depth[::2, ::4]),
+        '0003.png is 40x60 but the calibration is for 160x120, of another aspect: register',
     ),
     'image of another size': (
         lambda: rewrite('set/rgb/0003.png', lambda image: image[:100]),

@@ -8,7 +8,7 @@ torch = pytest.importorskip('torch', reason='training needs torch')
 
 from torch import nn  # noqa: E402
 
-from msdepth_ros.training.initialisation import (  # noqa: E402
+from msdepth_ros.training.start import (  # noqa: E402
     cluster_filters,
     initialise_from_data,
 )

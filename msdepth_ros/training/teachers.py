@@ -23,6 +23,7 @@ from msdepth_ros.networks import create_network
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.training.checkpoint import load_checkpoint, load_weights
 from msdepth_ros.training.config import from_document
+from msdepth_ros.training.start import correction_in
 
 
 class DepthTeacher(nn.Module):
@@ -39,15 +40,15 @@ class DepthTeacher(nn.Module):
 
     Attributes
     ----------
-    shown_size : (width, height) of the images that they are shown.
+    image_size : (width, height) of the images that they are shown.
 
     """
 
     def __init__(self, student: DepthNetwork, networks: Sequence[DepthNetwork]) -> None:
         super().__init__()
-        self.shown_size = max(network.image_size for network in networks)
+        self.image_size = max(network.image_size for network in networks)
         answers = nn.ModuleList(
-            _OnGridOf(student, network, self.shown_size) for network in networks
+            _OnGridOf(student, network, self.image_size) for network in networks
         )
         self.answers = answers.requires_grad_(False).eval()
 
@@ -56,15 +57,15 @@ class DepthTeacher(nn.Module):
         return super().train(False)
 
     @torch.no_grad()
-    def forward(self, shown: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> Tensor:
         """Return the mean log depth, float32 [N, 1, h, w] of the student's grid, metric for it.
 
         Parameters
         ----------
-        shown : float [N, 3, H, W] of `shown_size`, from `normalise`.
+        image : float [N, 3, H, W] of `image_size`, from `normalise`.
 
         """
-        return torch.stack([answer(shown) for answer in self.answers]).mean(0)
+        return torch.stack([answer(image) for answer in self.answers]).mean(0)
 
 
 class _OnGridOf(nn.Module):
@@ -74,12 +75,12 @@ class _OnGridOf(nn.Module):
     places: Tensor | None
 
     def __init__(
-        self, student: DepthNetwork, network: DepthNetwork, shown: tuple[int, int]
+        self, student: DepthNetwork, network: DepthNetwork, given: tuple[int, int]
     ) -> None:
         super().__init__()
         self.network = network
         size, its_size, its = student.image_size, network.image_size, network.grid
-        self._resized = shown != its_size
+        self._resized = given != its_size
         # its focal length, of an image as wide as the student's
         self._nearer = math.log(student.focal / network.focal * its_size[0] / size[0])
         places = None
@@ -90,64 +91,20 @@ class _OnGridOf(nn.Module):
             places = torch.from_numpy(2 * cells / (its.width - 1, its.height - 1) - 1).float()
         self.register_buffer('places', places)
 
-    def forward(self, shown: Tensor) -> Tensor:
+    def forward(self, image: Tensor) -> Tensor:
         if self._resized:
             width, height = self.network.image_size
-            shown = functional.interpolate(shown, (height, width), mode='bilinear', antialias=True)
-        log_depth = self.network(shown).float() + self._nearer
+            image = functional.interpolate(image, (height, width), mode='bilinear', antialias=True)
+        log_depth = self.network(image).float() + self._nearer
         if self.places is None:
             return log_depth
         return functional.grid_sample(
             log_depth,
-            self.places.expand(len(shown), -1, -1, -1),
+            self.places.expand(len(image), -1, -1, -1),
             'bilinear',
             padding_mode='border',
             align_corners=True,
         )
-
-
-def cutmix(
-    image: Tensor, shown: Tensor, valid: Tensor, share: float
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Paste a part of another view into some views of a batch (CutMix, Yun et al. 2019).
-
-    No camera saw what comes out, so it has no truth; but a teacher answers to it, and what it does
-    with images that are not the training's is learned too (Beyer et al. 2022).
-
-    Parameters
-    ----------
-    image, shown : float [N, 3, H, W], each of a size of its own: the views as the student and as
-        the teacher sees them. Both get the same part.
-    valid : bool [N, 1, h, w], where the truth holds.
-    share : of the views that get a part of the one before them, 0.3 to 0.8 of its width and
-        height.
-
-    """
-    count = round(share * len(image))
-    parts = [(_random_part(), _random_part()) for _ in range(count)]
-    valid = valid.clone()
-    valid[:count] = False
-    return _pasted(image, parts), _pasted(shown, parts), valid
-
-
-def _random_part() -> tuple[float, float]:
-    """Return where a part begins and ends, as shares of the whole."""
-    length, start = torch.rand(2).tolist()
-    length = 0.3 + 0.5 * length
-    return start * (1 - length), start * (1 - length) + length
-
-
-def _pasted(
-    images: Tensor, parts: Sequence[tuple[tuple[float, float], tuple[float, float]]]
-) -> Tensor:
-    others, images = images.roll(1, 0), images.clone()
-    for place, part in enumerate(parts):
-        rows, columns = (
-            slice(round(start * size), round(stop * size))
-            for (start, stop), size in zip(part, images.shape[-2:], strict=True)
-        )
-        images[place, :, rows, columns] = others[place, :, rows, columns]
-    return images
 
 
 @dataclass(frozen=True)
@@ -157,13 +114,13 @@ class Teacher:
     Attributes
     ----------
     network : with its averaged weights.
-    facts : plain values: the name, the network's options and the data of its training, and the
+    metadata : plain values: the name, the network's options and the data of its training, and the
         checkpoint's sha256.
 
     """
 
     network: DepthNetwork
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
 
 
 def load_teacher(path: Path) -> Teacher:
@@ -182,18 +139,19 @@ def load_teacher(path: Path) -> Teacher:
     options = dict(config.network)
     network = create_network(str(options.pop('name', config.name)), options)
     load_weights(network, saved['weights'], path)
+    network.correction = correction_in(saved)
     data = {
         name: {'description': source.description, 'licence': source.licence}
         for name, source in config.data.sources.items()
         if source.weight
     }
-    facts = {
+    metadata = {
         'name': config.name,
         'network': dict(config.network),
         'data': data,
         'sha256': hashlib.sha256(path.read_bytes()).hexdigest(),
     }
-    return Teacher(network, facts)
+    return Teacher(network, metadata)
 
 
 def check_aspect(teacher: DepthNetwork, student: DepthNetwork) -> None:

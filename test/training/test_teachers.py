@@ -23,16 +23,17 @@ from msdepth_ros.errors import MsdepthError  # noqa: E402
 from msdepth_ros.geometry.pinhole import Grid  # noqa: E402
 from msdepth_ros.networks.depth_network import Supervised  # noqa: E402
 from msdepth_ros.networks.losses import scale_invariant_loss  # noqa: E402
-from msdepth_ros.training.batches import prepare  # noqa: E402
+from msdepth_ros.training.augmentation import UNKNOWN, ViewMaker  # noqa: E402
+from msdepth_ros.training.batches import Batch, cutmix, prepare  # noqa: E402
 from msdepth_ros.training.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
-from msdepth_ros.training.distillation import (  # noqa: E402
+from msdepth_ros.training.objective import Objective  # noqa: E402
+from msdepth_ros.training.session import Session  # noqa: E402
+from msdepth_ros.training.stage import StageTraining  # noqa: E402
+from msdepth_ros.training.teachers import (  # noqa: E402
     DepthTeacher,
     check_aspect,
-    cutmix,
     load_teacher,
 )
-from msdepth_ros.training.objective import Objective  # noqa: E402
-from msdepth_ros.training.stage import StageTraining  # noqa: E402
 from msdepth_ros.training.trainer import Trainer  # noqa: E402
 
 CONFIG = dataclasses.replace(SMALL, averaging=0.0, validate_every=4)
@@ -53,7 +54,7 @@ class Large(Tiny):
             pixel = self.grid.origin[axis] + self.grid.step[axis] * torch.arange(count)
             shares.append((pixel + 0.5) / self.image_size[axis])
         place = shares[0][None, :] + 10 * shares[1][:, None]
-        return Supervised((place + image.mean(dim=(1, 2, 3))[:, None, None, None],), ())
+        return Supervised((place + image.mean(dim=(1, 2, 3))[:, None, None, None],))
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +83,21 @@ def taught(data, tmp_path):
     config = dataclasses.replace(CONFIG, seed=5)
     Trainer(config, data, tmp_path / 'teacher').run(resume=False)
     return tmp_path / 'teacher' / 'checkpoint.pt'
+
+
+def batch_of(image, valid):
+    """Return a batch of images in [0, 1], seen by the teacher too, and what a network is given."""
+    pixels = (image * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    unknown = torch.full(valid.shape, UNKNOWN, dtype=torch.uint8)
+    batch = Batch(pixels, torch.zeros(2, 1, 7, 10), valid, unknown, pixels)
+    return batch, prepare(pixels, image.device)
+
+
+def session_of(trainer):
+    return Session(
+        trainer.config, trainer.network, trainer.data, trainer.teachers, trainer.device, 1,
+        trainer.out, None, [],
+    )  # fmt: skip
 
 
 def test_networks_like_the_student_answer_as_they_are(image):
@@ -115,12 +131,12 @@ def test_the_teacher_counts_where_there_is_no_truth(image):
     """And the truth does not, where it is not valid."""
     stage = dataclasses.replace(STAGE, distillation=0.5)
     student, teacher = Tiny(), Tiny().eval()
-    terms = Objective(student.eval(), stage, CONFIG, [teacher])(
-        image, torch.zeros(2, 1, 7, 10), torch.zeros(2, 1, 7, 10, dtype=torch.bool), image
-    )
+    nowhere = torch.zeros(2, 1, 7, 10, dtype=torch.bool)
+    batch, seen = batch_of(image, nowhere)
+    terms = Objective(student.eval(), stage, CONFIG, [teacher])(batch)
     assert terms['depth'].item() == 0
     everywhere = torch.ones(2, 1, 7, 10, dtype=torch.bool)
-    expected = 0.5 * scale_invariant_loss(student(image), teacher(image), everywhere, 0.5)
+    expected = 0.5 * scale_invariant_loss(student(seen), teacher(seen), everywhere, 0.5)
     torch.testing.assert_close(terms['distillation'], expected)
 
 
@@ -159,11 +175,12 @@ def test_only_the_teacher_says_what_a_pasted_image_shows(image):
     objective = Objective(student, stage, CONFIG, [teacher])
     everywhere = torch.ones(2, 1, 7, 10, dtype=torch.bool)
     torch.manual_seed(3)
-    bright = image + 1
-    terms = objective(image, torch.zeros(2, 1, 7, 10), everywhere, bright)
+    batch, seen = batch_of(image, everywhere)
+    bright = dataclasses.replace(batch, teacher_image=255 - batch.image)
+    terms = objective(bright)
     assert terms['depth'].item() == 0
     torch.manual_seed(3)
-    pasted, shown, _ = cutmix(image, bright, everywhere, 1.0)
+    pasted, shown, _ = cutmix(seen, prepare(bright.teacher_image, seen.device), everywhere, 1.0)
     expected = scale_invariant_loss(student(pasted), teacher(shown), everywhere, 0.5)
     torch.testing.assert_close(terms['distillation'], expected)
 
@@ -184,8 +201,8 @@ def test_a_student_comes_nearer_to_its_teacher(data, tmp_path, taught):
         config = dataclasses.replace(CONFIG, stages=(stage,), validate_every=480)
         trainer = Trainer(config, data, tmp_path / str(images), teachers=[taught])
         network = trainer.run(resume=False).eval()
-        frames = [frame for share in trainer.shares for frame in share.frames]
-        views = np.stack([trainer.maker.whole(frame).image for frame in frames])
+        frames = [frame for share in trainer.data.in_stage() for frame in share.frames]
+        views = np.stack([ViewMaker.of(network).whole(frame).image for frame in frames])
         shown = prepare(torch.from_numpy(views), torch.device('cpu'))
         distances.append((network(shown) - teacher(shown)).abs().mean().item())
     assert distances[1] < 0.5 * distances[0]
@@ -197,8 +214,8 @@ def test_teachers_see_the_views_with_the_pixels_of_the_largest(data, tmp_path, t
     save_checkpoint(tmp_path / 'large.pt', saved)
     config = dataclasses.replace(CONFIG, stages=(dataclasses.replace(STAGE, distillation=1.0),))
     trainer = Trainer(config, data, tmp_path / 'run', teachers=[taught, tmp_path / 'large.pt'])
-    batch = StageTraining(trainer, 0, fresh=True).batches[0]
-    assert batch.shown.shape[1:] == (60, 80, 3)
+    batch = StageTraining(session_of(trainer), 0).batches[0]
+    assert batch.teacher_image.shape[1:] == (60, 80, 3)
     assert batch.image.shape[1:] == (30, 40, 3)
     trainer.run(resume=False)
 
@@ -207,9 +224,9 @@ def test_nobody_is_shown_views_in_a_stage_without_a_teacher(data, tmp_path, taug
     stages = (STAGE, dataclasses.replace(STAGE, distillation=1.0))
     config = dataclasses.replace(CONFIG, stages=stages)
     trainer = Trainer(config, data, tmp_path / 'run', teachers=[taught])
-    alone, together = (StageTraining(trainer, index, fresh=True).batches[0] for index in (0, 1))
-    assert alone.shown is None
-    assert together.shown.shape == together.image.shape
+    alone, together = (StageTraining(session_of(trainer), index).batches[0] for index in (0, 1))
+    assert alone.teacher_image is None
+    assert together.teacher_image.shape == together.image.shape
 
 
 def test_truth_and_teacher_are_terms_of_their_own(data, tmp_path, taught):
@@ -219,10 +236,10 @@ def test_truth_and_teacher_are_terms_of_their_own(data, tmp_path, taught):
     line = (tmp_path / 'run' / 'log.jsonl').read_text().splitlines()[-1]
     assert set(json.loads(line)['loss']) == {'depth', 'distillation'}
     saved = load_checkpoint(tmp_path / 'run' / 'checkpoint.pt')
-    (facts,) = saved['teachers']
-    assert (facts['name'], facts['network']) == ('small', {'name': 'tiny', 'channels': 4})
-    assert facts['data'] == {'ramps': {'description': 'ramps', 'licence': 'none'}}
-    assert facts['sha256'] == hashlib.sha256(taught.read_bytes()).hexdigest()
+    (teacher,) = saved['teachers']
+    assert (teacher['name'], teacher['network']) == ('small', {'name': 'tiny', 'channels': 4})
+    assert teacher['data'] == {'ramps': {'description': 'ramps', 'licence': 'none'}}
+    assert teacher['sha256'] == hashlib.sha256(taught.read_bytes()).hexdigest()
 
 
 def test_resumed_it_is_the_uninterrupted_training(data, tmp_path, taught, monkeypatch):

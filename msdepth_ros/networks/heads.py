@@ -1,0 +1,79 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a depth network says beside depth: which cells show the floor, and how sure it is.
+
+A small network of its own reads the features that the depth is made of and changes none of them,
+so depth is the same with it and without.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+FLOOR, CONFIDENCE = 'floor', 'confidence'
+NAMES = (FLOOR, CONFIDENCE)
+PREFIX = 'head.'  # begins the names of the heads' weights in a network's
+WITHIN = 1.25  # ratio to the truth up to which a depth counts as right: the paper's delta1
+_CHANNELS = (64, 48)  # at 1/16 and 1/8 of the input's size
+_FINER = 4  # output cells along each side of a cell at 1/8
+
+
+class Heads(nn.Module):
+    """Reads features at 1/8 to 1/32 of the input's size, joined from coarse to fine.
+
+    The last convolution draws the 4x4 cells of the output under each of its own (sub-pixel
+    convolution, Shi et al. 2016): an upsampling that costs next to nothing.
+
+    Parameters
+    ----------
+    names : of NAMES, one map each.
+    skips : channels of the encoder's features at 1/32, 1/16 and 1/8.
+    features : channels of the fine network's features at 1/8.
+
+    """
+
+    def __init__(self, names: Sequence[str], skips: Sequence[int], features: int) -> None:
+        super().__init__()
+        unknown = sorted(set(names) - set(NAMES))
+        if unknown:
+            raise ValueError(f"there is no head '{unknown[0]}': known are {', '.join(NAMES)}")
+        self._names = tuple(names)
+        coarse, fine = _CHANNELS
+        self.below = nn.ModuleList([nn.Conv2d(skips[0], coarse, 1), nn.Conv2d(coarse, fine, 1)])
+        self.skips = nn.ModuleList([nn.Conv2d(skips[1], coarse, 1), nn.Conv2d(skips[2], fine, 1)])
+        self.own = nn.Conv2d(features, fine, 1)
+        self.mix = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for width in _CHANNELS)
+        self.maps = nn.Conv2d(fine, len(names) * _FINER**2, 3, padding=1)
+
+    def forward(self, skips: Sequence[Tensor], features: Tensor) -> dict[str, Tensor]:
+        """Return a map for each head, float32 [N, 1, H / 2, W / 2]; see `probability`.
+
+        Parameters
+        ----------
+        skips : the encoder's features, float [N, C, h, w] each, at 1/32, 1/16 and 1/8.
+        features : the fine network's, at 1/8.
+
+        """
+        value = functional.interpolate(self.below[0](skips[0]), scale_factor=2.0, mode='nearest')
+        value = functional.relu(value + self.skips[0](skips[1]))
+        value = self.below[1](functional.relu(self.mix[0](value)))
+        value = functional.interpolate(value, scale_factor=2.0, mode='nearest')
+        value = functional.relu(value + self.skips[1](skips[2]) + self.own(features))
+        maps = functional.pixel_shuffle(self.maps(functional.relu(self.mix[1](value))), _FINER)
+        return dict(zip(self._names, maps.float().split(1, dim=1), strict=True))
+
+
+def probability(name: str, value: Tensor) -> Tensor:
+    """Return what a head's map means, as it is exported: a probability, of the same shape.
+
+    `floor` is the logit of the probability that a cell shows the floor. `confidence` is the
+    logarithm of b, where the error of log depth follows Laplace's density exp(-|e| / b) / 2b: then
+    the probability that the depth is within a ratio of WITHIN of the truth is
+    1 - exp(-ln(WITHIN) / b).
+    """
+    if name == FLOOR:
+        return value.sigmoid()
+    return 1 - torch.exp(-math.log(WITHIN) * torch.exp(-value))

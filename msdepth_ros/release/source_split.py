@@ -1,0 +1,94 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""One source's frames as a training split them: learned from, and held out."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from msdepth_ros.datasets import Dataset, Frame, JoinedDatasets, open_dataset
+from msdepth_ros.evaluation.evaluation import Evaluation, evaluate
+from msdepth_ros.inference.model import Model
+from msdepth_ros.release.runs import held_out_but_known
+from msdepth_ros.training.config import Source
+from msdepth_ros.training.data import consecutive, mask_border, split_source, with_floor
+
+
+@dataclass(frozen=True)
+class SourceSplit:
+    """A source's frames.
+
+    Attributes
+    ----------
+    source : what the configuration says of it.
+    dataset : all its folders' frames.
+    training : indices of those trained on.
+    blocks : of those held out, neighbours together.
+    known : number of those held out that the weights which the training began from had learned.
+
+    """
+
+    source: Source
+    dataset: Dataset
+    training: list[int]
+    blocks: list[list[int]]
+    known: int
+
+    @classmethod
+    def of(cls, source: Source, data: Path, begun_from: Sequence[dict[str, Any]]) -> 'SourceSplit':
+        """Open a source's folders, and split them as the training did that began from weights.
+
+        Parameters
+        ----------
+        source : of the training's configuration.
+        data : the folder that the training was given.
+        begun_from : metadata of the weights that it began from, see `start.metadata_of`.
+
+        Raises
+        ------
+        DatasetError : a folder cannot be read.
+
+        """
+        datasets = {
+            folder: open_dataset(data / folder, source.intrinsics, split=source.split)
+            for folder in source.folders
+        }
+        training: list[int] = []
+        blocks: list[list[int]] = []
+        known = start = 0
+        for folder, dataset in datasets.items():
+            learned, kept = split_source(source, len(dataset))
+            training += [start + index for index in learned]
+            blocks += consecutive([start + index for index in kept], source.every)
+            known += len(held_out_but_known(begun_from, source, folder, len(dataset)))
+            start += len(dataset)
+        return cls(source, JoinedDatasets(datasets), training, blocks, known)
+
+    @property
+    def crop(self) -> str:
+        """The crop that errors are measured in: the paper's for a Kinect's images."""
+        size = self.dataset.intrinsics.width, self.dataset.intrinsics.height
+        return 'eigen' if size == (640, 480) and self.training else 'none'
+
+    @property
+    def held_out(self) -> list[int]:
+        """The indices of the frames that were held out."""
+        return [index for block in self.blocks for index in block]
+
+    def held_out_frames(self) -> list[Iterator[Frame]]:
+        """Return the blocks of held-out frames, each read when its turn comes, as in training."""
+        border = self.source.border
+        return [
+            (mask_border(self.dataset[index], border) for index in block) for block in self.blocks
+        ]
+
+    def frames_with_floor(self) -> Iterator[Frame]:
+        """Yield the held-out frames with what their depth tells of the floor."""
+        for block in self.held_out_frames():
+            for frame in block:
+                yield with_floor(frame, self.source)
+
+    def measure(self, model: Model, precision: str) -> Evaluation:
+        """Return the errors on the frames that were held out."""
+        return evaluate(model, self.dataset, self.held_out, self.crop, precision=precision)

@@ -1,0 +1,148 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The frames that a training learns from, and those that it holds out, by source and folder."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from msdepth_ros.datasets import Frame, open_dataset, split_in_blocks
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.networks import distributed
+from msdepth_ros.networks.depth_network import HEADS
+from msdepth_ros.training.batches import WeightedFrames
+from msdepth_ros.training.config import Config, Source, Stage
+from msdepth_ros.training.floor_plane import floor_plane
+
+
+class TrainingData:
+    """All frames of a configuration, in memory.
+
+    Parameters
+    ----------
+    config : whose sources are read.
+    folder : holds the sources' dataset folders.
+    floors : look for the floor in each frame's depth, for the floor head.
+
+    Attributes
+    ----------
+    validation : frames held out, by source; whole, with their borders.
+    counts : frames in each folder of a source, by source.
+
+    Raises
+    ------
+    MsdepthError : a dataset cannot be used, a stage names an unknown source, or nothing is left to
+        train on.
+
+    """
+
+    def __init__(self, config: Config, folder: Path, floors: bool = False) -> None:
+        self.validation: dict[str, list[Frame]] = {}
+        self.counts: dict[str, list[int]] = {}
+        self._sources = config.data.sources
+        self._folders: dict[str, list[tuple[list[Frame], list[Frame]]]] = {}
+        for name, source in self._sources.items():
+            self._folders[name], self.counts[name] = [], []
+            for part in source.folders:
+                self._read(name, source, folder / part, config.data.cached_width, floors)
+        # an error in a late stage is better found now than after the stages before it
+        if not all([self.in_stage(), *map(self.in_stage, config.stages)]):
+            raise MsdepthError('data: every source has weight 0, so there is nothing to train on')
+
+    def _read(self, name: str, source: Source, path: Path, width: int, floors: bool) -> None:
+        dataset = open_dataset(path, source.intrinsics, split=source.split)
+        self.counts[name].append(len(dataset))
+        training, held_out = split_source(source, len(dataset))
+        quiet = None if distributed.rank() == 0 else True
+        used = sorted(training + held_out)
+        frames: dict[int, Frame] = {}
+        for index in tqdm(used, desc=f'reading {path.name}', unit='image', disable=quiet):
+            frame = dataset[index].shrunk(width)
+            if floors:
+                frame = with_floor(frame, source)
+            frames[index] = frame
+        if held_out:
+            self.validation.setdefault(name, []).extend(frames[i] for i in held_out)
+        inner = {index: mask_border(frame, source.border) for index, frame in frames.items()}
+        self._folders[name].append(([inner[i] for i in training], [inner[i] for i in held_out]))
+
+    @property
+    def frames(self) -> list[Frame]:
+        """Return all frames that stages learn from which do not weigh the sources anew."""
+        return [frame for weighted in self.in_stage() for frame in weighted.frames]
+
+    def in_stage(self, stage: Stage | None = None) -> list[WeightedFrames]:
+        """Return what a stage learns from; None: what stages do that do not say otherwise.
+
+        Raises
+        ------
+        MsdepthError : the stage names a source that is not trained on.
+
+        """
+        weights = {} if stage is None else stage.weights
+        zooms = {} if stage is None else stage.zoom
+        again = 0 if stage is None else stage.held_out
+        heads = stage is not None and stage.trains == HEADS
+        found: list[WeightedFrames] = []
+        for name, source in self._sources.items():
+            folders = [training + held_out * again for training, held_out in self._folders[name]]
+            roots = [math.sqrt(len(frames)) for frames in folders]
+            weight = weights.get(name, source.weight)
+            found += [
+                WeightedFrames(
+                    frames,
+                    weight * root / sum(roots),
+                    source.border,
+                    name,
+                    zooms.get(name),
+                    truth=not heads or source.teaches_confidence,
+                )
+                for frames, root in zip(folders, roots, strict=True)
+                if frames and weight
+            ]
+        known = {each.source for each in found} | {n for n, w in weights.items() if w == 0}
+        for key, names in (('weights', weights), ('zoom', zooms)):
+            for name in names:
+                if name not in known & set(self._sources):
+                    raise MsdepthError(
+                        f"stages: {key} names the source '{name}', but no such source is trained "
+                        f'on in that stage: sources are {", ".join(self._sources)}'
+                    )
+        return found
+
+
+def split_source(source: Source, count: int) -> tuple[list[int], list[int]]:
+    """Return the indices of a folder's frames to train on and to hold out."""
+    kept = range(0, count, source.every)
+    if not source.weight:
+        return [], list(kept)
+    training, held_out = split_in_blocks(len(kept), source.blocks, source.validation_share)
+    return [kept[i] for i in training], [kept[i] for i in held_out]
+
+
+def mask_border(frame: Frame, border: int) -> Frame:
+    """Return the frame without depth within `border` pixels of its edge."""
+    if not border:
+        return frame
+    depth = np.zeros_like(frame.depth)
+    depth[border:-border, border:-border] = frame.depth[border:-border, border:-border]
+    return dataclasses.replace(frame, depth=depth)
+
+
+def with_floor(frame: Frame, source: Source) -> Frame:
+    """Return the frame with the plane of its floor, as far as the source says one is to be seen."""
+    if not source.floor_seen:
+        return dataclasses.replace(frame, floor=np.zeros(3))
+    if source.camera_height is None:
+        return frame
+    return dataclasses.replace(frame, floor=floor_plane(frame, source.camera_height))
+
+
+def consecutive(indices: Sequence[int], step: int) -> list[list[int]]:
+    """Return ascending indices cut where they do not follow each other by a step."""
+    cuts = 1 + np.flatnonzero(np.diff(indices) != step)
+    return [part.tolist() for part in np.split(np.array(indices, int), cuts) if len(part)]

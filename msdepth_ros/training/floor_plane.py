@@ -1,0 +1,120 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which cells of a training frame show the floor, by the shape of its true depth alone.
+
+Nobody labels anything: the floor is the lowest level plane in the truth, at a height under the
+camera that the kind of recording makes plausible (a hand-held camera: 1 to 2 m; a robot's: its
+mount's). As in `msdepth_ros.geometry.floor`, a plane is q . p = -1 for its points p.
+"""
+
+import cv2
+import numpy as np
+
+from msdepth_ros.datasets import Frame
+
+TOLERANCE = 0.05  # relative depth error up to which a cell is of the plane
+_SIZE = (96, 72)  # pixels of the depth that planes are looked for in
+_REACH = (4, 14)  # pixels between the three points that a plane is guessed from
+_HYPOTHESES = 3000
+_ROLL, _UP, _DOWN = 25.0, 20.0, 60.0  # degrees that a camera may be rolled and pitched by
+_SURE, _NONE = 0.03, 0.01  # shares of the valid points: from here on a floor; below it none
+_UNDER = 0.02  # largest share of the valid points under a floor
+_ROUNDS = 6
+
+
+def floor_plane(frame: Frame, heights: tuple[float, float]) -> np.ndarray | None:
+    """Return the plane of the floor that a frame shows.
+
+    Parameters
+    ----------
+    heights : of the camera above the floor, metres, smallest and largest.
+
+    Returns
+    -------
+    q, float64 [3], in the optical frame (x right, y down, z forward), 1/metres; zeros where no
+    floor is seen, None where that cannot be told.
+
+    """
+    points = _points(frame)
+    if points is None:
+        return None
+    valid = points[np.isfinite(points[..., 2])]
+    planes = _hypotheses(points, heights)
+    if not len(planes) or len(valid) < 100:
+        return np.zeros(3)
+    error = valid[:: 1 + len(valid) // 1500] @ planes.T + 1
+    worth = (np.abs(error) <= TOLERANCE).mean(0) - 3 * (error < -3 * TOLERANCE).mean(0)
+    best = worth.argmax()
+    if worth[best] < _NONE:
+        found = (np.abs(error) <= TOLERANCE).mean(0).max()
+        return np.zeros(3) if found < _NONE else None
+    plane = planes[best]
+    for _ in range(_ROUNDS):
+        on = valid[np.abs(valid @ plane + 1) <= TOLERANCE]
+        if len(on) < 3:
+            return None
+        # each point counts by its distance, so that the residual is the relative error of its depth
+        plane = np.linalg.lstsq(on, -np.ones(len(on)), rcond=None)[0]
+    error = valid @ plane + 1
+    share = (np.abs(error) <= TOLERANCE).mean()
+    under = (error < -3 * TOLERANCE).mean()
+    if share < _SURE or under > _UNDER or not _plausible(plane[None], heights)[0]:
+        return None
+    return np.asarray(plane)
+
+
+def _points(frame: Frame) -> np.ndarray | None:
+    """Return a small image of points, float64 [h, w, 3], NaN where no depth is known."""
+    i = frame.intrinsics
+    step = max(1, min(i.width // _SIZE[0], i.height // _SIZE[1]))
+    depth = frame.depth[step // 2 :: step, step // 2 :: step].astype(np.float64)
+    depth = np.where(np.isfinite(depth) & (depth > 0), depth, np.nan)
+    if not np.isfinite(depth).any():
+        return None
+    rows, columns = np.mgrid[step // 2 : i.height : step, step // 2 : i.width : step]
+    x, y = (columns - i.cx) / i.fx, (rows - i.cy) / i.fy
+    return np.stack([x * depth, y * depth, depth], axis=-1)
+
+
+def _hypotheses(points: np.ndarray, heights: tuple[float, float]) -> np.ndarray:
+    """Return plausible planes, float64 [n, 3], each through three points near one another."""
+    rng = np.random.default_rng(0)
+    height, width = points.shape[:2]
+    rows = rng.integers(height, size=_HYPOTHESES)
+    columns = rng.integers(width, size=_HYPOTHESES)
+    corners = [points[rows, columns]]
+    aside = rng.integers(*_REACH, _HYPOTHESES) * rng.choice([-1, 1], _HYPOTHESES)
+    above = rng.integers(*_REACH, _HYPOTHESES) * rng.choice([-1, 1], _HYPOTHESES)
+    corners.append(points[rows, np.clip(columns + aside, 0, width - 1)])
+    corners.append(points[np.clip(rows + above, 0, height - 1), columns])
+    a, b, c = corners
+    normals = np.cross(b - a, c - a)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        planes = -normals / np.einsum('ij,ij->i', normals, a)[:, None]
+        good = np.isfinite(planes).all(1)
+        good[good] = _plausible(planes[good], heights)
+    return planes[good]
+
+
+def _plausible(planes: np.ndarray, heights: tuple[float, float]) -> np.ndarray:
+    """Return which planes may be a floor by their height and slope, bool [n]."""
+    height = 1 / np.linalg.norm(planes, axis=1)
+    right, down, ahead = planes.T
+    roll = np.degrees(np.arctan2(right, -down))
+    pitch = np.degrees(np.arctan2(-ahead, -down))
+    level = (np.abs(roll) <= _ROLL) & (pitch >= -_UP) & (pitch <= _DOWN) & (down < 0)
+    return np.asarray(level & (height >= heights[0]) & (height <= heights[1]))
+
+
+def draw_floor(frame: Frame, plane: np.ndarray | None) -> np.ndarray:
+    """Return the image with the floor's cells in green, uint8 [H, W, 3] BGR."""
+    image = frame.image.copy()
+    if plane is None:
+        return cv2.rectangle(image, (0, 0), image.shape[1::-1], (0, 0, 255), 12)
+    i = frame.intrinsics
+    rows, columns = np.mgrid[: i.height, : i.width]
+    rays = np.stack([(columns - i.cx) / i.fx, (rows - i.cy) / i.fy, np.ones(rows.shape)], -1)
+    error = frame.depth * (rays @ plane) + 1
+    on = (np.abs(error) <= TOLERANCE) & (frame.depth > 0)
+    image[on] = image[on] // 2 + np.array([0, 127, 0], np.uint8)
+    return image

@@ -1,0 +1,76 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""How good the heads are: floor found and missed, confidence promised and kept."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+from torch import Tensor
+
+from msdepth_ros.networks.heads import CONFIDENCE, FLOOR, WITHIN
+from msdepth_ros.training.augmentation import UNKNOWN
+from msdepth_ros.training.batches import Batch
+
+BINS = 10
+_BARS = (0.5, 0.8)  # probabilities from which on a cell counts as floor
+
+
+class HeadErrors:
+    """Sums over cells of many frames."""
+
+    def __init__(self) -> None:
+        self._floor = {bar: np.zeros(3) for bar in _BARS}  # found, of these right, there in truth
+        self._bins = np.zeros((BINS, 3))  # cells, promised, kept
+
+    def add(self, heads: Mapping[str, Tensor], log_depth: Tensor, batch: Batch) -> None:
+        """Count the cells of a batch.
+
+        Parameters
+        ----------
+        heads : probabilities, float [N, 1, h, w], by the head's name.
+        log_depth : predicted, float [N, 1, h, w].
+        batch : the views that they are of.
+
+        """
+        if FLOOR in heads:
+            known = (batch.floor != UNKNOWN).numpy()
+            truth = (batch.floor == 1).numpy()[known]
+            value = heads[FLOOR].numpy()[known]
+            for bar, sums in self._floor.items():
+                found = value > bar
+                sums += (found.sum(), (found & truth).sum(), truth.sum())
+        if CONFIDENCE in heads:
+            valid = batch.valid.numpy()
+            error = np.abs(log_depth.numpy()[valid] - batch.log_depth.numpy()[valid])
+            value = heads[CONFIDENCE].numpy()[valid]
+            places = np.clip((value * BINS).astype(int), 0, BINS - 1)
+            for column, weights in enumerate((None, value, error < math.log(WITHIN))):
+                self._bins[:, column] += np.bincount(places, weights, BINS)
+
+    def summary(self) -> dict[str, float]:
+        """Return precision and recall of the floor at each bar, and the confidence's errors.
+
+        `calibration_error` is the mean of |promised - kept| over the cells of ten bins, `promised`
+        and `kept` the means over all cells.
+        """
+        found = {}
+        for bar, (positive, right, truth) in self._floor.items():
+            if truth or positive:
+                found[f'floor_precision_{bar}'] = float(right / max(1, positive))
+                found[f'floor_recall_{bar}'] = float(right / max(1, truth))
+        cells, promised, kept = self._bins.sum(0)
+        if cells:
+            found['promised'], found['kept'] = float(promised / cells), float(kept / cells)
+            gaps = np.abs(self._bins[:, 1] - self._bins[:, 2]).sum()
+            found['calibration_error'] = float(gaps / cells)
+        return found
+
+    def reliability(self) -> list[list[float]]:
+        """Return [promised, kept, share of the cells] of each bin that has cells."""
+        cells = self._bins[:, 0]
+        return [
+            [float(promised / count), float(kept / count), float(count / cells.sum())]
+            for count, promised, kept in self._bins
+            if count
+        ]
