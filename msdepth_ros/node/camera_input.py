@@ -21,7 +21,9 @@ except ImportError:  # Humble
 
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.images.frame_names import names_body_frame, optical_frame_of
+from msdepth_ros.images.topic_names import unread_transport
 from msdepth_ros.node.calibration import CalibrationSource
+from msdepth_ros.node.header_monitor import HeaderMonitor
 from msdepth_ros.node.messages import nanoseconds
 from msdepth_ros.node.parameters import Parameters
 from msdepth_ros.node.publishers import (
@@ -83,6 +85,7 @@ class CameraInput:
         """Subscribe to camera_info; `calibration` learns every one."""
         self._calibration = calibration
         self._stamps = StampMonitor()
+        self._headers = HeaderMonitor()
         self._gaps = GapMonitor()
         self.received = self._doubted = False
         self.since = time.monotonic()
@@ -93,6 +96,8 @@ class CameraInput:
         self._latched_timer = self._node.create_timer(
             _LATCHED_PERIOD, self._ask_for_latched, clock=self._steady
         )
+        if advice := unread_transport(self.image_topic):
+            self._node.get_logger().error(f'no image can come: {advice}')
 
     def listen(self, wanted: bool) -> None:
         """Subscribe to images, or leave them; nothing where that is so already or it is closed."""
@@ -216,9 +221,12 @@ class CameraInput:
                 'driver with '
                 'FASTRTPS_DEFAULT_PROFILES_FILE set to share/msdepth_ros/config/fastdds.xml too'
             )
+        clock = self._node.get_clock().now().nanoseconds
+        for remark in self._headers.remarks(message.header, clock):
+            self._node.get_logger().warning(f'{self.image_topic}: {remark}')
         refusal = self._stamps.refusal(
             nanoseconds(stamp),
-            self._node.get_clock().now().nanoseconds,
+            clock,
             self._parameters.values['max_image_age'],
             self._node.get_parameter('use_sim_time').value,
         )

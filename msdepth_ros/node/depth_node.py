@@ -26,8 +26,9 @@ from msdepth_ros.inference.frame import DepthFrame
 from msdepth_ros.node.calibration import CalibrationSource
 from msdepth_ros.node.camera_input import PATIENCE, THROTTLE, CameraInput, ImageMessage
 from msdepth_ros.node.diagnostics import NodeState, diagnostic_array
+from msdepth_ros.node.header_monitor import age
 from msdepth_ros.node.lifecycle import SteadyLifecycleNode
-from msdepth_ros.node.messages import image_from_msg, nanoseconds
+from msdepth_ros.node.messages import image_from_msg
 from msdepth_ros.node.model_server import ModelServer
 from msdepth_ros.node.model_swap import ModelSwap
 from msdepth_ros.node.outputs import DepthOutputs
@@ -236,8 +237,10 @@ class DepthNode(SteadyLifecycleNode):
     ) -> None:
         outputs.publish(frame, header, values)
         now = time.monotonic()
-        age = self.get_clock().now().nanoseconds - nanoseconds(header.stamp)
-        stages = {**stages, 'publish': now - estimated, 'age': age * 1e-9}
+        stages = {**stages, 'publish': now - estimated}
+        seconds = age(header, self.get_clock().now().nanoseconds)
+        if seconds is not None:
+            stages['age'] = seconds
         self._statistics.published(now, stages)
 
     def _estimate(self, message: ImageMessage, values: dict[str, Any]) -> DepthFrame:

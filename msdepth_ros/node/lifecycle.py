@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A lifecycle node that survives what it is asked and what goes wrong in a transition."""
 
+import inspect
 from collections.abc import Callable
-from functools import partial
+from functools import partial, wraps
+from typing import Any
 
 from lifecycle_msgs.msg import Transition
+from rcl_interfaces.msg import SetParametersResult
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 # Transitions to a state in which the node is.
@@ -45,6 +48,45 @@ class SteadyLifecycleNode(LifecycleNode):
                 self.transition_error = f'a transition failed: {error!r}'
                 self.get_logger().error(self.transition_error)
             return TransitionCallbackReturn.ERROR
+
+    def create_service(self, srv_type: Any, srv_name: str, callback: Any, **options: Any) -> Any:
+        """Create a service whose callback may raise anything: the answer says it.
+
+        rclpy lets what a service's callback raises end the process.
+        """
+
+        def refuse(error: Exception, request: Any, response: Any) -> Any:
+            if not self.context.ok():  # a signal shut it down under the call
+                raise error
+            text = f'{srv_name} failed: {error!r}'
+            self.get_logger().error(text)
+            if hasattr(response, 'success'):
+                response.success = False
+            if hasattr(response, 'message'):
+                response.message = text
+            refused = SetParametersResult(successful=False, reason=text)
+            if hasattr(response, 'results'):
+                response.results = [refused for _ in getattr(request, 'parameters', ())]
+            if isinstance(getattr(response, 'result', None), SetParametersResult):
+                response.result = refused
+            return response
+
+        @wraps(callback)
+        def served(request: Any, response: Any) -> Any:
+            try:
+                return callback(request, response)
+            except Exception as error:
+                return refuse(error, request, response)
+
+        @wraps(callback)
+        async def served_later(request: Any, response: Any) -> Any:
+            try:
+                return await callback(request, response)
+            except Exception as error:
+                return refuse(error, request, response)
+
+        guarded = served_later if inspect.iscoroutinefunction(callback) else served
+        return super().create_service(srv_type, srv_name, guarded, **options)
 
     # The mixin's own private methods. All of on_configure ... are registered by the first, and
     # `change_state` and trigger_configure ... all go through the second.

@@ -24,10 +24,12 @@ class StampMonitor:
 
         Parameters
         ----------
-        stamp, now : the image's stamp and the node's clock, nanoseconds.
+        stamp, now : the image's stamp (0 = none) and the node's clock, nanoseconds.
         max_age : seconds, 0 = any.
         simulated : whether the node runs on simulated time, which may be reset to an earlier one.
         """
+        if not stamp:  # says nothing
+            return None
         backwards = stamp < self._last and not simulated
         self._last = stamp
         if backwards:

@@ -4,7 +4,7 @@
 
 import pytest
 
-from msdepth_ros.images.topic_names import camera_name, names_rectified_images
+from msdepth_ros.images.topic_names import camera_name, names_rectified_images, unread_transport
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,28 @@ def test_rectified_by_its_name(topic, rectified):
 )
 def test_a_camera_is_called_as_its_namespace(topic, name):
     assert camera_name(topic) == name
+
+
+@pytest.mark.parametrize(
+    ('topic', 'words'),
+    [
+        (
+            '/front/image_raw/theora',
+            'in/theora:=/front/image_raw/theora -r out:=',
+        ),
+        ('/front/image_raw/ffmpeg', 'in/ffmpeg:='),
+        ('/front/image_raw/zstd', 'in/zstd:='),
+        ('/front/image_raw/h264', 'in/ffmpeg:='),
+        ('/front/image_raw/H265', 'in/ffmpeg:='),
+        ('/depth/image/compressedDepth', 'remap `image` to the topic of the colour camera'),
+    ],
+)
+def test_a_topic_that_cannot_be_read_is_known_by_its_name(topic, words):
+    assert words in unread_transport(topic)
+
+
+@pytest.mark.parametrize(
+    'topic', ['/front/image_raw', '/front/image/compressed', 'image', '/theora/image_raw', '/video']
+)
+def test_other_topics_can_be_read(topic):
+    assert unread_transport(topic) == ''
