@@ -78,12 +78,12 @@ class HeaderMonitor:
             yield (
                 'empty',
                 'the images have no frame_id, and so has their depth: TF knows no such frame, so '
-                "RViz and Nav2 drop it; set the driver's frame_id",
+                "RViz and Nav2 drop it; set the driver's frame_id, or the parameter optical_frame",
             )
         elif frame_id.startswith('/'):
             yield (
                 'slash',
                 f'the frame_id {quoted(frame_id)} of the images begins with a slash, which TF2 '
                 'refuses: RViz and Nav2 drop the depth; take the slash off the frame_id of the '
-                'driver',
+                'driver, or set the parameter optical_frame',
             )

@@ -189,7 +189,7 @@ def check_scan(message: Any, width: int, values: dict[str, Any]) -> None:
     assert np.isfinite([message.angle_min, message.angle_max, message.angle_increment]).all()
     assert message.angle_max >= message.angle_min
     ranges = np.array(message.ranges)
-    finite = ranges[~np.isnan(ranges)]
+    finite = ranges[np.isfinite(ranges)]  # -inf and +inf are before and behind (REP-117)
     if finite.size:
         assert finite.min() >= values['scan.range_min'] * (1 - 1e-5)
         assert finite.max() <= values['scan.range_max'] * (1 + 1e-5)
