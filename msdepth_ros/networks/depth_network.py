@@ -129,3 +129,9 @@ def normalise(image: Tensor) -> Tensor:
     """
     planes = image.permute(0, 3, 1, 2).to(torch.float32)
     return (planes - 255 * _MEAN) * (1 / (255 * _DEVIATION))
+
+
+def denormalise(image: Tensor) -> Tensor:
+    """Return the image, uint8 [N, H, W, 3], that `normalise` made float [N, 3, H, W] of."""
+    planes = image.float() * (255 * _DEVIATION) + 255 * _MEAN
+    return planes.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()

@@ -1,0 +1,76 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""Makes metres of a teacher's answer that is known up to a factor, or up to scale and shift.
+
+Where a view has a truth, the answer is fitted to that; where it has none, to what the student
+answers: then the student learns shapes from it, and keeps its own metres (the scale- and
+shift-invariant loss of MiDaS, Ranftl et al. 2020, in another form).
+"""
+
+import torch
+from torch import Tensor
+
+FEWEST = 32  # cells with a truth that a fit to it needs
+_ROUNDS = 4  # of reweighting
+_FARTHEST = 1e3  # metres, of what a fit may make
+
+
+def aligned(
+    answer: Tensor, kind: str, log_depth: Tensor, valid: Tensor, student: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return log depth in metres, float32 [N, 1, h, w], and where it is to be learned, bool.
+
+    Parameters
+    ----------
+    answer : float32 [N, 1, h, w]; log depth up to a constant (kind 'scale'), or inverse depth up to
+        scale and shift ('affine'); NaN where there is none.
+    kind : 'scale' or 'affine'.
+    log_depth, valid : the truth, float32 and bool [N, 1, h, w].
+    student : its log depth, float32 [N, 1, h, w]; no gradient goes through it.
+    """
+    made = torch.empty_like(answer)
+    learned = torch.isfinite(answer)
+    for index, values in enumerate(answer):
+        known = learned[index]
+        truth = valid[index] & known
+        by_truth = int(truth.sum()) >= FEWEST
+        target = log_depth[index] if by_truth else student.detach()[index]
+        cells = truth if by_truth else known
+        if not cells.any():
+            learned[index] = False
+            made[index] = 0.0
+            continue
+        fit = _scaled if kind == 'scale' else _scaled_and_shifted
+        fitted = fit(values, target, cells)
+        if fitted is None:
+            learned[index] = False
+            fitted = torch.zeros_like(values)
+        made[index] = torch.where(known, fitted, torch.zeros_like(fitted))
+    return made, learned
+
+
+def _scaled(values: Tensor, target: Tensor, cells: Tensor) -> Tensor:
+    return values + (target[cells] - values[cells]).median()
+
+
+def _scaled_and_shifted(values: Tensor, target: Tensor, cells: Tensor) -> Tensor | None:
+    """Fit scale * values + shift to the inverse depth, by the least relative errors.
+
+    None where the answer says nothing of the depth: it is constant, or near and far are swapped.
+    """
+    x, y = values[cells].double(), torch.exp(-target[cells].double())
+    columns = torch.stack([x, torch.ones_like(x)], dim=1)
+    weights = 1 / y
+    solution = torch.zeros(2, dtype=torch.float64, device=x.device)
+    for _ in range(_ROUNDS):
+        weighted = columns * weights[:, None]
+        normal = weighted.T @ weighted
+        normal += 1e-12 * torch.eye(2, dtype=normal.dtype, device=normal.device) * normal.trace()
+        solution = torch.linalg.solve(normal, weighted.T @ (weights * y))
+        error = ((columns @ solution - y) / y).abs()
+        weights = 1 / (y * (error + 0.02).sqrt())
+    scale, shift = solution
+    if scale * (x.max() - x.min()) <= 1e-3 * y.mean():
+        return None
+    inverse = (scale * values.double() + shift).clamp_min(1 / _FARTHEST)
+    return -torch.log(inverse).to(values.dtype)
