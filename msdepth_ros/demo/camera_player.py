@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 
 import rclpy
+from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -34,12 +35,13 @@ class CameraPlayer(Node):
     def __init__(self) -> None:
         super().__init__('camera_player')
         path = self.declare_parameter('path', '').value or DEFAULT_CLIP
-        rate = self.declare_parameter('rate', 0.0).value
+        number = ParameterDescriptor(dynamic_typing=True)  # whole or not
+        rate = self.declare_parameter('rate', 0.0, number).value
         self._loop = self.declare_parameter('loop', True).value
         url = self.declare_parameter('camera_info_url', '').value
         self._frame_id = self.declare_parameter('frame_id', 'camera_optical_frame').value
         self._awaited = self.declare_parameter('wait_for_subscribers', 0).value
-        if not 0 <= rate <= 1000:
+        if type(rate) not in (int, float) or not 0 <= rate <= 1000:
             raise MsdepthError(f'rate is {rate} but must lie in 0 to 1000 Hz')
         self._source = ImageSource(path)
         self._camera = camera_from_url(url) if url else self._source.camera

@@ -20,12 +20,14 @@ from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from msdepth_ros.errors import ImageError
 from msdepth_ros.images.exif import EXIF_IFD, focal_length, quarter_turns
+from msdepth_ros.images.jpeg import END, read_jpeg
 from msdepth_ros.images.opencv_log import quiet_opencv
 from msdepth_ros.images.stretch import Stretch
 
 _ANIMATED = ('AVIF', 'GIF', 'PNG', 'TIFF', 'WEBP')  # others' further pictures are no sequence
 _NUMERIC = ('I', 'F')  # what Pillow calls pictures of more than 8 bits begins so
 _SIXTEEN_BIT_COLOR = ';16'  # in the name of the layout that Pillow reads
+_FILLER = bytes(range(1, 251)) * 8  # entropy-coded data of no picture
 _HEIC = (b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'mif1', b'msf1')
 
 
@@ -47,7 +49,7 @@ class Photo:
     note: str = ''
 
 
-def read_photo(path: Path) -> Photo:
+def read_photo(path: Path, stretch: Stretch | None = None) -> Photo:
     """Read the first picture of an image file.
 
     Raises
@@ -55,7 +57,7 @@ def read_photo(path: Path) -> Photo:
     ImageError
         If the file is no image, damaged, or of a kind that cannot be read here.
     """
-    return next(read_photos(path))
+    return next(read_photos(path, stretch))
 
 
 def read_photos(path: Path, stretch: Stretch | None = None) -> Iterator[Photo]:
@@ -93,7 +95,7 @@ def read_photos(path: Path, stretch: Stretch | None = None) -> Iterator[Photo]:
                 for frame in ImageSequence.Iterator(file):
                     yield _photo(frame, stretch)
             else:
-                yield _photo(file, stretch)
+                yield _photo_or_jpeg(file, data, stretch)
         except ImageError:
             raise
         except Exception as error:  # as above
@@ -103,7 +105,7 @@ def read_photos(path: Path, stretch: Stretch | None = None) -> Iterator[Photo]:
 def eight_bit(values: np.ndarray, stretch: Stretch) -> tuple[np.ndarray, str]:
     """Return values of any type and range as uint8 of the same shape, and what was done.
 
-    Floats from 0 to 1 and from 0 to 255 are taken as such, 16-bit values as `stretch` does it, all
+    Floats from 0 to 1 and from 0 to 255 are taken as such, 16-bit values as `stretch` does, all
     others from their 1st to their 99th percentile.
     """
     if values.dtype == np.uint8:
@@ -111,7 +113,7 @@ def eight_bit(values: np.ndarray, stretch: Stretch) -> tuple[np.ndarray, str]:
     finite = np.isfinite(values)
     values = np.where(finite, values, 0)
     low, high = float(values.min()), float(values.max())
-    if values.dtype == np.uint16 or (values.dtype.kind in 'iu' and low >= 0 and high < 1 << 16):
+    if values.dtype.kind in 'iu' and low >= 0 and high < 1 << 16:
         return stretch.eight_bit(values.astype(np.uint16)), stretch.take_note()
     if values.dtype.kind == 'f' and low >= 0 and high <= 255:
         return (values * (255 if high <= 1 else 1)).round().astype(np.uint8), ''
@@ -119,6 +121,24 @@ def eight_bit(values: np.ndarray, stretch: Stretch) -> tuple[np.ndarray, str]:
     stretched = (values - low) * (255 / max(high - low, 1e-12))
     note = f'values from {low:.4g} to {high:.4g} are taken as black to white'
     return stretched.clip(0, 255).round().astype(np.uint8), note
+
+
+def _photo_or_jpeg(file: Image.Image, data: bytes, stretch: Stretch) -> Photo:
+    """Return a picture; of a JPEG without its end mark too, if nothing else of it is missing."""
+    try:
+        return _photo(file, stretch)
+    except OSError:
+        jpeg = read_jpeg(data)
+        if file.format != 'JPEG' or jpeg is None or jpeg.ended or not jpeg.has_all_scans:
+            raise
+        # A decoder makes up what is missing: of what comes next, which is nothing or these bytes.
+        whole, other = (
+            _photo(Image.open(BytesIO(data[: jpeg.end] + more + END)), stretch)
+            for more in (b'', _FILLER)
+        )
+        if not np.array_equal(whole.image, other.image):
+            raise
+        return whole
 
 
 def _photo(file: Image.Image, stretch: Stretch) -> Photo:

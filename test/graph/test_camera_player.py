@@ -84,7 +84,7 @@ def _rate(messages):
 
 def test_an_image_folder_once(graph, tmp_path):
     folder = _image_folder(tmp_path / 'images')
-    images, infos = _play(graph, folder, COUNT, loop=False, rate=10.0)
+    images, infos = _play(graph, folder, COUNT, loop=False, rate=10)
     assert _colors(images) == [tuple(picture[0, 0].tolist()) for picture in _pictures()]
     assert 0 < _rate(images) < 13  # slower where the machine is held up
     # No calibration: 60 degrees across are assumed, the centre in the middle.

@@ -249,3 +249,31 @@ def test_heic_without_its_package_is_refused_with_the_remedy(tmp_path, monkeypat
     (tmp_path / 'phone.heic').write_bytes(b'\0\0\0\x18ftypheic\0\0\0\0mif1heic' + b'\0' * 50)
     with pytest.raises(ImageError, match=r'HEIC.*pip install pi-heif'):
         read_photo(tmp_path / 'phone.heic')
+
+
+def test_a_jpeg_without_its_end_mark_is_read_if_nothing_else_is_missing(tmp_path):
+    path = tmp_path / 'photo.jpg'
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(quarters()).save(path, quality=95, exif=exif)
+    data = path.read_bytes()
+    path.write_bytes(data[:-2])
+    assert corners(read_photo(path).image) == TURNED[6]
+    path.write_bytes(data[:-200])
+    with pytest.raises(ImageError, match=r'photo\.jpg is not an image, or it is damaged'):
+        read_photo(path)
+
+
+def test_a_thermal_sequence_is_stretched_without_flicker_and_said_once(tmp_path):
+    from msdepth_ros.images.sources import ImageSource
+
+    scene = np.tile(np.linspace(7000, 8500, 64, dtype=np.uint16), (48, 1))
+    for index in range(12):
+        hot = scene.copy()
+        hot[10:14, 10:14] = 9000 + 1500 * (index % 2)  # a hot spot comes and goes
+        Image.fromarray(hot).save(tmp_path / f'{index}.{("png", "tiff")[index % 2]}')
+    pictures = list(ImageSource(tmp_path))
+    assert sum(bool(picture.note) for picture in pictures) == 1
+    levels = np.array([picture.image[30, ::9, 0] for picture in pictures], int)
+    assert np.abs(np.diff(levels, axis=0)).max() <= 12
+    assert levels[0, -1] - levels[0, 0] > 100
