@@ -15,8 +15,7 @@ from msdepth_ros.metric.patches import likeness, patches_at, peak, textured_poin
 from msdepth_ros.metric.projection import Prediction, Projection
 
 _POINTS = 200
-_SPAN = 1.1  # of ln(depth) on either side of the prediction: a factor of 3
-_COARSE, _FINE = 33, 9  # depths that are tried
+_FINE = 9  # depths that are tried around what was found
 _COARSE_RADIUS, _FINE_RADIUS = 2, 4  # pixels; patches of 5x5 and 9x9
 _LEAST_CONTRAST = 1.5  # grey levels
 _COARSE_LIKENESS, _LIKENESS, _SURE_LIKENESS = 0.65, 0.75, 0.9
@@ -29,6 +28,31 @@ _TEMPERATURE, _KERNEL, _SCATTER, _COST = 0.06, 0.15, 0.35, 0.12
 _LARGEST_SIGMA = 0.25
 _MATCHING = 0.25  # pixels, standard deviation of a match
 _FLOOR = 0.03  # of ln(depth), of what is not modelled
+
+
+@dataclass(frozen=True)
+class Search:
+    """The depths that are tried.
+
+    Attributes
+    ----------
+    span : of ln(depth) on either side of the prediction.
+    count : how many depths, odd.
+    shared : whether the points of an image share what the prediction is off by.
+    """
+
+    span: float
+    count: int
+    shared: bool
+
+    @property
+    def steps(self) -> np.ndarray:
+        """The offsets of ln(depth), float32 [count], ascending."""
+        return np.linspace(-self.span, self.span, self.count, dtype=np.float32)
+
+
+AROUND_PREDICTION = Search(1.1, 33, True)  # a factor of 3
+ANYWHERE = Search(1.8, 53, False)
 
 
 @dataclass(frozen=True)
@@ -78,6 +102,7 @@ def sweep(
     others: list[View],
     projection: Projection,
     prediction: Prediction,
+    search: Search,
     noise: PoseNoise,
     focal: float,
 ) -> Found | None:
@@ -86,6 +111,7 @@ def sweep(
     Parameters
     ----------
     projection : from the view to those others.
+    search : which depths are tried around the prediction.
     noise : of their poses.
     focal : focal length of the views, pixels.
 
@@ -101,12 +127,12 @@ def sweep(
     if not tried:
         return None
     rays, slope = projection.rays(u, v), prediction.slope(u, v)
-    log_depth, chosen = _coarse(view, others, projection, (u, v), rays, start, slope)
+    log_depth, chosen = _coarse(view, others, projection, (u, v), rays, start, slope, search)
     if not chosen.any():
         return None
     u, v, rays, slope, start = u[chosen], v[chosen], rays[chosen], slope[:, chosen], start[chosen]
     log_depth, motion, share, good = _fine(
-        view, others, projection, (u, v), rays, log_depth[chosen], slope
+        view, others, projection, (u, v), rays, log_depth[chosen], slope, search
     )
     # Variance: the matching of each view by itself, then what the poses are off. That of this
     # view's own pose is common to all pairs; on an edge a patch shows two depths.
@@ -130,37 +156,45 @@ def _coarse(
     rays: np.ndarray,
     start: np.ndarray,
     slope: np.ndarray,
+    search: Search,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Try all depths on images of half the size; return the best ln(depth) and whether it is one.
 
-    All points of an image share what the prediction's scale is off by, more or less: so the offset
-    that they agree on is preferred.
+    Where the points of an image share what the prediction's scale is off by, more or less, the
+    offset that they agree on is preferred.
     """
     u, v = (_halved(each) for each in pixels)
     patches, contrast = patches_at(view.half, u, v, _COARSE_RADIUS)
     shape = projection.patch_shape(rays, np.exp(-start), slope, 0.5, _COARSE_RADIUS)
-    steps = np.linspace(-_SPAN, _SPAN, _COARSE, dtype=np.float32)
+    steps = search.steps
     there = projection(rays, np.exp(-(start[:, None] + steps)))
     centres = _halved(there[0]), _halved(there[1])
     images = [other.half for other in others]
     alike = likeness(patches, contrast, images, centres, shape, _COARSE_RADIUS)
     score = _mean_of_seen(alike)
-    best = score.max(axis=1, keepdims=True)
-    likelihood = np.exp((score - best) / _TEMPERATURE)
-    likelihood *= (best > 0.5) / likelihood.sum(axis=1, keepdims=True)
-    width = steps[1] - steps[0]
-    around = np.arange(-_COARSE // 2, _COARSE // 2 + 1) * width
-    votes = np.convolve(likelihood.sum(axis=0), np.exp(-0.5 * (around / _KERNEL) ** 2), 'same')
-    shared = steps[votes.argmax()]
-    preferred = score - _COST * np.log1p(((steps - shared) / _SCATTER) ** 2)
+    preferred = score
+    if search.shared:
+        off = steps - _shared_offset(score, steps)
+        preferred = score - _COST * np.log1p((off / _SCATTER) ** 2)
     index = preferred.argmax(axis=1)
     row = np.arange(len(index))
-    elsewhere = np.abs(np.arange(_COARSE) - index[:, None]) > _NEAR_PEAK
+    elsewhere = np.abs(np.arange(len(steps)) - index[:, None]) > _NEAR_PEAK
     second = np.where(elsewhere, preferred, -2).max(axis=1)
     good = score[row, index] > _COARSE_LIKENESS
     good &= preferred[row, index] - second > _SECOND_BEST
-    good &= (index > 0) & (index < _COARSE - 1) & (contrast > _LEAST_CONTRAST)
+    good &= (index > 0) & (index < len(steps) - 1) & (contrast > _LEAST_CONTRAST)
     return start + steps[index], good
+
+
+def _shared_offset(score: np.ndarray, steps: np.ndarray) -> float:
+    """Return the offset that most points' likelihoods meet at; `score` is [n, steps]."""
+    best = score.max(axis=1, keepdims=True)
+    likelihood = np.exp((score - best) / _TEMPERATURE)
+    likelihood *= (best > 0.5) / likelihood.sum(axis=1, keepdims=True)
+    half = len(steps) // 2
+    around = np.arange(-half, half + 1) * (steps[1] - steps[0])
+    votes = np.convolve(likelihood.sum(axis=0), np.exp(-0.5 * (around / _KERNEL) ** 2), 'same')
+    return float(steps[votes.argmax()])
 
 
 def _fine(
@@ -171,6 +205,7 @@ def _fine(
     rays: np.ndarray,
     start: np.ndarray,
     slope: np.ndarray,
+    search: Search,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Refine ln(depth) on the full images.
 
@@ -183,7 +218,7 @@ def _fine(
     """
     patches, contrast = patches_at(view.image, *pixels, _FINE_RADIUS)
     shape = projection.patch_shape(rays, np.exp(-start), slope, 1.0, _FINE_RADIUS)
-    reach = 1.25 * 2 * _SPAN / (_COARSE - 1)
+    reach = 1.25 * 2 * search.span / (search.count - 1)
     steps = np.linspace(-reach, reach, _FINE, dtype=np.float32)
     u, v = projection(rays, np.exp(-(start[:, None] + steps)))
     images = [other.image for other in others]

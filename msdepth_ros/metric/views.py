@@ -11,7 +11,15 @@ from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.metric.patches import likeness, offsets, patches_at, textured_points
 from msdepth_ros.metric.projection import Prediction, Projection
 from msdepth_ros.metric.sparse_depth import SparseDepth
-from msdepth_ros.metric.sweep import Found, PoseNoise, View, sweep
+from msdepth_ros.metric.sweep import (
+    ANYWHERE,
+    AROUND_PREDICTION,
+    Found,
+    PoseNoise,
+    Search,
+    View,
+    sweep,
+)
 
 SOURCE = 'views'
 _KEPT = 16  # views
@@ -22,6 +30,7 @@ _LEAST_MOTION, _WANTED_MOTION, _NEW_MOTION = 5.0, (15.0, 22.0, 35.0, 60.0), 3.0
 _LEAST_OVERLAP, _NEW_OVERLAP = 0.4, 0.5
 _LARGEST_TURN, _NEW_TURN = math.radians(35), math.radians(8)
 _BORDER = 4  # pixels
+_MIDDLE = math.log(1.75)  # of the depths where nothing is predicted
 _FEWEST_POINTS, _FEWEST_SHARE = 6, 0.05  # fewer matches are chance
 _AT_REST = 0.5  # pixels by which nothing moves while the camera stands
 _UNCHANGED = 0.5  # likeness of most points while the camera stands
@@ -64,7 +73,7 @@ class Views:
         self,
         image: np.ndarray,
         intrinsics: Intrinsics,
-        log_depth: np.ndarray,
+        log_depth: np.ndarray | None,
         cells: Intrinsics,
         camera: Intrinsics,
         pose: np.ndarray,
@@ -76,7 +85,8 @@ class Views:
         image : uint8 [height, width] or [height, width, 3], rectified; the network's input will do.
         intrinsics : of that image.
         log_depth : float32 [h, w], ln(metres) as predicted, NaN where there is none. Depths within
-            a factor of 3 of it are found.
+            a factor of 3 of it are found. None: what is predicted is not in metres; all depths
+            from 0.3 to 10 m are tried, and fewer are found.
         cells : intrinsics of `log_depth` as an image of its own.
         camera : intrinsics of the rectified camera image, whose pixels the result is in.
         pose : float64 [4, 4], camera (optical frame) to a fixed frame, metres.
@@ -91,9 +101,13 @@ class Views:
             self._intrinsics = intrinsics
         half = cv2.resize(image, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         view = View(image, half, np.asarray(pose, np.float64))
+        search = AROUND_PREDICTION
+        if log_depth is None:
+            search = ANYWHERE
+            log_depth, cells = np.full((6, 8), _MIDDLE, np.float32), intrinsics.resized(8, 6)
         log_depth = np.ascontiguousarray(log_depth, np.float32)
         prediction = Prediction(log_depth, cells, intrinsics)
-        found, self.reason, is_new = self._compare(view, prediction)
+        found, self.reason, is_new = self._compare(view, prediction, search)
         if is_new:
             self._views = [*self._views[1 - _KEPT :], view]
         if found is None:
@@ -103,7 +117,9 @@ class Views:
         v = (found.v - intrinsics.cy) * (camera.fy / intrinsics.fy) + camera.cy
         return SparseDepth(u, v, np.exp(found.log_depth), found.sigma, SOURCE)
 
-    def _compare(self, view: View, prediction: Prediction) -> tuple[Found | None, str, bool]:
+    def _compare(
+        self, view: View, prediction: Prediction, search: Search
+    ) -> tuple[Found | None, str, bool]:
         """Return what was found in a view, why nothing was, and whether to keep the view."""
         intrinsics = self._intrinsics
         assert intrinsics is not None
@@ -132,7 +148,7 @@ class Views:
         projection = Projection(intrinsics, motions[chosen])
         focal = math.sqrt(intrinsics.fx * intrinsics.fy)
         others = [self._views[index] for index in chosen]
-        found = sweep(view, others, projection, prediction, self._noise, focal)
+        found = sweep(view, others, projection, prediction, search, self._noise, focal)
         if found is None or len(found.u) < max(_FEWEST_POINTS, _FEWEST_SHARE * found.tried):
             return None, 'hardly anything in it matches the earlier views', is_new
         return found, '', is_new

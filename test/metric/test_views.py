@@ -213,3 +213,13 @@ def test_cells_without_a_prediction_get_no_points():
         points = views.measure(image, CAMERA, prediction, cells, CAMERA, pose)
     assert len(points) > 15
     assert points.u.min() > 126
+
+
+def test_without_a_prediction_in_metres_all_depths_are_tried():
+    views, room, poses = Views(), TexturedRoom(), walk()
+    for pose in poses[:8]:
+        image, depth = room.render(pose)
+        points = views.measure(image, CAMERA, None, CAMERA, CAMERA, pose)
+    assert len(points) > 30
+    assert np.median(np.abs(errors(points, depth))) < 0.03
+    assert wrong(errors(points, depth)) < 0.05
