@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default='none',
         metavar='WHAT',
         help='also align the depth with what is measured, simulated from the truth: some of none, '
-        'scan, points:N, floor, separated by commas (default: %(default)s)',
+        'scan, points:N, floor, separated by commas; and views: by earlier frames and the '
+        "dataset's poses (default: %(default)s)",
     )
     parser.add_argument(
         '--camera-height',
@@ -129,6 +130,8 @@ def _measure(args: argparse.Namespace, dataset: 'Dataset') -> int:
         print(f'\nwith {args.measured} measured:\n{table(aligned, near)}')
         if aligned.reliability is not None:
             print(reliability_lines(aligned.reliability))
+        if aligned.views is not None:
+            print(aligned.views.line())
     if disturbed:
         print(f'\n{pooled_table(disturbed)}')
     if pictures:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from msdepth_ros.datasets import Dataset, Frame
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.evaluation.earlier_views import EarlierViews, PointErrors
 from msdepth_ros.evaluation.measurements import Measured
 from msdepth_ros.evaluation.metrics import EIGEN_CROP, Errors, ErrorSums, median_scaled
 from msdepth_ros.geometry.camera import Camera
@@ -75,6 +76,7 @@ class Evaluation(Summary):
     scenes : those of each scene, by its name, where it was asked for.
     each : those of each frame.
     reliability : what the confidence promises, and what is found.
+    views : the points that earlier views gave; None where they were not asked for.
 
     """
 
@@ -82,6 +84,7 @@ class Evaluation(Summary):
     scenes: Mapping[str, Summary] = field(default_factory=dict)
     each: Sequence[FrameErrors] = ()
     reliability: Reliability | None = None
+    views: PointErrors | None = None
 
     def document(self) -> dict[str, Any]:
         """Return everything but each frame as plain values, rounded to four decimals."""
@@ -92,6 +95,8 @@ class Evaluation(Summary):
             document['scenes'] = {name: part.document() for name, part in self.scenes.items()}
         if self.reliability is not None:
             document['reliability'] = self.reliability.document()
+        if self.views is not None:
+            document['views'] = self.views.document()
         return document
 
     def worst(self, count: int) -> list[FrameErrors]:
@@ -174,18 +179,23 @@ def evaluate(
     Raises
     ------
     MsdepthError : a frame cannot be read, `crop` is 'eigen' and images are not 640x480, or nothing
-        can be compared.
+        can be compared, or views are to measure frames without poses.
 
     """
     tally, near_tally = Tally(), Tally()
     scenes: dict[str, Tally] = defaultdict(Tally)
     each = []
     sureness = Sureness()
+    views = None
+    if measured and measured.views:
+        if dataset.no_poses:
+            raise MsdepthError(f'views measure only where poses are known: {dataset.no_poses}')
+        views = EarlierViews()
     chosen = range(len(dataset)) if indices is None else indices
     with open_estimator(model, backend, threads, precision) as estimator:
         for index in tqdm(chosen, desc='evaluating', unit='image', disable=None):
             frame = dataset[index]
-            align = measured.align_for(model, frame, index) if measured else None
+            align = measured.align_for(model, frame, index, views) if measured else None
             estimate = answer(estimator, frame, align)
             depth, truth = estimate.full_depth(), true_depth(frame, crop)
             sureness.add(estimate, depth, truth)
@@ -205,6 +215,7 @@ def evaluate(
         scenes={name: part for name, part in summaries.items() if part is not None},
         each=each,
         reliability=sureness.reliability(),
+        views=views.errors() if views else None,
     )
 
 

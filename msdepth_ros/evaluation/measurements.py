@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a sensor beside the camera would have measured, made from the true depth of a frame.
+"""What is measured of the frames of a dataset: made from the truth, or by the frames before.
 
 Measurements have noise of 2 %, and 3 % of them are wrong by half. So errors with them can be told
 on any dataset.
@@ -15,6 +15,7 @@ import numpy as np
 from msdepth_ros.datasets import Frame
 from msdepth_ros.datasets.floor_plane import floor_plane
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.evaluation.earlier_views import EarlierViews
 from msdepth_ros.inference.estimator import Align
 from msdepth_ros.inference.frame import FrameGeometry
 from msdepth_ros.inference.model import Model
@@ -22,7 +23,7 @@ from msdepth_ros.metric.floor import FloorPlane, measure_floor
 from msdepth_ros.metric.metres import Aligned, Metres
 from msdepth_ros.metric.sparse_depth import SparseDepth
 
-CHOICES = 'none, scan, points:N, floor'
+CHOICES = 'none, scan, points:N, floor, views'
 _NOISE = 0.02  # standard deviation of ln(depth)
 _WRONG_SHARE, _WRONG_FACTORS = 0.03, (0.5, 1.5)
 _SIGMA = 0.03  # that the alignment is told: noise, and where the depth lies
@@ -41,12 +42,14 @@ class Measured:
     points : how many random points.
     floor : the floor, by the mount of the camera.
     mount : where the floor is for all frames; None: from each frame's true depth.
+    views : earlier frames, by the poses of the dataset; nothing of this is simulated.
     """
 
     scan: bool = False
     points: int = 0
     floor: bool = False
     mount: FloorPlane | None = None
+    views: bool = False
 
     @classmethod
     def parse(cls, text: str, mount: FloorPlane | None = None) -> 'Measured':
@@ -57,7 +60,7 @@ class Measured:
         MsdepthError
             If something is not known.
         """
-        scan = floor = False
+        scan = floor = views = False
         points = 0
         for name in text.split(','):
             kind, _, number = name.partition(':')
@@ -65,23 +68,28 @@ class Measured:
                 scan = True
             elif name == 'floor':
                 floor = True
+            elif name == 'views':
+                views = True
             elif kind == 'points' and number.isdecimal() and int(number) > 0:
                 points = int(number)
             elif name != 'none':
                 raise MsdepthError(
                     f"--measured is '{text}' but must be some of {CHOICES}, separated by commas"
                 )
-        return cls(scan, points, floor, mount)
+        return cls(scan, points, floor, mount, views)
 
     def __bool__(self) -> bool:
-        return self.scan or self.floor or self.points > 0
+        return self.scan or self.floor or self.views or self.points > 0
 
-    def align_for(self, model: Model, frame: Frame, index: int) -> Align:
+    def align_for(
+        self, model: Model, frame: Frame, index: int, views: EarlierViews | None = None
+    ) -> Align:
         """Return what aligns a model's depth of one frame with what was measured of it.
 
         Parameters
         ----------
         index : of the frame; the same frame has the same noise.
+        views : what was seen before, if that measures too.
         """
         rng = np.random.default_rng([1, index])
         sparse = []
@@ -92,25 +100,23 @@ class Measured:
         plane = None
         if self.floor:
             plane = self.mount or true_mount(frame, rng)
-        return aligning(Metres(model.prior, model.metric), sparse, plane)
+        metres = Metres(model.prior, model.metric)
 
+        def align(
+            depth: np.ndarray,
+            geometry: FrameGeometry,
+            outputs: Mapping[str, np.ndarray],
+            image: np.ndarray,
+        ) -> Aligned | None:
+            measured = list(sparse)
+            if plane is not None and geometry.intrinsics is not None:
+                camera, shows = geometry.intrinsics, outputs.get('floor')
+                measured.append(measure_floor(depth, geometry.cells, camera, plane, shows))
+            if views is not None:
+                measured += views.measure(frame, depth, model.metric == 'metric', geometry, image)
+            return metres.align(depth, geometry.cells, measured)
 
-def aligning(metres: Metres, sparse: list[SparseDepth], plane: FloorPlane | None) -> Align:
-    """Return what aligns a frame with sparse depths and, where the mount is known, the floor."""
-
-    def align(
-        depth: np.ndarray, geometry: FrameGeometry, outputs: Mapping[str, np.ndarray]
-    ) -> Aligned | None:
-        measured = list(sparse)
-        if plane is not None and geometry.intrinsics is not None:
-            measured.append(
-                measure_floor(
-                    depth, geometry.cells, geometry.intrinsics, plane, outputs.get('floor')
-                )
-            )
-        return metres.align(depth, geometry.cells, measured)
-
-    return align
+        return align
 
 
 def simulated_scan(frame: Frame, rng: np.random.Generator) -> SparseDepth:

@@ -23,8 +23,9 @@ from msdepth_ros.metric.metres import Aligned
 
 RECTIFY = ('auto', 'on', 'off')
 # Corrects the metres of a frame by what was measured: gets the depth, float32 [height, width], how
-# it lies on the image, and the model's further outputs. None where the depth cannot have metres.
-Align = Callable[[np.ndarray, FrameGeometry, Mapping[str, np.ndarray]], Aligned | None]
+# it lies on the image, the model's further outputs, and the network's input, uint8 [height, width,
+# 3]. None where the depth cannot have metres.
+Align = Callable[[np.ndarray, FrameGeometry, Mapping[str, np.ndarray], np.ndarray], Aligned | None]
 _NEAREST = 1e-3  # metres; nearer is nothing, and inverse depth stays within single precision
 
 
@@ -108,7 +109,7 @@ class DepthEstimator:
         depth_range = self._depth_range(settings)
         with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
             depth = self._metric(outputs[DEPTH], settings.scale)
-            aligned = align(depth, self._geometry, outputs) if align else None
+            aligned = align(depth, self._geometry, outputs, inputs[IMAGE]) if align else None
             if aligned is None:
                 std = np.full(depth.shape, self.model.prior.std, np.float32)
                 if align and self.model.metric != 'metric':

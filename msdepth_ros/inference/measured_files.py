@@ -54,7 +54,10 @@ def aligning(metres: Metres, measured: np.ndarray | None, floor: FloorPlane | No
     """Return what aligns a frame with a registered depth image, metres, and with the floor."""
 
     def align(
-        depth: np.ndarray, geometry: FrameGeometry, outputs: Mapping[str, np.ndarray]
+        depth: np.ndarray,
+        geometry: FrameGeometry,
+        outputs: Mapping[str, np.ndarray],
+        image: np.ndarray,
     ) -> Aligned | None:
         sparse: list[SparseDepth] = []
         if measured is not None:

@@ -2,6 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A room of textured walls with a box in it, cast ray by ray: images with exact depth and pose."""
 
+import dataclasses
+import json
+from pathlib import Path
+
 import cv2
 import numpy as np
 
@@ -104,3 +108,19 @@ def walk(count: int = 16) -> list[np.ndarray]:
         pose_at(-0.5 + 0.9 * s, 0.05 * np.sin(9 * s), 0.6 * s, 0.15 * np.sin(5 * s), 0.1 + 0.1 * s)
         for s in steps
     ]
+
+
+def write_walk(folder: Path, count: int = 10, poses: bool = True) -> Path:
+    """Write a walk as a dataset folder, with poses.txt if asked for."""
+    room, lines = TexturedRoom(), []
+    for part in ('rgb', 'depth'):
+        (folder / part).mkdir(parents=True)
+    for index, pose in enumerate(walk(16)[:count]):
+        image, depth = room.render(pose)
+        cv2.imwrite(str(folder / 'rgb' / f'{index:02}.png'), image)
+        cv2.imwrite(str(folder / 'depth' / f'{index:02}.png'), (depth * 1000).astype(np.uint16))
+        lines.append(' '.join([f'{index:02}', *(f'{x:.6f}' for x in pose[:3].ravel())]))
+    (folder / 'camera.json').write_text(json.dumps(dataclasses.asdict(CAMERA)))
+    if poses:
+        (folder / 'poses.txt').write_text('\n'.join(lines))
+    return folder

@@ -1,0 +1,88 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the earlier frames of a sequence tell of the next one, and how right that is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from msdepth_ros.datasets import Frame
+from msdepth_ros.inference.frame import FrameGeometry
+from msdepth_ros.inference.measured_views import measure_views
+from msdepth_ros.metric.sparse_depth import SparseDepth
+from msdepth_ros.metric.views import Views
+
+_WITHIN = 0.05, 0.15  # relative errors
+
+
+@dataclass(frozen=True)
+class PointErrors:
+    """How many points views gave, and how right they are.
+
+    Attributes
+    ----------
+    points : mean number a frame.
+    without : share of the frames with none.
+    within_5, within_15 : share of the points that have a true depth and are within 5 % and 15 % of
+        it.
+    """
+
+    points: float
+    without: float
+    within_5: float
+    within_15: float
+
+    def document(self) -> dict[str, Any]:
+        """Return everything as plain values, rounded to four decimals."""
+        return {name: round(value, 4) for name, value in vars(self).items()}
+
+    def line(self) -> str:
+        """Return all of it in one line of text."""
+        return (
+            f'views: {self.points:.0f} points a frame, none in {100 * self.without:.0f} % of the '
+            f'frames; {100 * self.within_5:.0f} % of them within 5 % of the truth and '
+            f'{100 * self.within_15:.0f} % within 15 %'
+        )
+
+
+class EarlierViews:
+    """Measures the frames of a dataset, in order, by those before them in the same scene."""
+
+    def __init__(self) -> None:
+        self._views = Views()
+        self._scene: str | None = None
+        self._counts: list[int] = []
+        self._errors: list[np.ndarray] = []
+
+    def measure(
+        self,
+        frame: Frame,
+        depth: np.ndarray,
+        metric: bool,
+        geometry: FrameGeometry,
+        image: np.ndarray,
+    ) -> list[SparseDepth]:
+        """Return what earlier frames tell of this one; parameters as of `measure_views`."""
+        if frame.scene != self._scene:
+            self._views.clear()
+            self._scene = frame.scene
+        found = None
+        if frame.pose is not None:
+            found = measure_views(self._views, depth, metric, geometry, image, frame.pose)
+        self._counts.append(0 if found is None else len(found))
+        if found is None:
+            return []
+        rows, columns = np.rint(found.v).astype(np.intp), np.rint(found.u).astype(np.intp)
+        height, width = frame.depth.shape
+        truth = frame.depth[rows.clip(0, height - 1), columns.clip(0, width - 1)]
+        known = truth > 0
+        self._errors.append(np.abs(found.depth[known] / truth[known] - 1))
+        return [found]
+
+    def errors(self) -> PointErrors:
+        """Return how many points there were, and how right they are."""
+        counts = np.array(self._counts or [0])
+        errors = np.concatenate([np.zeros(0), *self._errors])
+        close, fair = (float((errors < bound).mean()) if errors.size else 0.0 for bound in _WITHIN)
+        return PointErrors(float(counts.mean()), float((counts == 0).mean()), close, fair)
