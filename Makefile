@@ -32,7 +32,8 @@ demo: $(VENV)/.demo  ## play a clip through the running node: IMAGES=dir or VIDE
 	  $(if $(CAMERA_INFO),--camera-info "$(CAMERA_INFO)") $(if $(WEB),--web)
 
 # One process a core; what starts a graph of its own per file stays in one of them.
-PYTEST = $(BIN)/python -m pytest --ignore=test/launch --numprocesses auto --dist loadfile
+PYTEST = $(BIN)/python -m pytest --ignore=test/launch --numprocesses auto --dist loadfile \
+  --max-worker-restart 0
 
 test: $(VENV)/.test  ## run the tests that a developer needs: about five minutes on two cores
 	@MSDEPTH_FAST_TESTS=1 $(PYTEST) -m 'not slow' $(ARGS)

@@ -11,6 +11,8 @@ import urllib.request
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip('rclpy', reason='the demo needs rclpy')
 pytest.importorskip('viser', reason='the viewer needs viser')
 

@@ -157,6 +157,8 @@ build_progress.BuildProgress.step = slow_step
 # TensorRT before 10 tells nothing while it builds.
 QUIET_BUILD = f"""{SLOW_BUILD}
 from msdepth_ros.inference.backends import engine_builder
+
+pytestmark = pytest.mark.slow
 build_progress.BuildProgress.monitor = lambda self, trt: None
 run = engine_builder._Build.run
 def slow_run(*arguments):

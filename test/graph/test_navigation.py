@@ -167,7 +167,8 @@ def test_cloud_within_limits_and_of_voxels_is_dense(robot):
 def test_calibrate_scale_makes_depth_metric_tells_how_and_keeps_it(robot):
     client, scale_file = robot
     before = depth_of(answer(client, uniform())['depth/image_rect'])
-    reply = calibrate(client)
+    with SteadyCamera(client, 10):
+        reply = calibrate(client)
     assert reply.success, reply.message
     scale = client.get('depth.scale')
     try:
@@ -180,7 +181,8 @@ def test_calibrate_scale_makes_depth_metric_tells_how_and_keeps_it(robot):
         after = depth_of(answer(client, uniform())['depth/image_rect'])
         both = np.isfinite(before) & np.isfinite(after)
         np.testing.assert_allclose(after[both] / before[both], scale, rtol=1e-4)
-        again = calibrate(client)  # the second time there is nothing left to correct
+        with SteadyCamera(client, 10):
+            again = calibrate(client)  # the second time there is nothing left to correct
         assert again.success
         assert client.get('depth.scale') == pytest.approx(scale, rel=1e-3)
     finally:
@@ -200,8 +202,7 @@ def test_save_scale_keeps_the_scale_that_somebody_has_set(robot):
 
 def test_calibrate_scale_refuses_with_numbers_and_changes_nothing(robot):
     client, _ = robot
-    with client.parameters({'camera_pitch': -0.5}):
-        client.publish(uniform(), camera_info())
+    with client.parameters({'camera_pitch': -0.5}), SteadyCamera(client, 10):
         reply = calibrate(client)
     assert not reply.success
     assert 'too little floor' in reply.message
@@ -211,8 +212,7 @@ def test_calibrate_scale_refuses_with_numbers_and_changes_nothing(robot):
 
 def test_calibrate_scale_without_height_asks_tf_or_the_parameters(robot):
     client, _ = robot
-    with client.parameters({'camera_height': 0.0}):
-        client.publish(uniform(), camera_info())
+    with client.parameters({'camera_height': 0.0}), SteadyCamera(client, 10):
         reply = calibrate(client)
     assert not reply.success
     assert 'camera_height' in reply.message
@@ -220,7 +220,8 @@ def test_calibrate_scale_without_height_asks_tf_or_the_parameters(robot):
 
 def test_a_scale_belongs_to_the_model_that_it_was_measured_for(robot, graph, color_model):
     client, scale_file = robot
-    reply = calibrate(client)
+    with SteadyCamera(client, 10):
+        reply = calibrate(client)
     assert reply.success, reply.message
     measured, model = client.get('depth.scale'), client.get('model')
     try:

@@ -312,7 +312,9 @@ def test_a_calibration_of_another_aspect_is_refused_and_the_next_frame_works(tmp
     with pytest.raises(CalibrationError, match='1280x720'):
         estimator.estimate(np.zeros((720, 1280), np.uint8), 'mono8', camera)
     with pytest.raises(CalibrationError, match='not calibrated'):
-        estimator.estimate(np.zeros((480, 640), np.uint8), 'mono8', replace(camera, k=(0.0,) * 9))
+        estimator.estimate(
+            np.zeros((480, 640), np.uint8), 'mono8', replace(camera, k=(0.0,) * 9, p=())
+        )
     assert median_depth(estimator, camera) == before
     assert median_depth(estimator, None) == 2
 

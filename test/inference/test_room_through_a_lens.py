@@ -20,6 +20,8 @@ from msdepth_ros.inference.backends import create_backend
 from msdepth_ros.inference.estimator import DepthEstimator, Settings
 from msdepth_ros.inference.model import load_model, model_names
 
+pytestmark = pytest.mark.slow
+
 torch = pytest.importorskip('torch', reason='rendering needs torch')
 
 SIZE = (640, 480)

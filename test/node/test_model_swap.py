@@ -57,7 +57,8 @@ class Build:
         self._create = model_host.create_backend
         monkeypatch.setattr(model_host, 'create_backend', self)
 
-    def __call__(self, model, backend, threads, precision, options, progress):
+    def __call__(self, *arguments, **options):
+        progress = next(each for each in arguments if callable(each))
         try:
             for step in range(3):
                 progress('kernels', step / 3)
@@ -66,7 +67,7 @@ class Build:
         except BaseException as error:
             self.outcome = error
             raise
-        return self._create(model, backend, threads, precision, options, progress)
+        return self._create(*arguments, **options)
 
 
 def test_the_next_model_lives_on_a_thread_of_its_own(swapping: Swapping, choice) -> None:

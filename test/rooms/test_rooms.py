@@ -43,6 +43,8 @@ from msdepth_ros.rooms.solids import (  # noqa: E402
     rotation,
 )
 
+pytestmark = pytest.mark.slow
+
 GREY = Material('plaster', (0.5, 0.5, 0.5), (0.5, 0.5, 0.5), contrast=0.0)
 FACES = ('-x', '+x', '-y', '+y', '-z', '+z')
 SMALL = from_fov(64, 48, 60)

@@ -152,6 +152,7 @@ def test_several_weights_to_start_from_are_averaged(data, whole, tmp_path):
             torch.testing.assert_close(value, (saved['weights'][name] + other[name]) / 2)
 
 
+@pytest.mark.slow
 def test_the_papers_network_trains_in_both_stages(data, tmp_path):
     stages = tuple(dataclasses.replace(s, images=4, warm_up=0) for s in (COARSE, FINE))
     config = dataclasses.replace(
