@@ -41,6 +41,7 @@ class ViewerPage:
     """The viewer's page, as somebody uses it."""
 
     def __init__(self, browser: Any, address: str, size: tuple[int, int] = SIZE) -> None:
+        self._timeout_error = pytest.importorskip('playwright.sync_api').TimeoutError
         self.page = browser.new_page(viewport={'width': size[0], 'height': size[1]})
         self.page.set_default_timeout(1000 * PATIENCE)
         self.page.goto(address)
@@ -72,6 +73,17 @@ class ViewerPage:
         found = self.page.get_by_text(text).first
         found.wait_for()
         return found.inner_text()
+
+    def click_until(self, place: tuple[float, float], text: str) -> None:
+        """Click on a place of the page until it shows a text: a busy page may miss a click."""
+        end = time.monotonic() + PATIENCE
+        while True:
+            self.page.mouse.click(*place)
+            try:
+                self.page.get_by_text(text).first.wait_for(timeout=10_000)
+                return
+            except self._timeout_error:
+                assert time.monotonic() < end, f'no {text!r} within {PATIENCE:.0f} s'
 
     def source_of(self, picture: str) -> str:
         """Return the bytes of a picture of the panel, as the page holds them."""
