@@ -21,7 +21,7 @@ endif
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
-.PHONY: help demo test test-all fuzz lint test-launch test-gpu bench bench-node bench-peak bench-runtimes \
+.PHONY: help demo docs test test-all fuzz lint test-launch test-gpu bench bench-node bench-peak bench-runtimes \
   bench-overhead bench-gpu bench-docs soak clean
 
 help:  ## list the targets
@@ -91,6 +91,10 @@ soak: $(VENV)/.demo  ## run the node at 30 Hz for long: MINUTES=20
 	@mkdir -p "$(OUT)/bench"
 	$(BENCH) bench/soak.py --minutes $(or $(MINUTES),20) $(ARGS) | tee "$(OUT)/bench/soak.txt"
 
+docs: $(VENV)/.docs  ## build the documentation site into OUT/docs, and check its links
+	@$(BIN)/python -m sphinx -n -W --keep-going -q -b html docs "$(OUT)/docs"
+	echo "  $(OUT)/docs/index.html"
+
 clean:  ## remove what was built, environments included
 	rm -rf .venv .venv-* build install log *.egg-info .pytest_cache .ruff_cache .mypy_cache
 
@@ -139,3 +143,8 @@ $(VENV)/.launch: test/launch/fetch_launch.py | $(VENV)/.test
 	@$(BIN)/python test/launch/fetch_launch.py $(VENV)/launch > $@.new
 	mv $@.new $@
 endif
+
+$(VENV)/.docs: $(PROJECT) | $(VENV)/.demo
+	@echo "== adding Sphinx"
+	$(PIP) install $(if $(ROS_DISTRO),,--constraint constraints.txt) myst-parser sphinx sphinx-rtd-theme
+	touch $@

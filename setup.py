@@ -79,6 +79,8 @@ setup(
             'tensorboard',
             'torch',
         ],
+        # `make docs`
+        'docs': ['myst-parser', 'sphinx', 'sphinx-rtd-theme'],
         # The page in a browser: `ros2 run msdepth_ros viewer`, `web:=true`.
         'viewer': ['viser'],
         # `msdepth adopt`: other people's networks made into model files.

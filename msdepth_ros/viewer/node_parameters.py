@@ -21,6 +21,7 @@ Values = dict[str, Any]
 
 # What can change while the node runs, and is not a name that only its own machine knows.
 TUNABLE = {parameter.name: parameter for parameter in PARAMETERS if parameter.changes == ALWAYS}
+_READ = (*TUNABLE, 'camera_pose')
 
 
 class NodeParameters:
@@ -59,7 +60,7 @@ class NodeParameters:
         MsdepthError
             If the node does not answer.
         """
-        names = list(TUNABLE)
+        names = list(_READ)
         answer = self._call(self._get, GetParameters.Request(names=names))
         # A node of another version answers with nothing at all if it lacks one.
         if len(answer.values) != len(names):
@@ -117,7 +118,7 @@ class NodeParameters:
         changes = {
             message.name: parameter_value_to_python(message.value)
             for message in (*event.new_parameters, *event.changed_parameters)
-            if message.name in TUNABLE
+            if message.name in _READ
         }
         if changes:
             self.values = {**self.values, **changes}

@@ -1,0 +1,61 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The documents: links lead somewhere, and the tables of topics and parameters are complete."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / 'README.md', ROOT / 'CONTRIBUTING.md', *sorted((ROOT / 'docs').rglob('*.md'))]
+LINK = re.compile(r'\]\(([^)\s]+)\)')
+
+
+def without_code(text):
+    return re.sub(r'```.*?```', '', text, flags=re.DOTALL)
+
+
+def anchors(page):
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r'^#+ (.+)$', without_code(page.read_text()), re.MULTILINE)
+    plain = (re.sub(r'\[([^]]*)\]\([^)]*\)', r'\1', heading).lower() for heading in headings)
+    return {re.sub(r'[^\w\- ]', '', text).strip().replace(' ', '-') for text in plain}
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files_and_headings(page):
+    wrong = []
+    for link in LINK.findall(without_code(page.read_text())):
+        if '://' in link or link.startswith('mailto:'):
+            continue
+        path, _, anchor = link.partition('#')
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            wrong.append(link)
+    assert not wrong
+
+
+def test_every_page_is_in_the_index():
+    index = (ROOT / 'docs' / 'index.md').read_text()
+    for page in PAGES:
+        if page.parent != ROOT and page.name != 'index.md':
+            name = page.relative_to(ROOT / 'docs').with_suffix('').as_posix()
+            assert f']({name}.md)' in index, f'{name} is not linked'
+            assert f'\n{name}\n' in index, f'{name} is not in the table of contents'
+
+
+def test_the_table_of_topics_is_complete():
+    outputs = pytest.importorskip('msdepth_ros.node.outputs', reason='needs rclpy').OUTPUTS
+    text = (ROOT / 'docs' / 'topics.md').read_text()
+    for output in outputs:
+        assert f'`{output.topic}`' in text
+
+
+def test_the_viewers_parameters_are_told():
+    source = (ROOT / 'msdepth_ros' / 'viewer' / 'viewer_node.py').read_text()
+    text = (ROOT / 'docs' / 'viewer.md').read_text()
+    names = re.findall(r"self\._declare\('(\w+)'", source)
+    assert len(names) >= 5
+    for name in names:
+        assert f'| `{name}` |' in text
