@@ -15,6 +15,7 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.host.transport import PROFILE_VARIABLES
 
 SHARED_MEMORY = Path('/dev/shm')
+_ROS = ('rclpy', 'ament_index_python', 'rpyutils', 'rosidl_parser', 'std_srvs')
 _LARGEST_DOMAIN = 232  # of DDS: above, its ports would lie beyond 65535
 
 
@@ -36,6 +37,22 @@ def check_middleware(environment: Mapping[str, str]) -> None:
             f'RMW_IMPLEMENTATION is {name}, which is not installed (there is '
             f'{", ".join(sorted(there))}): `apt install {package}`, or unset RMW_IMPLEMENTATION'
         )
+
+
+def missing_module(name: str, python: str) -> str:
+    """Say what to do about a module that an executable's Python does not find.
+
+    Parameters
+    ----------
+    name : of the module.
+    python : path of that Python: the one that colcon or pip ran with.
+    """
+    if name.split('.')[0] in _ROS or name.split('.')[0].endswith(('_msgs', '_interfaces')):
+        return f'{name} is not found by {python}: source ROS 2 first (/opt/ros/DISTRO/setup.bash)'
+    return (
+        f'{name} is not found by {python}, which this was built with: install it there, or build '
+        'again with the Python of the environment that has it (python3 -m colcon build)'
+    )
 
 
 def check_domain(environment: Mapping[str, str]) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.host.environment import check_middleware
+from msdepth_ros.host.environment import check_middleware, missing_module
 
 
 def depth_node() -> int:
@@ -31,10 +31,14 @@ def _run(module: str) -> int:
     _on_signals(_end)
     try:
         check_middleware(os.environ)
+        main = importlib.import_module(f'msdepth_ros.{module}').main
     except MsdepthError as error:
         print(error, file=sys.stderr)
         return 2
-    code: int = importlib.import_module(f'msdepth_ros.{module}').main()
+    except ModuleNotFoundError as error:
+        print(missing_module(error.name or str(error), sys.executable), file=sys.stderr)
+        return 2
+    code: int = main()
     # Ctrl-C reaches twice what `ros2 launch` started, and Python at its end takes handlers back.
     _on_signals(signal.SIG_IGN)
     return code

@@ -104,6 +104,24 @@ def test_what_is_no_hindrance_is_at_most_one_line(tmp_path, changes, words):
     assert words in ''.join(lines)
 
 
+@pytest.mark.parametrize(
+    ('name', 'words'), [('numpy', 'python3 -m colcon build'), ('rclpy', 'source ROS 2 first')]
+)
+def test_a_missing_module_is_one_line_that_names_the_python(tmp_path, name, words):
+    code = (
+        f'import sys; sys.modules[{name!r}] = None; ' + 'from msdepth_ros.host import executables'
+    )
+    code += '; sys.exit(executables.depth_node())'
+    result = subprocess.run(
+        [sys.executable, '-c', code], text=True, capture_output=True, cwd=tmp_path, timeout=60,
+        env={**os.environ, 'PYTHONPATH': str(ROOT)}, check=False,
+    )  # fmt: skip
+    assert result.returncode == 2
+    assert result.stderr.count('\n') == 1, result.stderr
+    assert f'{name} is not found by {sys.executable}' in result.stderr
+    assert words in result.stderr
+
+
 @pytest.mark.parametrize('domain', ['', '0', '101', '232'])
 def test_domains_that_there_are(domain):
     check_domain({'ROS_DOMAIN_ID': domain})
