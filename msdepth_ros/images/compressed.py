@@ -19,7 +19,7 @@ from msdepth_ros.images.containers import (
     webp_extent,
 )
 from msdepth_ros.images.encodings import KNOWN, Kind, check_no_depth
-from msdepth_ros.images.jpeg import END, read_jpeg
+from msdepth_ros.images.jpeg import END, Jpeg, read_jpeg
 from msdepth_ros.images.limits import check_size
 from msdepth_ros.images.opencv_log import quiet_opencv
 from msdepth_ros.images.raw import demosaiced
@@ -29,7 +29,6 @@ from msdepth_ros.images.topic_names import republish_advice, video_in
 _MAX_BYTES_PER_PIXEL = 8  # of a compressed image: 16-bit RGBA that did not get smaller
 _MAX_METADATA = 1 << 20  # bytes on top of that
 _MAX_SCANS = 32  # of a JPEG: each is a pass over the whole picture, and takes a few bytes
-_SCAN = b'\xff\xda'
 _FLAGS = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 _CONTAINERS = {
     'PNG': png_extent, 'WEBP': webp_extent, 'TIFF': tiff_extent, 'AVIF': avif_extent,
@@ -72,7 +71,8 @@ def decode_compressed(
     """
     original, stored = _check_format(format)
     whole = bytes(data)
-    kind, extent = _extent(whole, format)
+    jpeg = read_jpeg(whole)
+    kind, extent = _jpeg_extent(jpeg) if jpeg else _extent(whole, format)
     check_size(extent.width, extent.height)
     if not extent.end:
         raise _damaged(whole, 'it is cut off')
@@ -80,7 +80,7 @@ def decode_compressed(
         raise ImageError(
             f'{extent.end} bytes are too many for an image of {extent.width}x{extent.height}'
         )
-    pixels = _decode_jpeg(whole) if kind == 'JPEG' else _decode(whole[: extent.end], kind)
+    pixels = _decode_jpeg(whole, jpeg) if jpeg else _decode(whole[: extent.end], kind)
     if pixels is None or pixels.shape[:2] != (extent.height, extent.width):
         raise _damaged(whole, f'a {kind} that cannot be decoded')
     if pixels.dtype == np.uint16:
@@ -108,14 +108,14 @@ def _check_format(format: str) -> tuple[str, str]:
     return original, stored
 
 
+def _jpeg_extent(jpeg: Jpeg) -> tuple[str, Extent]:
+    if jpeg.scans > _MAX_SCANS:
+        raise ImageError(f'a JPEG of {jpeg.scans} scans: at most {_MAX_SCANS} are taken')
+    return 'JPEG', Extent(jpeg.width, jpeg.height, jpeg.end)
+
+
 def _extent(data: bytes, format: str) -> tuple[str, Extent]:
-    """Return what kind of file it is, and its size and end."""
-    jpeg = read_jpeg(data)
-    if jpeg is not None:
-        scans = data.count(_SCAN, 0, jpeg.end)
-        if scans > _MAX_SCANS:
-            raise ImageError(f'a JPEG of {scans} scans: at most {_MAX_SCANS} are taken')
-        return 'JPEG', Extent(jpeg.width, jpeg.height, jpeg.end)
+    """Return what kind of file it is, if no JPEG, and its size and end."""
     for kind, measure in _CONTAINERS.items():
         extent = measure(data)
         if extent is not None:
@@ -168,15 +168,12 @@ def _decode_by_pillow(data: bytes, kind: str) -> np.ndarray | None:
     return pixels if grey else np.ascontiguousarray(pixels[..., ::-1])
 
 
-def _decode_jpeg(data: bytes) -> np.ndarray | None:
+def _decode_jpeg(data: bytes, jpeg: Jpeg) -> np.ndarray | None:
     """Return a JPEG's pixels, None if it is damaged or a part of it is missing.
 
     A decoder makes up what is missing. So where that may be so, the picture is decoded twice, with
     nothing and with noise for what would come next: they differ where something is missing.
     """
-    jpeg = read_jpeg(data)
-    if jpeg is None:
-        return None
     body = data[: jpeg.end - len(END)] if jpeg.ended else data[: jpeg.end]
     pixels = _decode(body + END, 'JPEG')
     if pixels is None:

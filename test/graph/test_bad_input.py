@@ -38,7 +38,7 @@ BAD_IMAGES = {
     'data one byte short': lambda: _short(uniform(), 1),
     'no data': lambda: _short(uniform(), len(uniform().data)),
     'step too small': lambda: _changed(step=3 * WIDTH - 1),
-    'step 0': lambda: _changed(step=0),
+    'step 0 and a byte short': lambda: _short(_changed(step=0), 1),
     'step larger than the data': lambda: _changed(step=2**32 - 1),
     'width 0': lambda: _changed(width=0),
     'height 0': lambda: _changed(height=0),
