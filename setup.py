@@ -56,6 +56,7 @@ setup(
             'ros-diagnostic-msgs',
             'ros-geometry-msgs',
             'ros-lifecycle-msgs',
+            'ros-nav-msgs',
             'ros-rcl-interfaces',
             'ros-rosgraph-msgs',
             'ros-sensor-msgs',

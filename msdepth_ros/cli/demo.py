@@ -52,13 +52,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Play, record, print the figures and write the pictures."""
+    from msdepth_ros.demo.posed_folder import camera_of
     from msdepth_ros.host.transport import transport_environment
     from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource
 
     path = (arguments.images or arguments.video or DEFAULT_CLIP).absolute()
     source = ImageSource(path)
     total = len(source)
-    if source.camera is None and not arguments.camera_info:
+    if not (source.camera or camera_of(path) or arguments.camera_info):
         print(
             f'  no calibration beside {path.name}: 60 degrees across are assumed; for metric depth'
         )

@@ -4,8 +4,11 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import rclpy
+from nav_msgs.msg import Odometry
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -14,9 +17,10 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from msdepth_ros.calibration import camera_from_url
+from msdepth_ros.demo.posed_folder import camera_of, poses_of
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource, Picture, guessed_camera
-from msdepth_ros.node.messages import camera_info_msg, image_msg
+from msdepth_ros.node.messages import camera_info_msg, image_msg, odometry_msg
 from msdepth_ros.node.process import run_node
 
 DEFAULT_RATE = 30.0  # Hz, of images without a rate of their own
@@ -30,6 +34,9 @@ class CameraPlayer(Node):
     0 = the recording's own, else 30), `loop`, `camera_info_url` (else the camera.yaml beside the
     images, else a guess of 60 degrees), `frame_id`, `wait_for_subscribers` (to `image_raw`, before
     the first image). With `loop` off the node ends after the last image.
+
+    A folder with a poses.txt is a camera that moves: its pose is published on `odom` (Odometry of
+    the camera's own frame) before each image.
     """
 
     def __init__(self) -> None:
@@ -44,7 +51,9 @@ class CameraPlayer(Node):
         if type(rate) not in (int, float) or not 0 <= rate <= 1000:
             raise MsdepthError(f'rate is {rate} but must lie in 0 to 1000 Hz')
         self._source = ImageSource(path)
-        self._camera = camera_from_url(url) if url else self._source.camera
+        folder = Path(path)
+        self._camera = camera_from_url(url) if url else self._source.camera or camera_of(folder)
+        self._poses = poses_of(folder)
         if self._camera is None:
             self.get_logger().warning(
                 f'no calibration beside {path}: 60 degrees across are assumed, so the depth is '
@@ -59,7 +68,13 @@ class CameraPlayer(Node):
         self._info_publisher = self.create_publisher(
             CameraInfo, 'camera_info', qos, qos_overriding_options=overrides
         )
+        self._odometry = None
+        if self._poses:
+            self._odometry = self.create_publisher(
+                Odometry, 'odom', qos, qos_overriding_options=overrides
+            )
         self._images = self._endless() if self._loop else self._once()
+        self._pose: np.ndarray | None = None
         self._next = self._decode()
         self.played = 0
         self.done = False
@@ -80,6 +95,8 @@ class CameraPlayer(Node):
         if self._camera is None:
             self._camera = guessed_camera(image.width, image.height)
         image.header.stamp = self.get_clock().now().to_msg()
+        if self._odometry is not None and self._pose is not None:
+            self._odometry.publish(odometry_msg(self._pose, image.header))
         self._info_publisher.publish(camera_info_msg(self._camera, image.header))
         self._image_publisher.publish(image)
         self.played += 1
@@ -90,6 +107,7 @@ class CameraPlayer(Node):
         picture = next(self._images, None)
         if picture is None:
             return None
+        self._pose = self._poses.get(picture.name)
         return image_msg(picture.image, 'bgr8', Header(frame_id=self._frame_id))
 
     def _endless(self) -> Iterator[Picture]:

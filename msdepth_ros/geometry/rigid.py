@@ -45,6 +45,14 @@ def rigid(position: Sequence[float], quaternion: Sequence[float]) -> np.ndarray:
     return transform
 
 
+def quaternion(transform: np.ndarray) -> tuple[float, float, float, float]:
+    """Return the rotation of a transform as a unit quaternion, x, y, z, w."""
+    turn, _ = cv2.Rodrigues(transform[:3, :3])
+    angle = float(np.linalg.norm(turn))
+    x, y, z = (turn[:, 0] * (math.sin(angle / 2) / angle if angle else 0.5)).tolist()
+    return x, y, z, math.cos(angle / 2)
+
+
 def inverse(transform: np.ndarray) -> np.ndarray:
     """Return the transform back, float64 [4, 4]."""
     back = np.eye(4)

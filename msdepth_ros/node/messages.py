@@ -7,6 +7,8 @@ import sys
 
 import numpy as np
 from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point, Quaternion
+from nav_msgs.msg import Odometry
 from sensor_msgs.msg import (
     CameraInfo,
     CompressedImage,
@@ -19,6 +21,7 @@ from std_msgs.msg import Header
 
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.pinhole import Intrinsics
+from msdepth_ros.geometry.rigid import quaternion
 from msdepth_ros.geometry.scan import Scan
 from msdepth_ros.images.compressed import decode_compressed
 from msdepth_ros.images.message_fields import camera_fields, image_pixels
@@ -74,6 +77,24 @@ def intrinsics_msg(intrinsics: Intrinsics, header: Header) -> CameraInfo:
     camera = Camera.pinhole(i.width, i.height, i.fx, i.fy, i.cx, i.cy)
     message = camera_info_msg(camera, header)
     message.d = []
+    return message
+
+
+def odometry_msg(pose: np.ndarray, header: Header) -> Odometry:
+    """Return a camera's pose as the odometry of its own frame.
+
+    Parameters
+    ----------
+    pose : float64 [4, 4], camera (optical frame) to the odometry's frame.
+    header : of the image that was taken there.
+    """
+    message = Odometry(
+        header=Header(stamp=header.stamp, frame_id='odom'), child_frame_id=header.frame_id
+    )
+    x, y, z = (float(number) for number in pose[:3, 3])
+    message.pose.pose.position = Point(x=x, y=y, z=z)
+    x, y, z, w = quaternion(pose)
+    message.pose.pose.orientation = Quaternion(x=x, y=y, z=z, w=w)
     return message
 
 

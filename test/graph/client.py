@@ -12,6 +12,7 @@ from typing import Any
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.srv import ChangeState, GetState
+from nav_msgs.msg import Odometry
 from rcl_interfaces.msg import SetParametersResult
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.executors import SingleThreadedExecutor
@@ -28,6 +29,7 @@ TYPES = {
     'points': PointCloud2,
     'image_raw': Image,
     'camera_info': CameraInfo,
+    'odom': Odometry,
 }
 ASK_AGAIN = 0.1  # seconds
 SERVICES = {

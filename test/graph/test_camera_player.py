@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """camera_player as a camera: what it plays, when, and how it ends."""
 
+import json
 import math
 import signal
 
@@ -201,3 +202,33 @@ def test_errors_end_with_exit_code_2_and_one_line(graph, tmp_path):
             ]
             assert len(lines) == 1, f'{name}: {process.output}'
             assert ERRORS[name][2] in lines[0]
+
+
+def test_a_folder_with_poses_is_a_camera_that_moves(graph, tmp_path):
+    folder = _dataset(tmp_path / 'dataset')
+    (folder / 'camera.yaml').unlink()
+    camera = {'fx': 70.0, 'fy': 71.0, 'cx': 31.0, 'cy': 24.0, 'width': 64, 'height': 48}
+    (folder / 'camera.json').write_text(json.dumps(camera))
+    # A quarter turn about z: the camera's x is the world's y.
+    poses = [f'{number:02d} 0 -1 0 {0.1 * number} 1 0 0 2 0 0 1 3' for number in range(1, COUNT)]
+    (folder / 'poses.txt').write_text('\n'.join(poses))
+    parameters = {'path': str(folder), 'wait_for_subscribers': 1, 'rate': 20.0, 'loop': False}
+    with (
+        graph.process('demo.camera_player', parameters) as process,
+        graph.client(process) as client,
+    ):
+        client.collect('odom', 'camera_info', 'image_raw')
+        client.wait_until(lambda: not process.running, 'the last image')
+    images, odometry = client.received['image_raw'], client.received['odom']
+    assert client.received['camera_info'][min(images)].k[0] == 70
+    stamps = sorted(images)
+    assert stamps[0] not in odometry  # image 00 has no pose
+    for number, stamp in enumerate(stamps):
+        if number:
+            message = odometry[stamp]
+            assert message.header.frame_id == 'odom'
+            assert message.child_frame_id == images[stamp].header.frame_id
+            position, turn = message.pose.pose.position, message.pose.pose.orientation
+            assert (position.x, position.y, position.z) == pytest.approx((0.1 * number, 2, 3))
+            assert (turn.x, turn.y) == pytest.approx((0, 0), abs=1e-9)
+            assert (turn.z, turn.w) == pytest.approx((math.sqrt(0.5),) * 2)

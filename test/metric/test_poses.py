@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from msdepth_ros.geometry.rigid import between, inverse, rigid, rotation_angle
+from msdepth_ros.geometry.rigid import between, inverse, quaternion, rigid, rotation_angle
 from msdepth_ros.metric.poses import PoseError, PoseHistory
 
 SECOND = 10**9
@@ -32,6 +32,8 @@ def test_a_quaternion_is_the_rotation_of_rodrigues():
     assert found[:3, 3].tolist() == [1, 2, 3]
     assert np.allclose(inverse(found) @ found, np.eye(4))
     assert rotation_angle(found) == pytest.approx(angle)
+    assert quaternion(found) == pytest.approx((x, y, z, np.cos(angle / 2)))
+    assert quaternion(np.eye(4)) == (0, 0, 0, 1)
 
 
 @pytest.mark.parametrize(
