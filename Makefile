@@ -22,7 +22,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 
 .PHONY: help demo docs test test-all fuzz lint test-launch test-gpu bench bench-node bench-peak bench-runtimes \
-  bench-overhead bench-gpu bench-docs soak clean
+  bench-overhead bench-compression bench-gpu bench-docs soak clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -83,6 +83,9 @@ bench-runtimes: $(VENV)/.test  ## the same network on every runtime for CPUs
 
 bench-overhead: $(VENV)/.demo  ## the node beside one written the way tutorials do it
 	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/overhead.py --out "$(OUT)/bench/overhead.md" $(ARGS)
+
+bench-compression: $(VENV)/.demo  ## bytes and time of the outputs for a radio link
+	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/compression.py --out "$(OUT)/bench/compression.md" $(ARGS)
 
 bench-gpu:  ## measure TensorRT against what else there is: OUT=dir
 	@PYTHONPATH=. $(GPU_PYTHON) bench/gpu.py --out "$(OUT)/bench_gpu.json" $(ARGS)
