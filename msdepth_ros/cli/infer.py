@@ -102,6 +102,8 @@ def _answer_recording(arguments: argparse.Namespace) -> int:
         raise MsdepthError('give one recording at a time: each gets an --out of its own')
     if arguments.format is not None:
         raise MsdepthError('--format is of files: a recording gets topics')
+    if arguments.measured_depth is not None or arguments.camera_height is not None:
+        raise MsdepthError('--measured-depth and --camera-height are of files, not of a recording')
     if arguments.processes < 1:
         raise MsdepthError(f'--processes is {arguments.processes} but must be 1 or more')
     outcome = answer_recording(
@@ -202,7 +204,7 @@ class _Answering:
                         self._answered += 1
                     progress.update()
         if self._failed and self._answered:
-            self._complain(f'{self._answered} images answered, {self._failed} errors')
+            self._complain(f'images answered: {self._answered}, errors: {self._failed}')
         return 2 if self._failed else 0
 
     def _estimate(self, picture: 'Picture') -> 'DepthFrame':

@@ -6,6 +6,7 @@ Pillow reads them, for it knows EXIF and says what is damaged; OpenCV reads what
 (float and 16-bit colour). Files are read as bytes first, so any name will do.
 """
 
+import contextlib
 import functools
 import importlib.util
 import warnings
@@ -77,8 +78,7 @@ def read_photos(path: Path, stretch: Stretch | None = None) -> Iterator[Photo]:
     stretch = stretch or Stretch()
     _register_heic()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # a large photo is no bomb
+        with _quiet_pillow():
             file = Image.open(BytesIO(data))
     except UnidentifiedImageError:
         yield _without_pillow(path, data, stretch)
@@ -141,6 +141,15 @@ def _photo_or_jpeg(file: Image.Image, data: bytes, stretch: Stretch) -> Photo:
         return whole
 
 
+@contextlib.contextmanager
+def _quiet_pillow() -> Iterator[None]:
+    """Keep Pillow from warning of large photos and odd tags: what matters is an error here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        yield
+
+
+@_quiet_pillow()
 def _photo(file: Image.Image, stretch: Stretch) -> Photo:
     """Return a picture that Pillow has opened; whatever its decoder raises is passed on."""
     exif = file.getexif()

@@ -22,7 +22,7 @@ from msdepth_ros.datasets.bag_images import color_image
 from msdepth_ros.datasets.bag_reader import BagReader
 from msdepth_ros.datasets.bag_topics import Topics, choose_camera
 from msdepth_ros.datasets.base import DatasetError
-from msdepth_ros.errors import CalibrationError, ImageError
+from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.images.topic_names import names_rectified_images
 from msdepth_ros.inference.backends import create_backend
@@ -104,6 +104,11 @@ def answer_recording(
                 'was trained for, and there is no cloud: give --camera-info'
             )
         model = load_model(runtime.model)
+        if model.metric != 'metric':
+            raise MsdepthError(
+                f'{model.name} knows its depth only up to a factor, and a recording has no '
+                'measurements that tell it: choose another --model'
+            )
         job = _describe(path, model, runtime, image_topic, info_topic, camera, count)
         parts = Parts(out, bag.storage, job)
         work = _Work(runtime, parts, names_rectified_images(image_topic), by_header)

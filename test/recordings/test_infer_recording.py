@@ -275,6 +275,7 @@ def test_a_recording_that_was_cut_off(tmp_path, infer, storage):
 MISTAKES = [
     (('--format', 'npy'), '--format'),
     (('--processes', '0'), '--processes'),
+    (('--camera-height', '1'), '--camera-height'),
     (('--backend', 'abacus'), 'abacus'),
     (('--camera-info', 'none.yaml'), 'none.yaml'),
     (('--image-topic', '/none'), '/none'),
