@@ -112,10 +112,13 @@ class DepthFrame:
         """The probability that the depth is within 25 % of the truth, float32, NaN where none."""
         return np.where(np.isnan(self.depth), np.float32(np.nan), probability(self.std))
 
-    def full_confidence(self, out: np.ndarray | None = None) -> np.ndarray:
+    def full_confidence(
+        self, out: np.ndarray | None = None, full_depth: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return the confidence at the camera's size, pixel for pixel that of `full_depth`.
 
-        Float32 [height, width], NaN where there is no depth. Written into `out` if it is given.
+        Float32 [height, width], NaN where there is no depth. Written into `out` if it is given;
+        `full_depth` is what that method returned, if it was called.
         """
         (x0, y0), (dx, dy) = self.cells.origin, self.cells.step
         to_cells = np.array([[1 / dx, 0, -x0 / dx], [0, 1 / dy, -y0 / dy]])
@@ -123,7 +126,7 @@ class DepthFrame:
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         certain = probability(self.std)
         full = cv2.warpAffine(certain, to_cells, (width, height), out, flags, cv2.BORDER_REPLICATE)
-        full[np.isnan(self.full_depth())] = np.nan
+        full[np.isnan(self.full_depth() if full_depth is None else full_depth)] = np.nan
         return full
 
     def rectified_image(self) -> tuple[np.ndarray, str]:

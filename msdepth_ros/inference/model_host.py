@@ -12,8 +12,8 @@ import numpy as np
 from msdepth_ros.errors import BackendError, MsdepthError
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.inference.backends import Backend, EngineOptions, Progress, create_backend
-from msdepth_ros.inference.estimator import DepthEstimator, DepthFrame, Settings
-from msdepth_ros.inference.model import load_model
+from msdepth_ros.inference.estimator import Align, DepthEstimator, DepthFrame, Settings
+from msdepth_ros.inference.model import Model, load_model
 
 _FIRST_PAUSE = 1.0  # seconds between a failure and the next try, doubled at each failure
 _LONGEST_PAUSE = 30.0
@@ -72,9 +72,16 @@ class ModelHost:
         self._close()
 
     def estimate(
-        self, image: np.ndarray, encoding: str, camera: Camera | None, settings: Settings
+        self,
+        image: np.ndarray,
+        encoding: str,
+        camera: Camera | None,
+        settings: Settings,
+        align_for: Callable[[Model], Align] | None = None,
     ) -> DepthFrame:
         """Estimate an image's depth, see DepthEstimator.estimate.
+
+        `align_for` returns what aligns the depth of a model with what was measured.
 
         After a failure of the runtime the model is freed; it is loaded again at a later call, once
         a pause that doubles from failure to failure is over. With the backend 'auto' that may be
@@ -87,7 +94,8 @@ class ModelHost:
         """
         estimator = self.estimator or self._load_again()
         try:
-            frame = estimator.estimate(image, encoding, camera, settings)
+            align = align_for(estimator.model) if align_for else None
+            frame = estimator.estimate(image, encoding, camera, settings, align)
         except BackendError as error:
             self._fail(error)
             raise

@@ -10,6 +10,7 @@ _DRIFT = 0.05  # standard deviation of the log scale after a second of the same 
 _LEAST = 1e-4  # variance that is always left
 _CONTRADICTION = 4.0  # standard deviations
 _RELAXATION = 1.0  # seconds in which 63 % of what was learned is forgotten, after the hold
+_FORGOTTEN = 0.02  # of the log scale that is left of a measurement
 _STEEPEST = 1.0  # log scale a second: twice as far takes 0.7 s
 _LONGEST_STEP = 0.1  # seconds; after a longer pause no more is made up
 _PAUSE = 2.0  # seconds without a frame after which nobody sees a jump
@@ -77,10 +78,21 @@ class ScaleFilter:
         if over > 0:
             left = math.exp(-over / _RELAXATION)
             mean, variance = mean * left, self._free + (variance - self._free) * left
-            if abs(mean) < 1e-3:
+            if abs(mean) < _FORGOTTEN:
                 self._measured, mean, variance = None, 0.0, self._free
         self._state = Scale(mean, variance)
         return self._state
+
+    def skip(self, now: float) -> bool:
+        """Take a frame without measurements; return whether none before tells its scale either."""
+        if self._time is not None and now < self._time:
+            self.reset()
+        if self._measured is not None:
+            return False
+        if self._published:  # still on its way back
+            return False
+        self._time, self._published = now, 0.0
+        return True
 
     def contradicts(self, found: Scale) -> bool:
         """Return whether a frame's own measurements cannot be of the scale that is held."""

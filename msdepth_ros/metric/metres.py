@@ -85,8 +85,12 @@ class Metres:
 
         Returns
         -------
-        The aligned depth; None where the network knows no metres and nothing tells them.
+        The aligned depth. None where nothing was measured, now or within the hold: then the
+        network's metres stay as they are, or it knows none.
         """
+        nothing = not any(len(part) for part in sparse)
+        if self.kind == 'metric' and nothing and self._idle(now):
+            return None
         with np.errstate(divide='ignore', invalid='ignore'):
             log_depth = np.log(depth)
         log_depth[~np.isfinite(log_depth)] = np.nan
@@ -106,10 +110,18 @@ class Metres:
         if len(fit.chosen):
             self._filter.update(fit.scale)
         scale = self._filter.publish()
-        aligned = _aligned(log_depth, fit, scale, self._filter.informed, believed)
+        applies = self._filter.informed or scale.mean != 0
+        aligned = _aligned(log_depth, fit, scale, applies, believed)
         for part in contradicting:
             aligned.rejected[part.source, 'contradicts'] = len(part)
         return aligned
+
+    def _idle(self, now: float) -> bool:
+        """Return whether no earlier measurement tells the scale of this frame."""
+        if self._filter is None:
+            return True
+        self._before = None if not self._filter.informed else self._before
+        return self._filter.skip(now)
 
     def _fit(
         self,

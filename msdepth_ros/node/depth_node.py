@@ -21,14 +21,16 @@ from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.images.stretch import Stretch
 from msdepth_ros.images.topic_names import camera_name
 from msdepth_ros.inference.backends import Backend
-from msdepth_ros.inference.estimator import Settings
+from msdepth_ros.inference.estimator import Align, Settings
 from msdepth_ros.inference.frame import DepthFrame
+from msdepth_ros.inference.model import Model
 from msdepth_ros.node.calibration import CalibrationSource
 from msdepth_ros.node.camera_input import PATIENCE, THROTTLE, CameraInput, ImageMessage
 from msdepth_ros.node.diagnostics import NodeState, diagnostic_array
 from msdepth_ros.node.header_monitor import age
 from msdepth_ros.node.lifecycle import SteadyLifecycleNode
-from msdepth_ros.node.messages import image_from_msg
+from msdepth_ros.node.measured.hub import MeasuredHub
+from msdepth_ros.node.messages import image_from_msg, nanoseconds
 from msdepth_ros.node.model_server import ModelServer
 from msdepth_ros.node.model_swap import ModelSwap
 from msdepth_ros.node.outputs import DepthOutputs
@@ -71,6 +73,7 @@ class DepthNode(SteadyLifecycleNode):
         with destroyed_unless_made(self):
             self._options = Parameters(self, self._swap.begin, lambda: self._outputs is not None)
             self._input = CameraInput(self, self._options, self._statistics, self._offer)
+            self._measured = MeasuredHub(self)
             self._kept_scale = KeptScale(self, self._options)
             self._scale_calibration = ScaleCalibration(
                 self, self._options, self._kept_scale, self._estimate_newest, self._follow_demand
@@ -106,7 +109,9 @@ class DepthNode(SteadyLifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Subscribe to the camera."""
         self._stretch = Stretch()
+        assert self._outputs is not None
         self._input.open(self._calibration)
+        self._measured.open(self._options.values['metric.sources'], self._outputs.mounts)
         self._follow_demand()
         return super().on_activate(state)
 
@@ -146,6 +151,7 @@ class DepthNode(SteadyLifecycleNode):
         self._input.close()
         self._server.worker.clear()
         self._publication.wait()
+        self._measured.close()
 
     def _free(self) -> None:
         self._swap.cancel()
@@ -214,7 +220,7 @@ class DepthNode(SteadyLifecycleNode):
             self._statistics.count(FrameStatus.UNCALIBRATED)
             return
         values = self._options.values  # one snapshot for the whole frame
-        frame = self._estimate(message, values)
+        frame = self._estimate(message, values, self._measured)
         estimated = time.monotonic()
         stages = {
             'wait': started - arrived,
@@ -243,30 +249,43 @@ class DepthNode(SteadyLifecycleNode):
             stages['age'] = seconds
         self._statistics.published(now, stages)
 
-    def _estimate(self, message: ImageMessage, values: dict[str, Any]) -> DepthFrame:
+    def _estimate(
+        self, message: ImageMessage, values: dict[str, Any], measured: MeasuredHub | None = None
+    ) -> DepthFrame:
+        """Return the depth of an image, aligned with what was measured."""
         image, encoding = image_from_msg(message, self._stretch)
         if note := self._stretch.take_note():
             self.get_logger().info(f'{self._input.image_topic}: {note}')
         settings = estimator_settings(values, self._input.image_topic)
         stamp = message.header.stamp
+        align_for = None
+        if measured is not None:
+            align_for = measured.align_for(nanoseconds(stamp), message.header.frame_id, values)
+        estimate = partial(self._estimate_with, image, encoding, settings, align_for)
         camera = self._calibration.of(stamp)
-        frame = self._estimate_with(camera, image, encoding, settings)
+        frame = estimate(camera)
         # A camera may send an image before its camera_info; that is rarely another calibration.
         own = self._calibration.settled(stamp)
-        return frame if own == camera else self._estimate_with(own, image, encoding, settings)
+        return frame if own == camera else estimate(own)
 
     def _estimate_with(
-        self, camera: Camera | None, image: np.ndarray, encoding: str, settings: Settings
+        self,
+        image: np.ndarray,
+        encoding: str,
+        settings: Settings,
+        align_for: Callable[[Model], Align] | None,
+        camera: Camera | None,
     ) -> DepthFrame:
+        host = self._server.host
         try:
-            return self._server.host.estimate(image, encoding, camera, settings)
+            return host.estimate(image, encoding, camera, settings, align_for)
         except CalibrationError as error:
             self.get_logger().warning(
                 f'{self._input.info_topic}: {error}; until then there is no cloud and no metric '
                 'scale',
                 **THROTTLE,
             )
-            return self._server.host.estimate(image, encoding, None, settings)
+            return host.estimate(image, encoding, None, settings, align_for)
 
     def _estimate_newest(self) -> Estimate:
         """Return the depth of the newest image, on a thread that is neither of the two."""
@@ -331,6 +350,8 @@ class DepthNode(SteadyLifecycleNode):
                     self._swap.status,
                     self._input.is_open,
                     self._input.listens,
+                    self._measured.report(),
+                    self._measured.trouble,
                 ),
                 self._options.thresholds(),
             )

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node's state as diagnostic_msgs."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
@@ -42,6 +43,8 @@ class NodeState:
     next_model : the model that is being loaded while this one runs, '' while none is.
     active : whether the node is.
     wanted : whether somebody subscribes to an output, so that images are received.
+    measured : what is said of the measurements, line by line.
+    mismeasured : what is wrong with them, '' if nothing is.
     """
 
     backend: Backend | None = None
@@ -50,6 +53,8 @@ class NodeState:
     next_model: str = ''
     active: bool = True
     wanted: bool = True
+    measured: Mapping[str, str] = field(default_factory=dict)
+    mismeasured: str = ''
 
     @property
     def engine(self) -> str:
@@ -87,6 +92,7 @@ def diagnostic_array(
         values |= {f'engine {name}': str(value) for name, value in backend.details.items()}
     if state.next_model:
         values['next model'] = state.next_model
+    values |= state.measured
     values['last error'] = state.last_error
     status = DiagnosticStatus(
         level=level,
@@ -115,7 +121,10 @@ def judge(snapshot: Snapshot, state: NodeState, thresholds: Thresholds) -> tuple
         return OK, 'nobody subscribes to an output: no images are received'
     if not snapshot.recent.get(FrameStatus.RECEIVED):
         return WARN, 'no images arrive'
-    troubles = sorted(_troubles(snapshot, thresholds), key=lambda trouble: trouble[0], reverse=True)
+    troubles = _troubles(snapshot, thresholds)
+    if state.mismeasured:
+        troubles.append((WARN, state.mismeasured))
+    troubles.sort(key=lambda trouble: trouble[0], reverse=True)
     if not troubles:
         return OK, 'running'
     return troubles[0][0], '; '.join(text for _, text in troubles)

@@ -119,6 +119,18 @@ def _depth(out: OutgoingFrame) -> Image:
     return out.depth_image.message
 
 
+def _confidence(out: OutgoingFrame) -> Image:
+    frame = out.frame
+    height, width = frame.camera_shape if out.full else frame.depth.shape
+    image = DepthImage(width, height)
+    if out.full:
+        frame.full_confidence(image.pixels, out.depth_image.pixels)
+    else:
+        image.pixels[:] = frame.confidence
+    image.message.header = out.header
+    return image.message
+
+
 def _camera_info(out: OutgoingFrame) -> CameraInfo:
     assert out.intrinsics is not None
     return intrinsics_msg(out.intrinsics, out.header)
@@ -234,6 +246,7 @@ class Output:
 
 
 DEPTH, DEPTH_INFO, DEPTH_COLOR = 'depth/image_rect', 'depth/camera_info', 'depth/image_color'
+CONFIDENCE = 'depth/confidence'
 RGB, RGB_INFO = 'rgb/image_rect_color', 'rgb/camera_info'
 POINTS, OBSTACLES, SCAN = 'points', 'obstacles', 'scan'
 
@@ -247,6 +260,7 @@ OUTPUTS = (
     Output(SCAN, LaserScan, _scan, calibrated=True),
     Output(RGB, Image, _rgb),
     Output(DEPTH_COLOR, Image, _depth_color),
+    Output(CONFIDENCE, Image, _confidence),
     # As image_transport names and encodes them, for subscribers over a radio link.
     Output(f'{DEPTH}/compressedDepth', CompressedImage, _compressed_depth),
     Output(f'{DEPTH_COLOR}/compressed', CompressedImage, _compressed_depth_color),
@@ -281,6 +295,11 @@ class DepthOutputs:
         self._publishers = {
             output.topic: advertise(output.kind, output.topic) for output in OUTPUTS
         }
+
+    @property
+    def mounts(self) -> Mounts:
+        """Where the camera sits."""
+        return self._session.mounts
 
     def close(self) -> None:
         """Take the topics back."""

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The node's parameters: names, defaults, ranges, and when each may change."""
 
+import array
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from msdepth_ros.inference.estimator import RECTIFY
 from msdepth_ros.inference.fit import FITS
 from msdepth_ros.inference.model import DEFAULT_MODEL
 
+SOURCES = ('floor', 'scan', 'points', 'depth', 'views')  # of metric.sources
 ALWAYS, UNCONFIGURED, AT_START = 'always', 'while unconfigured', 'at start only'
 
 
@@ -21,7 +23,7 @@ class NodeParameter:
     """One parameter: `limits` is (lowest, highest) of a number or the choices of a text."""
 
     name: str
-    default: bool | int | float | str
+    default: bool | int | float | str | list[str]
     description: str
     limits: tuple[Any, ...] = ()
     changes: str = ALWAYS
@@ -31,9 +33,12 @@ class NodeParameter:
         text = self.description
         if isinstance(self.default, str) and self.limits:
             text = f'{text} One of: {", ".join(self.limits)}.'
+        elif self.several:
+            text = f'{text} Some of: {", ".join(self.limits)}.'
         descriptor = ParameterDescriptor(description=text, read_only=self.changes == AT_START)
         descriptor.additional_constraints = f'Can change {self.changes}.'
-        descriptor.dynamic_typing = self.switched or isinstance(self.default, float)
+        free = isinstance(self.default, float)
+        descriptor.dynamic_typing = self.switched or self.several or free
         if self.limits and isinstance(self.default, float):
             low, high = self.limits
             descriptor.floating_point_range = [FloatingPointRange(from_value=low, to_value=high)]
@@ -47,8 +52,18 @@ class NodeParameter:
         """Whether on and off are choices, which YAML and `ros2 param set` read as booleans."""
         return not isinstance(self.default, bool) and {'on', 'off'} <= set(self.limits)
 
+    @property
+    def several(self) -> bool:
+        """Whether the value is a list of choices; one text with commas is taken for such a list."""
+        return isinstance(self.default, list)
+
     def value_of(self, given: Any) -> Any:
         """Return the value that is meant by one that was given."""
+        if self.several:
+            several = isinstance(given, (list, tuple, array.array))
+            words = given if several else str(given or '').split(',')
+            texts = [str(word).strip() for word in words]
+            return [text for text in texts if text not in ('', 'none')]
         if self.switched and isinstance(given, bool):
             return 'on' if given else 'off'
         if isinstance(self.default, float) and type(given) is int:  # `ros2 param set ... 5`
@@ -59,7 +74,11 @@ class NodeParameter:
         """Return why a value cannot be taken, None if it can."""
         if isinstance(self.default, float) and not isinstance(value, float):
             return f'{self.name} is {value!r} but must be a number'
-        if isinstance(self.default, str):
+        if self.several:
+            wrong = [word for word in value if word not in self.limits]
+            if wrong:
+                return f"{self.name} has '{wrong[0]}' but may have {', '.join(self.limits)}"
+        elif isinstance(self.default, str):
             if self.limits and value not in self.limits:
                 return f"{self.name} is '{value}' but must be one of {', '.join(self.limits)}"
         elif self.limits and not self.limits[0] <= value <= self.limits[1]:
@@ -146,6 +165,12 @@ PARAMETERS = (
         0.15,
         'Relative depth jump behind which points count as flying pixels; 0: keep all.',
         (0.0, 100.0),
+    ),
+    NodeParameter(
+        'depth.min_confidence',
+        0.0,
+        'Probability of being within 25 % of the truth; depth less sure is NaN. 0: all stays.',
+        (0.0, 1.0),
     ),
     NodeParameter('depth.resolution', 'camera', 'Size of depth/image_rect.', ('camera', 'network')),
     NodeParameter('points.enabled', True, 'Publish points.'),
@@ -238,6 +263,39 @@ PARAMETERS = (
         0.0,
         'Radians that the camera looks down, with camera_height.',
         (-math.pi / 2, math.pi / 2),
+    ),
+    NodeParameter(
+        'metric.sources',
+        ['floor'],
+        'What is measured, for the depth to be aligned with.',
+        SOURCES,
+        UNCONFIGURED,
+    ),
+    NodeParameter(
+        'metric.max_age',
+        0.2,
+        'Seconds between the stamps of an image and of a measurement that it is aligned with.',
+        (0.001, 60.0),
+    ),
+    NodeParameter(
+        'metric.hold',
+        5.0,
+        'Seconds that the scale stays after the last measurement.',
+        (0.0, 3600.0),
+    ),
+    *(
+        NodeParameter(
+            f'measured.{name}_pose',
+            '',
+            f"'x y z roll pitch yaw' in base_frame of {what}, with camera_pose; empty: from TF.",
+            (),
+            AT_START,
+        )
+        for name, what in (
+            ('scan', 'the frame of measured/scan'),
+            ('points', "the frame of measured/points, or of its body where that is 'optical'"),
+            ('depth', "the depth camera's body (x forward)"),
+        )
     ),
     NodeParameter(
         'scale_file',

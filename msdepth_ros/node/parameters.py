@@ -18,7 +18,9 @@ from msdepth_ros.inference.backends import EngineOptions
 from msdepth_ros.inference.estimator import Settings
 from msdepth_ros.inference.model import load_model
 from msdepth_ros.inference.model_host import ModelChoice
+from msdepth_ros.launching.camera_pose import CameraPose
 from msdepth_ros.node.diagnostics import Thresholds
+from msdepth_ros.node.measured.frames import POSES
 from msdepth_ros.node.parameter_table import AT_START, PARAMETERS, UNCONFIGURED
 from msdepth_ros.node.scale.mount import mount_from_values
 from msdepth_ros.resources import user_path
@@ -131,6 +133,7 @@ def estimator_settings(values: dict[str, Any], image_topic: str) -> Settings:
         max_depth=values['depth.max'],
         scale=values['depth.scale'],
         edge_threshold=values['depth.edge_threshold'],
+        min_confidence=values['depth.min_confidence'],
     )
 
 
@@ -160,6 +163,9 @@ def _conflict(values: dict[str, Any]) -> str | None:
         return f'scan.range_max {limits[0]} must exceed scan.range_min {limits[1]}'
     try:
         mount_from_values(values)
+        for name in POSES.values():
+            if values[name]:
+                CameraPose.parse(values[name])
     except MsdepthError as error:
         return str(error)
     if values['depth.min'] or values['depth.max']:

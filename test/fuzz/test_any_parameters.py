@@ -36,6 +36,8 @@ def _values(parameter: Any) -> st.SearchStrategy[Any]:
     default, limits = parameter.default, parameter.limits
     if isinstance(default, bool):
         usual: st.SearchStrategy[Any] = st.booleans()
+    elif isinstance(default, list):
+        usual = st.lists(st.sampled_from(limits), max_size=3)
     elif isinstance(default, str):
         usual = st.sampled_from(limits) if limits else st.text(max_size=20)
     elif isinstance(default, int):

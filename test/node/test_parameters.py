@@ -63,6 +63,8 @@ def other_value(parameter):
     default, limits = parameter.default, parameter.limits
     if isinstance(default, bool):
         return not default
+    if isinstance(default, list):
+        return list(limits[1:])
     if isinstance(default, str):
         return next((choice for choice in limits if choice != default), 'another')
     low, high = limits
@@ -74,6 +76,8 @@ def wrong_values(parameter):
     default, limits = parameter.default, parameter.limits
     if isinstance(default, bool) or not limits:
         return []
+    if isinstance(default, list):
+        return [['nonsense'], [limits[0], 'nonsense'], 'nonsense', [1, 2], 3.5, True]
     if isinstance(default, str):
         return ['', 'nonsense', limits[0].swapcase()]
     low, high = limits
@@ -202,6 +206,30 @@ def test_whole_numbers_at_start(make_node):
         assert type(node.get_parameter(name).value) is float
     assert not set_one(node, 'depth.max', 100_000).successful
     assert parameters.values['depth.max'] == 5
+
+
+@pytest.mark.parametrize(
+    ('given', 'meant'),
+    [
+        (['scan', 'floor'], ['scan', 'floor']),
+        ('scan, floor', ['scan', 'floor']),
+        ('scan', ['scan']),
+        ('none', []),
+        (['none'], []),
+        ('', []),
+    ],
+)
+def test_sources_are_a_list_or_one_text_with_commas(given, meant, make_node):
+    assert Parameters(make_node(metric__sources=given)).values['metric.sources'] == meant
+    parameters = Parameters(node := make_node())
+    assert set_one(node, 'metric.sources', given).successful
+    assert parameters.values['metric.sources'] == meant
+
+
+@pytest.mark.parametrize('name', ['scan', 'points', 'depth'])
+def test_a_pose_that_is_none_is_refused(name, make_node):
+    with pytest.raises(REFUSALS, match='pose'):
+        Parameters(make_node(**{f'measured__{name}_pose': '1 2 3'}))
 
 
 def test_start_values_count(make_node):

@@ -1,0 +1,62 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What sensors beside a camera measured, as depths of pixels of its image."""
+
+import numpy as np
+
+from msdepth_ros.geometry.pinhole import Intrinsics
+from msdepth_ros.metric.occlusion import visible
+from msdepth_ros.metric.sparse_depth import NEAREST, SparseDepth
+
+_ERROR = 0.02  # metres, of a range
+_RELATIVE = 0.02  # of a depth: the mount is off by a degree, the beam is wide
+_TILE = 40  # tiles across the image that hide what is behind them
+
+
+def scan_points(
+    ranges: np.ndarray,
+    angle_min: float,
+    angle_increment: float,
+    range_min: float,
+    range_max: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points of a laser scan in its own frame, x forward and z up.
+
+    By REP-117 -inf is nearer than the sensor can tell, +inf farther, NaN no measurement: none of
+    them is a point, nor is what lies outside of the scanner's range.
+
+    Returns
+    -------
+    (float32 [n, 3] metres, the indices of their beams).
+    """
+    ranges = np.asarray(ranges, np.float32)
+    with np.errstate(invalid='ignore'):
+        good = np.isfinite(ranges) & (ranges > NEAREST)
+        good &= (ranges >= range_min) & (ranges <= range_max)
+    beams = np.flatnonzero(good)
+    angles = angle_min + angle_increment * beams
+    points = np.zeros((len(beams), 3), np.float32)
+    points[:, 0] = ranges[beams] * np.cos(angles)
+    points[:, 1] = ranges[beams] * np.sin(angles)
+    return points, beams
+
+
+def project(
+    points: np.ndarray, to_camera: np.ndarray, camera: Intrinsics, source: str
+) -> SparseDepth:
+    """Return the points that the camera sees as depths of its pixels.
+
+    Parameters
+    ----------
+    points : float32 [n, 3], metres, in the sensor's frame.
+    to_camera : float64 [4, 4], from that frame to the camera's optical frame.
+    camera : of the rectified camera image.
+    """
+    turned = points @ to_camera[:3, :3].T.astype(np.float32)
+    turned += to_camera[:3, 3].astype(np.float32)
+    turned = turned[turned[:, 2] > NEAREST]
+    depth = turned[:, 2]
+    u = np.float32(camera.fx) * turned[:, 0] / depth + np.float32(camera.cx)
+    v = np.float32(camera.fy) * turned[:, 1] / depth + np.float32(camera.cy)
+    sparse = SparseDepth(u, v, depth, np.hypot(_RELATIVE, _ERROR / depth), source)
+    return visible(sparse, (camera.width, camera.height), max(1.0, camera.width / _TILE))

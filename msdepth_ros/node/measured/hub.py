@@ -1,0 +1,200 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""All that is measured for the depth node: subscribes, aligns frames, and reports."""
+
+import collections
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.subscription import Subscription
+
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.inference.estimator import Align
+from msdepth_ros.inference.frame import FrameGeometry
+from msdepth_ros.inference.model import Model
+from msdepth_ros.metric.metres import Aligned, Metres
+from msdepth_ros.metric.sparse_depth import SparseDepth
+from msdepth_ros.node.measured.frames import Frames
+from msdepth_ros.node.measured.sources import (
+    CloudSource,
+    DepthSource,
+    FloorSource,
+    Request,
+    ScanSource,
+    Source,
+    UnusableError,
+    enough,
+)
+from msdepth_ros.node.mounts import Mounts
+
+THROTTLE = {'throttle_duration_sec': 30.0}
+_INCONSISTENT = 0.5  # share of a source's measurements, over many frames, that disagree
+_MEMORY = 0.05  # weight of a new frame in that share
+_QUIET = ('nothing came', 'in doubt', 'not in view', 'no mount')  # causes that are usual
+
+
+class MeasuredHub:
+    """Owns the sources that `metric.sources` names.
+
+    Messages come on the executor's thread; `align_for` and what it returns belong to the worker's.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._sources: dict[str, Source] = {}
+        self._subscriptions: list[Subscription] = []
+        self._frames: Frames | None = None
+        self._metres: Metres | None = None
+        self._model: Model | None = None
+        self._last: Aligned | None = None
+        self._ages: dict[str, float] = {}
+        self._rejected: dict[tuple[str, str], int] = collections.Counter()
+        self._disagreeing: dict[str, float] = {}
+
+    def open(self, names: list[str], mounts: Mounts) -> None:
+        """Listen to some sources, by name."""
+        self._metres = self._last = None
+        self._rejected.clear()
+        self._disagreeing.clear()
+        if {'scan', 'points', 'depth'}.intersection(names):
+            self._frames = Frames(self._node)
+            heard = (ScanSource(self._frames), CloudSource(self._frames), DepthSource(self._frames))
+            self._sources = {source.name: source for source in heard if source.name in names}
+        if 'floor' in names:
+            self._sources['floor'] = FloorSource(mounts)
+        overrides = QoSOverridingOptions.with_default_policies()
+        qos = QoSProfile(depth=2, reliability=ReliabilityPolicy.BEST_EFFORT)
+        for source in self._sources.values():
+            for topic, kind in source.topics.items():
+                hear = partial(source.hear, topic)
+                self._subscriptions.append(
+                    self._node.create_subscription(
+                        kind, topic, hear, qos, qos_overriding_options=overrides
+                    )
+                )
+
+    def close(self) -> None:
+        """Stop listening."""
+        while self._subscriptions:
+            self._node.destroy_subscription(self._subscriptions.pop())
+        if self._frames is not None:
+            self._frames.close()
+            self._frames = None
+        self._sources = {}
+
+    def align_for(self, stamp: int, frame: str, values: dict[str, Any]) -> Callable[[Model], Align]:
+        """Return what aligns the depth of an image, by any model, with what has come by then.
+
+        Parameters
+        ----------
+        stamp : of the image, ns.
+        frame : frame_id of the image.
+        values : the node's parameters.
+        """
+
+        def align_for_model(model: Model) -> Align:
+            metres = self._metres_of(model, values['metric.hold'])
+
+            def align(
+                depth: np.ndarray, geometry: FrameGeometry, outputs: Mapping[str, np.ndarray]
+            ) -> Aligned | None:
+                request = Request(stamp, frame, values, depth, geometry, outputs)
+                sparse = self._measure(request)
+                aligned = metres.align(depth, geometry.cells, sparse, stamp * 1e-9)
+                self._learn(aligned, model)
+                return aligned
+
+            return align
+
+        return align_for_model
+
+    def _metres_of(self, model: Model, hold: float) -> Metres:
+        if self._metres is None or self._model is not model:
+            self._metres, self._model = Metres(model.prior, model.metric, hold), model
+        self._metres.hold = hold
+        return self._metres
+
+    def _measure(self, request: Request) -> list[SparseDepth]:
+        found = []
+        for name, source in self._sources.items():
+            try:
+                sparse, age = source.measure(request)
+                enough(sparse)
+            except MsdepthError as error:
+                cause = str(error) if isinstance(error, UnusableError) else 'not usable'
+                self._rejected[name, cause] += 1
+                if cause not in _QUIET:
+                    text = f'measured {name} is not used: {error}'
+                    self._node.get_logger().warning(text, **THROTTLE)
+                continue
+            self._ages[name] = age
+            found.append(_faded(sparse, age / request.values['metric.max_age']))
+        return found
+
+    def _learn(self, aligned: Aligned | None, model: Model) -> None:
+        """Remember what became of the measurements, for diagnostics."""
+        self._last = aligned
+        if aligned is None and model.metric != 'metric':
+            self._node.get_logger().warning(
+                f'no depth: {model.name} knows it only up to '
+                f'{"a factor" if model.metric == "scale" else "a factor and a shift"}, and nothing '
+                'is measured: set metric.sources, and the mount or TF (docs/metres.md)',
+                **THROTTLE,
+            )
+        if aligned is None:
+            return
+        for (name, cause), count in aligned.rejected.items():
+            self._rejected[name, cause] += count
+        for name in self._sources:
+            bad = sum(n for (source, _), n in aligned.rejected.items() if source == name)
+            all_of_it = bad + aligned.used.get(name, 0)
+            if all_of_it:
+                before = self._disagreeing.get(name, 0.0)
+                self._disagreeing[name] = before + _MEMORY * (bad / all_of_it - before)
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the sources, '' if nothing is."""
+        wrong = [name for name, share in self._disagreeing.items() if share > _INCONSISTENT]
+        if wrong:
+            return (
+                f'measured {", ".join(wrong)} disagrees with the depth by more than errors of a '
+                'network: check its mount, its clock and its topic'
+            )
+        if self._model is not None and self._last is None and self._model.metric != 'metric':
+            return f'no depth: nothing is measured, and {self._model.name} alone knows no metres'
+        return ''
+
+    def report(self) -> dict[str, str]:
+        """Return lines for diagnostics."""
+        last = self._last
+        lines = {'metres': 'measured' if last is not None and last.measured else 'predicted'}
+        if last is not None:
+            factor, spread = math.exp(last.scale.mean), math.sqrt(last.scale.variance)
+            lines['metric factor'] = f'{factor:.3f} +- {factor * spread:.3f}'
+        for name in self._sources:
+            parts = [f'{last.used.get(name, 0) if last is not None else 0} used']
+            if name in self._ages and name != 'floor':
+                parts[0] += f', {1e3 * self._ages[name]:.0f} ms from the image'
+            parts += [
+                f'{cause} {count}'
+                for (source, cause), count in sorted(self._rejected.items())
+                if source == name
+            ]
+            lines[f'measured {name}'] = '; '.join(parts)
+        return lines
+
+
+def _faded(sparse: SparseDepth, age: float) -> SparseDepth:
+    """Return measurements with the less weight the older they are; `age` 1 is the oldest.
+
+    So a source that ends fades out, and does not end from one frame to the next.
+    """
+    return replace(sparse, sigma=sparse.sigma / np.float32(math.sqrt(max(1 - age**4, 1e-3))))

@@ -1,0 +1,80 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""The points in messages of sensors."""
+
+import numpy as np
+from sensor_msgs.msg import Image, LaserScan, PointCloud2, PointField
+
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.images.message_fields import depth_pixels
+from msdepth_ros.metric.sensors import scan_points
+
+_TYPES = {PointField.FLOAT32: 'f4', PointField.FLOAT64: 'f8'}
+_MOST_POINTS = 20_000  # of a cloud; a larger one is thinned evenly
+_MILLIMETRES = np.float32(1e-3)
+
+
+class MeasurementError(MsdepthError):
+    """A message of a sensor cannot be used."""
+
+
+def points_of_scan(message: LaserScan) -> np.ndarray:
+    """Return a scan's points in its own frame, float32 [n, 3] metres."""
+    limits = message.range_min, message.range_max or np.inf
+    angles = message.angle_min, message.angle_increment
+    return scan_points(np.asarray(message.ranges), *angles, *limits)[0]
+
+
+def points_of_cloud(message: PointCloud2) -> np.ndarray:
+    """Return a cloud's points in its own frame, float32 [n, 3] metres, NaN where it has none.
+
+    Fields may come in any order, with gaps, of 32 or 64 bits, in any byte order.
+
+    Raises
+    ------
+    MeasurementError
+        If it has no x, y, z, or data and sizes do not fit together.
+    """
+    fields = {field.name: field for field in message.fields}
+    order = '>' if message.is_bigendian else '<'
+    formats, offsets = [], []
+    for name in 'xyz':
+        field = fields.get(name)
+        if field is None or field.datatype not in _TYPES:
+            raise MeasurementError('the cloud has no x, y, z of 32 or 64 bits')
+        formats.append(order + _TYPES[field.datatype])
+        offsets.append(field.offset)
+    height, width, step = message.height, message.width, message.point_step
+    row = message.row_step or width * step
+    ends = [offset + np.dtype(kind).itemsize for offset, kind in zip(offsets, formats)]
+    data = np.frombuffer(message.data, np.uint8)
+    if max(ends) > step or row < width * step or len(data) < height * row:
+        raise MeasurementError(
+            f'the cloud of {width}x{height} points of {step} bytes has {len(data)} bytes'
+        )
+    dtype = np.dtype(
+        {'names': ['x', 'y', 'z'], 'formats': formats, 'offsets': offsets, 'itemsize': step}
+    )
+    points = np.ndarray((height, width), dtype, data, strides=(row, step))
+    every = int(np.ceil(height * width / _MOST_POINTS))
+    if every > 1:
+        across = min(every, int(np.ceil(every**0.5))) if height > 1 else every
+        down = int(np.ceil(every / across)) if height > 1 else 1
+        points = points[::down, ::across]
+    return np.stack([points[name].ravel().astype(np.float32) for name in 'xyz'], axis=-1)
+
+
+def metres_of_depth(message: Image) -> np.ndarray:
+    """Return a depth image (16UC1 millimetres, 32FC1 metres) as float32 metres, 0 where none.
+
+    Raises
+    ------
+    ImageError
+        If size, step, data and encoding do not fit together, or it is no depth image.
+    """
+    values = depth_pixels(message)
+    if values.dtype.kind == 'u':
+        return values * _MILLIMETRES
+    metres = values.astype(np.float32)
+    metres[~np.isfinite(metres)] = 0
+    return metres
