@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 
 from msdepth_ros.datasets import Frame
+from msdepth_ros.datasets.floor_plane import TOLERANCE
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.geometry.pinhole import Grid
 from msdepth_ros.images.disturbances import compressed
 from msdepth_ros.networks.depth_network import DepthNetwork
-from msdepth_ros.training.floor_plane import TOLERANCE
 
 UNKNOWN = 255  # of a cell of which it is not known whether it shows the floor
 MAX_TILT = 20.0  # degrees

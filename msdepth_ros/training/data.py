@@ -11,12 +11,12 @@ import numpy as np
 from tqdm import tqdm
 
 from msdepth_ros.datasets import Frame, open_dataset, split_in_blocks
+from msdepth_ros.datasets.floor_plane import floor_plane
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks import distributed
 from msdepth_ros.networks.depth_network import HEADS
 from msdepth_ros.training.batches import WeightedFrames
 from msdepth_ros.training.config import Config, Source, Stage
-from msdepth_ros.training.floor_plane import floor_plane
 
 
 class TrainingData:

@@ -122,7 +122,11 @@ class Robot:
         return [ratio(depth_of(found[stamp])) for stamp in sent if stamp in found]
 
     def settle(self, make=dict):
-        """Publish until the node answers."""
+        """Publish until the node answers; wait for it to hear all topics."""
+        self.client.wait_until(
+            lambda: all(each.get_subscription_count() for each in self.publishers.values()),
+            'the node subscribes to what is measured',
+        )
         return self.client.wait_until(lambda: self.run(0.3, make), 'the node answers')
 
     @property

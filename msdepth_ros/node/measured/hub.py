@@ -103,9 +103,12 @@ class MeasuredHub:
             metres = self._metres_of(model, values['metric.hold'])
 
             def align(
-                depth: np.ndarray, geometry: FrameGeometry, outputs: Mapping[str, np.ndarray]
+                depth: np.ndarray,
+                geometry: FrameGeometry,
+                outputs: Mapping[str, np.ndarray],
+                image: np.ndarray,
             ) -> Aligned | None:
-                request = Request(stamp, frame, values, depth, geometry, outputs)
+                request = Request(stamp, frame, values, depth, geometry, outputs, image)
                 sparse = self._measure(request)
                 aligned = metres.align(depth, geometry.cells, sparse, stamp * 1e-9)
                 self._learn(aligned, model)

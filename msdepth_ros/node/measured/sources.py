@@ -51,6 +51,7 @@ class Request:
     depth : float32 [height, width], the network's depth, metres.
     geometry : how it lies on the image.
     outputs : the model's further outputs.
+    image : uint8 [height, width, 3], the network's input.
     """
 
     stamp: int
@@ -59,6 +60,7 @@ class Request:
     depth: np.ndarray
     geometry: FrameGeometry
     outputs: Mapping[str, np.ndarray]
+    image: np.ndarray
 
     @property
     def camera(self) -> Intrinsics:

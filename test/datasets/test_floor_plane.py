@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip('torch', reason='views are what a network is trained on')
 
 from msdepth_ros.datasets import Frame
+from msdepth_ros.datasets.floor_plane import floor_plane
 from msdepth_ros.geometry.pinhole import Grid, Intrinsics
 from msdepth_ros.training.augmentation import UNKNOWN, Augmentation, ViewMaker
-from msdepth_ros.training.floor_plane import floor_plane
 
 INTRINSICS = Intrinsics(160, 120, 140.0, 140.0, 79.5, 59.5)
 HEIGHTS = (0.5, 2.0)
