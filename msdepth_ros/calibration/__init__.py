@@ -2,6 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calibration files of all tools as one Camera."""
 
-from msdepth_ros.calibration.reading import camera_from_url, read_camera, read_document
+from msdepth_ros.calibration.reading import (
+    camera_from_url,
+    log_doubts,
+    read_camera,
+    read_document,
+)
 
-__all__ = ['camera_from_url', 'read_camera', 'read_document']
+__all__ = ['camera_from_url', 'log_doubts', 'read_camera', 'read_document']

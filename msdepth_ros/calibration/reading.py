@@ -91,9 +91,18 @@ def read_camera(path: str | Path, which: str = '') -> Camera:
         raise CalibrationError(f'{path}: {error}') from error
     except (ValueError, OverflowError) as error:
         raise CalibrationError(f'{path}: a number in it cannot be one: {error}') from error
-    if doubt := doubts(camera):
-        _logger.warning('%s: %s', path, doubt)
+    log_doubts(camera, str(path))
     return camera
+
+
+def log_doubts(camera: Camera, where: str) -> None:
+    """Log what is hard to believe of a calibration, if it can be used and anything is."""
+    try:
+        camera.check()
+    except CalibrationError:  # told where it is used
+        return
+    if doubt := doubts(camera):
+        _logger.warning('%s: %s', where, doubt)
 
 
 def read_document(path: str | Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from msdepth_ros.errors import ImageError
 from msdepth_ros.images.compressed import decode_compressed
 from msdepth_ros.images.message_fields import depth_pixels, image_pixels
+from msdepth_ros.images.stretch import Stretch
 
 _TO_BGR = {
     'rgb8': cv2.COLOR_RGB2BGR,
@@ -23,8 +24,12 @@ _PNG = b'\x89PNG'
 _HEADER = struct.Struct('<iff')
 
 
-def color_image(message: Any) -> np.ndarray:
+def color_image(message: Any, stretch: Stretch | None = None) -> np.ndarray:
     """Return a sensor_msgs Image or CompressedImage as uint8 [H, W, 3] BGR.
+
+    Parameters
+    ----------
+    stretch : of the images that are read in order, for 16-bit ones; None: the image alone counts.
 
     Raises
     ------
@@ -32,9 +37,9 @@ def color_image(message: Any) -> np.ndarray:
 
     """
     if hasattr(message, 'encoding'):
-        pixels, encoding = image_pixels(message)
+        pixels, encoding = image_pixels(message, stretch)
     else:
-        pixels, encoding = decode_compressed(message.data, message.format)
+        pixels, encoding = decode_compressed(message.data, message.format, stretch)
     code = _TO_BGR.get(encoding)
     return np.ascontiguousarray(pixels) if code is None else cv2.cvtColor(pixels, code)
 

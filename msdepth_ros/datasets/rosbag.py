@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from msdepth_ros.calibration import log_doubts
 from msdepth_ros.datasets.association import TOLERANCE, associate
 from msdepth_ros.datasets.bag_cursor import BagCursor, Place
 from msdepth_ros.datasets.bag_images import color_image, depth_image, has_depth
@@ -134,6 +135,8 @@ class Rosbag(Dataset):
                     places[recorded.topic].append(Place(recorded.topic, stamp, recorded.received))
                     self._frame_ids.setdefault(recorded.topic, message.header.frame_id)
         self._cameras.sort(key=lambda pair: pair[0])
+        if self._cameras:
+            log_doubts(self._cameras[0][1], str(self.topics.camera_info))
         images, depths = (sorted(each, key=lambda e: e.stamp) for each in places.values())
         return images, depths
 

@@ -24,6 +24,7 @@ from msdepth_ros.datasets.bag_topics import Topics, choose_camera
 from msdepth_ros.datasets.base import DatasetError
 from msdepth_ros.errors import CalibrationError, ImageError, MsdepthError
 from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.images.stretch import Stretch
 from msdepth_ros.images.topic_names import names_rectified_images
 from msdepth_ros.inference.backends import create_backend
 from msdepth_ros.inference.estimator import DepthEstimator, Settings
@@ -150,6 +151,7 @@ class _Answerer:
         self._backend = create_backend(model, runtime.backend, runtime.threads, runtime.precision)
         settings = Settings(rectify='off' if work.rectified else 'auto')
         self._estimator = DepthEstimator(model, self._backend, settings)
+        self._stretch = Stretch()
 
     def close(self) -> None:
         """Close the runtime."""
@@ -180,7 +182,7 @@ class _Answerer:
             message: Any = self._types.deserialize_cdr(recorded.data, recorded.kind)
         except Exception as error:  # a damaged message makes its parser raise anything
             raise ImageError(f'a message on {recorded.topic} is damaged') from error
-        frame = self._estimator.estimate(color_image(message), 'bgr8', image.camera)
+        frame = self._estimator.estimate(color_image(message, self._stretch), 'bgr8', image.camera)
         return self._messages.of(frame, message.header)
 
 

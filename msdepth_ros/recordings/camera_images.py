@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from msdepth_ros.calibration import log_doubts
 from msdepth_ros.datasets.bag_reader import BagReader, Recorded, header_stamp
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.images.message_fields import camera_fields
@@ -73,6 +74,8 @@ class _Cameras:
         self._stamps: list[int] = []
         self._cameras: list[Camera] = []
         self._first = next((self._read(each)[1] for each in bag.messages([topic])), None)
+        if self._first is not None:
+            log_doubts(self._first, topic)
 
     def add(self, recorded: Recorded) -> None:
         stamp, camera = self._read(recorded)

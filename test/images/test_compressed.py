@@ -247,6 +247,18 @@ def test_random_damage_raises_nothing_but_image_errors():
     assert refused > 30
 
 
+def test_a_webcams_jpeg_without_huffman_tables():
+    """Motion JPEG leaves out the tables that ITU-T T.81 proposes."""
+    data = encode(PICTURE, '.jpg')
+    place, kept = 2, data[:2]
+    while data[place + 1] != 0xDA:
+        end = place + 2 + int.from_bytes(data[place + 2 : place + 4], 'big')
+        kept += b'' if data[place + 1] == 0xC4 else data[place:end]
+        place = end
+    image, _ = decode_compressed(kept + data[place:])
+    np.testing.assert_array_equal(image, decode_compressed(data)[0])
+
+
 # --- ends and cuts ---------------------------------------------------------------------------
 
 JPEGS = {

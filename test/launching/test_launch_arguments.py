@@ -27,5 +27,9 @@ def test_file_url_makes_paths_absolute_and_leaves_urls_alone(tmp_path, monkeypat
     monkeypatch.chdir(tmp_path)
     assert file_url('url', 'my camera.yaml') == f'file://{tmp_path}/my%20camera.yaml'
     assert file_url('url', 'package://driver/camera.yaml') == 'package://driver/camera.yaml'
+    chosen = f'{tmp_path}/my camera.yaml#cam1'  # one camera of several in a file
+    assert file_url('url', 'my camera.yaml#cam1') == chosen
+    for url in ('${ROS_HOME}/camera_info/front.yaml', 'file://${ROS_HOME}/${NAME}.yaml'):
+        assert file_url('url', url) == url
     with pytest.raises(MsdepthError, match=f'images: there is no file or folder {tmp_path}/gone'):
         existing('images', 'gone')
