@@ -3,11 +3,13 @@
 """`msdepth benchmark`: latency, rate and drops of the engine, the estimator and the node."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.host.environment import check_environment
 from msdepth_ros.inference.backends import BACKENDS, PRECISIONS
 from msdepth_ros.inference.model import DEFAULT_MODEL
 
@@ -84,6 +86,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _check_ros() -> None:
+    check_environment(os.environ)
     try:
         import rclpy  # noqa: F401
     except ImportError as error:

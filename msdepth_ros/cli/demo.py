@@ -53,9 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Play, record, print the figures and write the pictures."""
     from msdepth_ros.demo.posed_folder import camera_of
+    from msdepth_ros.host.environment import check_environment
     from msdepth_ros.host.transport import transport_environment
     from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource
 
+    check_environment(os.environ)
     path = (arguments.images or arguments.video or DEFAULT_CLIP).absolute()
     source = ImageSource(path)
     total = len(source)

@@ -16,6 +16,7 @@ from msdepth_ros.datasets.base import DatasetError
 from msdepth_ros.datasets.cut_mcap import CompletedPath, is_cut
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.extras import require
+from msdepth_ros.images.listing import is_hidden
 
 IMAGE_TYPES = {'sensor_msgs/msg/Image': 'encoding', 'sensor_msgs/msg/CompressedImage': 'format'}
 CAMERA_INFO_TYPE = 'sensor_msgs/msg/CameraInfo'
@@ -179,8 +180,7 @@ def is_bag(path: Path) -> bool:
     """Return whether the path is a rosbag2."""
     if path.is_file():
         return path.suffix in _SUFFIXES
-    files = [entry.suffix for entry in path.iterdir()] if path.is_dir() else []
-    return (path / _METADATA).is_file() or any(suffix in _SUFFIXES for suffix in files)
+    return path.is_dir() and ((path / _METADATA).is_file() or bool(_storage_files(path)))
 
 
 def header_stamp(message: Any, received: int) -> int:
@@ -195,10 +195,14 @@ def _storage(path: Path) -> Path:
         raise DatasetError(f'{path} does not exist')
     if path.is_file():
         return path
-    files = [entry for entry in path.iterdir() if entry.suffix in _SUFFIXES]
+    files = _storage_files(path)
     if (path / _METADATA).is_file():
         one = len(files) == 1 and files[0].suffix == '.mcap'
         return files[0] if one and is_cut(files[0]) else path
     if len(files) != 1:
         raise DatasetError(f'{path} has no {_METADATA}: `ros2 bag reindex` makes it')
     return files[0]
+
+
+def _storage_files(folder: Path) -> list[Path]:
+    return [each for each in folder.iterdir() if each.suffix in _SUFFIXES and not is_hidden(each)]

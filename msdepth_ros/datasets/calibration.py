@@ -85,7 +85,7 @@ def _from_yaml(path: Path, given: Intrinsics | None) -> Calibration:
         return Calibration(given, scale, path)
     camera = read_camera(path)
     if not camera.width:
-        height, width = read_color(sorted((path.parent / 'rgb').iterdir())[0]).shape[:2]
+        height, width = read_color(sorted((path.parent / 'rgb').glob('[!.]*'))[0]).shape[:2]
         camera = camera.for_image(width, height)
     if camera.distorted:
         raise DatasetError(

@@ -23,6 +23,7 @@ from msdepth_ros.datasets.calibration import read_calibration
 from msdepth_ros.datasets.files import check_size, read_color, read_depth, resized_depth
 from msdepth_ros.datasets.poses import read_named_poses
 from msdepth_ros.geometry.pinhole import Intrinsics
+from msdepth_ros.images.listing import is_hidden, natural_key
 
 
 class DatasetFolder(Dataset):
@@ -80,7 +81,8 @@ class DatasetFolder(Dataset):
 
     def _pairs(self) -> tuple[list[str], list[Path]]:
         images = {path.stem: path for path in list_images(self.folder)}
-        depths = {path.stem for path in (self.folder / 'depth').glob('*.png')}
+        files = (self.folder / 'depth').glob('*.png')
+        depths = {path.stem for path in files if not is_hidden(path)}
         lonely = sorted(images.keys() ^ depths)
         if lonely:
             part = 'depth' if lonely[0] in images else 'rgb'
@@ -92,7 +94,7 @@ class DatasetFolder(Dataset):
 
 
 def list_images(folder: Path) -> list[Path]:
-    """Return a dataset folder's colour images, by name.
+    """Return a dataset folder's colour images in the natural order of their names.
 
     Raises
     ------
@@ -107,8 +109,8 @@ def list_images(folder: Path) -> list[Path]:
             )
     images = [
         path
-        for path in sorted((folder / 'rgb').iterdir())
-        if path.suffix.lower() in ('.jpg', '.jpeg', '.png')
+        for path in sorted((folder / 'rgb').iterdir(), key=lambda path: natural_key(path.name))
+        if path.suffix.lower() in ('.jpg', '.jpeg', '.png') and not is_hidden(path)
     ]
     if not images:
         raise DatasetError(f'{folder}/rgb holds no .jpg or .png image')

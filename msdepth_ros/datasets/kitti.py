@@ -50,7 +50,9 @@ class KittiDepth(Dataset):
         self._units = depth_scale
         self._given = focal_and_centre
         self._depths = [
-            path for drive in _drives(self.folder, _DEPTHS) for path in sorted(drive.glob('*.png'))
+            path
+            for drive in _drives(self.folder, _DEPTHS)
+            for path in sorted(drive.glob('[!.]*.png'))
         ]
         if not self._depths:
             raise DatasetError(

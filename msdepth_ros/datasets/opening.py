@@ -114,7 +114,7 @@ def _open_rosbag(path: Path, options: _Options) -> Dataset:
 
 
 def _is_folder(path: Path) -> bool:
-    return (path / 'rgb').is_dir() or any(path.glob('depth/*.png'))
+    return (path / 'rgb').is_dir() or any(path.glob('depth/[!.]*.png'))
 
 
 # In the order in which they are tried: a TUM sequence has the folders of a dataset folder too.

@@ -39,6 +39,12 @@ def check_middleware(environment: Mapping[str, str]) -> None:
         )
 
 
+def check_environment(environment: Mapping[str, str]) -> None:
+    """Raise MsdepthError if no node can be made in an environment."""
+    check_middleware(environment)
+    check_domain(environment)
+
+
 def missing_module(name: str, python: str) -> str:
     """Say what to do about a module that an executable's Python does not find.
 

@@ -30,6 +30,11 @@ def list_images(folder: Path, without: Path | None = None) -> list[Path]:
     return list(_images(folder, without and without.resolve()))
 
 
+def is_hidden(path: Path) -> bool:
+    """Return whether a file or folder was made by the system, not by its user."""
+    return path.name.startswith('.') or path.name.lower() in _NOT_THE_USERS
+
+
 def natural_key(name: str) -> tuple[list[str | int], str]:
     """Return what to sort names by as people do: frame2 before frame10, a before B."""
     parts = re.split(r'([0-9]+)', name)
@@ -39,7 +44,7 @@ def natural_key(name: str) -> tuple[list[str | int], str]:
 def _images(folder: Path, without: Path | None) -> Iterator[Path]:
     folders = []
     for entry in sorted(folder.iterdir(), key=lambda entry: natural_key(entry.name)):
-        if entry.name.startswith('.') or entry.name.lower() in _NOT_THE_USERS:
+        if is_hidden(entry):
             continue
         if entry.is_dir():
             # A link may lead back up; what it leads to has a name of its own.

@@ -65,6 +65,7 @@ class TrainingData:
             if floors:
                 frame = with_floor(frame, source)
             frames[index] = frame
+        dataset.close()
         if held_out:
             self.validation.setdefault(name, []).extend(frames[i] for i in held_out)
         inner = {index: mask_border(frame, source.border) for index, frame in frames.items()}

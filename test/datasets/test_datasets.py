@@ -3,6 +3,7 @@
 """Dataset folders: what is read, and what each broken one gets."""
 
 import itertools
+import os
 
 import cv2
 import numpy as np
@@ -29,6 +30,26 @@ def test_frames_are_read_in_order_and_metres(folder):
     assert frame.depth.dtype == np.float32
     assert set(np.unique(frame.depth)) == {0.0, 2.0}
     assert frame.intrinsics == Intrinsics(WIDTH, HEIGHT, 130.0, 130.0, 79.5, 59.5)
+
+
+def test_what_macos_and_windows_leave_behind_is_passed_over(folder):
+    for part in ('rgb', 'depth'):
+        for name in ('._0001.png', '.DS_Store', 'Thumbs.db', '.hidden.png'):
+            (folder / part / name).write_bytes(b'no image')
+    dataset = open_dataset(folder)
+    assert dataset.names == ['0000', '0001', '0002']
+    assert dataset[2].depth.max() == 3
+
+
+def test_frames_are_in_natural_order_and_have_any_name(tmp_path):
+    folder = write_folder(tmp_path / 'set', 3)
+    names = ['frame2', 'frame10', os.fsdecode(b'frame11\xe9')]
+    for part in ('rgb', 'depth'):
+        for old, new in zip(('0000', '0001', '0002'), names, strict=True):
+            (folder / part / f'{old}.png').rename(folder / part / f'{new}.png')
+    dataset = DatasetFolder(folder)
+    assert dataset.names == names
+    assert [dataset[i].depth.max() for i in range(3)] == [1, 2, 3]
 
 
 def test_depth_scale(tmp_path):

@@ -69,6 +69,13 @@ def test_a_recording_that_was_cut_off_has_no_metadata(tmp_path, storage):
         open_dataset(bag)
 
 
+def test_what_macos_leaves_beside_a_recording_is_passed_over(tmp_path):
+    bag = write_bag(tmp_path / 'walk')
+    (bag / 'metadata.yaml').unlink()
+    (bag / '._walk.mcap').write_bytes(b'no recording')
+    assert len(open_dataset(bag)) == 3
+
+
 def test_float_depths_and_other_encodings(tmp_path):
     depth = np.full((48, 64), 1.5, np.float32)
     depth[0, 0], depth[0, 1], depth[0, 2] = np.nan, np.inf, -1

@@ -104,6 +104,18 @@ def test_what_is_no_hindrance_is_at_most_one_line(tmp_path, changes, words):
     assert words in ''.join(lines)
 
 
+@pytest.mark.parametrize('command', [('demo', '--headless'), ('benchmark', '--layers', 'node')])
+def test_commands_that_start_nodes_say_it_too(monkeypatch, capsys, tmp_path, command):
+    from msdepth_ros.cli import main
+
+    monkeypatch.setenv('ROS_DOMAIN_ID', '300')
+    monkeypatch.chdir(tmp_path)
+    assert main([*command]) == 2
+    error = capsys.readouterr().err
+    assert error.count('\n') == 1
+    assert "ROS_DOMAIN_ID is '300'" in error
+
+
 @pytest.mark.parametrize(
     ('name', 'words'), [('numpy', 'python3 -m colcon build'), ('rclpy', 'source ROS 2 first')]
 )
