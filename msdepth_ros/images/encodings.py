@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from msdepth_ros.errors import ImageError, quoted
+from msdepth_ros.images.topic_names import republish_advice, video_in
 
 # Channel order of the encodings that are read without a copy, as OpenCV's conversions name it.
 ORDERS = {'rgb8': 'RGB', 'bgr8': 'BGR', 'rgba8': 'RGBA', 'bgra8': 'BGRA', 'mono8': 'GRAY'}
@@ -135,6 +136,8 @@ def encoding_of(name: str) -> Encoding:
     found = KNOWN.get(plain)
     if found is None:
         check_no_depth(name)
+        if video := video_in(name[:40]):
+            raise ImageError(republish_advice(video))
         raise ImageError(
             f'encoding {quoted(name)} is not supported: have the camera send {_ADVICE}'
         )

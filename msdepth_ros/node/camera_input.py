@@ -19,7 +19,7 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
-from msdepth_ros.errors import MsdepthError
+from msdepth_ros.errors import MsdepthError, quoted
 from msdepth_ros.images.frame_names import names_body_frame, optical_frame_of
 from msdepth_ros.images.topic_names import unread_transport
 from msdepth_ros.node.calibration import CalibrationSource
@@ -244,11 +244,12 @@ class CameraInput:
         elif names_body_frame(message.header.frame_id):
             name = message.header.frame_id
             self._warn_once(
-                f'frame {name}',
-                f"{self.image_topic}: the frame '{name}' sounds as if its x axis looks forward; "
-                'depth and points are in an optical frame (x right, y down, z forward, REP-103). '
+                'frame',  # once, whatever names come
+                f'{self.image_topic}: the frame {quoted(name)} sounds as if its x axis looks '
+                'forward; depth and points are in an optical frame (x right, y down, z forward, '
+                'REP-103). '
                 'If so, set the parameter optical_frame to that frame, which TF must have, as '
-                f"'{optical_frame_of(name)}'",
+                f'{quoted(optical_frame_of(name))}',
             )
 
     def _check(self) -> None:
