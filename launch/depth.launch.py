@@ -28,6 +28,7 @@ from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.host.transport import transport_environment
 from msdepth_ros.launching.arguments import file_url, flag, mapping, positive
 from msdepth_ros.launching.camera_pose import OPTICAL_TO_BODY, CameraPose, Quaternion
+from msdepth_ros.launching.measured import measured_remappings, metric_sources
 from msdepth_ros.launching.viewer import viewer_parameters
 from msdepth_ros.resources import share_directory
 
@@ -60,6 +61,13 @@ ARGUMENTS = {
         'and what tells obstacles from the floor.',
     ),
     'namespaced_tf': ('false', "The robot's TF is in the namespace: tf, tf_static; not /tf."),
+    'metric_sources': (
+        '',
+        'What the depth is aligned with: some of floor, scan, points, depth, views; or none.',
+    ),
+    'measured_scan': ('', 'LaserScan topic that the depth is aligned with; adds the source scan.'),
+    'measured_points': ('', 'PointCloud2 topic likewise: a lidar, landmarks; adds points.'),
+    'measured_depth': ('', 'Depth image topic likewise, camera_info beside it; adds depth.'),
     'scan_frame': ('', 'Publish this frame, x forward, at camera_frame; and the scan in it.'),
     'parameters': ('', "More parameters, over params_file: '{depth: {max: 5.0}, threads: 2}'."),
     'scale_file': ('', 'Where calibrate_scale keeps the scale of each model.'),
@@ -97,6 +105,7 @@ def _start(context: LaunchContext) -> list[Action]:
         ('image', given['image']),
         ('camera_info', given['camera_info'] or _beside(raw, 'camera_info')),
         *_tf(given),
+        *measured_remappings(given),
     ]
     flags = {name: flag(name, given[name]) for name in ('use_sim_time', 'autostart') if given[name]}
     clock = {name: value for name, value in flags.items() if name == 'use_sim_time'}
@@ -107,6 +116,8 @@ def _start(context: LaunchContext) -> list[Action]:
     if given['scale_file']:
         chosen['scale_file'] = str(Path(given['scale_file']).expanduser().absolute())
     texts = {name: ParameterValue(text, value_type=str) for name, text in chosen.items() if text}
+    sources = metric_sources(given)
+    measured = {'metric.sources': sources} if sources else {}
     logger = '.'.join([*filter(None, given['namespace'].split('/')), 'msdepth'])
     actions.append(
         LifecycleNode(
@@ -116,7 +127,13 @@ def _start(context: LaunchContext) -> list[Action]:
             namespace=given['namespace'],
             parameters=[
                 given['params_file'],
-                {**transport, **mapping('parameters', given['parameters']), **flags, **texts},
+                {
+                    **transport,
+                    **mapping('parameters', given['parameters']),
+                    **flags,
+                    **texts,
+                    **measured,
+                },
             ],
             remappings=remappings,
             ros_arguments=['--log-level', f'{logger}:={given["log_level"]}'],

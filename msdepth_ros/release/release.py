@@ -16,6 +16,7 @@ from torch import Tensor
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.evaluation.evaluation import Evaluation, rounded
 from msdepth_ros.evaluation.metrics import Errors
+from msdepth_ros.evaluation.prior import Part, describe_prior
 from msdepth_ros.inference.input_map import InputMap
 from msdepth_ros.inference.model import Model, load_model
 from msdepth_ros.networks.correction import NONE
@@ -151,6 +152,7 @@ def release(
             errors = {name: split.measure(model, 'fp32') for name, split in held_out.items()}
             for name, each in errors.items():
                 measured[name] = {'crop': held_out[name].crop, **each.document()}
+        known = describe_prior(model, _other_cameras(held_out))
         if before.heads:
             heads = _measure_heads(model.onnx, before, held_out)
             measured['heads'] = heads
@@ -168,8 +170,14 @@ def release(
             add_metadata(path, {'int8': about_int8})
     if depth_of is not None:
         measured = {**depth_of.get('measured', {}), 'heads': {'on': measured['on'], **heads}}
-    add_metadata(path, {'measured': measured})
+    add_metadata(path, {'measured': measured, **known})
     return Release(path, errors, heads, fit.errors)
+
+
+def _other_cameras(held_out: Mapping[str, SourceSplit]) -> dict[str, Part]:
+    """Return the held-out frames of sources that nothing was trained on, else all held-out ones."""
+    others = {name: split for name, split in held_out.items() if not split.training}
+    return {name: (split.dataset, split.held_out) for name, split in (others or held_out).items()}
 
 
 def refuse_to_overwrite(path: Path, overwrite: bool) -> None:

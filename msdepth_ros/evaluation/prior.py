@@ -1,0 +1,95 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""A model's prior for measurements, and how far its confidence can be believed."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+
+from msdepth_ros.datasets import Dataset, Frame
+from msdepth_ros.evaluation.evaluation import Sureness, answer, open_estimator, true_depth
+from msdepth_ros.evaluation.measurements import Measured
+from msdepth_ros.inference.estimator import DepthEstimator
+from msdepth_ros.inference.model import Model
+from msdepth_ros.metric.fitting import Residuals, fit_prior, residuals_of
+
+_FRAMES = 40  # of a set
+_FITTED_ON = 'frames held out of training, as many of each set'
+_RELIABILITY_ON = (
+    'each set by a prior of the other sets, a third of the frames each with nothing measured, with '
+    'a row of a scan, and with 20 points'
+)
+_MEASURED = ('none', 'scan', 'points:20')
+
+# A dataset, and the indices of its frames that the model never learned from.
+Part = tuple[Dataset, Sequence[int]]
+
+
+def describe_prior(model: Model, parts: Mapping[str, Part]) -> dict[str, Any]:
+    """Return the keys `prior` and `confidence` of a model's YAML.
+
+    Parameters
+    ----------
+    parts : by name; best of other cameras than those trained on. With one alone, the confidence is
+        told on what the prior was fitted on, and says so.
+    """
+    with open_estimator(model) as estimator:
+        found = {name: _residuals(estimator, *part) for name, part in parts.items()}
+        found = {name: each for name, each in found.items() if each}
+        if not found:
+            return {}
+        prior = fit_prior([frame for each in found.values() for frame in each])
+        sureness = Sureness()
+        for name in found:
+            others = [frame for other, each in found.items() if other != name for frame in each]
+            known = fit_prior(others, prior) if others else prior
+            _collect(estimator, dataclasses.replace(model, prior=known), *parts[name], sureness)
+    on = _RELIABILITY_ON if len(found) > 1 else 'the frames that the prior was fitted on'
+    reliability = sureness.reliability().document()
+    return {
+        'prior': {**prior.document(), 'fitted_on': _FITTED_ON},
+        'confidence': {'within': '25 % of the truth', 'on': on, **reliability},
+    }
+
+
+def _some(indices: Sequence[int]) -> list[int]:
+    places = np.linspace(0, len(indices) - 1, min(_FRAMES, len(indices))).astype(int)
+    return [indices[place] for place in places]
+
+
+def _residuals(
+    estimator: DepthEstimator, dataset: Dataset, indices: Sequence[int]
+) -> list[Residuals]:
+    rng = np.random.default_rng(0)
+    found = []
+    for index in _some(indices):
+        frame = dataset[index]
+        estimate = answer(estimator, frame)
+        with np.errstate(divide='ignore', invalid='ignore'):
+            truth = np.log(_at_cells(frame, estimate.cells.pixels()))
+            one = residuals_of(np.log(estimate.depth), truth, rng)
+        if one is not None:
+            found.append(one)
+    return found
+
+
+def _collect(
+    estimator: DepthEstimator,
+    model: Model,
+    dataset: Dataset,
+    indices: Sequence[int],
+    sureness: Sureness,
+) -> None:
+    for number, index in enumerate(_some(indices)):
+        frame = dataset[index]
+        measured = Measured.parse(_MEASURED[number % len(_MEASURED)])
+        estimate = answer(estimator, frame, measured.align_for(model, frame, index))
+        sureness.add(estimate, estimate.full_depth(), true_depth(frame))
+
+
+def _at_cells(frame: Frame, pixels: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    u, v = (each.astype(np.float32) for each in pixels)
+    return cv2.remap(frame.depth, u, v, cv2.INTER_NEAREST)
