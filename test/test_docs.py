@@ -50,3 +50,9 @@ def test_the_viewers_parameters_are_told():
     assert len(names) >= 5
     for name in names:
         assert f'| `{name}` |' in text
+
+
+def test_the_readme_is_short_and_its_pictures_light():
+    assert len((ROOT / 'README.md').read_text().splitlines()) < 120
+    for picture in (ROOT / 'docs' / 'images').iterdir():
+        assert picture.stat().st_size <= 3 << 20, picture

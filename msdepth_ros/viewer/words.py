@@ -32,6 +32,8 @@ _FIRST = (
     ('Age at publication', ('age (ms)',)),
     ('Network takes', ('infer (ms)',)),
 )
+# How the metres are known, and which measurements were used or rejected.
+_METRIC = ('metres', 'metric', 'measured')
 _UNITS = ('Hz', '%', 'ms', 'm', 's')
 
 
@@ -58,8 +60,8 @@ def diagnostics_html(values: Mapping[str, str], delay: float) -> str:
         if key is not None:
             used.add(key)
             rows.append((label, _with_unit(key, values[key])))
-    metric = [key for key in values if key.startswith('metric') or 'scale' in key]
-    rows += [(key, values[key]) for key in metric if values[key]]
+    metric = [key for key in values if key.startswith(_METRIC) or 'scale' in key]
+    rows += [(key.capitalize(), values[key]) for key in metric if values[key]]
     used.update(metric)
     rows.append(('This page', f'{1e3 * delay:.0f} ms behind'))
     rest = [(key, value) for key, value in values.items() if key not in used and value]

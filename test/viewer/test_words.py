@@ -55,6 +55,19 @@ def test_the_usual_lines_come_first_and_everything_else_is_there():
     assert html.index('<details>') < html.index('engine')
 
 
+def test_how_the_metres_are_known_stands_among_the_usual_lines():
+    values = {
+        'engine': 'running',
+        'metres': 'measured',
+        'metric factor': '1.230 +- 0.040',
+        'measured scan': '41 used, 12 ms from the image; disagrees 3',
+    }
+    html = diagnostics_html(values, 0.0)
+    usual = html[: html.index('<details>')]
+    for text in values.values():
+        assert (text in usual) == (text != 'running')
+
+
 def test_lines_that_a_node_lacks_are_left_out():
     assert 'Model' not in diagnostics_html({}, 0.0)
 
