@@ -30,6 +30,8 @@ class Aligned:
     measured : whether measurements tell it, now or within the hold; else the network alone.
     used : how many measurements of each source were believed.
     rejected : how many of each source and cause were not: 'disagrees', 'contradicts'.
+    measurements : float32 [n, 4], those that decided (at most 100): column and row in cells, metres
+        along Z, and 1 for one that was believed, 0 for one that was not.
     """
 
     log_depth: np.ndarray
@@ -38,6 +40,7 @@ class Aligned:
     measured: bool
     used: dict[str, int] = field(default_factory=dict)
     rejected: dict[tuple[str, str], int] = field(default_factory=dict)
+    measurements: np.ndarray = field(default_factory=lambda: np.empty((0, 4), np.float32))
 
 
 class Metres:
@@ -183,4 +186,7 @@ def _aligned(
     more = np.float32(max(scale.variance - fit.scale.variance, 0.0))
     std = fit.spread()
     std = np.sqrt(std**2 + more) if more else std
-    return Aligned(corrected, std, scale, measured, dict(used), dict(rejected))
+    chosen = fit.chosen
+    metres = np.exp(chosen.predicted + chosen.residual)
+    measurements = np.stack([chosen.x, chosen.y, metres, believed], axis=-1).astype(np.float32)
+    return Aligned(corrected, std, scale, measured, dict(used), dict(rejected), measurements)

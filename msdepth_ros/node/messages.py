@@ -132,13 +132,15 @@ class DepthImage:
         self.pixels = np.frombuffer(self.message.data, np.float32).reshape(height, width)
 
 
-def cloud_msg(points: np.ndarray, header: Header) -> PointCloud2:
+def cloud_msg(points: np.ndarray, header: Header, fourth: str = 'rgb') -> PointCloud2:
     """Return a PointCloud2 of float32 points, xyz or xyz + packed rgb in the last axis.
+
+    `fourth` is another name for the field after xyz.
 
     [height, width, fields] is an organised cloud, its invalid points NaN; [count, fields] an
     unordered one, whose points must all be valid.
     """
-    names = ('x', 'y', 'z', 'rgb')[: points.shape[-1]]
+    names = ('x', 'y', 'z', fourth)[: points.shape[-1]]
     organised = points.ndim == 3
     message = PointCloud2(header=header, is_bigendian=sys.byteorder == 'big')
     message.height, message.width = points.shape[:2] if organised else (1, len(points))

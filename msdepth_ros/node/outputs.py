@@ -144,6 +144,15 @@ def _rgb(out: OutgoingFrame) -> Image:
     return image_msg(*out.rgb, out.header)
 
 
+def _measurements(out: OutgoingFrame) -> PointCloud2:
+    aligned, intrinsics = out.frame.aligned, out.frame.intrinsics
+    assert intrinsics is not None
+    x, y, z, used = np.empty((4, 0)) if aligned is None else aligned.measurements.T
+    i = intrinsics
+    points = np.stack([(x - i.cx) / i.fx * z, (y - i.cy) / i.fy * z, z, used], axis=-1)
+    return cloud_msg(points.astype(np.float32), out.header, 'used')
+
+
 def _compressed_depth(out: OutgoingFrame) -> CompressedImage:
     data = compressed_depth(out.depth_image.pixels)
     return compressed_image_msg(data, DEPTH_FORMAT, out.header)
@@ -248,6 +257,7 @@ class Output:
 DEPTH, DEPTH_INFO, DEPTH_COLOR = 'depth/image_rect', 'depth/camera_info', 'depth/image_color'
 CONFIDENCE = 'depth/confidence'
 RGB, RGB_INFO = 'rgb/image_rect_color', 'rgb/camera_info'
+MEASUREMENTS = 'measurements'
 POINTS, OBSTACLES, SCAN = 'points', 'obstacles', 'scan'
 
 # In the order of publication: depth first, as others may wait for it.
@@ -261,6 +271,7 @@ OUTPUTS = (
     Output(RGB, Image, _rgb),
     Output(DEPTH_COLOR, Image, _depth_color),
     Output(CONFIDENCE, Image, _confidence),
+    Output(MEASUREMENTS, PointCloud2, _measurements, calibrated=True),
     # As image_transport names and encodes them, for subscribers over a radio link.
     Output(f'{DEPTH}/compressedDepth', CompressedImage, _compressed_depth),
     Output(f'{DEPTH_COLOR}/compressed', CompressedImage, _compressed_depth_color),

@@ -19,6 +19,7 @@ from msdepth_ros.viewer.frame import (
     DEPTH,
     IMAGE,
     INFO,
+    MEASUREMENTS,
     POINTS,
     SCAN,
     FrameJoiner,
@@ -33,6 +34,7 @@ TOPICS = {
     CONFIDENCE: Image,
     POINTS: PointCloud2,
     SCAN: LaserScan,
+    MEASUREMENTS: PointCloud2,
 }
 
 _LEVELS = {

@@ -15,6 +15,7 @@ from msdepth_ros.images.message_fields import camera_fields, depth_pixels, image
 
 DEPTH, INFO, IMAGE = 'depth/image_rect', 'depth/camera_info', 'rgb/image_rect_color'
 CONFIDENCE, POINTS, SCAN = 'depth/confidence', 'points', 'scan'
+MEASUREMENTS = 'measurements'
 _WAITING = 2  # frames whose messages are still coming in
 _OVERTAKEN = 10**9  # nanoseconds by which a message may come late
 _TO_BGR = {
@@ -70,25 +71,23 @@ class ViewedFrame:
         message = self.messages.get(POINTS)
         if message is None:
             return np.empty((0, 3), np.float32), np.empty((0, 3), np.uint8)
-        fields = {item.name: item.offset for item in message.fields}
-        order = '>' if message.is_bigendian else '<'
-        names = [name for name in ('x', 'y', 'z', 'rgb') if name in fields]
-        kind = np.dtype(
-            {
-                'names': names,
-                'formats': [f'{order}u4' if name == 'rgb' else f'{order}f4' for name in names],
-                'offsets': [fields[name] for name in names],
-                'itemsize': message.point_step,
-            }
-        )
-        table = np.frombuffer(message.data, kind)
-        table = table[np.isfinite(table['z'])]
-        points = np.stack([table[name] for name in 'xyz'], axis=-1).astype(np.float32)
-        if 'rgb' not in fields:
+        table = _cloud_table(message)
+        points = _xyz(table)
+        if 'rgb' not in (table.dtype.names or ()):
             return points, np.full(points.shape, 160, np.uint8)
-        packed = table['rgb']
+        packed = np.ascontiguousarray(table['rgb']).view(np.uint32)
         colors = np.stack([packed >> shift & 255 for shift in (16, 8, 0)], axis=-1)
         return points, colors.astype(np.uint8)
+
+    @cached_property
+    def measurements(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return measured points, float32 [count, 3]: those that were used, and those not."""
+        message = self.messages.get(MEASUREMENTS)
+        if message is None:
+            return np.empty((0, 3), np.float32), np.empty((0, 3), np.float32)
+        table = _cloud_table(message)
+        points, used = _xyz(table), table['used'] > 0
+        return points[used], points[~used]
 
     @cached_property
     def scan(self) -> tuple[np.ndarray, str] | None:
@@ -102,6 +101,25 @@ class ViewedFrame:
         ranges, angles = ranges[valid], angles[valid]
         flat = [np.cos(angles) * ranges, np.sin(angles) * ranges, np.zeros(len(ranges))]
         return np.stack(flat, axis=-1).astype(np.float32), message.header.frame_id
+
+
+def _cloud_table(message: Any) -> np.ndarray:
+    """Return a cloud's valid points as a structured array of its float32 fields."""
+    order = '>' if message.is_bigendian else '<'
+    kind = np.dtype(
+        {
+            'names': [item.name for item in message.fields],
+            'formats': [f'{order}f4' for _ in message.fields],
+            'offsets': [item.offset for item in message.fields],
+            'itemsize': message.point_step,
+        }
+    )
+    table = np.frombuffer(message.data, kind)
+    return table[np.isfinite(table['z'])]
+
+
+def _xyz(table: np.ndarray) -> np.ndarray:
+    return np.stack([table[name] for name in 'xyz'], axis=-1).astype(np.float32)
 
 
 class FrameJoiner:

@@ -23,6 +23,8 @@ _BEAM = 0.03  # metres, the size of a scan's point
 _FRUSTUM = 0.15
 _BEAMS = 200  # of a scan that are shown
 _SCAN_COLOR = (255, 64, 64)
+_MEASUREMENTS, _MEASUREMENT = 100, 0.05  # how many are shown, and their size in metres
+_MEASURED = {'used': (40, 200, 80), 'rejected': (240, 140, 0)}  # their colours
 _PICK_COLOR = (255, 0, 200)
 _EYE, _LOOK_AT = (-2.0, -1.4, 2.0), (2.2, 0.0, 0.7)  # metres, in the robot's frame
 
@@ -67,6 +69,9 @@ class SceneView:
         name = f'/cameras/{camera.title}'
         self._place(name, camera.pose(frame))
         self._cloud(f'{name}/cloud', *frame.cloud, points, min(_LARGEST, _POINT / points**0.5))
+        for kind, measured in zip(_MEASURED, frame.measurements):
+            color = np.array(_MEASURED[kind], np.uint8)
+            self._cloud(f'{name}/{kind}', measured, color, _MEASUREMENTS, _MEASUREMENT)
         if frame.intrinsics is not None:
             self._frustum(f'{name}/frustum', frame.intrinsics, picture)
         if frame.scan is not None:

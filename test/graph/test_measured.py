@@ -10,13 +10,13 @@ import client as client_module
 import numpy as np
 import pytest
 import yaml
-from camera_messages import FRAME, camera_info, depth_of, image, uniform
+from camera_messages import FRAME, camera_info, depth_of, image, points_of, uniform
 from oracle import write_depth_model
 from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2, PointField
 
-client_module.TYPES.update({'depth/confidence': Image})
+client_module.TYPES.update({'depth/confidence': Image, 'measurements': PointCloud2})
 PITCH, HEIGHT, WALL = 0.3, 0.6, 3.0  # radians, metres
 OFF = 1.5  # the model answers OFF times too far
 FOCAL = 600 * 304 / 640  # of camera_info() in network pixels
@@ -392,3 +392,24 @@ def test_the_image_does_not_wait_for_a_measurement(robot):
         assert len(node.run(1.0, later)) > 5
         for timer in late:
             timer.join()
+
+
+def test_the_measurements_say_which_of_them_were_believed(robot):
+    """Of 60 landmarks six lie, each by a factor of two."""
+    given = landmarks()
+    given[::10] *= 2.0
+    kinds = {'measured/points': PointCloud2}
+    with robot(['points'], kinds) as (node, _):
+        node.client.collect('measurements')
+        node.settle(lambda: {'measured/points': cloud(given)})
+        node.run(1.0, lambda: {'measured/points': cloud(given)})
+        message = list(node.client.received['measurements'].values())[-1]
+    points = points_of(message)[0]
+    xyz = np.stack([points[name] for name in 'xyz'], axis=-1)
+    used = points['used'] > 0
+    assert used.sum() > 30
+    assert (~used).sum() >= 3
+    nearest = np.linalg.norm(xyz[:, None] - given[None], axis=-1)
+    assert nearest.min(axis=1).max() < 0.1
+    wrong = nearest.argmin(axis=1) % 10 == 0
+    assert (wrong == ~used).mean() > 0.9

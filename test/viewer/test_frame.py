@@ -14,6 +14,7 @@ from msdepth_ros.viewer.frame import (
     DEPTH,
     IMAGE,
     INFO,
+    MEASUREMENTS,
     POINTS,
     SCAN,
     FrameJoiner,
@@ -169,6 +170,15 @@ def test_a_cloud_without_colours_is_grey():
     xyz, rgb = ViewedFrame(1, {POINTS: cloud_message(np.ones((4, 3)), 'xyz')}).cloud
     assert xyz.shape == rgb.shape == (4, 3)
     assert len(ViewedFrame(1).cloud[0]) == 0
+
+
+def test_measurements_are_those_used_and_those_not():
+    points = np.array([[0, 0, 1, 1], [0, 0, 2, 0], [0, 0, 3, 1]], np.float32)
+    frame = ViewedFrame(1, {MEASUREMENTS: cloud_message(points, ['x', 'y', 'z', 'used'])})
+    used, rejected = frame.measurements
+    assert used[:, 2].tolist() == [1, 3]
+    assert rejected[:, 2].tolist() == [2]
+    assert [len(part) for part in ViewedFrame(1).measurements] == [0, 0]
 
 
 def test_the_scan_is_its_valid_beams():
