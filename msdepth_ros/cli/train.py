@@ -47,7 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         action='append',
         default=[],
-        help='checkpoint of a network that stages with `distillation` learn from; repeatable',
+        help='what stages with `distillation` learn from: a checkpoint, or the YAML of any model '
+        'file, adopted ones too; repeatable',
     )
 
 

@@ -37,6 +37,8 @@ class Source:
         learns from the lowest level plane at such a height in the truth. None: where the floor is
         is not known.
     floor_seen : whether the floor may be seen at all; false for table-tops and close-ups.
+    teacher_only : images without depth, in a rosbag2, a folder or a video: what the teachers answer
+        to them is learned, in the stages with `distillation`. Depth that is there is not read.
     teaches_confidence : false where the depth that a stage of heads leaves as it is had learned
         from these frames: its errors there are too small to learn from.
 
@@ -54,6 +56,7 @@ class Source:
     every: int = 1
     camera_height: tuple[float, float] | None = None
     floor_seen: bool = True
+    teacher_only: bool = False
     teaches_confidence: bool = True
 
     def __post_init__(self) -> None:
@@ -63,6 +66,8 @@ class Source:
         _check('every', self.every, self.every >= 1, '1 or more')
         share = self.validation_share
         _check('validation_share', share, 0 <= share < 1, 'at least 0 and below 1')
+        seen = not (self.teacher_only and share)
+        _check('validation_share', share, seen, '0 where there is no truth (teacher_only)')
         low, high = self.camera_height or (1, 1)
         _check('camera_height', self.camera_height, 0 < low <= high, 'two heights, the lower first')
 

@@ -15,6 +15,7 @@ from msdepth_ros.datasets.floor_plane import floor_plane
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks import distributed
 from msdepth_ros.networks.depth_network import HEADS
+from msdepth_ros.recordings.frames import frames_without_depth
 from msdepth_ros.training.batches import WeightedFrames
 from msdepth_ros.training.config import Config, Source, Stage
 
@@ -50,10 +51,18 @@ class TrainingData:
             for part in source.folders:
                 self._read(name, source, folder / part, config.data.cached_width, floors)
         # an error in a late stage is better found now than after the stages before it
-        if not all([self.in_stage(), *map(self.in_stage, config.stages)]):
-            raise MsdepthError('data: every source has weight 0, so there is nothing to train on')
+        if not all(map(self.in_stage, config.stages)):
+            raise MsdepthError(
+                'data: every source has weight 0, or is teacher_only in a stage without '
+                '`distillation`, so there is nothing to train on'
+            )
 
     def _read(self, name: str, source: Source, path: Path, width: int, floors: bool) -> None:
+        if source.teacher_only:
+            images = frames_without_depth(path, None, source.intrinsics, width, source.every)
+            self.counts[name].append(len(images))
+            self._folders[name].append((images, []))
+            return
         dataset = open_dataset(path, source.intrinsics, split=source.split)
         self.counts[name].append(len(dataset))
         training, held_out = split_source(source, len(dataset))
@@ -88,11 +97,14 @@ class TrainingData:
         zooms = {} if stage is None else stage.zoom
         again = 0 if stage is None else stage.held_out
         heads = stage is not None and stage.trains == HEADS
+        taught = stage is not None and stage.distillation > 0
         found: list[WeightedFrames] = []
         for name, source in self._sources.items():
             folders = [training + held_out * again for training, held_out in self._folders[name]]
             roots = [math.sqrt(len(frames)) for frames in folders]
             weight = weights.get(name, source.weight)
+            if source.teacher_only and not taught:
+                weight = 0.0  # without a teacher there is nothing to learn from them
             found += [
                 WeightedFrames(
                     frames,

@@ -104,10 +104,8 @@ class ModelAnswers(nn.Module):
         places = torch.from_numpy(2 * cells / (its.width - 1, its.height - 1) - 1).float()
         self.register_buffer('places', places)
 
-    def forward(
-        self, image: Tensor, log_depth: Tensor, valid: Tensor, student: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return log depth, float32 [N, 1, h, w], and where it is to be learned, bool.
+    def forward(self, image: Tensor, log_depth: Tensor, valid: Tensor, student: Tensor) -> Tensor:
+        """Return log depth, float32 [N, 1, h, w], NaN where it is not to be learned.
 
         Parameters
         ----------
@@ -122,8 +120,7 @@ class ModelAnswers(nn.Module):
         answer = self._on_the_grid(self.teacher(image.float(), self._focal))
         if self.teacher.kind in ('scale', 'affine'):
             return aligned(answer, self.teacher.kind, log_depth, valid, student)
-        known = torch.isfinite(answer)
-        return torch.where(known, answer + self._nearer, torch.zeros_like(answer)), known
+        return answer + self._nearer
 
     def _on_the_grid(self, answer: Tensor) -> Tensor:
         """Return the answers at the student's cells, NaN where a part of one is not known."""

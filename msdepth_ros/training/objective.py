@@ -14,6 +14,7 @@ from msdepth_ros.training.augmentation import UNKNOWN
 from msdepth_ros.training.batches import Batch, cutmix, prepare
 from msdepth_ros.training.config import Config, Stage
 from msdepth_ros.training.devices import computes_bfloat16
+from msdepth_ros.training.model_teacher import ModelTeacher
 from msdepth_ros.training.teachers import DepthTeacher
 
 
@@ -29,7 +30,7 @@ class Objective(nn.Module):
         network: DepthNetwork,
         stage: Stage,
         config: Config,
-        teachers: Sequence[DepthNetwork] = (),
+        teachers: Sequence[DepthNetwork | ModelTeacher] = (),
     ) -> None:
         super().__init__()
         self.network = network
@@ -61,8 +62,8 @@ class Objective(nn.Module):
         if self.depth_teacher is not None:
             assert teacher_image is not None
             with autocast(device, self._config):
-                taught = self.depth_teacher(teacher_image)
-            loss = self._compare(maps, taught, torch.ones_like(valid))
+                taught = self.depth_teacher(teacher_image, batch.log_depth, valid, maps[0].detach())
+            loss = self._compare(maps, taught, torch.isfinite(taught))
             losses['distillation'] = self._stage.distillation * loss
         return losses
 

@@ -7,6 +7,8 @@ answers: then the student learns shapes from it, and keeps its own metres (the s
 shift-invariant loss of MiDaS, Ranftl et al. 2020, in another form).
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -15,10 +17,8 @@ _ROUNDS = 4  # of reweighting
 _FARTHEST = 1e3  # metres, of what a fit may make
 
 
-def aligned(
-    answer: Tensor, kind: str, log_depth: Tensor, valid: Tensor, student: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return log depth in metres, float32 [N, 1, h, w], and where it is to be learned, bool.
+def aligned(answer: Tensor, kind: str, log_depth: Tensor, valid: Tensor, student: Tensor) -> Tensor:
+    """Return log depth in metres, float32 [N, 1, h, w], NaN where it is not to be learned.
 
     Parameters
     ----------
@@ -28,25 +28,18 @@ def aligned(
     log_depth, valid : the truth, float32 and bool [N, 1, h, w].
     student : its log depth, float32 [N, 1, h, w]; no gradient goes through it.
     """
-    made = torch.empty_like(answer)
-    learned = torch.isfinite(answer)
+    made = torch.full_like(answer, math.nan)
     for index, values in enumerate(answer):
-        known = learned[index]
+        known = torch.isfinite(values)
         truth = valid[index] & known
         by_truth = int(truth.sum()) >= FEWEST
         target = log_depth[index] if by_truth else student.detach()[index]
         cells = truth if by_truth else known
-        if not cells.any():
-            learned[index] = False
-            made[index] = 0.0
-            continue
         fit = _scaled if kind == 'scale' else _scaled_and_shifted
-        fitted = fit(values, target, cells)
-        if fitted is None:
-            learned[index] = False
-            fitted = torch.zeros_like(values)
-        made[index] = torch.where(known, fitted, torch.zeros_like(fitted))
-    return made, learned
+        fitted = fit(values, target, cells) if cells.any() else None
+        if fitted is not None:
+            made[index] = fitted
+    return made
 
 
 def _scaled(values: Tensor, target: Tensor, cells: Tensor) -> Tensor:

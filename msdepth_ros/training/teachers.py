@@ -23,6 +23,12 @@ from msdepth_ros.networks import create_network
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.training.checkpoint import load_checkpoint, load_weights
 from msdepth_ros.training.config import from_document
+from msdepth_ros.training.model_teacher import (
+    SUFFIXES,
+    ModelAnswers,
+    ModelTeacher,
+    load_model_teacher,
+)
 from msdepth_ros.training.start import correction_in
 
 
@@ -44,11 +50,16 @@ class DepthTeacher(nn.Module):
 
     """
 
-    def __init__(self, student: DepthNetwork, networks: Sequence[DepthNetwork]) -> None:
+    def __init__(
+        self, student: DepthNetwork, networks: Sequence[DepthNetwork | ModelTeacher]
+    ) -> None:
         super().__init__()
         self.image_size = max(network.image_size for network in networks)
         answers = nn.ModuleList(
-            _OnGridOf(student, network, self.image_size) for network in networks
+            ModelAnswers(student, network, self.image_size)
+            if isinstance(network, ModelTeacher)
+            else _OnGridOf(student, network, self.image_size)
+            for network in networks
         )
         self.answers = answers.requires_grad_(False).eval()
 
@@ -57,15 +68,21 @@ class DepthTeacher(nn.Module):
         return super().train(False)
 
     @torch.no_grad()
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor, log_depth: Tensor, valid: Tensor, student: Tensor) -> Tensor:
         """Return the mean log depth, float32 [N, 1, h, w] of the student's grid, metric for it.
+
+        It is NaN where no teacher has an answer.
 
         Parameters
         ----------
         image : float [N, 3, H, W] of `image_size`, from `normalise`.
+        log_depth, valid : the truth; and
+        student : the student's own answer: what teachers are fitted to that know no metres, see
+            `teacher_alignment`.
 
         """
-        return torch.stack([answer(image) for answer in self.answers]).mean(0)
+        answers = [answer(image, log_depth, valid, student) for answer in self.answers]
+        return torch.stack(answers).nanmean(0)
 
 
 class _OnGridOf(nn.Module):
@@ -91,7 +108,7 @@ class _OnGridOf(nn.Module):
             places = torch.from_numpy(2 * cells / (its.width - 1, its.height - 1) - 1).float()
         self.register_buffer('places', places)
 
-    def forward(self, image: Tensor) -> Tensor:
+    def forward(self, image: Tensor, *_: Tensor) -> Tensor:
         if self._resized:
             width, height = self.network.image_size
             image = functional.interpolate(image, (height, width), mode='bilinear', antialias=True)
@@ -113,24 +130,26 @@ class Teacher:
 
     Attributes
     ----------
-    network : with its averaged weights.
+    network : with its averaged weights; or a model file.
     metadata : plain values: the name, the network's options and the data of its training, and the
         checkpoint's sha256.
 
     """
 
-    network: DepthNetwork
+    network: DepthNetwork | ModelTeacher
     metadata: dict[str, Any]
 
 
 def load_teacher(path: Path) -> Teacher:
-    """Return the network of a checkpoint of `msdepth train`.
+    """Return the network of a checkpoint of `msdepth train`, or of any model file.
 
     Raises
     ------
-    MsdepthError : the checkpoint cannot be read, or does not say what network it is of.
+    MsdepthError : the file cannot be read, or a checkpoint does not say what network it is of.
 
     """
+    if path.suffix in SUFFIXES:
+        return Teacher(*load_model_teacher(path))
     saved = load_checkpoint(path)
     try:
         config = from_document(saved['config'], str(path))
@@ -154,7 +173,7 @@ def load_teacher(path: Path) -> Teacher:
     return Teacher(network, metadata)
 
 
-def check_aspect(teacher: DepthNetwork, student: DepthNetwork) -> None:
+def check_aspect(teacher: DepthNetwork | ModelTeacher, student: DepthNetwork) -> None:
     """Refuse a teacher that would see the student's images stretched, by over a hundredth.
 
     Raises

@@ -94,7 +94,9 @@ class Trainer:
     def _load_teachers(self, paths: Sequence[Path]) -> list[Teacher]:
         taught = any(stage.distillation for stage in self.config.stages)
         if taught and not paths:
-            raise MsdepthError('stages: distillation needs a teacher: add --teacher CHECKPOINT')
+            raise MsdepthError(
+                'stages: distillation needs a teacher: add --teacher CHECKPOINT or MODEL.yaml'
+            )
         if paths and not taught:
             raise MsdepthError('--teacher is of no use: no stage of the YAML has `distillation`')
         own = (self.out / CHECKPOINT).resolve()
@@ -148,6 +150,11 @@ class Trainer:
             first = int(saved['stage'])
         elif self.start:
             start_from_weights(self.network, self.start)
+        elif not self.data.frames:
+            raise MsdepthError(
+                'images without depth alone are no start: give the weights to go on from, '
+                'such as --weights engines/msdepth.onnx'
+            )
         else:
             start_from_data(self.network, self.data.frames, session.view_maker(), self.device)
         for index in range(first, len(self.config.stages)):

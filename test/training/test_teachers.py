@@ -105,15 +105,18 @@ def test_networks_like_the_student_answer_as_they_are(image):
     teacher = DepthTeacher(Tiny(), [first, second])
     teacher.train()  # it stays as it is: nothing is dropped
     expected = (first(image) + second(image)) / 2
-    torch.testing.assert_close(teacher(image), expected)
-    assert not teacher(image).requires_grad
+    truth = torch.zeros(2, 1, 7, 10)
+    answer = teacher(image, truth, truth.bool(), truth)
+    torch.testing.assert_close(answer, expected)
+    assert not answer.requires_grad
 
 
 def test_another_size_and_focal_length_are_accounted_for(image):
     """The same view is twice as wide in the teacher's pixels, and so is its focal length."""
     student = Tiny()
     image = torch.nn.functional.interpolate(image, scale_factor=2)
-    answer = DepthTeacher(student, [Large()])(image)
+    truth = torch.zeros(2, 1, 7, 10)
+    answer = DepthTeacher(student, [Large()])(image, truth, truth.bool(), truth)
     assert answer.shape == (2, 1, 7, 10)
     shares = []
     for axis, (count, side) in enumerate(((10, 40), (7, 30))):
