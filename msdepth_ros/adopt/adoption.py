@@ -70,7 +70,7 @@ def adopt(request: Request) -> Adopted:
     network = ExportedNetwork(request.onnx)
     refuse_unusable(network)
     hub = read_hub_config(request.hub_config) if request.hub_config is not None else None
-    preset = choose_preset(network, request.preset, hub)
+    preset = choose_preset(network, request.preset, hub, request.complete)
     plan = make_plan(network, preset, hub, request)
     recipe, notes = plan.recipe, list(plan.notes)
     pixels, camera = photo_pixels(request.photo, request.camera, plan)

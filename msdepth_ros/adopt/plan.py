@@ -55,6 +55,11 @@ class Request:
     license: str = ''
     strict: bool = False
 
+    @property
+    def complete(self) -> bool:
+        """Whether all is given by hand that a preset is needed for."""
+        return set(_NECESSARY) <= set(self.changes)
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -82,10 +82,13 @@ def _views(info: TensorInfo) -> int | None:
     return info.shape[1]
 
 
-def choose_preset(network: ExportedNetwork, wanted: str, hub: HubConfig | None) -> Preset | None:
+def choose_preset(
+    network: ExportedNetwork, wanted: str, hub: HubConfig | None, by_hand: bool = False
+) -> Preset | None:
     """Return the preset of this name, or with 'auto' the one that the file itself shows.
 
-    None where 'auto' finds none that fits at all: then everything has to be given by hand.
+    None where 'auto' finds none that fits at all: then everything has to be given by hand. With
+    `by_hand` it is, and a file that fits several is of none.
 
     Raises
     ------
@@ -105,7 +108,7 @@ def choose_preset(network: ExportedNetwork, wanted: str, hub: HubConfig | None) 
     if len(found) > 1:
         found = _by_graph(network, found)
     if len(found) > 1:
-        return _ask(network, found)
+        return None if by_hand else _ask(network, found)
     return found[0] if found else None
 
 

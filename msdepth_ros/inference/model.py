@@ -171,7 +171,7 @@ def load_model(model: str | Path) -> Model:
     ModelError
         If there is no such model or its YAML is not valid; the message names the key.
     """
-    path = _yaml_path(str(model))
+    path = model_path(str(model))
     try:
         document = yaml.safe_load(path.read_text(encoding='utf-8'))
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -184,7 +184,8 @@ def load_model(model: str | Path) -> Model:
     return _Reader(path, document).model()
 
 
-def _yaml_path(model: str) -> Path:
+def model_path(model: str) -> Path:
+    """Return the path of a model's YAML, see `load_model`; raises ModelError if there is none."""
     if model and Path(model).name == model:
         shipped = share_directory() / 'engines' / f'{model}.yaml'
         adopted = user_models_directory() / model / f'{model}.yaml'

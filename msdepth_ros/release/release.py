@@ -102,6 +102,7 @@ def release(
     splits = {
         name: SourceSplit.of(source, data, begun_from)
         for name, source in config.data.sources.items()
+        if not source.teacher_only
     }
     held_out = {name: split for name, split in splits.items() if split.held_out}
     if not held_out:

@@ -66,8 +66,6 @@ class Source:
         _check('every', self.every, self.every >= 1, '1 or more')
         share = self.validation_share
         _check('validation_share', share, 0 <= share < 1, 'at least 0 and below 1')
-        seen = not (self.teacher_only and share)
-        _check('validation_share', share, seen, '0 where there is no truth (teacher_only)')
         low, high = self.camera_height or (1, 1)
         _check('camera_height', self.camera_height, 0 < low <= high, 'two heights, the lower first')
 

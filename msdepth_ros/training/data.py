@@ -61,7 +61,9 @@ class TrainingData:
         if source.teacher_only:
             images = frames_without_depth(path, None, source.intrinsics, width, source.every)
             self.counts[name].append(len(images))
-            self._folders[name].append((images, []))
+            # What is held out has no truth to be measured by, but a teacher's answer.
+            kept, _ = split_in_blocks(len(images), source.blocks, source.validation_share)
+            self._folders[name].append(([images[i] for i in kept], []))
             return
         dataset = open_dataset(path, source.intrinsics, split=source.split)
         self.counts[name].append(len(dataset))

@@ -40,7 +40,7 @@ class ModelTeacher(nn.Module):
     def __init__(self, model: Model) -> None:
         super().__init__()
         self.model = model
-        self.kind = str(model.document.get('metric', 'metric'))
+        self.kind = model.metric
         self.image_size, self.focal = model.input_size, model.focal
         self.grid = Grid(*model.output_size, model.grid_origin, model.grid_step)
         self._backend: Backend | None = None

@@ -136,6 +136,13 @@ def test_everything_by_hand(tmp_path: Path):
     assert model.document['adopted']['preset'] == 'none'
 
 
+def test_by_hand_nothing_is_asked_of_a_file_that_looks_like_several(tmp_path: Path):
+    options = ('--norm', 'imagenet', '--quantity', 'inverse_depth', '--metric', 'affine', *SMALL)
+    model = adopted(STUBS['da-fabio'], tmp_path, *options)
+    assert model.document['adopted']['preset'] == 'none'
+    assert model.document['metric'] == 'affine'
+
+
 def test_blue_green_red_and_numbers(tmp_path: Path):
     # The stub undoes the normalisation of the first channel, which is blue then.
     mean, std = (0.3, 0.2, 0.1), (0.5, 0.4, 0.3)

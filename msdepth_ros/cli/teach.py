@@ -1,0 +1,96 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""`msdepth teach`: a robot's own images and a large network make a small model file."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from msdepth_ros.errors import MsdepthError
+from msdepth_ros.inference.model import DEFAULT_MODEL
+from msdepth_ros.resources import user_models_directory, user_path
+
+HELP = 'let a large network teach the small one on images without depth (needs torch)'
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add = parser.add_argument
+    add('images', type=user_path, help='a rosbag2, a folder of images or a video')
+    add(
+        '--teacher',
+        action='append',
+        required=True,
+        metavar='MODEL',
+        help='name or YAML of a model, adopted ones too; repeatable: the mean of their answers',
+    )
+    add('--out', metavar='NAME|DIR', required=True, help='name of the new model, or its folder')
+    add('--start', default=DEFAULT_MODEL, help='the model that is taught (default: %(default)s)')
+    add('--views', type=int, default=20000, help='images that it sees (default: %(default)s)')
+    add('--rate', type=float, default=3e-4, help='learning rate (default: %(default)s)')
+    add('--batch', type=int, default=16, help='images a step (default: %(default)s)')
+    add('--every', type=int, default=1, help='take only each so many-th image')
+    add(
+        '--intrinsics',
+        metavar='FX,FY,CX,CY',
+        help='where neither a camera.yaml lies beside the images nor a camera_info is recorded',
+    )
+    add('--license', default='unknown', help="of the images, for the model's YAML")
+    add('--device', default='auto', help='cpu, cuda or cuda:N (default: a GPU where there is one)')
+    add('--workers', type=int, default=1, help='processes that make batches (default: %(default)s)')
+    add('--resume', action='store_true', help='continue the training in --out')
+    add('--overwrite', action='store_true', help='replace a model of that name')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, write the model and say how near it came to its teacher; return the exit code."""
+    from msdepth_ros.extras import require
+
+    require('torch', 'onnx')
+    from msdepth_ros.inference.model import model_path
+    from msdepth_ros.release.teaching import Lesson, teach
+    from msdepth_ros.training.devices import joined
+
+    if not args.images.exists():
+        raise MsdepthError(f'{args.images} does not exist: give a rosbag2, a folder or a video')
+    folder = user_path(args.out)
+    if Path(args.out).name == args.out:
+        folder = user_models_directory() / args.out
+    lesson = Lesson(
+        images=args.images.resolve(),
+        teachers=[_teacher(name, model_path) for name in args.teacher],
+        out=folder,
+        name=folder.name,
+        start=args.start,
+        count=args.views,
+        rate=args.rate,
+        batch=args.batch,
+        intrinsics=_intrinsics(args.intrinsics),
+        every=args.every,
+        licence=args.license,
+    )
+    with joined(args.device) as device:
+        learned = teach(lesson, device, args.workers, args.resume, args.overwrite)
+    print(
+        f'from its teacher it differed by {learned.before:.1%} of the depth, now by '
+        f'{learned.after:.1%} (mean over {learned.images} images held out)'
+    )
+    used = folder.name if folder.parent == user_models_directory() else learned.path
+    print(f'written: {learned.path}; use it as `model: {used}`')
+    return 0
+
+
+def _teacher(name: str, model_path: Callable[[str], Path]) -> Path:
+    """Return the file of a teacher: a checkpoint's own path, or a model's YAML."""
+    path = user_path(name)
+    return path if path.suffix == '.pt' else model_path(name)
+
+
+def _intrinsics(text: str | None) -> tuple[float, float, float, float] | None:
+    if text is None:
+        return None
+    try:
+        fx, fy, cx, cy = (float(part) for part in text.split(','))
+    except ValueError as error:
+        raise MsdepthError(f"--intrinsics '{text}' must be FX,FY,CX,CY in pixels") from error
+    return fx, fy, cx, cy
