@@ -2,4 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Metric depth from one calibrated camera: a ROS 2 node over a ROS-free core."""
 
+import os
+
 __version__ = '0.1.0'
+
+# ONNX Runtime (1.32, for one) keeps a device id below ~/.cache and sends usage to its makers,
+# unless this is set before it is imported.
+os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')

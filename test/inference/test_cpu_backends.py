@@ -3,8 +3,10 @@
 """The CPU's runtimes: known answers, and models that are not what their YAML says."""
 
 import importlib.util
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -24,6 +26,7 @@ from msdepth_ros.inference.model import load_model, model_names
 needs_openvino = pytest.mark.skipif(
     importlib.util.find_spec('openvino') is None, reason='OpenVINO is not installed'
 )
+ROOT = Path(__file__).resolve().parents[2]
 TITLES = {OnnxRuntimeBackend: 'ONNX Runtime', OpenVinoBackend: 'OpenVINO'}
 
 
@@ -223,6 +226,22 @@ def test_without_a_runtime_the_remedy_is_told(path, monkeypatch, name):
 def test_without_openvino_auto_takes_onnx_runtime(path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'openvino', None)
     assert create_backend(load_model(path)).name == 'onnxruntime'
+
+
+def test_onnx_runtime_tells_its_makers_nothing(tmp_path, path):
+    """1.32 keeps a device id in the user's cache, and sends usage, unless it is told not to."""
+    code = (
+        'from msdepth_ros.inference.backends.onnxruntime import OnnxRuntimeBackend\n'
+        'from msdepth_ros.inference.model import load_model\n'
+        f'OnnxRuntimeBackend(load_model({str(path)!r})).run()\n'
+    )
+    home = tmp_path / 'home'
+    home.mkdir()
+    environment = {**os.environ, 'HOME': str(home), 'PYTHONPATH': str(ROOT)}
+    for name in ('XDG_CACHE_HOME', 'ORT_DISABLE_TELEMETRY'):
+        environment.pop(name, None)
+    subprocess.run([sys.executable, '-c', code], env=environment, check=True, timeout=60)
+    assert not [path for path in home.rglob('*') if path.is_file()]
 
 
 @needs_openvino
