@@ -5,9 +5,8 @@
 import numpy as np
 
 _FULL = 65535.0
-_SPAN = (
-    0x5000  # values between dark and bright, from which on the range counts as used: over 14 bits
-)
+# A picture whose values go beyond 14 bits, over a span of 13, uses the whole range.
+_BITS_14, _SPAN = 0x4000, 0x2000
 _BLACK = 0.25  # of bright: dark below it is the black of a camera, and stays black
 _LEAST = 64.0  # values that are stretched at least, so that noise stays noise
 _PERCENTILES = (1, 50, 99)
@@ -20,8 +19,9 @@ class Stretch:
     """Brings the 16-bit pictures of one camera to 8 bits, steadily over time.
 
     A picture that uses the whole range is taken by its upper bytes. One that does not, as of a
-    thermal camera, or of a sensor with 10 to 14 bits, is stretched between its darkest and its
-    brightest values; these limits follow later pictures slowly, so that nothing flickers.
+    sensor with 10 to 14 bits, or of a thermal camera in hundredths of a kelvin, is stretched
+    between its darkest and its brightest values; these limits follow later pictures slowly, so
+    that nothing flickers.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ def _wanted_limits(values: np.ndarray) -> tuple[np.ndarray, float]:
     step = max(1, int((values.size / _SAMPLES) ** 0.5))
     sample = values[::step, ::step] if values.ndim > 1 else values[:: step * step]
     low, middle, high = (float(value) for value in np.percentile(sample, _PERCENTILES))
-    if high - low >= _SPAN:
+    if high >= _BITS_14 and high - low >= _SPAN:
         return np.array([0.0, _FULL]), middle
     if low < _BLACK * high:
         low = 0.0

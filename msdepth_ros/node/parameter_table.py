@@ -73,7 +73,7 @@ class NodeParameter:
     def refusal(self, value: Any) -> str | None:
         """Return why a value cannot be taken, None if it can."""
         if isinstance(self.default, float) and not isinstance(value, float):
-            return f'{self.name} is {value!r} but must be a number'
+            return f'{self.name} is {value!r}, of the wrong type: it must be a number'
         if self.several:
             wrong = [word for word in value if word not in self.limits]
             if wrong:

@@ -190,7 +190,6 @@ GREY = {
     'mono16': lambda: image(
         halves((GREY_LEFT * 256 + 3,), (GREY_RIGHT * 256,), np.uint16), 'mono16'
     ),
-    '16UC1': lambda: image(halves((GREY_LEFT * 256 + 3,), (GREY_RIGHT * 256,), np.uint16), '16UC1'),
     'mono16, big endian': lambda: image(
         halves((GREY_LEFT * 256 + 3,), (GREY_RIGHT * 256,), '>u2'), 'mono16', big_endian=True
     ),
