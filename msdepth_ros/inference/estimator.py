@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from msdepth_ros.calibration import log_doubts
 from msdepth_ros.errors import CalibrationError, ImageError
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.flying_pixels import remove_flying_pixels
@@ -66,6 +67,7 @@ class DepthEstimator:
         self.backend = backend
         self._settings = settings or Settings()
         self._key: object = None
+        self._judged = False
         self._map: InputMap
         self._geometry: FrameGeometry
 
@@ -150,6 +152,9 @@ class DepthEstimator:
         if camera is not None:
             camera.check()
             sized = camera.for_image(*image_size)
+            if not (camera.width or self._judged):  # one without a size can be judged only now
+                self._judged = True
+                log_doubts(sized, f'the calibration, for images of {sized.width}x{sized.height}')
         model = self.model
         rectify, rectified = _rectification(settings.rectify, sized)
         self._map = InputMap(model, image_size, sized, rectify, rectified, settings.fit)

@@ -99,3 +99,14 @@ def test_thermal_pictures_of_a_folder_are_stretched_alike_and_that_is_said_once(
     assert np.ptp(middles) < 0.15  # of 3.57 m from black to white
     assert 0.5 + 0.014 * 90 < middles[0] < 0.5 + 0.014 * 165
     assert capfd.readouterr().out.count('taken as black to white') == 1
+
+
+def test_a_calibration_without_a_size_is_judged_with_the_images(model, picture, tmp_path, caplog):
+    good = files.write(tmp_path, 'opencv_bare.yml')
+    depth(picture, tmp_path / 'good', model, '--camera-info', good)
+    assert caplog.text == ''
+    small = picture.parent / 'small.png'
+    cv2.imwrite(str(small), np.full((240, 320, 3), 100, np.uint8))
+    code, _ = depth(small, tmp_path / 'small', model, '--camera-info', good)
+    assert code == 0
+    assert caplog.text.count('another image size, of 642x482') == 1
