@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where points of a view lie in earlier views, and which depth was predicted for them."""
 
+import copy
+
 import cv2
 import numpy as np
 
@@ -28,6 +30,12 @@ class Projection:
         self._centre = np.float32(intrinsics.cx), np.float32(intrinsics.cy)
         self._rotation = motions[:, :3, :3].astype(np.float32)
         self._translation = motions[:, :3, 3].astype(np.float32)[:, None, :, None]
+
+    def first(self, count: int) -> 'Projection':
+        """Return the projection to the first views alone."""
+        part = copy.copy(self)
+        part._rotation, part._translation = self._rotation[:count], self._translation[:count]
+        return part
 
     def rays(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Return the points of depth 1 at pixels, float32 [n, 3]."""

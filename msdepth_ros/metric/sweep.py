@@ -14,7 +14,8 @@ import numpy as np
 from msdepth_ros.metric.patches import likeness, patches_at, peak, textured_points
 from msdepth_ros.metric.projection import Prediction, Projection
 
-_POINTS = 200
+_POINTS = 180
+_COARSE_VIEWS = 3  # the first of them, which are to be those of the shortest ways
 _FINE = 9  # depths that are tried around what was found
 _COARSE_RADIUS, _FINE_RADIUS = 2, 4  # pixels; patches of 5x5 and 9x9
 _LEAST_CONTRAST = 1.5  # grey levels
@@ -51,8 +52,8 @@ class Search:
         return np.linspace(-self.span, self.span, self.count, dtype=np.float32)
 
 
-AROUND_PREDICTION = Search(1.1, 33, True)  # a factor of 3
-ANYWHERE = Search(1.8, 53, False)
+AROUND_PREDICTION = Search(1.1, 31, True)  # a factor of 3
+ANYWHERE = Search(1.8, 45, False)
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ def sweep(
 
     Parameters
     ----------
+    others : up to four; the nearest ones first.
     projection : from the view to those others.
     search : which depths are tried around the prediction.
     noise : of their poses.
@@ -127,7 +129,8 @@ def sweep(
     if not tried:
         return None
     rays, slope = projection.rays(u, v), prediction.slope(u, v)
-    log_depth, chosen = _coarse(view, others, projection, (u, v), rays, start, slope, search)
+    few, there = others[:_COARSE_VIEWS], projection.first(_COARSE_VIEWS)
+    log_depth, chosen = _coarse(view, few, there, (u, v), rays, start, slope, search)
     if not chosen.any():
         return None
     u, v, rays, slope, start = u[chosen], v[chosen], rays[chosen], slope[:, chosen], start[chosen]
