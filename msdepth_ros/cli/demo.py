@@ -27,7 +27,7 @@ _LAST_ANSWER = 2.0  # seconds after the last image
 _NEXT = """
   next:
     make demo WEB=1                                       see it in a browser, in 3D
-    make demo VIDEO=walk.mp4 CAMERA_INFO=camera.yaml      your own recording, in metres
+    make demo VIDEO=walk.mp4 CAMERA_INFO=photo.jpg        your own recording, in metres
     ros2 launch msdepth_ros depth.launch.py image:=/camera/image_raw      your robot's camera
     docs/index.md                                         calibration, metric scale, Nav2, models"""
 
@@ -43,7 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, default=Path('out'), metavar='DIR')
     parser.add_argument('--rate', type=float, default=0.0, help="Hz (default: the video's, or 30)")
     parser.add_argument('--model', default='', help='shipped model, or path of its YAML')
-    parser.add_argument('--camera-info', type=Path, metavar='FILE', help='camera_calibration YAML')
+    parser.add_argument(
+        '--camera-info',
+        type=Path,
+        metavar='FILE',
+        help='calibration file, or a photo by the same phone, for its focal length',
+    )
     parser.add_argument('--headless', action='store_true', help='do not open RViz')
     parser.add_argument(
         '--web', action='store_true', help='show it on a page for any browser, until Ctrl-C'
@@ -83,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
         'wait_for_subscribers': 0 if arguments.web else 2,
     }
     if arguments.camera_info:
-        player['camera_info_url'] = arguments.camera_info.absolute().as_uri()
+        player['camera_info_url'] = _calibration(arguments.camera_info, path, out)
     node = {'model': arguments.model} if arguments.model else {}
     if arguments.web:
         return _serve(node, player, out)
@@ -124,6 +129,17 @@ def _serve(node: dict[str, Any], player: dict[str, Any], out: Path) -> int:
                     print(f'  open {found[1]} in a browser; Ctrl-C ends it', flush=True)
             time.sleep(0.2)
     return 0
+
+
+def _calibration(file: Path, pictures: Path, out: Path) -> str:
+    """Return the URL of a calibration file; of a photo one is made."""
+    from msdepth_ros.images.same_phone import camera_given, is_photo
+
+    if is_photo(str(file)):
+        camera = camera_given(str(file), pictures)
+        file = out / 'camera.yaml'
+        file.write_text(camera.to_yaml(), encoding='utf-8')
+    return file.absolute().as_uri()
 
 
 def _node(

@@ -41,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--camera-info',
         metavar='FILE',
-        help='calibration file of camera_calibration, OpenCV, Kalibr or another tool; default: '
+        help='calibration file of camera_calibration, OpenCV, Kalibr or another tool, or a photo '
+        'by the same phone, for its focal length; default: '
         'camera.yaml in the folder, or the YAML named as '
         "the image or video, or the focal length in a photo's EXIF data; else no metric scale",
     )
@@ -120,7 +121,7 @@ def _answer_recording(arguments: argparse.Namespace) -> int:
 
 
 def _answer_files(arguments: argparse.Namespace) -> int:
-    from msdepth_ros.calibration import camera_from_url
+    from msdepth_ros.images.same_phone import camera_given
     from msdepth_ros.images.sources import ImageSource
     from msdepth_ros.inference.backends import create_backend
     from msdepth_ros.inference.depth_files import DepthFiles
@@ -132,8 +133,11 @@ def _answer_files(arguments: argparse.Namespace) -> int:
     if formats is None:
         formats = _FORMATS + (',confidence' if measured else '')
     files = DepthFiles(arguments.out, formats)
-    given = camera_from_url(arguments.camera_info) if arguments.camera_info else None
-    sources = [ImageSource(path, given, without=arguments.out) for path in arguments.inputs]
+    given = arguments.camera_info
+    sources = [
+        ImageSource(path, camera_given(given, path) if given else None, without=arguments.out)
+        for path in arguments.inputs
+    ]
     try:
         arguments.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
