@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from formats import COLOR_TOPIC, DEPTH_TOPIC, INFO_TOPIC, OPTICAL_FRAME, BagWriter, write_bag
-from oracle import write_depth_model
+from oracle import write_color_model, write_depth_model
 
 from msdepth_ros.cli import main
 from msdepth_ros.geometry.camera import Camera
@@ -183,6 +183,25 @@ def test_compressed_images(tmp_path, infer):
             )
     assert infer(tmp_path / 'bag', tmp_path / 'out').returncode == 0
     assert len(read(tmp_path / 'out')[POINTS]) == 3
+
+
+def test_a_thermal_camera_is_stretched_without_flicker(tmp_path, capfd):
+    """Its depth by a model of grey levels: a hot spot that comes and goes does not change it."""
+    model = write_color_model(tmp_path / 'model')
+    scene = np.tile(np.linspace(7000, 8500, 160), (120, 1)).astype(np.uint16)
+    with BagWriter(tmp_path / 'bag') as bag:
+        for i in range(8):
+            hot = scene.copy()
+            hot[10:40, 10:40] = 9000 + 1500 * (i % 2)
+            bag.camera_info('/thermal/camera_info', 160, 120, 150.0, START + i * STEP)
+            bag.image('/thermal/image_raw', 'mono16', hot, START + i * STEP)
+    out = tmp_path / 'out'
+    assert main(['infer', str(tmp_path / 'bag'), '--out', str(out), '--model', str(model)]) == 0
+    capfd.readouterr()
+    depths = [message.data.view(np.float32).reshape(120, 160) for _, message in read(out)[DEPTH]]
+    center = np.array([depth[80, ::10] for depth in depths])
+    assert np.ptp(center[0][np.isfinite(center[0])]) > 0.5  # the scene is not flat
+    assert np.nanmax(np.abs(np.diff(center, axis=0))) < 0.2
 
 
 def test_a_recording_without_calibration(tmp_path, infer):
