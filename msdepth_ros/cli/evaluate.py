@@ -13,6 +13,7 @@ from msdepth_ros.inference.model import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from msdepth_ros.datasets import Dataset
+    from msdepth_ros.evaluation.evaluation import Evaluation
     from msdepth_ros.metric.floor import FloorPlane
 
 HELP = "measure a model's errors on datasets"
@@ -64,6 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--robustness', action='store_true', help='also under bad exposure, blur, JPEG and noise'
     )
     parser.add_argument(
+        '--navigation',
+        action='store_true',
+        help='also which obstacles a robot 0.3 m high would hit are found, and which are false',
+    )
+    parser.add_argument(
         '--worst', type=int, default=0, metavar='N', help='write pictures of the N worst frames'
     )
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder for the pictures')
@@ -89,6 +95,7 @@ def _measure(args: argparse.Namespace, dataset: 'Dataset') -> int:
     from msdepth_ros.evaluation.error_table import pooled_table, reliability_lines, table
     from msdepth_ros.evaluation.evaluation import evaluate, open_estimator, rounded
     from msdepth_ros.evaluation.measurements import Measured
+    from msdepth_ros.evaluation.navigation import NavigationTally
     from msdepth_ros.evaluation.robustness import measure_robustness
     from msdepth_ros.evaluation.worst_frames import write_worst
     from msdepth_ros.inference.model import load_model
@@ -101,10 +108,21 @@ def _measure(args: argparse.Namespace, dataset: 'Dataset') -> int:
         'median_scaling': args.median_scaling,
         **runtime,
     }
-    measured = Measured.parse(args.measured, _mount(args))
+    mount = _mount(args)
+    measured = Measured.parse(args.measured, mount)
     near = args.near or 0.0
-    result = evaluate(model, dataset, **how, near=near, by_scene=args.by_scene)
-    aligned = evaluate(model, dataset, **how, near=near, measured=measured) if measured else None
+
+    def navigation() -> NavigationTally | None:
+        return NavigationTally(mount) if args.navigation else None
+
+    result = evaluate(
+        model, dataset, **how, near=near, by_scene=args.by_scene, navigation=navigation()
+    )
+    aligned = None
+    if measured:
+        aligned = evaluate(
+            model, dataset, **how, near=near, measured=measured, navigation=navigation()
+        )
     disturbed = measure_robustness(model, dataset, **how) if args.robustness else {}
     worst = result.worst(args.worst)
     pictures: list[Path] = []
@@ -132,11 +150,23 @@ def _measure(args: argparse.Namespace, dataset: 'Dataset') -> int:
             print(reliability_lines(aligned.reliability))
         if aligned.views is not None:
             print(aligned.views.line())
+    if args.navigation:
+        for title, part in (('', result), (f'with {args.measured} measured: ', aligned)):
+            if part is not None:
+                print(f'\n{title}{_navigation_text(part)}')
     if disturbed:
         print(f'\n{pooled_table(disturbed)}')
     if pictures:
         print(f'\nthe {len(pictures)} worst frames: {pictures[0]} ...')
     return 0
+
+
+def _navigation_text(evaluation: 'Evaluation') -> str:
+    from msdepth_ros.evaluation.navigation import navigation_table
+
+    if evaluation.navigation is None:
+        return 'no frame shows a floor: name the mount by --camera-height'
+    return navigation_table(evaluation.navigation)
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.evaluation.earlier_views import EarlierViews, PointErrors
 from msdepth_ros.evaluation.measurements import Measured
 from msdepth_ros.evaluation.metrics import EIGEN_CROP, Errors, ErrorSums, median_scaled
+from msdepth_ros.evaluation.navigation import NavigationErrors, NavigationTally
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.inference.backends import create_backend
 from msdepth_ros.inference.estimator import Align, DepthEstimator, Settings
@@ -77,6 +78,7 @@ class Evaluation(Summary):
     each : those of each frame.
     reliability : what the confidence promises, and what is found.
     views : the points that earlier views gave; None where they were not asked for.
+    navigation : what a robot would hit, where it was asked for and a floor is seen.
 
     """
 
@@ -85,6 +87,7 @@ class Evaluation(Summary):
     each: Sequence[FrameErrors] = ()
     reliability: Reliability | None = None
     views: PointErrors | None = None
+    navigation: NavigationErrors | None = None
 
     def document(self) -> dict[str, Any]:
         """Return everything but each frame as plain values, rounded to four decimals."""
@@ -97,6 +100,8 @@ class Evaluation(Summary):
             document['reliability'] = self.reliability.document()
         if self.views is not None:
             document['views'] = self.views.document()
+        if self.navigation is not None:
+            document['navigation'] = self.navigation.document()
         return document
 
     def worst(self, count: int) -> list[FrameErrors]:
@@ -160,6 +165,7 @@ def evaluate(
     near: float = 0.0,
     by_scene: bool = False,
     measured: Measured | None = None,
+    navigation: NavigationTally | None = None,
 ) -> Evaluation:
     """Run a model on a dataset's frames and compare it with their depths.
 
@@ -175,6 +181,7 @@ def evaluate(
     near : also summarise the true depths below this, metres; 0: do not.
     by_scene : also summarise scene by scene.
     measured : what is measured of each frame, for the depth to be aligned with.
+    navigation : collects also what a robot would hit; a new one for each call.
 
     Raises
     ------
@@ -199,6 +206,8 @@ def evaluate(
             estimate = answer(estimator, frame, align)
             depth, truth = estimate.full_depth(), true_depth(frame, crop)
             sureness.add(estimate, depth, truth)
+            if navigation is not None:
+                navigation.add(estimate, frame, index)
             if median_scaling:
                 depth = median_scaled(depth, truth)
             errors = tally.add(depth, truth)
@@ -216,6 +225,7 @@ def evaluate(
         each=each,
         reliability=sureness.reliability(),
         views=views.errors() if views else None,
+        navigation=navigation.errors() if navigation is not None else None,
     )
 
 

@@ -26,7 +26,7 @@ class ObstacleOptions:
 
     min_height: float = 0.05
     max_range: float = 4.5
-    depth_error: float = 0.15
+    depth_error: float = 0.3
     memory: float = 1.0
     min_range: float = 0.0
     voxel_size: float = 0.0
@@ -49,12 +49,13 @@ class ObstacleCloud:
         beyond: np.ndarray | None = None,
         error: np.ndarray | None = None,
         sure: np.ndarray | None = None,
+        floor: np.ndarray | None = None,
     ) -> np.ndarray:
         """Return float32 [count, 3], metres in the optical frame; there may be none.
 
         Parameters
         ----------
-        depth, intrinsics, height, up, beyond : as for `find_obstacles`.
+        depth, intrinsics, height, up, beyond, floor : as for `find_obstacles`.
         stamp : the image's time in seconds.
         options : ObstacleOptions.
         error : float32 like `depth`, std. deviation of its logarithm; None = as the options say.
@@ -69,6 +70,7 @@ class ObstacleCloud:
             beyond=beyond,
             min_height=options.min_height,
             farthest=options.max_range,
+            floor=floor,
         )
         confirmed = self._confirmation.confirm(
             found.depth, intrinsics.fx, stamp, options.memory, sure

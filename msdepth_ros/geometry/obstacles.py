@@ -19,7 +19,10 @@ from msdepth_ros.geometry.pinhole import Intrinsics
 TILT_ERROR = 0.0125  # radians, standard deviation: the mount's tilt, and a robot that nods
 UNEVEN = 0.01  # metres, standard deviation: rugs, sills, the mount's height
 _SIGMAS = np.float32(2.0)
+_FLOOR = 0.8  # probability from which the network is sure that a cell shows the floor
 _SURE_FLOOR = 0.02  # relative depth error that a floor always has
+_PLAUSIBLE = 0.4  # largest error of ln(depth) with which a cell may still be of the floor
+_BANDS = (1.0, 2.0, 3.0)  # metres of floor depth between which its error is looked at apart
 _SHARE = 0.05  # of the cells that must lie near the plane for their scatter to say anything
 _LIP = np.float32(0.15)  # metres before a drop at which it is marked: Nav2's rays end that early
 _HOLE = np.ones((3, 3), np.uint8)  # cells; a smaller hole in the floor is noise
@@ -34,12 +37,13 @@ class Obstacles:
     depth : float32 [height, width], metres along Z: of obstacles their own, of a drop just less
         than that of the floor that is missing there; NaN everywhere else.
     drops : bool [height, width], the cells of `depth` that are drops.
-    scatter : relative error of depth that the floor in view shows, or that was assumed.
+    scatter : relative error of depth that the floor in view shows, or that was assumed, float32,
+        for each band of distances (_BANDS).
     """
 
     depth: np.ndarray
     drops: np.ndarray
-    scatter: float
+    scatter: np.ndarray
 
 
 def find_obstacles(
@@ -47,10 +51,11 @@ def find_obstacles(
     intrinsics: Intrinsics,
     height: float,
     up: np.ndarray,
-    error: float | np.ndarray = 0.15,
+    error: float | np.ndarray = 0.3,
     beyond: np.ndarray | None = None,
     min_height: float = 0.05,
     farthest: float = 4.5,
+    floor: np.ndarray | None = None,
 ) -> Obstacles:
     """Tell obstacles and drops from the floor.
 
@@ -69,18 +74,22 @@ def find_obstacles(
     min_height : metres above the floor from which something can be an obstacle at all.
     farthest : distance along Z in metres within which a floor must be seen; beyond it nothing is a
         drop.
+    floor : float32 [height, width], the network's own probability that a cell shows the floor;
+        where it is sure, the depth must be twice as sure of the contrary. None = not known.
     """
     x, y = intrinsics.ray_slopes()
     falls = -(x * np.float32(up[0]) + (y * np.float32(up[1]) + np.float32(up[2]))[:, None])
     below = depth * falls  # metres under the camera
     with np.errstate(invalid='ignore', divide='ignore'):
-        scatter = _scatter(below / np.float32(height), error)
-        sigma = np.minimum(np.asarray(error, np.float32), np.float32(scatter))
-        lift, sink = height * -np.expm1(-_SIGMAS * sigma), height * np.expm1(_SIGMAS * sigma)
-        other = np.hypot(depth * np.float32(TILT_ERROR), np.float32(UNEVEN)) * _SIGMAS
+        floor_depth = np.float32(height) / falls
+        scatter = _scatter(below / np.float32(height), floor_depth, error)
+        known = scatter[np.digitize(floor_depth, _BANDS).clip(0, len(_BANDS))]
+        sigma = np.minimum(np.asarray(error, np.float32), known)
+        sigmas = _SIGMAS if floor is None else _SIGMAS * np.where(floor >= _FLOOR, 2, 1)
+        lift, sink = height * -np.expm1(-sigmas * sigma), height * np.expm1(sigmas * sigma)
+        other = np.hypot(depth * np.float32(TILT_ERROR), np.float32(UNEVEN)) * sigmas
         above = np.float32(height) - below
         stands = above > np.maximum(np.hypot(lift, other), np.float32(min_height))
-        floor_depth = np.float32(height) / falls
         drops = -above > np.maximum(np.hypot(sink, other), np.float32(min_height))
         if beyond is not None:
             drops |= beyond
@@ -92,19 +101,28 @@ def find_obstacles(
     return Obstacles(found, drops, scatter)
 
 
-def _scatter(ratio: np.ndarray, error: float | np.ndarray) -> float:
-    """Return the relative depth error of the floor, at most what was assumed.
+def _scatter(ratio: np.ndarray, floor_depth: np.ndarray, error: float | np.ndarray) -> np.ndarray:
+    """Return the relative depth error of the floor in each band, at most what was assumed.
 
-    `ratio` is the depth of each cell over that of the floor on its ray.
+    It grows with the distance, as errors do. `ratio` is the depth of each cell over that of the
+    floor on its ray, `floor_depth`.
     """
     assumed = float(np.median(error)) if isinstance(error, np.ndarray) else error
-    near_plane = np.abs(np.log(ratio[np.abs(ratio - 1) < 0.9]))
-    near_plane = near_plane[near_plane < 2.5 * assumed]
-    if len(near_plane) < max(1, _SHARE * ratio.size):
-        return assumed
-    middle = len(near_plane) // 2
-    deviation = 1.4826 * float(np.partition(near_plane, middle)[middle])
-    return min(assumed, max(_SURE_FLOOR, deviation))
+    plausible = np.abs(ratio - 1) < 0.6
+    deviation = np.abs(np.log(ratio[plausible]))
+    band = np.digitize(floor_depth[plausible], _BANDS)
+    plausible = deviation < min(2.5 * assumed, _PLAUSIBLE)
+    deviation, band = deviation[plausible], band[plausible]
+    scatter = np.full(len(_BANDS) + 1, assumed, np.float32)
+    if len(deviation) < max(1, _SHARE * ratio.size):
+        return scatter
+    found = _SURE_FLOOR
+    for number in range(len(scatter)):
+        own = deviation[band == number]
+        if len(own) > _SHARE / 5 * ratio.size:
+            found = max(found, 1.4826 * float(np.partition(own, len(own) // 2)[len(own) // 2]))
+        scatter[number] = min(assumed, found)
+    return scatter
 
 
 class Confirmation:

@@ -82,6 +82,13 @@ class Costmap:
 
     def update(self, sightings: Mapping[str, Sighting]) -> np.ndarray:
         """Take the newest message of each topic; return what is lethal, bool [rows, columns]."""
+        for name in self.layers:
+            if self._parameters[name].get('enabled', True):
+                self._observe(name, sightings)
+        return self.master()
+
+    def master(self) -> np.ndarray:
+        """Return what is lethal when the layers are laid on each other, bool [rows, columns]."""
         master = np.zeros_like(self._static)
         for name in self._parameters['plugins']:
             kind = _kind(self._parameters, name)
@@ -89,7 +96,6 @@ class Costmap:
             if not own.get('enabled', True):
                 continue
             if kind in _MARKING:
-                self._observe(name, sightings)
                 lethal = self.layers[name].lethal
                 master = master | lethal if own.get('combination_method', 1) else lethal.copy()
             elif kind == 'nav2_costmap_2d::DenoiseLayer':

@@ -187,6 +187,7 @@ def _obstacles(out: OutgoingFrame) -> PointCloud2:
     session, header, frame, values = out.session, out.header, out.frame, out.values
     mount = session.mounts.of(values, header.frame_id)
     assert frame.intrinsics is not None
+    measured = frame.aligned is not None and frame.aligned.measured
     points = session.obstacles.points(
         frame.depth,
         frame.intrinsics,
@@ -202,6 +203,9 @@ def _obstacles(out: OutgoingFrame) -> PointCloud2:
             voxel_size=values['points.voxel_size'],
         ),
         frame.beyond,
+        error=frame.std if measured else None,
+        sure=frame.confidence >= values['obstacles.sure'] if measured else None,
+        floor=frame.outputs.get('floor'),
     )
     return cloud_msg(points, header)
 

@@ -234,8 +234,9 @@ PARAMETERS = (
     ),
     NodeParameter(
         'obstacles.depth_error',
-        0.15,
-        'Relative error of depth (standard deviation) where the floor in view does not tell it.',
+        0.3,
+        'Relative error of depth (standard deviation) where nothing was measured, and the floor in '
+        'view does not tell it.',
         (0.0, 2.0),
     ),
     NodeParameter(
@@ -243,6 +244,12 @@ PARAMETERS = (
         1.0,
         'Seconds; an obstacle counts if one was seen near it so long before. 0: every one counts.',
         (0.0, 60.0),
+    ),
+    NodeParameter(
+        'obstacles.sure',
+        0.97,
+        'Confidence of a measured depth from which an obstacle counts at once.',
+        (0.0, 1.0),
     ),
     NodeParameter('base_frame', 'base_link', 'Frame on the floor, z up, of the robot.'),
     NodeParameter(

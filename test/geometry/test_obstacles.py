@@ -63,12 +63,41 @@ def test_the_floor_itself_tells_how_wrong_the_depth_is():
     """A depth that fits the mount shows low things that an unknown depth would hide."""
     mounted, box = Mounted(0.62, 0.35), (1.0, 1.3, -0.2, 0.2, 0.0, 0.1)
     exact, _ = found(mounted, [box], error=0.3)
-    assert exact.scatter == pytest.approx(0.02)
+    assert exact.scatter == pytest.approx(np.full(4, 0.02))
     assert np.isfinite(exact.depth).sum() > 50
     rough, _ = found(mounted, [box], scale=1.15, error=0.3)
-    assert rough.scatter == pytest.approx(1.48 * np.log(1.15), rel=0.05)
+    assert rough.scatter == pytest.approx(np.full(4, 1.48 * np.log(1.15)), rel=0.05)
     wall_only, _ = found(Mounted(0.62), [wall(0.8)], error=0.3)
-    assert wall_only.scatter == 0.3
+    assert wall_only.scatter == pytest.approx(np.full(4, 0.3))
+
+
+def test_the_far_floor_may_be_worse_than_the_near_one():
+    """A network's floor often rises with the distance: that must not become a wall."""
+    mounted = Mounted(0.62, 0.35)
+    floor = depth_of(mounted, (), GRID)
+    depth = np.where(floor > 2, floor * 0.8, floor).astype(np.float32)
+    depth[floor > 10] = np.nan
+    obstacles = find_obstacles(depth, GRID, 0.62, up_of(mounted), 0.3)
+    assert np.isnan(obstacles.depth).all()
+    assert obstacles.scatter[0] < 0.05 < obstacles.scatter[2]
+    assert (np.diff(obstacles.scatter) >= 0).all()
+    near, _ = found(mounted, [(1.0, 1.3, -0.2, 0.2, 0.0, 0.08)], error=0.3)
+    assert np.isfinite(near.depth).sum() > 50
+
+
+def test_where_the_network_is_sure_of_the_floor_depth_must_be_twice_as_sure():
+    mounted = Mounted(0.35, 0.1)
+    truth = depth_of(mounted, [wall(3.0)], GRID)
+    floor = of_the_floor(mounted, [wall(3.0)])
+    noise = np.random.default_rng(1).normal(1, 0.15, truth.shape)
+    depth = (truth * np.where(floor, noise, 1)).astype(np.float32)
+    up, error = up_of(mounted), 0.08
+    plain = find_obstacles(depth, GRID, 0.35, up, error)
+    sure = find_obstacles(depth, GRID, 0.35, up, error, floor=np.where(floor, 0.9, 0.1))
+    false, left = (np.isfinite(each.depth) & floor for each in (plain, sure))
+    assert left.sum() < 0.3 * false.sum()
+    wall_cells = ~floor
+    np.testing.assert_array_equal(sure.depth[wall_cells], plain.depth[wall_cells])
 
 
 def test_the_error_may_differ_from_cell_to_cell():
@@ -122,7 +151,7 @@ def test_all_nan_is_nothing():
     depth = np.full((114, 152), np.nan, np.float32)
     obstacles = find_obstacles(depth, GRID, 0.35, up_of(Mounted()), 0.2)
     assert np.isnan(obstacles.depth).all()
-    assert obstacles.scatter == 0.2
+    assert obstacles.scatter == pytest.approx(np.full(4, 0.2))
 
 
 def drop_points(mounted, obstacles):

@@ -122,7 +122,7 @@ def test_open_floor_is_free(mounted):
     assert watch('local_costmap', mounted, [], camera=wide, cells=cells)[1].sum() == 0
 
 
-@pytest.mark.parametrize('scale', [0.87, 0.95, 1.05, 1.15])
+@pytest.mark.parametrize('scale', [0.7, 0.87, 0.95, 1.05, 1.15])
 def test_open_floor_is_free_although_the_depth_is_wrong(scale):
     for mounted in (Mounted(0.35, 0.1), Mounted(0.7, 0.2)):
         assert watch('local_costmap', mounted, [], scale=scale)[1].sum() == 0

@@ -1,0 +1,234 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What depth is worth to a robot: the obstacles that it would hit, found, and those that are none.
+
+From the true depth and the camera's mount follows which cells of the floor hold something that a
+robot ROBOT m high would hit, within RANGE m. The estimated depth marks cells as the node and the
+shipped costmaps do, up to TOP m above the floor. How many of the true cells are among them, and how
+many of them are far from all that stands there in truth?
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from msdepth_ros.datasets import Frame
+from msdepth_ros.datasets.floor_plane import floor_plane
+from msdepth_ros.geometry.cloud import point_cloud
+from msdepth_ros.geometry.flying_pixels import remove_flying_pixels
+from msdepth_ros.geometry.obstacles import find_obstacles
+from msdepth_ros.geometry.pinhole import Intrinsics
+from msdepth_ros.inference.frame import DepthFrame
+from msdepth_ros.metric.floor import FloorPlane
+
+ROBOT = 0.3  # metres, its height
+TOP = 2.0  # metres, max_obstacle_height of config/nav2_costmap.yaml
+RANGE = 4.0  # metres
+CELL = 0.05  # metres
+TOLERANCE = 0.3  # metres from all true obstacles from which a cell counts as false
+BANDS = ((0.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0))  # metres
+_HEIGHTS = (0.08, 2.0)  # metres of a camera above the floor
+_MOUNT_ERROR = np.radians(1.0), 0.01  # standard deviation of the direction; of the height, metres
+_EDGE_THRESHOLD = 0.10  # as config/navigation.yaml has it
+_DEPTH_ERROR = 0.3  # the default of obstacles.depth_error
+_TRUE_ERROR = 0.03  # relative error of the true depth
+_TRUE_POINTS = 3  # in a cell that counts as a true obstacle
+_TRUE_WIDTH = 320  # pixels of the true depth that are looked at
+
+
+@dataclass(frozen=True)
+class Band:
+    """What was found between two distances from the camera.
+
+    Attributes
+    ----------
+    near, far : metres.
+    true_cells : a frame, that hold an obstacle.
+    recall : share of them with a marked cell beside them or on them; NaN where there are none.
+    false_cells : a frame, marked more than TOLERANCE from all true obstacles.
+    """
+
+    near: float
+    far: float
+    true_cells: float
+    recall: float
+    false_cells: float
+
+
+@dataclass(frozen=True)
+class NavigationErrors:
+    """What was found on some frames; `frames` shows how many, `floorless` were left out.
+
+    `all` is of the whole range, `bands` are its parts by distance. `median_false` and `worst_false`
+    are of the false cells of single frames.
+    """
+
+    frames: int
+    floorless: int
+    all: Band
+    bands: Sequence[Band]
+    median_false: float
+    worst_false: int
+
+    def document(self) -> dict[str, Any]:
+        """Return everything as plain values, rounded to four decimals; None for no recall."""
+
+        def plain(value: Any) -> Any:
+            if isinstance(value, dict):
+                return {name: plain(each) for name, each in value.items()}
+            if isinstance(value, (list, tuple)):
+                return [plain(each) for each in value]
+            if isinstance(value, float):
+                return None if np.isnan(value) else round(value, 4)
+            return value
+
+        return plain(dataclasses.asdict(self))
+
+
+class NavigationTally:
+    """Collects frames into NavigationErrors.
+
+    Parameters
+    ----------
+    mount : of the camera, for all frames; None: from each frame's true depth.
+    """
+
+    def __init__(self, mount: FloorPlane | None = None) -> None:
+        self._mount = mount
+        self._floorless = 0
+        self._counts: list[np.ndarray] = []
+
+    def add(self, estimate: DepthFrame, frame: Frame, index: int) -> None:
+        """Compare one frame; `index` decides how wrong the mount is that the estimate is told."""
+        true_plane = self._mount or _true_plane(frame)
+        if true_plane is None or estimate.intrinsics is None:
+            self._floorless += 1
+            return
+        plane = self._mount or _mounted(true_plane, index)
+        hit, standing = _true_cells(frame, true_plane)
+        marked = _marked_cells(estimate, frame, plane)
+        self._counts.append(_compared(hit, standing, marked))
+
+    def errors(self) -> NavigationErrors | None:
+        """Return what was collected, None where no frame showed a floor."""
+        if not self._counts:
+            return None
+        counts = np.array(self._counts, np.float64)  # [frames, bands, 3]
+        false = counts[..., 2].sum(axis=1)
+        return NavigationErrors(
+            len(counts),
+            self._floorless,
+            _band(0.0, RANGE, counts.sum(axis=1)),
+            [_band(*ends, counts[:, k]) for k, ends in enumerate(BANDS)],
+            float(np.median(false)),
+            int(false.max()),
+        )
+
+
+def navigation_table(errors: NavigationErrors) -> str:
+    """Return errors as text for people."""
+    lines = [
+        f'what a robot {ROBOT:g} m high would hit, in cells of {100 * CELL:g} cm; '
+        f'{errors.frames} frames, {errors.floorless} more show no floor',
+        f'{"distance":12}{"true cells":>12}{"recall":>9}{"false cells":>13}   a frame',
+    ]
+    for band in (*errors.bands, errors.all):
+        name = f'{band.near:g} to {band.far:g} m'
+        lines.append(f'{name:12}{band.true_cells:12.1f}{band.recall:9.3f}{band.false_cells:13.1f}')
+    lines.append(
+        f'false cells of single frames: median {errors.median_false:g}, most {errors.worst_false}'
+    )
+    return '\n'.join(lines)
+
+
+def _band(near: float, far: float, counts: np.ndarray) -> Band:
+    true, found, false = counts.sum(axis=0)
+    frames = len(counts)
+    recall = float(found / true) if true else float('nan')
+    return Band(near, far, float(true / frames), recall, float(false / frames))
+
+
+def _true_plane(frame: Frame) -> FloorPlane | None:
+    plane = floor_plane(frame, _HEIGHTS)
+    if plane is None or not plane.any():
+        return None
+    height = 1 / float(np.linalg.norm(plane))
+    return FloorPlane(plane * height, height)
+
+
+def _mounted(plane: FloorPlane, index: int) -> FloorPlane:
+    """Return a plane as wrong as a mount that somebody measured."""
+    rng = np.random.default_rng([2, index])
+    up = plane.up + rng.normal(0, _MOUNT_ERROR[0], 3)
+    height = plane.height + float(rng.normal(0, _MOUNT_ERROR[1]))
+    return FloorPlane(up / np.linalg.norm(up), height)
+
+
+def _true_cells(frame: Frame, plane: FloorPlane) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cells that the robot would hit, and those where anything stands."""
+    small = frame.shrunk(_TRUE_WIDTH)
+    depth = np.where(small.depth > 0, small.depth, np.float32(np.nan)).astype(np.float32)
+    found = find_obstacles(
+        depth, small.intrinsics, plane.height, plane.up, _TRUE_ERROR, farthest=0.0
+    )
+    hit, standing = (_cells(found.depth, small.intrinsics, plane, top) for top in (ROBOT, TOP))
+    return hit >= _TRUE_POINTS, standing > 0
+
+
+def _marked_cells(estimate: DepthFrame, frame: Frame, plane: FloorPlane) -> np.ndarray:
+    """Return the cells that are marked where the true depth is known."""
+    assert estimate.intrinsics is not None
+    depth = remove_flying_pixels(estimate.depth.copy(), _EDGE_THRESHOLD)
+    measured = estimate.aligned is not None and estimate.aligned.measured
+    error = estimate.std if measured else _DEPTH_ERROR
+    floor = estimate.outputs.get('floor')
+    found = find_obstacles(
+        depth, estimate.intrinsics, plane.height, plane.up, error, floor=floor, farthest=0.0
+    )
+    u, v = estimate.cells.pixels()
+    rows = np.rint(v).astype(np.intp).clip(0, frame.depth.shape[0] - 1)
+    columns = np.rint(u).astype(np.intp).clip(0, frame.depth.shape[1] - 1)
+    found.depth[~(frame.depth[rows, columns] > 0)] = np.nan
+    return _cells(found.depth, estimate.intrinsics, plane, TOP) > 0
+
+
+def _cells(depth: np.ndarray, intrinsics: Intrinsics, plane: FloorPlane, top: float) -> np.ndarray:
+    """Count the points below `top` in each cell, [ahead, aside], up to the tolerance."""
+    points = point_cloud(depth, intrinsics)[np.isfinite(depth)].astype(np.float64)
+    points = points[points @ plane.up + plane.height < top]
+    ahead = np.array([0.0, 0.0, 1.0]) - plane.up[2] * plane.up
+    ahead /= np.linalg.norm(ahead)
+    aside = np.cross(plane.up, ahead)
+    reach = RANGE + TOLERANCE
+    half = round(reach / CELL)
+    row = np.floor(points @ ahead / CELL).astype(np.intp)
+    column = np.floor(points @ aside / CELL).astype(np.intp) + half
+    inside = (row >= 0) & (row < half) & (column >= 0) & (column < 2 * half)
+    counts = np.zeros((half, 2 * half), np.int64)
+    np.add.at(counts, (row[inside], column[inside]), 1)
+    return counts
+
+
+def _compared(hit: np.ndarray, standing: np.ndarray, marked: np.ndarray) -> np.ndarray:
+    """Return for each band (true cells, found ones, false ones), int [bands, 3]."""
+    rows, columns = hit.shape
+    ahead = (np.arange(rows) + 0.5) * CELL
+    aside = (np.arange(columns) + 0.5) * CELL - columns / 2 * CELL
+    distance = np.hypot(ahead[:, None], aside)
+    beside = cv2.dilate(marked.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+    if standing.any():
+        away = cv2.distanceTransform(
+            (~standing).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
+        )
+        false = marked & (away * CELL > TOLERANCE)
+    else:
+        false = marked
+    result = []
+    for near, far in BANDS:
+        within = (distance >= near) & (distance < far)
+        result.append([(part & within).sum() for part in (hit, hit & beside, false)])
+    return np.array(result)
