@@ -41,9 +41,10 @@ def camera_given(url: str, pictures: str | Path) -> Camera:
         return camera_from_url(url)
     photo = read_photo(Path(url))
     if photo.focal is None:
+        kind = 'HEIC' if Path(url).suffix.lower().startswith('.hei') else 'JPEG'
         raise CalibrationError(
-            f'{url} has no focal length in its EXIF data: give a photo just as the phone wrote it '
-            '(messengers take that out), or a calibration file'
+            f'{url} is a {kind} image without a focal length in its EXIF data: give a photo just '
+            'as the phone wrote it (messengers take that out), or a calibration file'
         )
     height, width = next(iter(ImageSource(pictures))).image.shape[:2]
     focal = photo.focal * max(width, height) / max(photo.image.shape[:2])
