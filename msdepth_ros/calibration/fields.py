@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A document of keys and values as a Camera, whichever tool named the keys."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from msdepth_ros.calibration.values import Values, number, numbers, plain
 from msdepth_ros.errors import CalibrationError, quoted
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.lens import EQUIDISTANT, PLUMB_BOB
@@ -35,13 +35,10 @@ _SCALARS = {
     'cx': ('cx', 'ppx', 'cu', 'u0', 'px'), 'cy': ('cy', 'ppy', 'cv', 'v0', 'py'),
 }  # fmt: skip
 _OPENCV_ORDER = ('k1', 'k2', 'p1', 'p2', 'k3', 'k4', 'k5', 'k6')
-_GROUPS = (
-    'intrinsics', 'intrinsic', 'projectionparameters', 'distortionparameters', 'distortion',
-    'imagesize', 'size', 'resolution', 'parameters', 'camerainfo',
-)  # fmt: skip
 _FISHEYE_FLAGS = ('fisheyemodel', 'isfisheye', 'fisheye')
 _OTHER_MODELS = ('omni', 'mei', 'eucm', 'ds', 'doublesphere', 'scaramuzza', 'fov', 'ucm', 'ocam')
-_MAX_NUMBERS = 64
+_SUFFIXES = ('1', '2', 'left', 'right', 'l', 'r')  # of the keys of two cameras in one mapping
+_MATRICES = ('m', 'cameramatrix', 'mtx', 'intrinsics')
 
 
 def cameras_in(document: Any) -> dict[str, Mapping[str, Any]]:
@@ -52,6 +49,8 @@ def cameras_in(document: Any) -> dict[str, Mapping[str, Any]]:
         return {}
     if _describes_camera(document):
         return {'': document}
+    if stereo := _stereo(document):
+        return stereo
     found: dict[str, Mapping[str, Any]] = {}
     for name, value in document.items():
         for inner, mapping in (cameras_in(value) if isinstance(value, dict | list) else {}).items():
@@ -67,7 +66,7 @@ def camera_of(document: Mapping[str, Any]) -> Camera:
     CalibrationError
         If something is missing or is no number, or the calibration cannot be used.
     """
-    values = _Values(document)
+    values = Values(document)
     matlab = 'radialdistortion' in values.keys or 'IntrinsicMatrix' in document
     width, height = _size(values, matlab)
     model, d = _lens(values)
@@ -91,103 +90,23 @@ def camera_of(document: Mapping[str, Any]) -> Camera:
     return camera
 
 
-class _Values:
-    """The values of a mapping by their keys without case and marks, those of groups included."""
-
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self.keys: dict[str, Any] = {}
-        groups = []
-        for key, value in document.items():
-            name = plain(str(key))
-            self.keys.setdefault(name, value)
-            if isinstance(value, Mapping) and name in _GROUPS and 'data' not in value:
-                groups.append(value)
-        for group in groups:
-            for key, value in group.items():
-                self.keys.setdefault(plain(str(key)), value)
-
-    def first(self, names: Iterable[str]) -> tuple[str, Any]:
-        """Return the first of the names that has a value, and that; ('', None) without one."""
-        for name in names:
-            if self.keys.get(name) is not None:
-                return name, self.keys[name]
-        return '', None
-
-    def numbers(self, names: Iterable[str], single: bool = False) -> tuple[float, ...]:
-        """Return the numbers behind the first of the names, () if there is none."""
-        name, value = self.first(names)
-        return numbers(name, value, single) if name else ()
-
-    def whole(self, *names: str) -> int:
-        """Return a whole number, 0 if there is none."""
-        name, value = self.first(names)
-        return int(number(name, value)) if name else 0
-
-    def mapping(self, name: str) -> '_Values':
-        """Return what is in a mapping, nothing if there is none."""
-        value = self.keys.get(name)
-        return _Values(value if isinstance(value, Mapping) else {})
-
-
-def plain(key: str) -> str:
-    """Return a key without case and marks, and without the name of a camera before it."""
-    key = re.sub(r'^camera1?[./]', '', key.lower())
-    return re.sub(r'[^a-z0-9]', '', key)
-
-
-def number(name: str, value: Any) -> float:
-    """Return a number that stands in a file as a number or a text.
-
-    Raises
-    ------
-    CalibrationError
-        If it is none.
-    """
-    if isinstance(value, str):
-        value = value.strip().lower()
-        value = value[1:] if value.lstrip('+-') in ('.nan', '.inf') and value[0] == '.' else value
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise CalibrationError(f'{name}: {quoted(str(value))} is no number') from error
-
-
-def numbers(name: str, value: Any, single: bool = False) -> tuple[float, ...]:
-    """Return the numbers of a flat or nested list, of a matrix with `data`, or of a text.
-
-    Parameters
-    ----------
-    single : whether one number alone will do, instead of a list.
-
-    Raises
-    ------
-    CalibrationError
-        If something else is among them, or they are more than a calibration has.
-    """
-    if isinstance(value, Mapping):
-        if 'data' not in value:
-            raise CalibrationError(f'{name} has no data')
-        value = value['data']
-    found: list[float] = []
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, list | tuple):
-            pending.extend(reversed(item[: _MAX_NUMBERS + 1]))
-        elif isinstance(item, str):
-            words = re.sub(r'[\[\](){};,]', ' ', item[:5000]).split()
-            found += [number(name, word) for word in words]
-        else:
-            found.append(number(name, item))
-        if len(found) > _MAX_NUMBERS or len(pending) > 10 * _MAX_NUMBERS:
-            raise CalibrationError(f'{name} has too many numbers')
-    if len(found) == 1 and not (single or isinstance(value, list)):
-        raise CalibrationError(f'{name} is one number, {found[0]:g}, not a list of numbers')
-    return tuple(found)
+def _stereo(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the cameras of a document that numbers its keys: M1, D1, M2, D2, of stereo_calib."""
+    names = {plain(str(key)): value for key, value in document.items()}
+    cameras: dict[str, Mapping[str, Any]] = {}
+    for suffix in _SUFFIXES:
+        k = next(
+            (names[f'{stem}{suffix}'] for stem in _MATRICES if f'{stem}{suffix}' in names), None
+        )
+        if k is not None:
+            d = [names[f'{stem}{suffix}'] for stem in _COEFFICIENTS if f'{stem}{suffix}' in names]
+            size = {key: names[key] for key in (*_WIDTH, *_HEIGHT, *_SIZE) if key in names}
+            cameras[suffix] = {'K': k, 'D': d[0] if d else [], **size}
+    return cameras
 
 
 def _describes_camera(document: Mapping[Any, Any]) -> bool:
-    names = _Values(document).keys
+    names = Values(document).keys
     focal = any(scalar in names for scalar in _SCALARS['fx'])
     matrix = any(
         name in names and (not isinstance(names[name], Mapping) or 'data' in names[name])
@@ -196,7 +115,7 @@ def _describes_camera(document: Mapping[Any, Any]) -> bool:
     return matrix or focal or any(name in names for name in ('focallength', 'fc'))
 
 
-def _size(values: _Values, matlab: bool) -> tuple[int, int]:
+def _size(values: Values, matlab: bool) -> tuple[int, int]:
     """Return (width, height); (0, 0), those of the image, where the file does not say."""
     names = [values.first(keys)[0] for keys in (_WIDTH, _HEIGHT)]
     if any(names):
@@ -214,7 +133,7 @@ def _size(values: _Values, matlab: bool) -> tuple[int, int]:
     return (second, first) if matlab else (first, second)  # MATLAB: rows, columns
 
 
-def _camera_matrix(values: _Values, matlab: bool) -> tuple[float, ...]:
+def _camera_matrix(values: Values, matlab: bool) -> tuple[float, ...]:
     """Return K row by row, its principal point counted from 0."""
     name, _ = values.first(_MATRIX)
     k: tuple[float, ...] = ()
@@ -246,7 +165,7 @@ def _k(fx: float, fy: float, cx: float, cy: float) -> tuple[float, ...]:
     return (fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0)
 
 
-def _lens(values: _Values) -> tuple[str, tuple[float, ...]]:
+def _lens(values: Values) -> tuple[str, tuple[float, ...]]:
     """Return the lens model under the name that the file has for it, and its coefficients."""
     names = [str(values.keys[name]) for name in _MODEL if isinstance(values.keys.get(name), str)]
     for name in names:
@@ -278,7 +197,7 @@ def _lens(values: _Values) -> tuple[str, tuple[float, ...]]:
     return model, ()
 
 
-def _is_fisheye(model: str, values: _Values) -> bool:
+def _is_fisheye(model: str, values: Values) -> bool:
     if Camera(1, 1, (0.0,) * 9, (), model).distortion_model == EQUIDISTANT:
         return True
     return 'k4' in values.keys and not values.keys.keys() & {'p1', 'p2'}

@@ -5,6 +5,7 @@
 import logging
 
 import calibration_files as files
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -71,6 +72,22 @@ def test_a_file_of_several_cameras(tmp_path, caplog):
     assert camera_from_url(f'{path}#cam0') == first
     with pytest.raises(CalibrationError, match="no camera 'cam2', it has 'cam0', 'cam1'"):
         camera_from_url(f'{path}#cam2')
+
+
+@pytest.mark.parametrize(
+    'names',
+    [('M1', 'D1', 'M2', 'D2'), ('cameraMatrix1', 'distCoeffs1', 'cameraMatrix2', 'distCoeffs2')],
+)
+def test_two_cameras_of_opencvs_stereo_calibration(names, tmp_path):
+    path = tmp_path / 'intrinsics.yml'
+    storage = cv2.FileStorage(str(path), cv2.FILE_STORAGE_WRITE)
+    for name, value in zip(names, (files.K, np.array([files.D]), 2 * files.K, np.zeros((1, 5)))):
+        storage.write(name, value)
+    storage.release()
+    first, second = camera_from_url(str(path)), camera_from_url(f'{path}#2')
+    assert (first.k[0], second.k[0]) == (files.FX, 2 * files.FX)
+    assert first.d == files.D
+    assert not second.distorted
 
 
 def test_texts_of_windows(tmp_path):

@@ -428,6 +428,10 @@ def test_jpeg_xl():
         image, encoding = decode_compressed(pillow_bytes('JXL', **options))
         assert encoding == 'bgr8'
         assert np.abs(image.astype(int) - PICTURE).mean() < 4
+        data = pillow_bytes('JXL', **options)
+        for share in (0.2, 0.5, 0.8, 0.95):
+            with pytest.raises(ImageError):
+                decode_compressed(data[: int(share * len(data))])
 
 
 JXL = b'\xff\x0a' + bytes([0b01010001, 0b10000000]) + bytes(40)
