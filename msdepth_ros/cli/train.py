@@ -25,11 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--out', type=Path, required=True, help='folder for checkpoint and log')
     parser.add_argument(
         '--weights',
-        type=Path,
         action='append',
         default=[],
-        help='begin from the weights in this checkpoint or model, such as engines/msdepth.onnx; '
-        'repeatable: from their mean',
+        metavar='FILE|MODEL',
+        help='begin from the weights in this checkpoint or model, such as msdepth; repeatable: '
+        "from their mean (default: the configuration's)",
     )
     parser.add_argument('--resume', action='store_true', help='continue the checkpoint in --out')
     parser.add_argument(
@@ -63,6 +63,9 @@ def run(args: argparse.Namespace) -> int:
     from msdepth_ros.release.runs import warning_of_known
     from msdepth_ros.training.config import read_config
     from msdepth_ros.training.devices import joined
+    from msdepth_ros.training.log import LOG
+    from msdepth_ros.training.start import weights_path
+    from msdepth_ros.training.summary import read_log, summary
     from msdepth_ros.training.trainer import Trainer
 
     if args.workers < 0:
@@ -70,12 +73,11 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     config = read_config(args.config)
+    start = [weights_path(text) for text in args.weights or config.start]
     with joined(args.device) as device:
         try:
             workers = args.workers or (_spare_cores() if device.type == 'cuda' else 1)
-            trainer = Trainer(
-                config, args.data, args.out, device, workers, args.weights, args.teacher
-            )
+            trainer = Trainer(config, args.data, args.out, device, workers, start, args.teacher)
             if distributed.rank() == 0 and (
                 known := warning_of_known(config, trainer.data, trainer.started_from)
             ):
@@ -86,6 +88,10 @@ def run(args: argparse.Namespace) -> int:
                 print(f'msdepth train: {_how_to_go_on(args)}', file=sys.stderr)
             return 130
         if distributed.rank() == 0:
+            errors, warnings = summary(read_log(args.out / LOG))
+            print('\n'.join(errors))
+            for warning in warnings:
+                print(f'msdepth train: {warning}', file=sys.stderr)
             command = ['msdepth', 'export', args.out, '--data', args.data]
             print(f'done: {args.out}/checkpoint.pt; next: {shlex.join(map(str, command))}')
     return 0

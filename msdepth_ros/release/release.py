@@ -100,7 +100,7 @@ def release(
     refuse_to_overwrite(out / f'{title}.yaml', overwrite)
     begun_from = [metadata for run in runs for metadata in run.begun_from]
     splits = {
-        name: SourceSplit.of(source, data, begun_from)
+        name: SourceSplit.of(source, data, folders[0], begun_from)
         for name, source in config.data.sources.items()
         if not source.teacher_only
     }

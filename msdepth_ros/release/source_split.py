@@ -36,13 +36,16 @@ class SourceSplit:
     known: int
 
     @classmethod
-    def of(cls, source: Source, data: Path, begun_from: Sequence[dict[str, Any]]) -> 'SourceSplit':
+    def of(
+        cls, source: Source, data: Path, out: Path, begun_from: Sequence[dict[str, Any]]
+    ) -> 'SourceSplit':
         """Open a source's folders, and split them as the training did that began from weights.
 
         Parameters
         ----------
         source : of the training's configuration.
         data : the folder that the training was given.
+        out : the training's own folder.
         begun_from : metadata of the weights that it began from, see `start.metadata_of`.
 
         Raises
@@ -51,7 +54,9 @@ class SourceSplit:
 
         """
         datasets = {
-            folder: open_dataset(data / folder, source.intrinsics, split=source.split)
+            folder: open_dataset(
+                source.path(folder, data, out), source.intrinsics, split=source.split
+            )
             for folder in source.folders
         }
         training: list[int] = []
@@ -60,7 +65,7 @@ class SourceSplit:
         for folder, dataset in datasets.items():
             learned, kept = split_source(source, len(dataset))
             training += [start + index for index in learned]
-            blocks += consecutive([start + index for index in kept], source.every)
+            blocks += consecutive([start + index for index in kept], source.step(len(dataset)))
             known += len(held_out_but_known(begun_from, source, folder, len(dataset)))
             start += len(dataset)
         return cls(source, JoinedDatasets(datasets), training, blocks, known)

@@ -33,6 +33,9 @@ class Source:
     blocks, validation_share : as `split_in_blocks`; what is held out of training.
     split : 'train', 'test' or 'all', of NYU Depth v2's own file.
     every : of each folder's frames only every N-th, for recordings at full rate.
+    at_most : frames of each folder, evenly taken.
+    rendered : frames that `msdepth render` makes before the training begins; the one folder is then
+        relative to the training's own.
     camera_height : of the camera above the floor, metres, smallest and largest: the floor head
         learns from the lowest level plane at such a height in the truth. None: where the floor is
         is not known.
@@ -54,16 +57,38 @@ class Source:
     validation_share: float = 0.0
     split: str | None = None
     every: int = 1
+    at_most: int | None = None
+    rendered: int = 0
     camera_height: tuple[float, float] | None = None
     floor_seen: bool = True
     teacher_only: bool = False
     teaches_confidence: bool = True
+
+    def step(self, count: int) -> int:
+        """Return that only every N-th frame of a folder counts which has `count` of them."""
+        return max(self.every, -(-count // (self.at_most or count or 1)))
+
+    def path(self, folder: str, data: Path, out: Path) -> Path:
+        """Return where a folder of this source lies.
+
+        Parameters
+        ----------
+        folder : one of `folders`.
+        data : what the training is given.
+        out : the training's own folder.
+
+        """
+        return (out if self.rendered else data) / folder
 
     def __post_init__(self) -> None:
         _check('weight', self.weight, self.weight >= 0, '0 or more')
         _check('border', self.border, self.border >= 0, '0 or more')
         _check('blocks', self.blocks, self.blocks >= 1, '1 or more')
         _check('every', self.every, self.every >= 1, '1 or more')
+        _check('at_most', self.at_most, self.at_most is None or self.at_most >= 1, '1 or more')
+        _check('rendered', self.rendered, self.rendered >= 0, '0 or more')
+        one = len(self.folders) == 1 or not self.rendered
+        _check('folders', list(self.folders), one, 'one folder where frames are rendered')
         share = self.validation_share
         _check('validation_share', share, 0 <= share < 1, 'at least 0 and below 1')
         low, high = self.camera_height or (1, 1)
@@ -175,6 +200,8 @@ class Config:
     Attributes
     ----------
     network : keyword `name` and the network's own options.
+    start : shipped models, or files of weights, whose mean a training starts from that is given
+        none (--weights); none: the network's pretrained weights.
     bfloat16 : mixed precision, on devices that have instructions for it.
     averaging : decay per step of the running mean of the weights, which is what is kept; 0: none.
     validate_every : images between validations and checkpoints.
@@ -190,6 +217,7 @@ class Config:
     loss: Loss = field(default_factory=Loss)
     averaging: float = 0.998
     bfloat16: bool = True
+    start: tuple[str, ...] = ()
     seed: int = 0
     validate_every: int = 4000
     depth_range: tuple[float, float] = (0.3, 10.0)

@@ -16,8 +16,12 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks import distributed
 from msdepth_ros.networks.depth_network import HEADS
 from msdepth_ros.recordings.frames import frames_without_depth
+from msdepth_ros.rooms import from_fov
+from msdepth_ros.rooms.output import random_frames, write_dataset
 from msdepth_ros.training.batches import WeightedFrames
 from msdepth_ros.training.config import Config, Source, Stage
+
+_SEED = 23  # of rendered rooms
 
 
 class TrainingData:
@@ -27,6 +31,7 @@ class TrainingData:
     ----------
     config : whose sources are read.
     folder : holds the sources' dataset folders.
+    out : the training's own folder, for rooms that are rendered for it.
     floors : look for the floor in each frame's depth, for the floor head.
 
     Attributes
@@ -41,7 +46,7 @@ class TrainingData:
 
     """
 
-    def __init__(self, config: Config, folder: Path, floors: bool = False) -> None:
+    def __init__(self, config: Config, folder: Path, out: Path, floors: bool = False) -> None:
         self.validation: dict[str, list[Frame]] = {}
         self.counts: dict[str, list[int]] = {}
         self._sources = config.data.sources
@@ -49,7 +54,10 @@ class TrainingData:
         for name, source in self._sources.items():
             self._folders[name], self.counts[name] = [], []
             for part in source.folders:
-                self._read(name, source, folder / part, config.data.cached_width, floors)
+                path = source.path(part, folder, out)
+                if source.rendered:
+                    render_once(path, source.rendered)
+                self._read(name, source, path, config.data.cached_width, floors)
         # an error in a late stage is better found now than after the stages before it
         if not all(map(self.in_stage, config.stages)):
             raise MsdepthError(
@@ -130,9 +138,26 @@ class TrainingData:
         return found
 
 
+def render_once(path: Path, count: int) -> None:
+    """Render rooms as a dataset folder, unless that was done before.
+
+    Parameters
+    ----------
+    path : the dataset folder.
+    count : frames, 320x240, 65 degrees wide, the same every time.
+
+    """
+    if distributed.rank() == 0 and not path.exists():
+        begun = path.with_name(path.name + '.partial')
+        frames = random_frames(from_fov(320, 240, 65), count, _SEED, samples=1)
+        write_dataset(begun, tqdm(frames, desc='rendering rooms', total=count, disable=None))
+        begun.rename(path)
+    distributed.wait()
+
+
 def split_source(source: Source, count: int) -> tuple[list[int], list[int]]:
     """Return the indices of a folder's frames to train on and to hold out."""
-    kept = range(0, count, source.every)
+    kept = range(0, count, source.step(count))
     if not source.weight:
         return [], list(kept)
     training, held_out = split_in_blocks(len(kept), source.blocks, source.validation_share)

@@ -26,6 +26,7 @@ from msdepth_ros.training.objective import Objective
 from msdepth_ros.training.optimiser import create_optimiser, set_rate, warm_cosine
 from msdepth_ros.training.session import Session
 from msdepth_ros.training.sheet import draw_sheet
+from msdepth_ros.training.summary import START
 from msdepth_ros.training.validation import validate, validate_heads
 
 CHECKPOINT = 'checkpoint.pt'
@@ -192,6 +193,19 @@ class StageTraining:
 def images_before(config: Config, index: int) -> int:
     """Return how many images all stages before a stage see."""
     return sum(math.ceil(each.images / each.batch) * each.batch for each in config.stages[:index])
+
+
+def note_start(session: Session) -> None:
+    """Write into the log how good the weights are that a training starts from."""
+    if session.log is None:
+        return
+    tables = {
+        name: dataclasses.asdict(
+            validate(session.network, frames, session.view_maker(), session.device)
+        )
+        for name, frames in session.data.validation.items()
+    }
+    session.log.validated(0, {'stage': START, 'images': 0}, tables, None)
 
 
 def seed_of(*numbers: int) -> int:

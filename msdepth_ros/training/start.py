@@ -25,6 +25,7 @@ from msdepth_ros.datasets import Frame
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.evaluation.metrics import mean_log_depth
 from msdepth_ros.extras import require
+from msdepth_ros.inference.model import load_model
 from msdepth_ros.networks.correction import Correction
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.networks.heads import PREFIX
@@ -40,6 +41,18 @@ from msdepth_ros.training.checkpoint import (
 _SAMPLE = 96  # frames that a start from images is made of, at most
 _PATCHES = 100  # of each image, at least
 _ROUNDS = 10
+
+
+def weights_path(text: str) -> Path:
+    """Return the file of weights that a text names: itself, or that of a shipped model.
+
+    Raises
+    ------
+    MsdepthError : there is no such model.
+
+    """
+    path = Path(text)
+    return path if path.suffix in ('.pt', '.onnx') else load_model(text).onnx
 
 
 def metadata_of(path: Path) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from msdepth_ros.training.stage import (
     CHECKPOINT,
     StageTraining,
     images_before,
+    note_start,
     to_channels_last,
 )
 from msdepth_ros.training.start import (
@@ -89,7 +90,8 @@ class Trainer:
         self.network = create_network_of(config)
         for teacher in self.teachers:
             check_aspect(teacher.network, self.network)
-        self.data = TrainingData(config, data, any(s.trains == HEADS for s in config.stages))
+        floors = any(stage.trains == HEADS for stage in config.stages)
+        self.data = TrainingData(config, data, out, floors)
 
     def _load_teachers(self, paths: Sequence[Path]) -> list[Teacher]:
         taught = any(stage.distillation for stage in self.config.stages)
@@ -150,6 +152,7 @@ class Trainer:
             first = int(saved['stage'])
         elif self.start:
             start_from_weights(self.network, self.start)
+            note_start(session)
         elif not self.data.frames:
             raise MsdepthError(
                 'images without depth alone are no start: give the weights to go on from, '

@@ -257,7 +257,7 @@ def test_the_official_training_split_alone(tmp_path):
     config = dataclasses.replace(CONFIG, data=Data({'nyu': source}, 80))
     trainer = Trainer(config, tmp_path, tmp_path / 'run')
     assert [frame.name for frame in trainer.data.in_stage()[0].frames] == ['0001', '0004']
-    assert SourceSplit.of(source, tmp_path, []).dataset.names == ['nyu/0001', 'nyu/0004']
+    assert SourceSplit.of(source, tmp_path, tmp_path, []).dataset.names == ['nyu/0001', 'nyu/0004']
 
 
 def test_a_stage_may_weigh_the_sources_anew(data, tmp_path):
