@@ -37,7 +37,8 @@ class BagCursor:
 
         Raises
         ------
-        DatasetError : it is not there any more, or the recording is damaged.
+        DatasetError
+            If it is not there any more, or the recording is damaged.
 
         """
         known = self._passed.pop(place, None)

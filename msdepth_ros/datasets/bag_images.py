@@ -33,7 +33,8 @@ def color_image(message: Any, stretch: Stretch | None = None) -> np.ndarray:
 
     Raises
     ------
-    ImageError : it is damaged, or of an encoding that is not known.
+    ImageError
+        If it is damaged, or of an encoding that is not known.
 
     """
     if hasattr(message, 'encoding'):
@@ -55,7 +56,8 @@ def depth_image(message: Any, units_per_metre: float | None) -> np.ndarray:
 
     Raises
     ------
-    ImageError : it is damaged, or no depth image.
+    ImageError
+        If it is damaged, or no depth image.
 
     """
     values = depth_pixels(message) if hasattr(message, 'encoding') else _compressed_depth(message)
@@ -74,7 +76,8 @@ def has_depth(message: Any) -> bool:
 
     Raises
     ------
-    ImageError : see `depth_image`.
+    ImageError
+        See `depth_image`.
 
     """
     if hasattr(message, 'encoding'):

@@ -25,8 +25,9 @@ def camera_trajectory(bag: BagReader, wanted: str | None, camera_frame: str) -> 
 
     Raises
     ------
-    DatasetError : there is no such topic, several, or static TF does not tell where the camera is
-        on the robot.
+    DatasetError
+        If there is no such topic, several, or static TF does not tell where the camera is on the
+        robot.
 
     """
     topic = _odometry_topic(bag, wanted)

@@ -54,8 +54,10 @@ class BagReader:
 
     Raises
     ------
-    DatasetError : it is no recording, or damaged.
-    MsdepthError : the package that reads it is not installed.
+    DatasetError
+        If it is no recording, or damaged.
+    MsdepthError
+        If the package that reads it is not installed.
 
     """
 
@@ -134,7 +136,8 @@ class BagReader:
 
         Raises
         ------
-        DatasetError : the recording is damaged.
+        DatasetError
+            If the recording is damaged.
 
         """
         wanted = [c for c in self._reader.connections if c.topic in topics]
@@ -151,7 +154,8 @@ class BagReader:
 
         Raises
         ------
-        DatasetError : it is damaged.
+        DatasetError
+            If it is damaged.
 
         """
         with self.readable():

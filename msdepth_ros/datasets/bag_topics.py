@@ -54,7 +54,8 @@ def choose_topics(
 
     Raises
     ------
-    DatasetError : a topic is not there, or which one is meant is not clear.
+    DatasetError
+        If a topic is not there, or which one is meant is not clear.
 
     """
     depths = [name for name, encoding in images.items() if _is_depth(name, encoding)]

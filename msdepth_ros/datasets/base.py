@@ -92,7 +92,8 @@ class Dataset(ABC):
 
         Raises
         ------
-        DatasetError : it is unreadable, its parts do not fit together, or its depths cannot be.
+        DatasetError
+            If it is unreadable, its parts do not fit together, or its depths cannot be.
 
         """
 
@@ -124,8 +125,9 @@ def check_depth(
 
     Raises
     ------
-    DatasetError : no pixel is valid, or the median of the valid ones is below 5 cm or beyond
-        200 m, which is a wrong unit.
+    DatasetError
+        If no pixel is valid, or the median of the valid ones is below 5 cm or beyond 200 m, which
+        is a wrong unit.
 
     """
     valid = depth[depth > 0]
@@ -150,7 +152,8 @@ class JoinedDatasets(Dataset):
 
     Raises
     ------
-    DatasetError : there are none.
+    DatasetError
+        If there are none.
 
     """
 

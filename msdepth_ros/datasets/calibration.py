@@ -42,7 +42,8 @@ class Calibration:
 
         Raises
         ------
-        DatasetError : there are none.
+        DatasetError
+            If there are none.
 
         """
         found = self.frames.get(name, self.default)
@@ -61,7 +62,8 @@ def read_calibration(folder: Path, given: Intrinsics | None) -> Calibration:
 
     Raises
     ------
-    DatasetError : neither file is there, or what is there cannot be used.
+    DatasetError
+        If neither file is there, or what is there cannot be used.
 
     """
     for name, read in (('camera.yaml', _from_yaml), ('camera.json', _from_json)):

@@ -17,7 +17,8 @@ def read_color(path: Path) -> np.ndarray:
 
     Raises
     ------
-    DatasetError : it is missing, damaged or no image.
+    DatasetError
+        If it is missing, damaged or no image.
 
     """
     image = _decode(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
@@ -31,7 +32,8 @@ def read_depth(path: Path) -> np.ndarray:
 
     Raises
     ------
-    DatasetError : it is missing, damaged, or anything but a 16-bit image of one channel.
+    DatasetError
+        If it is missing, damaged, or anything but a 16-bit image of one channel.
 
     """
     raw = _decode(path, cv2.IMREAD_UNCHANGED)
@@ -63,7 +65,8 @@ def resized_depth(depth: np.ndarray, intrinsics: Intrinsics, where: object) -> n
 
     Raises
     ------
-    DatasetError : its aspect is not the colour image's, by more than a cell.
+    DatasetError
+        If its aspect is not the colour image's, by more than a cell.
 
     """
     height, width = depth.shape

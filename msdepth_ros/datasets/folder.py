@@ -37,7 +37,8 @@ class DatasetFolder(Dataset):
 
     Raises
     ------
-    DatasetError : the folder, its calibration, or the partner of a file is missing.
+    DatasetError
+        If the folder, its calibration, or the partner of a file is missing.
 
     """
 
@@ -62,9 +63,9 @@ class DatasetFolder(Dataset):
 
         Raises
         ------
-        DatasetError : a file is unreadable, the image has another size than its calibration, the
-            depth has another aspect than the image, no pixel has a depth, or the depths' unit is
-            wrong.
+        DatasetError
+            If a file is unreadable, the image has another size than its calibration, the depth has
+            another aspect than the image, no pixel has a depth, or the depths' unit is wrong.
 
         """
         name = self.names[index]
@@ -98,7 +99,8 @@ def list_images(folder: Path) -> list[Path]:
 
     Raises
     ------
-    DatasetError : there are none, or rgb/ or depth/ is missing.
+    DatasetError
+        If there are none, or rgb/ or depth/ is missing.
 
     """
     for part in ('rgb', 'depth'):

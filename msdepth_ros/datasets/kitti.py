@@ -35,8 +35,8 @@ class KittiDepth(Dataset):
 
     Raises
     ------
-    DatasetError : there are no depths, an image or a calibration is missing, or a calibration is
-        damaged.
+    DatasetError
+        If there are no depths, an image or a calibration is missing, or a calibration is damaged.
 
     """
 

@@ -39,8 +39,10 @@ class NyuLabelled(Dataset):
 
     Raises
     ------
-    DatasetError : a file is missing, damaged, or lacks an array.
-    MsdepthError : a package that reads it is not installed.
+    DatasetError
+        If a file is missing, damaged, or lacks an array.
+    MsdepthError
+        If a package that reads it is not installed.
 
     """
 

@@ -59,8 +59,9 @@ def open_dataset(
 
     Raises
     ------
-    DatasetError : there is nothing of a known format, an option does not fit it, or what the
-        format's reader raises.
+    DatasetError
+        If there is nothing of a known format, an option does not fit it, or what the format's
+        reader raises.
 
     """
     path, topics = Path(path), topics or Topics()

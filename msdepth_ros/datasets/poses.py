@@ -52,7 +52,8 @@ def read_named_poses(path: Path) -> dict[str, np.ndarray]:
 
     Raises
     ------
-    DatasetError : a line is not that.
+    DatasetError
+        If a line is not of that form.
 
     """
     poses = {}
@@ -77,7 +78,8 @@ def read_tum_poses(path: Path) -> Trajectory:
 
     Raises
     ------
-    DatasetError : a line is not that.
+    DatasetError
+        If a line is not of that form.
 
     """
     poses = []

@@ -49,8 +49,10 @@ class Rosbag(Dataset):
 
     Raises
     ------
-    DatasetError : the recording is damaged, a topic is missing, or no image has a depth.
-    MsdepthError : a package that reads it is not installed.
+    DatasetError
+        If the recording is damaged, a topic is missing, or no image has a depth.
+    MsdepthError
+        If a package that reads it is not installed.
 
     """
 

@@ -43,7 +43,8 @@ class TumSequence(Dataset):
 
     Raises
     ------
-    DatasetError : a list is missing or damaged, no image has a depth, or the camera is not known.
+    DatasetError
+        If a list is missing or damaged, no image has a depth, or the camera is not known.
 
     """
 

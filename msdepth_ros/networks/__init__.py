@@ -29,7 +29,8 @@ def create_network(name: str, options: Mapping[str, Any]) -> DepthNetwork:
 
     Raises
     ------
-    MsdepthError : no such network, or not with such an option.
+    MsdepthError
+        If there is no such network, or it has no such option.
 
     """
     if name not in NETWORKS:

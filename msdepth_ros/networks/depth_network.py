@@ -68,7 +68,8 @@ class DepthNetwork(nn.Module, ABC):
 
         Raises
         ------
-        MsdepthError : the package that holds the weights is not installed.
+        MsdepthError
+            If the package that holds the weights is not installed.
 
         """
 

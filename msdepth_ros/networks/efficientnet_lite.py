@@ -95,7 +95,8 @@ class EfficientNetLite(nn.Module):
 
         Raises
         ------
-        MsdepthError : the package that holds them is not installed.
+        MsdepthError
+            If the package that holds them is not installed.
 
         """
         try:

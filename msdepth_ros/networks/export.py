@@ -82,7 +82,8 @@ def weights_of(path: Path) -> dict[str, Tensor]:
 
     Raises
     ------
-    MsdepthError : there is no such file, or none with weights by name.
+    MsdepthError
+        If there is no such file, or none with weights by name.
 
     """
     try:
@@ -132,7 +133,8 @@ def store_as_half(model: onnx.ModelProto) -> None:
 
     Raises
     ------
-    MsdepthError : a weight is beyond FP16's range (65504).
+    MsdepthError
+        If a weight is beyond FP16's range (65504).
 
     """
     casts = []

@@ -59,8 +59,9 @@ def fit_correction(
 
     Raises
     ------
-    MsdepthError : the line's slope says that the network has not learned these frames' depths, or
-        none of them has one.
+    MsdepthError
+        If the line's slope says that the network has not learned these frames' depths, or none of
+        them has one.
 
     """
     network.eval()

@@ -40,6 +40,7 @@ _MEASURED_BEFORE = (
     'frames held out of all stages but the last, with the weights before it: what ships learned '
     'from them too. They were looked at while it was designed; not the official test split'
 )
+_QUANTISED_BEFORE = 'of the same weights as they were quantised before the heads were added'
 _FITTED_ON = 'the frames that are measured below, with the weights that are measured'
 
 
@@ -90,8 +91,9 @@ def release(
 
     Raises
     ------
-    MsdepthError : there is no usable checkpoint or dataset, nothing was held out, the trainings do
-        not fit each other, there is no correction, or the model is there already.
+    MsdepthError
+        If there is no usable checkpoint or dataset, nothing was held out, the trainings do not fit
+        each other, there is no correction, or the model is there already.
 
     """
     runs = [TrainingRun.of(folder) for folder in folders]
@@ -119,7 +121,8 @@ def release(
     if depth_of is not None:
         if correct:
             raise MsdepthError('only heads were trained: the depth keeps its correction')
-        metadata = {**depth_of, 'network': metadata['network']}
+        of_depth = {key: value for key, value in depth_of.items() if key != 'int8'}
+        metadata = {**of_depth, 'network': metadata['network']}
         metadata['training'] = {
             **depth_of.get('training', {}),
             'heads': provenance(runs)['training'],
@@ -160,6 +163,8 @@ def release(
         if int8:
             assert model.int8 is not None
             of_int8: dict[str, Any] = {}
+            if depth_of is not None and 'int8' in depth_of:
+                of_int8 = {'depth': _QUANTISED_BEFORE, **depth_of['int8']['measured']}
             if depth_of is None:
                 of_int8 = {
                     name: split.measure(model, 'auto').document()
@@ -186,7 +191,8 @@ def refuse_to_overwrite(path: Path, overwrite: bool) -> None:
 
     Raises
     ------
-    MsdepthError : there is a model already, and it is not to be overwritten.
+    MsdepthError
+        If there is a model already, and it is not to be overwritten.
 
     """
     if path.exists() and not overwrite:
@@ -213,7 +219,10 @@ def _model_of_the_depth(runs: Sequence[TrainingRun]) -> dict[str, Any] | None:
     if len(runs) > 1 or not runs[0].trained_heads_only or len(runs[0].begun_from) != 1:
         return None
     document = dict(runs[0].begun_from[0].get('model') or {})
-    return {key: document[key] for key in ('training', 'correction', 'measured') if key in document}
+    kept = {key: document[key] for key in ('training', 'correction', 'measured') if key in document}
+    if 'measured' in document.get('int8', {}):
+        kept['int8'] = {'measured': document['int8']['measured']}
+    return kept
 
 
 def _document(fit: Fit) -> dict[str, Any]:

@@ -40,7 +40,8 @@ class TrainingRun:
 
         Raises
         ------
-        MsdepthError : there is none, or it cannot be read.
+        MsdepthError
+            If there is none, or it cannot be read.
 
         """
         path = folder / CHECKPOINT
@@ -91,7 +92,8 @@ def provenance(runs: Sequence[TrainingRun]) -> dict[str, Any]:
 
     Raises
     ------
-    MsdepthError : the trainings do not fit each other.
+    MsdepthError
+        If the trainings do not fit each other.
 
     """
     first, *others = runs

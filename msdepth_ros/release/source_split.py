@@ -50,7 +50,8 @@ class SourceSplit:
 
         Raises
         ------
-        DatasetError : a folder cannot be read.
+        DatasetError
+            If a folder cannot be read.
 
         """
         datasets = {

@@ -110,7 +110,8 @@ def teach(
 
     Raises
     ------
-    MsdepthError : the images, the teachers or the start cannot be used, or a file is in the way.
+    MsdepthError
+        If the images, the teachers or the start cannot be used, or a file is in the way.
 
     """
     refuse_to_overwrite(lesson.out / f'{lesson.name}.yaml', overwrite or resume)

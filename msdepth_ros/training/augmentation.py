@@ -86,7 +86,8 @@ def check_zoom(zoom: tuple[float, float]) -> None:
 
     Raises
     ------
-    MsdepthError : it is none.
+    MsdepthError
+        If it is no such range.
 
     """
     low, high = zoom

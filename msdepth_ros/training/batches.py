@@ -131,7 +131,8 @@ class Batches:
 
         Raises
         ------
-        MsdepthError : one of those processes died.
+        MsdepthError
+            If one of those processes died.
 
         """
         cv2.setNumThreads(1)  # threads that it started would be missing in the processes

@@ -22,7 +22,8 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
 
     Raises
     ------
-    MsdepthError : the disk is full or not writable; a checkpoint already there survives.
+    MsdepthError
+        If the disk is full or not writable; a checkpoint already there survives.
 
     """
     temporary = path.with_name(path.name + '.partial')
@@ -49,7 +50,8 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    MsdepthError : it is missing or damaged, or holds more than plain values.
+    MsdepthError
+        If it is missing or damaged, or holds more than plain values.
 
     """
     if not path.is_file():
@@ -69,7 +71,8 @@ def load_weights(network: nn.Module, weights: dict[str, Any], path: Path) -> Non
 
     Raises
     ------
-    MsdepthError : they are of another network.
+    MsdepthError
+        If they are of another network.
 
     """
     try:
@@ -98,7 +101,8 @@ def metadata_of_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    MsdepthError : the checkpoint is missing or damaged.
+    MsdepthError
+        If the checkpoint is missing or damaged.
 
     """
     saved = load_checkpoint(path)

@@ -248,8 +248,8 @@ def read_config(path: str | Path) -> Config:
 
     Raises
     ------
-    MsdepthError : the file is missing, is no YAML, or has a wrong key or value; the message names
-        the key.
+    MsdepthError
+        If the file is missing, is no YAML, or has a wrong key or value; the message names the key.
 
     """
     try:

@@ -41,8 +41,9 @@ class TrainingData:
 
     Raises
     ------
-    MsdepthError : a dataset cannot be used, a stage names an unknown source, or nothing is left to
-        train on.
+    MsdepthError
+        If a dataset cannot be used, a stage names an unknown source, or nothing is left to train
+        on.
 
     """
 
@@ -100,7 +101,8 @@ class TrainingData:
 
         Raises
         ------
-        MsdepthError : the stage names a source that is not trained on.
+        MsdepthError
+            If the stage names a source that is not trained on.
 
         """
         weights = {} if stage is None else stage.weights

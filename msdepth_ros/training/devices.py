@@ -27,7 +27,8 @@ def joined(device: str) -> Iterator[torch.device]:
 
     Raises
     ------
-    MsdepthError : the device cannot be used, or the other processes are not met.
+    MsdepthError
+        If the device cannot be used, or the other processes are not met.
 
     """
     together = distributed.is_available() and distributed.is_torchelastic_launched()

@@ -142,7 +142,8 @@ def load_model_teacher(path: Path) -> tuple[ModelTeacher, dict[str, Any]]:
 
     Raises
     ------
-    ModelError : the model file is not usable.
+    ModelError
+        If the model file is not usable.
 
     """
     model = load_model(path)

@@ -13,7 +13,8 @@ def create_network_of(config: Config) -> DepthNetwork:
 
     Raises
     ------
-    MsdepthError : there is no such network or option, or a stage that it does not have.
+    MsdepthError
+        If there is no such network or option, or a stage that it does not have.
 
     """
     options = dict(config.network)

@@ -48,7 +48,8 @@ def weights_path(text: str) -> Path:
 
     Raises
     ------
-    MsdepthError : there is no such model.
+    MsdepthError
+        If there is no such model.
 
     """
     path = Path(text)
@@ -63,7 +64,8 @@ def metadata_of(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    MsdepthError : the file is missing or damaged.
+    MsdepthError
+        If the file is missing or damaged.
 
     """
     if path.suffix != '.onnx':
@@ -91,7 +93,8 @@ def start_from_weights(network: DepthNetwork, paths: Sequence[Path]) -> None:
 
     Raises
     ------
-    MsdepthError : a file cannot be read, is of another network, or they have different corrections.
+    MsdepthError
+        If a file cannot be read, is of another network, or they have different corrections.
 
     """
     own = network.state_dict()

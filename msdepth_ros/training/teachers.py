@@ -145,7 +145,8 @@ def load_teacher(path: Path) -> Teacher:
 
     Raises
     ------
-    MsdepthError : the file cannot be read, or a checkpoint does not say what network it is of.
+    MsdepthError
+        If the file cannot be read, or a checkpoint does not say what network it is of.
 
     """
     if path.suffix in SUFFIXES:
@@ -178,7 +179,8 @@ def check_aspect(teacher: DepthNetwork | ModelTeacher, student: DepthNetwork) ->
 
     Raises
     ------
-    MsdepthError : its input has another aspect.
+    MsdepthError
+        If its input has another aspect.
 
     """
     (wide, high), (width, height) = teacher.image_size, student.image_size

@@ -59,7 +59,8 @@ class Trainer:
 
     Raises
     ------
-    MsdepthError : the configuration does not fit the network, the data or the teachers.
+    MsdepthError
+        If the configuration does not fit the network, the data or the teachers.
 
     """
 
@@ -111,7 +112,8 @@ class Trainer:
 
         Raises
         ------
-        MsdepthError : a checkpoint is in the way (or missing, to resume from), belongs to another
+        MsdepthError
+            If a checkpoint is in the way (or missing, to resume from), belongs to another
             configuration, cannot be written; or the loss is not a number.
 
         """

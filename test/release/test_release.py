@@ -341,6 +341,7 @@ def test_heads_are_added_to_a_model_whose_depth_stays(trained, capsys):
         'training': {'data': {'nyu': {'description': 'rooms', 'licence': 'research'}}},
         'correction': {'slope': 1.1, 'offset': -0.2, 'spread': 0.3, 'fitted_on': 'frames'},
         'measured': {'nyu': {'frames': 84}},
+        'int8': {'measured': {'nyu': {'frames': 84}}},
     }
     write_model(network, 'plain', trained / 'plain', (0.2, 10.0), known)
     (trained / 'heads.yaml').write_text(yaml.safe_dump(HEADS))
@@ -355,7 +356,7 @@ def test_heads_are_added_to_a_model_whose_depth_stays(trained, capsys):
     document = load_model(trained / 'with' / 'heads.yaml').document
     assert document['outputs'] == {name: {'name': name} for name in ('floor', 'confidence')}
     assert document['correction'] == known['correction']
-    assert document['measured']['nyu'] == {'frames': 84}
+    assert document['measured']['nyu'] == document['int8']['measured']['nyu'] == {'frames': 84}
     assert document['training']['data'] == known['training']['data']
     assert document['training']['heads']['data']['ramps']['description'] == 'ramps'
     for figures in (document['measured'], document['int8']['measured']):
