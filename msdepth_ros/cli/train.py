@@ -89,7 +89,8 @@ def run(args: argparse.Namespace) -> int:
             return 130
         if distributed.rank() == 0:
             errors, warnings = summary(read_log(args.out / LOG))
-            print('\n'.join(errors))
+            for error in errors:
+                print(error)
             for warning in warnings:
                 print(f'msdepth train: {warning}', file=sys.stderr)
             command = ['msdepth', 'export', args.out, '--data', args.data]
