@@ -348,7 +348,8 @@ def test_heads_are_added_to_a_model_whose_depth_stays(trained, capsys):
     common = ['--data', str(trained), '--out']
     train = ['train', f'{trained}/heads.yaml', *common, f'{trained}/heads', '--threads', '1']
     assert main([*train, '--weights', f'{trained}/plain/plain.onnx', '--device', 'cpu']) == 0
-    (line,) = (trained / 'heads' / 'log.jsonl').read_text().splitlines()
+    start, line = (trained / 'heads' / 'log.jsonl').read_text().splitlines()
+    assert 'abs_rel' in json.loads(start)['validation']['unseen']
     assert set(json.loads(line)['loss']) == {'floor', 'confidence'}
     assert 'promised' in json.loads(line)['validation']['unseen']
     assert main(['export', f'{trained}/heads', *common, f'{trained}/with', '--int8']) == 0
