@@ -38,11 +38,14 @@ _OPENCV_ORDER = ('k1', 'k2', 'p1', 'p2', 'k3', 'k4', 'k5', 'k6')
 _FISHEYE_FLAGS = ('fisheyemodel', 'isfisheye', 'fisheye')
 _OTHER_MODELS = ('omni', 'mei', 'eucm', 'ds', 'doublesphere', 'scaramuzza', 'fov', 'ucm', 'ocam')
 _SUFFIXES = ('1', '2', 'left', 'right', 'l', 'r')  # of the keys of two cameras in one mapping
+_MAX_DEPTH = 4  # of a camera in its document
 _MATRICES = ('m', 'cameramatrix', 'mtx', 'intrinsics')
 
 
-def cameras_in(document: Any) -> dict[str, Mapping[str, Any]]:
+def cameras_in(document: Any, depth: int = 0) -> dict[str, Mapping[str, Any]]:
     """Return the mappings of a document that describe a camera, by name; '' is the document."""
+    if depth > _MAX_DEPTH:
+        return {}
     if isinstance(document, list):
         document = {str(index): item for index, item in enumerate(document)}
     if not isinstance(document, Mapping):
@@ -53,7 +56,8 @@ def cameras_in(document: Any) -> dict[str, Mapping[str, Any]]:
         return stereo
     found: dict[str, Mapping[str, Any]] = {}
     for name, value in document.items():
-        for inner, mapping in (cameras_in(value) if isinstance(value, dict | list) else {}).items():
+        inside = cameras_in(value, depth + 1) if isinstance(value, dict | list) else {}
+        for inner, mapping in inside.items():
             found[f'{name}/{inner}' if inner else str(name)] = mapping
     return found
 

@@ -7,7 +7,7 @@ import io
 import logging
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +77,11 @@ def read_camera(path: str | Path, which: str = '') -> Camera:
         raise CalibrationError(f'cannot read {path}: it is {what}: {remedy}')
     chosen = which or next(iter(cameras))
     if chosen not in cameras:
-        raise CalibrationError(
-            f'{path} has no camera {quoted(chosen)}, it has {", ".join(map(quoted, cameras))}'
-        )
+        raise CalibrationError(f'{path} has no camera {quoted(chosen)}, it has {_few(cameras)}')
     if len(cameras) > 1 and not which:
         _logger.warning(
             '%s has several cameras, %s: %s is taken; name another one behind a #, as %s#%s',
-            path, ', '.join(cameras), chosen, Path(path).name, list(cameras)[-1],
+            path, _few(cameras), chosen, Path(path).name, list(cameras)[-1],
         )  # fmt: skip
     try:
         camera = camera_of(cameras[chosen])
@@ -93,6 +91,11 @@ def read_camera(path: str | Path, which: str = '') -> Camera:
         raise CalibrationError(f'{path}: a number in it cannot be one: {error}') from error
     log_doubts(camera, str(path))
     return camera
+
+
+def _few(names: Iterable[str]) -> str:
+    names = list(names)
+    return ', '.join(map(quoted, names[:5])) + (f' and {len(names) - 5} more' * (len(names) > 5))
 
 
 def log_doubts(camera: Camera, where: str) -> None:

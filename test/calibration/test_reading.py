@@ -64,7 +64,7 @@ def test_a_file_of_several_cameras(tmp_path, caplog):
     path = files.write(tmp_path, 'camchain.yaml')
     first = camera_from_url(str(path))
     assert first.k[0] == files.FX
-    assert 'cam0, cam1: cam0 is taken' in caplog.text
+    assert "'cam0', 'cam1': cam0 is taken" in caplog.text
     assert 'camchain.yaml#cam1' in caplog.text
     for url in (f'{path}#cam1', f'file://{path}#cam1'):
         second = camera_from_url(url)
@@ -88,6 +88,15 @@ def test_two_cameras_of_opencvs_stereo_calibration(names, tmp_path):
     assert (first.k[0], second.k[0]) == (files.FX, 2 * files.FX)
     assert first.d == files.D
     assert not second.distorted
+
+
+def test_a_file_of_very_many_cameras_is_told_in_one_line(tmp_path, caplog):
+    camera = '{"fx": 600, "fy": 600, "cx": 320, "cy": 240}'
+    frames = ', '.join([camera] * 300)
+    (tmp_path / 'frames.json').write_text(f'{{"frames": [{frames}]}}')
+    assert camera_from_url(str(tmp_path / 'frames.json')).k[0] == 600
+    assert 'and 295 more' in caplog.text
+    assert len(caplog.text) < 600
 
 
 def test_texts_of_windows(tmp_path):
@@ -136,6 +145,8 @@ def test_what_is_not_read_is_named_with_the_remedy(name, tmp_path):
         '[' * 5000,
         '{"a":' * 5000,
         '<a>' * 5000,
+        '{"a": ' * 900 + '1' + '}' * 900,
+        '[' * 900 + '1' + ']' * 900,
         'a: ' + '[' * 900,
         'a: &a [1,1,1]\n'
         + ''.join(f'{b}: &{b} [*{a},*{a},*{a}]\n' for a, b in zip('abcdefghijkl', 'bcdefghijklm'))
