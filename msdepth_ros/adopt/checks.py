@@ -149,8 +149,10 @@ def check_precision(network: ExportedNetwork, precision: str) -> list[str]:
     ]
 
 
-def check_same(original: np.ndarray, wrapped: np.ndarray, what: str) -> list[str]:
-    """Compare two answers, float32 of one shape: correlation 0.999 and scale within 1 %."""
+def check_same(
+    original: np.ndarray, wrapped: np.ndarray, what: str, tolerance: float = 0.01
+) -> list[str]:
+    """Compare two answers, float32 of one shape: correlation 0.999, scale within `tolerance`."""
     both = np.isfinite(original) & np.isfinite(wrapped)
     if np.isfinite(original).sum() != both.sum() or not both.any():
         share = 1 - both.sum() / max(np.isfinite(original).sum(), 1)
@@ -162,7 +164,7 @@ def check_same(original: np.ndarray, wrapped: np.ndarray, what: str) -> list[str
     scale = float((a * b).sum() / max((a * a).sum(), 1e-30))
     alike = float(np.abs(a - b).max()) <= 1e-3 * float(np.abs(a).max())
     correlation = 1.0 if alike else float(np.corrcoef(a, b)[0, 1])
-    if alike or (correlation > 0.999 and abs(scale - 1) < 0.01):
+    if alike or (correlation > 0.999 and abs(scale - 1) < tolerance):
         return []
     return [f'{what}: correlation {correlation:.4f}, scale {scale:.3f}']
 

@@ -105,8 +105,11 @@ def _folder(out: str | None, onnx: Path, preset: str) -> Path:
     from msdepth_ros.inference.model import model_names
 
     if out is None:
-        generic = onnx.stem.startswith('model')  # as the hub calls every file
-        out = preset if generic and preset != 'auto' else onnx.stem
+        out = onnx.stem
+        if out.startswith('model'):  # as the hub calls every file: REPOSITORY/onnx/model.onnx
+            folder = onnx.resolve().parent
+            folder = folder.parent if folder.name == 'onnx' else folder
+            out = folder.name if preset == 'auto' else preset
         out = re.sub(r'[^A-Za-z0-9._-]+', '-', out).strip('-.') or 'adopted'
     folder = user_path(out)
     if Path(out).name == out:

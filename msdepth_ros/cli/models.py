@@ -54,15 +54,14 @@ def _row(name: str, origin: str, runtime: str) -> dict[str, Any]:
     return row | {
         'input': '{}x{}'.format(*model.input_size),
         'MB': round(size / 1e6, 1),
-        'metric': _metric_rule(document, model.focal),
+        'metric': _metric_rule(model.metric, model.focal),
         'licence': str(document.get('license', usual)),
         'backend': f'{runtime} {"fp32" if model.precision == "fp32" else ""}'.strip(),
     }
 
 
-def _metric_rule(document: dict[str, Any], focal: float) -> str:
+def _metric_rule(kind: str, focal: float) -> str:
     """Return in words what makes metres of the model's answer."""
-    kind = document.get('metric')
     if kind == 'scale':
         return 'up to a factor: needs measurements'
     if kind == 'affine':

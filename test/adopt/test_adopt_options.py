@@ -88,6 +88,15 @@ def test_an_adopted_model_is_found_and_listed_by_name(
     assert rows['msdepth']['backend'] in ('tensorrt', 'openvino', 'onnxruntime')
 
 
+def test_a_file_of_the_hub_is_named_as_its_repository(tmp_path: Path, home: Path):
+    folder = tmp_path / 'depth-anything-v2-small' / 'onnx'
+    folder.mkdir(parents=True)
+    (folder.parent / 'config.json').write_text('{"model_type": "depth_anything"}')
+    path = write_stub(folder / 'model.onnx', STUBS['da-hub'])
+    assert main(['adopt', str(path), '--hub-config', str(folder.parent), *SMALL]) == 0
+    assert load_model('depth-anything-v2-small').document['adopted']['preset'] == 'da-hub'
+
+
 def test_a_damaged_model_does_not_hide_the_others(home: Path, capsys: pytest.CaptureFixture[str]):
     (home / 'broken').mkdir(parents=True)
     (home / 'broken' / 'broken.yaml').write_text('name: broken')

@@ -11,6 +11,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+import yaml
 from oracle import COLOR_OFFSET, COLOR_WEIGHTS, write_color_model, write_depth_model
 from truth import Fit, camera_of, matrix_of
 
@@ -344,3 +345,41 @@ def test_frames_tell_how_long_they_took(tmp_path):
     assert frame.camera_shape == (480, 640)
     assert frame.intrinsics is None
     assert frame.camera_intrinsics is None
+
+
+def with_keys(path, **keys):
+    path.write_text(path.read_text() + yaml.safe_dump(keys))
+    return path
+
+
+@pytest.mark.parametrize(
+    ('focal_from', 'focal'),
+    [('geometric_mean', math.sqrt(200 * 300)), ('mean', 250.0), ('fx', 200.0)],
+)
+def test_the_model_says_which_focal_length_counts(focal_from, focal, tmp_path):
+    path = write_depth_model(tmp_path, lambda x, y: 2 + 0 * x, focal=100.0)
+    estimator = make_estimator(with_keys(path, focal_from=focal_from), fit='stretch')
+    camera = Camera.pinhole(304, 228, 200.0, 300.0, 151.5, 113.5)
+    depth = estimator.estimate(np.zeros((228, 304), np.uint8), 'mono8', camera).depth
+    assert np.nanmedian(depth) == pytest.approx(2 * focal / 100)
+
+
+@pytest.mark.parametrize('own', [None, *FITS])
+def test_the_model_says_how_images_are_fitted_in_unless_the_user_does(own, tmp_path):
+    path = write_depth_model(tmp_path, lambda x, y: 2 + 0 * x)
+    if own is not None:
+        with_keys(path, fit=own)
+    image = np.zeros((480, 1280), np.uint8)
+    shapes = {}
+    for fit in ('auto', *FITS):
+        frame = make_estimator(path, fit=fit).estimate(image, 'mono8')
+        shapes[fit] = np.isfinite(frame.full_depth()).sum()
+    assert len({shapes[fit] for fit in FITS}) > 1
+    assert shapes['auto'] == shapes[own or 'crop']
+
+
+def test_a_model_that_fp16_is_too_coarse_for_runs_in_fp32(tmp_path):
+    path = with_keys(write_depth_model(tmp_path, lambda x, y: 2 + 0 * x), precision='fp32')
+    backend = create_backend(load_model(path), 'auto', 1)
+    assert backend.precision == 'fp32'
+    backend.close()

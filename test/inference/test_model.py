@@ -82,6 +82,9 @@ WRONG = {
     'grid.origin': [None, 5, [5], [5, 5, 5], ['5', '5'], [float('nan'), 5], [True, 5], {}],
     'grid.step': [None, 4, [4], [4, 4, 4], [0, 4], [4, -4], [4, float('inf')], 'four'],
     'focal': [None, -1, float('nan'), float('inf'), 'long', True, [], [1, 2]],
+    'focal_from': ['', 'fy', 3, ['fx']],
+    'fit': ['', 'auto', 'letterbox', 3],
+    'precision': ['', 'fp16', 16],
     'depth_range': [None, 10, [10], [0, 10], [10, 0.3], [1, 1], [-1, 10], [1, float('inf')], []],
 }
 
