@@ -27,9 +27,9 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-demo: $(VENV)/.demo  ## play a clip through the running node: IMAGES=dir or VIDEO=file, CAMERA_INFO=yaml, OUT=dir, WEB=1
+demo: $(VENV)/.demo  ## play a clip through the running node: IMAGES=dir or VIDEO=file, CAMERA_INFO=yaml, OUT=dir, WEB=1, MEASURED=scan
 	@$(BIN)/msdepth demo --out "$(OUT)" $(if $(IMAGES),--images "$(IMAGES)") $(if $(VIDEO),--video "$(VIDEO)") \
-	  $(if $(CAMERA_INFO),--camera-info "$(CAMERA_INFO)") $(if $(WEB),--web)
+	  $(if $(CAMERA_INFO),--camera-info "$(CAMERA_INFO)") $(if $(WEB),--web) $(if $(MEASURED),--measured "$(MEASURED)")
 
 # One process a core; what starts a graph of its own per file stays in one of them.
 PYTEST = $(BIN)/python -m pytest --ignore=test/launch --numprocesses auto --dist loadfile \

@@ -27,6 +27,7 @@ _LAST_ANSWER = 2.0  # seconds after the last image
 _NEXT = """
   next:
     make demo WEB=1                                       see it in a browser, in 3D
+    make demo MEASURED=scan                               metres by measurement: before and after
     make demo VIDEO=walk.mp4 CAMERA_INFO=photo.jpg        your own recording, in metres
     ros2 launch msdepth_ros depth.launch.py image:=/camera/image_raw      your robot's camera
     docs/index.md                                         calibration, metric scale, Nav2, models"""
@@ -48,6 +49,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar='FILE',
         help='calibration file, or a photo by the same phone, for its focal length',
+    )
+    parser.add_argument(
+        '--measured',
+        choices=('none', 'scan'),
+        default='none',
+        help="align the depth with a laser scan made of the shipped clip's true depth; the "
+        'pictures show it before and after',
     )
     parser.add_argument('--headless', action='store_true', help='do not open RViz')
     parser.add_argument(
@@ -89,7 +97,14 @@ def run(arguments: argparse.Namespace) -> int:
     }
     if arguments.camera_info:
         player['camera_info_url'] = _calibration(arguments.camera_info, path, out)
-    node = {'model': arguments.model} if arguments.model else {}
+    node: dict[str, Any] = {'model': arguments.model} if arguments.model else {}
+    if arguments.measured == 'scan':
+        from msdepth_ros.demo.measured import HEIGHT, PITCH
+
+        node['metric.sources'] = ['scan']
+        node['camera_pose'] = f'0 0 {HEIGHT} 0 {PITCH:.5f} 0'
+        node['measured.scan_pose'] = f'0 0 {HEIGHT} 0 0 0'  # level, in the camera's place
+        player['measured'] = 'scan'
     if arguments.web:
         return _serve(node, player, out)
     with contextlib.ExitStack() as children:
@@ -98,11 +113,17 @@ def run(arguments: argparse.Namespace) -> int:
         started = time.time()
         depth_node = children.enter_context(_node('node.depth_node', node, out, 'image:=image_raw'))
         camera = children.enter_context(_node('demo.camera_player', player, out))
-        recording = _record(depth_node, camera, out, total)
+        measured = arguments.measured != 'none'
+        recording = _record(depth_node, camera, out, total, measured)
     if not recording.answered:
         raise MsdepthError(f'no depth image came: see {out}/depth_node.log')
-    pictures = _draw(recording, out)
-    _report(recording, started, pictures, out)
+    if measured:
+        from msdepth_ros.demo.before_after import draw
+
+        pictures, gain = draw(recording, path, source.camera, arguments.model, out)
+    else:
+        pictures, gain = _draw(recording, out), ''
+    _report(recording, started, pictures, out, gain)
     print(_NEXT)
     return 0
 
@@ -166,6 +187,7 @@ def _record(
     camera: subprocess.Popen[bytes],
     out: Path,
     total: int,
+    measured: bool,
 ) -> 'Recording':
     """Record until the camera player ends."""
     import rclpy
@@ -175,7 +197,7 @@ def _record(
 
     keep_freed_memory()
     rclpy.init()
-    recorder = Recorder(_NAMESPACE, sample_period=1.0)
+    recorder = Recorder(_NAMESPACE, sample_period=1.0, confidence=measured)
     recording = recorder.recording
     deadline = time.monotonic() + _START_LIMIT
     ended = None
@@ -223,7 +245,9 @@ def _draw(recording: 'Recording', out: Path) -> list[Path]:
     return paths
 
 
-def _report(recording: 'Recording', started: float, pictures: list[Path], out: Path) -> None:
+def _report(
+    recording: 'Recording', started: float, pictures: list[Path], out: Path, gain: str
+) -> None:
     import numpy as np
 
     p50, p95, p99 = 1e3 * np.percentile(recording.latencies(), (50, 95, 99))
@@ -249,5 +273,9 @@ def _report(recording: 'Recording', started: float, pictures: list[Path], out: P
         'first depth image': f'{first:.1f} s after the node was started',
         'pictures': f'{len(pictures)} in {out}/demo_*.png: image, depth, cloud from above',
     }
+    if gain:
+        rows['pictures'] = f'{len(pictures)} in {out}/demo_*.png: image, depth before and after, '
+        rows['pictures'] += 'confidence'
+        rows['metres'] = gain
     for name, value in rows.items():
         print(f'  {name:24s} {value}')

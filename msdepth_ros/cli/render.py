@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     if not 5 <= args.fov <= 150:
         raise MsdepthError(f'--fov is {args.fov:g}: it must be from 5 to 150 degrees')
     require('torch')
+    import numpy as np
     import torch
     from tqdm import tqdm
 
@@ -63,6 +64,10 @@ def run(args: argparse.Namespace) -> int:
         count = args.count or _CLIP_FRAMES
         frames = output.walk_frames(camera, count, samples=args.samples, device=args.device)
         output.write_clip(args.clip, tqdm(frames, total=count, unit='frame'), camera)
+        depths = output.walk_depths(camera, count)
+        millimetres, order = depths['millimetres'], depths['order']
+        beside = args.clip.with_suffix('.depth.npz')
+        np.savez_compressed(beside, millimetres=millimetres, order=order)
         print(f'{args.clip}: {count} frames, {args.clip.stat().st_size / 1e3:.0f} kB')
         return 0
     count = args.count or 100

@@ -13,10 +13,11 @@ from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, Image, LaserScan
 from std_msgs.msg import Header
 
 from msdepth_ros.calibration import camera_from_url
+from msdepth_ros.demo.measured import FRAME, ClipDepth
 from msdepth_ros.demo.posed_folder import camera_of, poses_of
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource, Picture, guessed_camera
@@ -33,7 +34,9 @@ class CameraPlayer(Node):
     Parameters: `path` (video, image folder, dataset folder; '' = the shipped clip), `rate` (Hz;
     0 = the recording's own, else 30), `loop`, `camera_info_url` (else the camera.yaml beside the
     images, else a guess of 60 degrees), `frame_id`, `wait_for_subscribers` (to `image_raw`, before
-    the first image). With `loop` off the node ends after the last image.
+    the first image), `measured` (scan: also publish `measured/scan`, of a scanner in the camera's
+    place, from the true depth of the shipped clip). With `loop` off the node ends after the last
+    image.
 
     A folder with a poses.txt is a camera that moves: its pose is published on `odom` (Odometry of
     the camera's own frame) before each image.
@@ -73,6 +76,14 @@ class CameraPlayer(Node):
             self._odometry = self.create_publisher(
                 Odometry, 'odom', qos, qos_overriding_options=overrides
             )
+        self._truth: ClipDepth | None = None
+        if self.declare_parameter('measured', 'none').value == 'scan':
+            if self._camera is None:
+                raise MsdepthError(f'{path} has no calibration, so there is no scan of it')
+            self._truth = ClipDepth(folder, self._camera.rectified_intrinsics())
+            self._scans = self.create_publisher(
+                LaserScan, 'measured/scan', qos, qos_overriding_options=overrides
+            )
         self._images = self._endless() if self._loop else self._once()
         self._pose: np.ndarray | None = None
         self._next = self._decode()
@@ -97,6 +108,8 @@ class CameraPlayer(Node):
         image.header.stamp = self.get_clock().now().to_msg()
         if self._odometry is not None and self._pose is not None:
             self._odometry.publish(odometry_msg(self._pose, image.header))
+        if self._truth is not None:
+            self._scans.publish(_scan_msg(self._truth, self.played, image.header))
         self._info_publisher.publish(camera_info_msg(self._camera, image.header))
         self._image_publisher.publish(image)
         self.played += 1
@@ -128,6 +141,17 @@ class CameraPlayer(Node):
             yield picture
         if not count and error is not None:
             raise error
+
+
+def _scan_msg(truth: ClipDepth, number: int, header: Header) -> LaserScan:
+    """Return the scan of a frame under the stamp of its image."""
+    ranges, first, step = truth.ranges(number)
+    message = LaserScan(header=Header(stamp=header.stamp, frame_id=FRAME))
+    message.angle_min, message.angle_increment = first, step
+    message.angle_max = first + step * (len(ranges) - 1)
+    message.range_min, message.range_max = 0.1, 12.0
+    message.ranges = ranges.tolist()
+    return message
 
 
 def main(args: list[str] | None = None) -> int:

@@ -24,6 +24,7 @@ class Sample:
     image: Image | None = None
     depth: Image | None = None
     cloud: PointCloud2 | None = None
+    confidence: Image | None = None
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
         """Return (BGR image, depth in metres, points), None while one is missing."""
@@ -63,8 +64,8 @@ class Recording:
 class Recorder(Node):
     """Subscribes to a camera and to the depth made of it, all in one namespace."""
 
-    def __init__(self, namespace: str, sample_period: float) -> None:
-        """Keep a sample every `sample_period` seconds."""
+    def __init__(self, namespace: str, sample_period: float, confidence: bool = False) -> None:
+        """Keep a sample every `sample_period` seconds, also of the confidence if wanted."""
         super().__init__('recorder', namespace=namespace)
         self.recording = Recording()
         self._sample_period = sample_period
@@ -74,6 +75,8 @@ class Recorder(Node):
         self.create_subscription(PointCloud2, 'points', self._on_points, reliable)
         self.create_subscription(CameraInfo, 'camera_info', self._on_camera_info, reliable)
         self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, reliable)
+        if confidence:
+            self.create_subscription(Image, 'depth/confidence', self._on_confidence, reliable)
         self._watching_images = False
 
     def watch_images(self) -> None:
@@ -106,6 +109,11 @@ class Recorder(Node):
         self.recording.clouds.add(stamp)
         if stamp in self.recording.samples:
             self.recording.samples[stamp].cloud = message
+
+    def _on_confidence(self, message: Image) -> None:
+        sample = self.recording.samples.get(_stamp(message.header))
+        if sample is not None:
+            sample.confidence = message
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:

@@ -29,7 +29,7 @@ Part = tuple[Dataset, Sequence[int]]
 
 
 def describe_prior(model: Model, parts: Mapping[str, Part]) -> dict[str, Any]:
-    """Return the keys `prior` and `confidence` of a model's YAML.
+    """Return the keys `prior` and `reliability` of a model's YAML.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def describe_prior(model: Model, parts: Mapping[str, Part]) -> dict[str, Any]:
     reliability = sureness.reliability().document()
     return {
         'prior': {**prior.document(), 'fitted_on': _FITTED_ON},
-        'confidence': {'within': '25 % of the truth', 'on': on, **reliability},
+        'reliability': {'within': '25 % of the truth', 'on': on, **reliability},
     }
 
 

@@ -18,7 +18,7 @@ from msdepth_ros.rooms.camera import Film
 from msdepth_ros.rooms.layout import STYLES, random_scene
 from msdepth_ros.rooms.light import illuminate
 from msdepth_ros.rooms.living_room import living_room, walk
-from msdepth_ros.rooms.render import Frame, render, render_radiance
+from msdepth_ros.rooms.render import Frame, depth_of, render, render_radiance
 from msdepth_ros.rooms.viewpoints import random_pose
 
 _MIXTURE = {'room': 0.5, 'desk': 0.25, 'robot': 0.25}
@@ -57,6 +57,9 @@ def random_frames(
 def _calibration(intrinsics: Intrinsics, name: str) -> str:
     i = intrinsics
     return Camera.pinhole(i.width, i.height, i.fx, i.fy, i.cx, i.cy).to_yaml(name)
+
+
+_DEPTH_SIZE = (80, 60)  # pixels of the true depth beside a clip
 
 
 def write_dataset(folder: Path, frames: Iterable[Frame]) -> int:
@@ -106,6 +109,20 @@ def walk_frames(
         yield there[-1]
     back = count - len(there)
     yield from there[-2 : -2 - back : -1]
+
+
+def walk_depths(intrinsics: Intrinsics, count: int) -> dict[str, np.ndarray]:
+    """Return the true depth of `walk_frames`, small, as it lies beside a clip.
+
+    `millimetres` is uint16 [views, 60, 80], along Z; `order`, uint16 [count], each frame's view.
+    """
+    scene, small = living_room(), intrinsics.resized(*_DEPTH_SIZE)
+    views = count // 2 + 1
+    depths = [depth_of(scene, walk(k / count), small).numpy() for k in range(views)]
+    there = list(range(views))
+    order = [*there, *there[-2 : -2 - (count - views) : -1]]
+    millimetres = (1000 * np.stack(depths)).round().astype(np.uint16)
+    return {'millimetres': millimetres, 'order': np.array(order, np.uint16)}
 
 
 def write_clip(

@@ -210,6 +210,18 @@ def render_radiance(
     return light, depth.view(height, width)
 
 
+def depth_of(scene: Scene, pose: Pose, intrinsics: Intrinsics) -> Tensor:
+    """Return the depth along Z at pixel centres, [H, W], metres, without any light."""
+    v, u = torch.meshgrid(
+        torch.arange(intrinsics.height, dtype=torch.float32),
+        torch.arange(intrinsics.width, dtype=torch.float32),
+        indexing='ij',
+    )
+    rays = pixel_rays(pose, u.flatten(), v.flatten(), intrinsics)
+    depth, _ = _trace_pixels(scene, pose, intrinsics, u.flatten(), v.flatten(), rays)
+    return depth.view(intrinsics.height, intrinsics.width)
+
+
 def render(
     scene: Scene,
     pose: Pose,
