@@ -19,12 +19,13 @@ _LEAST_SHARE = 0.03  # of the image that must show floor
 _WIDEST = 0.3  # spread of ln(plane / prediction) over the floor's cells
 _LARGEST = 1.6  # ln of the largest correction that is believed
 _LARGEST_BY_SHAPE = 0.6  # so that a table is not taken for the floor
-_SIGMA = 0.12  # of ln(depth): the mount's error, and cells that are no floor
+_SIGMA = 0.12  # of ln(depth) of a cell: it may be none of the floor
+_SIGMA_OF_MOUNT = 0.075  # of ln(depth): what the mount is off by, the same for all cells
 _STRIDE = 4  # cells; of the points that the shape of the floor is sought in
 _SCATTER = 0.04  # of a prediction's floor, relative
 _SHARE_BY_SHAPE = 0.4
 _TOLERANCE = 0.06
-_MOST = 400
+_MOST = 40  # cells
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,13 @@ def measure_floor(
     if len(rows) > _MOST:
         some = np.linspace(0, len(rows) - 1, _MOST).astype(np.intp)
         rows, columns = rows[some], columns[some]
+    # An error that n cells share weighs as n errors of their own that are sqrt(n) times as large.
+    shared = _SIGMA_OF_MOUNT * len(rows) ** 0.5
     return SparseDepth(
         cells.origin[0] + cells.step[0] * columns,
         cells.origin[1] + cells.step[1] * rows,
         expected[rows, columns],
-        _SIGMA / probability[rows, columns],
+        np.hypot(_SIGMA / probability[rows, columns], shared),
         SOURCE,
     )
 
