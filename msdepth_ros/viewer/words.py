@@ -118,6 +118,8 @@ def pick_html(
     words.append(f'depth {pick.depth:.2f} m')
     if height is not None:
         words.append(f'{height:.2f} m above the floor')
+    elif pick.distance is not None:
+        words.append('height not known: set camera_pose')
     if confidence is not None and math.isfinite(confidence):
         words.append(f'{confidence:.0%} confident')
     if camera:

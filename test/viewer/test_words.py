@@ -94,6 +94,7 @@ def test_a_point_is_told_by_distance_depth_height_and_confidence():
     assert 'depth 4.00 m' in html
     assert '0.25 m above the floor' in html
     assert '80%' in html
+    assert 'set camera_pose' in pick_html(Pick(4.0, np.ones(3)), None, None)
     html = pick_html(Pick(4.0, None), None, float('nan'))
     assert 'floor' not in html
     assert 'nan' not in html
