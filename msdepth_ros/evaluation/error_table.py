@@ -29,6 +29,11 @@ def table(evaluation: Evaluation, near: float = 0.0) -> str:
         f'{evaluation.frames} frames; depth for {100 * evaluation.coverage:.2f} % of the pixels '
         'that have a true one; sq_rel and rmse in metres'
     )
+    if evaluation.steadiness is not None:
+        lines.append(
+            f'scale from frame to frame: {evaluation.steadiness:.4f} (r.m.s. change of the mean '
+            'log depth, the true change taken out)'
+        )
     if evaluation.scenes:
         parts = sorted(evaluation.scenes.items(), key=lambda part: -part[1].pooled.abs_rel)
         lines += ['', pooled_table(dict(parts))]

@@ -16,7 +16,14 @@ from msdepth_ros.datasets import Dataset, Frame
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.evaluation.earlier_views import EarlierViews, PointErrors
 from msdepth_ros.evaluation.measurements import Measured
-from msdepth_ros.evaluation.metrics import EIGEN_CROP, Errors, ErrorSums, median_scaled
+from msdepth_ros.evaluation.metrics import (
+    EIGEN_CROP,
+    Errors,
+    ErrorSums,
+    mean_log_ratio,
+    median_scaled,
+    steadiness,
+)
 from msdepth_ros.evaluation.navigation import NavigationErrors, NavigationTally
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.inference.backends import create_backend
@@ -79,6 +86,8 @@ class Evaluation(Summary):
     reliability : what the confidence promises, and what is found.
     views : the points that earlier views gave; None where they were not asked for.
     navigation : what a robot would hit, where it was asked for and a floor is seen.
+    steadiness : of a sequence with poses, how much the scale wanders from frame to frame, see
+        `metrics.steadiness`.
 
     """
 
@@ -88,6 +97,7 @@ class Evaluation(Summary):
     reliability: Reliability | None = None
     views: PointErrors | None = None
     navigation: NavigationErrors | None = None
+    steadiness: float | None = None
 
     def document(self) -> dict[str, Any]:
         """Return everything but each frame as plain values, rounded to four decimals."""
@@ -102,6 +112,8 @@ class Evaluation(Summary):
             document['views'] = self.views.document()
         if self.navigation is not None:
             document['navigation'] = self.navigation.document()
+        if self.steadiness is not None:
+            document['steadiness'] = round(self.steadiness, 4)
         return document
 
     def worst(self, count: int) -> list[FrameErrors]:
@@ -193,6 +205,7 @@ def evaluate(
     scenes: dict[str, Tally] = defaultdict(Tally)
     each = []
     sureness = Sureness()
+    log_ratios: list[float] = []
     views = None
     if measured and measured.views:
         if dataset.no_poses:
@@ -208,6 +221,7 @@ def evaluate(
             sureness.add(estimate, depth, truth)
             if navigation is not None:
                 navigation.add(estimate, frame, index)
+            log_ratios.append(mean_log_ratio(depth, truth))
             if median_scaling:
                 depth = median_scaled(depth, truth)
             errors = tally.add(depth, truth)
@@ -226,6 +240,7 @@ def evaluate(
         reliability=sureness.reliability(),
         views=views.errors() if views else None,
         navigation=navigation.errors() if navigation is not None else None,
+        steadiness=None if dataset.no_poses else steadiness(log_ratios),
     )
 
 

@@ -6,7 +6,8 @@ Every error is a mean over pixels, so that sums of any number of images pool int
 the paper prints; the mean over images of each image's own errors is what others print.
 """
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -114,6 +115,38 @@ class ErrorSums:
 def _errors(means: np.ndarray, scale_invariant: float) -> Errors:
     abs_rel, sq_rel, square, square_log, _, *deltas = (float(mean) for mean in means)
     return Errors(abs_rel, sq_rel, square**0.5, square_log**0.5, float(scale_invariant), *deltas)
+
+
+def mean_log_ratio(depth: np.ndarray, truth: np.ndarray) -> float:
+    """Return the mean of ln(depth / truth), NaN where no pixel has both.
+
+    Parameters
+    ----------
+    depth, truth : float [H, W], metres, NaN where there is none.
+
+    """
+    with np.errstate(divide='ignore', invalid='ignore'):
+        ratio = np.log(depth / truth)
+    known = np.isfinite(ratio)
+    return float(ratio[known].mean()) if known.any() else math.nan
+
+
+def steadiness(log_ratios: Sequence[float]) -> float | None:
+    """Return how much the scale wanders along a sequence: the r.m.s. change from frame to frame.
+
+    Parameters
+    ----------
+    log_ratios : of each frame in order, as `mean_log_ratio`: with the true depth taken out, what
+        changes is the prediction's scale alone. NaN where that is not known.
+
+    Returns
+    -------
+    The r.m.s. difference of neighbours, of which 0.01 is 1 %; None where there are none.
+
+    """
+    changes = np.diff(np.asarray(log_ratios, np.float64))
+    changes = changes[np.isfinite(changes)]
+    return float(np.sqrt(np.mean(changes**2))) if len(changes) else None
 
 
 def median_scaled(depth: np.ndarray, truth: np.ndarray) -> np.ndarray:

@@ -135,6 +135,7 @@ class Batches:
             If one of those processes died.
 
         """
+        threads = cv2.getNumThreads()
         cv2.setNumThreads(1)  # threads that it started would be missing in the processes
         loader: DataLoader[Batch] = DataLoader(
             self,  # type: ignore[arg-type]
@@ -154,6 +155,8 @@ class Batches:
                 'a process that makes batches died, perhaps for want of shared memory: give the '
                 'container more (docker run --ipc=host), or train with fewer --workers'
             ) from error
+        finally:
+            cv2.setNumThreads(threads)
 
     def _at(self, index: int) -> tuple[WeightedFrames, Frame]:
         """Return the frame at a position of the endless sequence of views."""

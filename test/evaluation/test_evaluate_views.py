@@ -40,12 +40,14 @@ def test_views_make_the_depth_of_a_walk_true(walk, model, capsys):
     assert views['within_5'] > 0.9
     assert views['within_15'] > 0.95
     assert result['measured']['per_image']['abs_rel'] < 0.5 * result['per_image']['abs_rel']
+    assert 0 <= result['steadiness'] < 0.5
 
 
 def test_the_table_tells_of_the_points_and_a_scan_helps_too(walk, model, capsys):
     _, output = evaluate(capsys, walk, '--model', model, '--measured', 'scan,views')
     assert 'with scan,views measured:' in output.out
     assert 'points a frame, none in' in output.out
+    assert 'scale from frame to frame: 0.' in output.out
 
 
 def test_a_dataset_without_poses_is_refused(tmp_path, model, capsys):

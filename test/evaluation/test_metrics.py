@@ -12,7 +12,9 @@ from msdepth_ros.evaluation.metrics import (
     EIGEN_CROP,
     ErrorSums,
     mean_log_depth,
+    mean_log_ratio,
     scale_invariant_error,
+    steadiness,
 )
 
 TRUTH = np.array([[1.0, 2.0], [4.0, 5.0]])
@@ -116,3 +118,15 @@ def test_mean_map_ignores_invalid_cells():
     assert mean_log_depth(maps).tolist() == [[2.0, 5.0, 3.0]]
     with pytest.raises(MsdepthError, match='no cell of any map'):
         mean_log_depth([(np.zeros((1, 2)), np.zeros((1, 2), bool))])
+
+
+def test_a_scale_that_wanders_is_not_steady():
+    truth = np.random.default_rng(0).uniform(1, 4, (6, 8)).astype(np.float32)
+    truth[0] = np.nan
+    steady = [mean_log_ratio(1.3 * depth, depth) for depth in (truth, 2 * truth, truth)]
+    assert steadiness(steady) == pytest.approx(0, abs=1e-6)  # wrong, but always as much
+    jumping = [mean_log_ratio(factor * truth, truth) for factor in (1.0, 1.1, 1.0, 1.1)]
+    assert steadiness(jumping) == pytest.approx(np.log(1.1), abs=1e-6)
+    gap = [jumping[0], mean_log_ratio(np.full_like(truth, np.nan), truth), *jumping[:2]]
+    assert steadiness(gap) == pytest.approx(np.log(1.1), abs=1e-6)
+    assert steadiness([0.1]) is None

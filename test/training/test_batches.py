@@ -5,6 +5,7 @@
 import os
 from collections import Counter
 
+import cv2
 import numpy as np
 import pytest
 
@@ -71,6 +72,21 @@ def test_batches_made_ahead_are_the_same_in_the_same_order(workers):
     for number, batch in enumerate(ahead, 2):
         assert torch.equal(batch.log_depth, batches[number].log_depth)
     assert list(batches.ahead(5, 5, workers)) == []
+
+
+def test_opencv_has_its_threads_back_after_the_batches():
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        batches = make([WeightedFrames(frames(9, 1))])
+        list(batches.ahead(0, 2, 0))
+        assert cv2.getNumThreads() == 2
+        ahead = batches.ahead(0, 4, 0)
+        next(ahead)
+        ahead.close()
+        assert cv2.getNumThreads() == 2
+    finally:
+        cv2.setNumThreads(before)
 
 
 def test_a_process_that_dies_is_told():
