@@ -20,7 +20,7 @@ from msdepth_ros.datasets import Frame
 from msdepth_ros.datasets.floor_plane import floor_plane
 from msdepth_ros.geometry.cloud import point_cloud
 from msdepth_ros.geometry.flying_pixels import remove_flying_pixels
-from msdepth_ros.geometry.obstacles import find_obstacles
+from msdepth_ros.geometry.obstacles import Confirmation, find_obstacles
 from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.inference.frame import DepthFrame
 from msdepth_ros.metric.floor import FloorPlane
@@ -31,6 +31,8 @@ RANGE = 4.0  # metres
 CELL = 0.05  # metres
 TOLERANCE = 0.3  # metres from all true obstacles from which a cell counts as false
 BANDS = ((0.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0))  # metres
+CLIP_RATE = 10.0  # Hz
+_MEMORY = 1.0  # seconds, the default of obstacles.memory
 _HEIGHTS = (0.08, 2.0)  # metres of a camera above the floor
 _MOUNT_ERROR = np.radians(1.0), 0.01  # standard deviation of the direction; of the height, metres
 _EDGE_THRESHOLD = 0.10  # as config/navigation.yaml has it
@@ -63,14 +65,16 @@ class Band:
 class NavigationErrors:
     """What was found on some frames; `frames` shows how many, `floorless` were left out.
 
-    `all` is of the whole range, `bands` are its parts by distance. `median_false` and `worst_false`
-    are of the false cells of single frames.
+    `all` is of the whole range, `bands` are its parts by distance; `steady` is of the whole range
+    with what the frame before has, too, the frames taken as a clip of CLIP_RATE Hz: that is what a
+    node publishes. `median_false` and `worst_false` are of the false cells of single frames.
     """
 
     frames: int
     floorless: int
     all: Band
     bands: Sequence[Band]
+    steady: Band
     median_false: float
     worst_false: int
 
@@ -101,6 +105,8 @@ class NavigationTally:
         self._mount = mount
         self._floorless = 0
         self._counts: list[np.ndarray] = []
+        self._steady: list[np.ndarray] = []
+        self._confirmation = Confirmation()
 
     def add(self, estimate: DepthFrame, frame: Frame, index: int) -> None:
         """Compare one frame; `index` decides how wrong the mount is that the estimate is told."""
@@ -110,8 +116,12 @@ class NavigationTally:
             return
         plane = self._mount or _mounted(true_plane, index)
         hit, standing = _true_cells(frame, true_plane)
-        marked = _marked_cells(estimate, frame, plane)
-        self._counts.append(_compared(hit, standing, marked))
+        depth, intrinsics = _obstacle_depth(estimate, frame, plane), estimate.intrinsics
+        stamp = len(self._counts) / CLIP_RATE
+        steady = self._confirmation.confirm(depth, intrinsics.fx, stamp, _MEMORY)
+        for counts, each in ((self._counts, depth), (self._steady, steady)):
+            marked = _cells(each, intrinsics, plane, TOP) > 0
+            counts.append(_compared(hit, standing, marked))
 
     def errors(self) -> NavigationErrors | None:
         """Return what was collected, None where no frame showed a floor."""
@@ -124,6 +134,7 @@ class NavigationTally:
             self._floorless,
             _band(0.0, RANGE, counts.sum(axis=1)),
             [_band(*ends, counts[:, k]) for k, ends in enumerate(BANDS)],
+            _band(0.0, RANGE, np.array(self._steady, np.float64).sum(axis=1)),
             float(np.median(false)),
             int(false.max()),
         )
@@ -136,8 +147,8 @@ def navigation_table(errors: NavigationErrors) -> str:
         f'{errors.frames} frames, {errors.floorless} more show no floor',
         f'{"distance":12}{"true cells":>12}{"recall":>9}{"false cells":>13}   a frame',
     ]
-    for band in (*errors.bands, errors.all):
-        name = f'{band.near:g} to {band.far:g} m'
+    names = [f'{band.near:g} to {band.far:g} m' for band in (*errors.bands, errors.all)]
+    for name, band in zip([*names, 'seen twice'], (*errors.bands, errors.all, errors.steady)):
         lines.append(f'{name:12}{band.true_cells:12.1f}{band.recall:9.3f}{band.false_cells:13.1f}')
     lines.append(
         f'false cells of single frames: median {errors.median_false:g}, most {errors.worst_false}'
@@ -179,8 +190,8 @@ def _true_cells(frame: Frame, plane: FloorPlane) -> tuple[np.ndarray, np.ndarray
     return hit >= _TRUE_POINTS, standing > 0
 
 
-def _marked_cells(estimate: DepthFrame, frame: Frame, plane: FloorPlane) -> np.ndarray:
-    """Return the cells that are marked where the true depth is known."""
+def _obstacle_depth(estimate: DepthFrame, frame: Frame, plane: FloorPlane) -> np.ndarray:
+    """Return the depth of what is marked where the true depth is known, NaN elsewhere."""
     assert estimate.intrinsics is not None
     depth = remove_flying_pixels(estimate.depth.copy(), _EDGE_THRESHOLD)
     measured = estimate.aligned is not None and estimate.aligned.measured
@@ -193,7 +204,7 @@ def _marked_cells(estimate: DepthFrame, frame: Frame, plane: FloorPlane) -> np.n
     rows = np.rint(v).astype(np.intp).clip(0, frame.depth.shape[0] - 1)
     columns = np.rint(u).astype(np.intp).clip(0, frame.depth.shape[1] - 1)
     found.depth[~(frame.depth[rows, columns] > 0)] = np.nan
-    return _cells(found.depth, estimate.intrinsics, plane, TOP) > 0
+    return found.depth
 
 
 def _cells(depth: np.ndarray, intrinsics: Intrinsics, plane: FloorPlane, top: float) -> np.ndarray:

@@ -88,6 +88,18 @@ def test_what_stands_elsewhere_is_false_where_it_is(tmp_path, data, capsys):
     assert (found['median_false'], found['worst_false']) == (found['all']['false_cells'],) * 2
 
 
+def test_what_is_seen_once_is_not_marked(tmp_path, data, capsys):
+    for name in ('rgb', 'depth'):  # a clip of three equal frames
+        for number in (1, 2):
+            copied = data / name / f'000{number}.png'
+            copied.write_bytes((data / name / '0000.png').read_bytes())
+    model = write_model(tmp_path / 'model', CRATE, TABLE, wall(5.0))
+    found = errors(capsys, data, model)['navigation']
+    assert found['frames'] == 3
+    assert found['all']['recall'] > 0.95
+    assert found['steady']['recall'] == pytest.approx(found['all']['recall'] * 2 / 3, abs=0.02)
+
+
 def test_a_measurement_mends_a_wrong_scale(tmp_path, data, capsys):
     model = write_model(tmp_path / 'model', CRATE, TABLE, wall(5.0), scale=1.6)
     result = errors(capsys, data, model, '--measured', 'points:100')
