@@ -124,13 +124,19 @@ KNOWN = _table()
 _ADVICE = 'rgb8, bgr8, mono8, a Bayer or a YUV encoding'
 
 
+class UnknownEncodingError(ImageError):
+    """An encoding that this package has no conversion for; cv_bridge may have one."""
+
+
 def encoding_of(name: str) -> Encoding:
     """Return what an encoding's name means.
 
     Raises
     ------
+    UnknownEncodingError
+        If it is not known.
     ImageError
-        If it is not known, or one of depth images.
+        If it is one of depth images or video.
     """
     plain = name.strip().lower()
     found = KNOWN.get(plain)
@@ -138,7 +144,7 @@ def encoding_of(name: str) -> Encoding:
         check_no_depth(name)
         if video := video_in(name[:40]):
             raise ImageError(republish_advice(video))
-        raise ImageError(
+        raise UnknownEncodingError(
             f'encoding {quoted(name)} is not supported: have the camera send {_ADVICE}'
         )
     return found

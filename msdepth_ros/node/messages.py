@@ -3,7 +3,9 @@
 """sensor_msgs to NumPy and back."""
 
 import array
+import functools
 import sys
+from typing import Any
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -24,6 +26,8 @@ from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.geometry.rigid import quaternion
 from msdepth_ros.geometry.scan import Scan
 from msdepth_ros.images.compressed import decode_compressed
+from msdepth_ros.images.encodings import UnknownEncodingError
+from msdepth_ros.images.limits import check_size
 from msdepth_ros.images.message_fields import camera_fields, image_pixels
 from msdepth_ros.images.stretch import Stretch
 
@@ -40,7 +44,7 @@ def image_from_msg(
 
     rgb8, bgr8, rgba8, bgra8 and mono8 are views of the message's data, without a copy: uint8
     [height, width, channels], or [height, width] for mono8. Other encodings are converted, and
-    compressed images decoded.
+    compressed images decoded; what is not known here cv_bridge converts, where it is installed.
 
     Parameters
     ----------
@@ -54,7 +58,37 @@ def image_from_msg(
     """
     if isinstance(message, CompressedImage):
         return decode_compressed(message.data, message.format, stretch)
-    return image_pixels(message, stretch)
+    try:
+        return image_pixels(message, stretch)
+    except UnknownEncodingError:
+        bridged = _through_cv_bridge(message)
+        if bridged is None:
+            raise
+        return bridged, 'bgr8'
+
+
+def _through_cv_bridge(message: Image) -> np.ndarray | None:
+    """Return an image of an encoding of tomorrow as bgr8, None where cv_bridge cannot do it."""
+    bridge = _cv_bridge()
+    if bridge is None:
+        return None
+    check_size(message.width, message.height)
+    try:
+        pixels = np.asarray(bridge.imgmsg_to_cv2(message, 'bgr8'))
+    except Exception:  # CvBridgeError, or an encoding that this version does not know
+        return None
+    fits = pixels.shape == (message.height, message.width, 3) and pixels.dtype == np.uint8
+    return pixels if fits else None
+
+
+@functools.cache
+def _cv_bridge() -> Any:
+    """Return a CvBridge, None where it is not installed or does not fit the NumPy installed."""
+    try:
+        import cv_bridge
+    except Exception:  # a NumPy of another ABI raises more than ImportError
+        return None
+    return cv_bridge.CvBridge()
 
 
 def camera_from_msg(message: CameraInfo) -> Camera:

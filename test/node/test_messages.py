@@ -15,6 +15,7 @@ from std_msgs.msg import Header
 from msdepth_ros.errors import CalibrationError, ImageError
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.pinhole import Intrinsics
+from msdepth_ros.node import messages
 from msdepth_ros.node.messages import (
     DepthImage,
     camera_from_msg,
@@ -374,3 +375,38 @@ def test_an_unordered_cloud_has_one_row(count):
     message = cloud_msg(np.ones((count, 4), np.float32), Header())
     assert (message.height, message.width) == (1, count)
     assert message.row_step == len(message.data) == 16 * count
+
+
+# --- cv_bridge: for encodings that this package does not know -----------------------------------
+
+
+class _Bridge:
+    def __init__(self, answer):
+        self.answer = answer
+
+    def imgmsg_to_cv2(self, message, encoding):
+        assert encoding == 'bgr8'
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+def _of_tomorrow():
+    return Image(width=8, height=6, encoding='yuv999', step=8, data=array.array('B', bytes(48)))
+
+
+def test_an_encoding_of_tomorrow_goes_through_cv_bridge(monkeypatch):
+    picture = np.zeros((6, 8, 3), np.uint8)
+    monkeypatch.setattr(messages, '_cv_bridge', lambda: _Bridge(picture))
+    pixels, name = image_from_msg(_of_tomorrow())
+    assert pixels is picture
+    assert name == 'bgr8'
+
+
+@pytest.mark.parametrize(
+    'answer', [RuntimeError('no such encoding'), np.zeros((3, 8, 3), np.uint8), np.zeros((6, 8))]
+)
+def test_what_cv_bridge_cannot_do_is_refused_with_the_name(monkeypatch, answer):
+    monkeypatch.setattr(messages, '_cv_bridge', lambda: _Bridge(answer))
+    with pytest.raises(ImageError, match='yuv999'):
+        image_from_msg(_of_tomorrow())
