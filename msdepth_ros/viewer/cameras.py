@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The depth nodes that the page shows: found in the graph, and listened to while it is open."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -42,6 +43,14 @@ class ViewedCamera:
         """Let go of the node; on the executor's thread."""
         self.feed.close()
         self.parameters.close()
+
+    @property
+    def known(self) -> bool:
+        """Whether its parameters are known, which say where it sits; they are asked for."""
+        if not self.parameters.values:
+            with contextlib.suppress(MsdepthError):
+                self.parameters.read()
+        return bool(self.parameters.values)
 
     def on_changed(self, changed: Callable[[Values], None]) -> None:
         """Have parameters that somebody changed told, on the executor's thread."""

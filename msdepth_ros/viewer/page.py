@@ -174,7 +174,8 @@ class Page:
         """Show the clouds of the cameras beside the chosen one."""
         if self._layout.view.value != SPACE:
             return
-        others = [camera for camera in self._cameras.all.values() if camera is not chosen]
+        cameras = self._cameras.all.values()
+        others = [camera for camera in cameras if camera is not chosen and camera.known]
         for camera in others:
             frame = camera.feed.frame
             if frame is not None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 from browser import SIZE, ViewerPage, chromium, share_of
-from camera_messages import HEIGHT, WIDTH, camera_info, image
+from camera_messages import HEIGHT, WIDTH, camera_info, image, uniform
 from steady_camera import SteadyCamera
 
 from msdepth_ros.datasets.folder import DatasetFolder
@@ -308,4 +308,25 @@ def test_from_the_network_only_the_address_with_its_token_opens_the_page(browser
         refused = browser.new_context().new_page()
         assert refused.goto(f'http://127.0.0.1:{port}/').status == 403
         page = ViewerPage(browser, f'http://127.0.0.1:{port}/?{address.partition("?")[2]}')
+        page.close()
+
+
+def test_two_cameras_are_on_one_page(browser, graph, node, color_model):
+    """The second one sees grey, and looks to the left from (0, 2, 1)."""
+    parameters = {'model': color_model, 'camera_pose': '0 2 1 0 0 1.5708'}
+    grey = uniform((90, 90, 90))
+    with (
+        graph.depth_node(parameters) as (_, second),
+        SteadyCamera(second, 5, grey, camera_info(focal=FOCAL)),
+        graph.process('viewer.viewer', {'port': 8900}) as process,
+    ):
+        page = ViewerPage(browser, address_of(process))
+        title = second.namespace.strip('/')
+        page.page.get_by_role('combobox', name='shown camera').click()
+        page.page.get_by_role('option', name=title, exact=True).click()
+        page.choose_view('camera')
+        page.look_until(lambda seen: share_of(seen[300:500, 400:600], (90, 90, 90)) > 0.9, 'grey')
+        depth = 0.5 + (0.001 + 0.003 + 0.01) * 90
+        click_on(page, 200, 150, f'{distance_to(200, 150, depth):.2f} m')
+        assert title in page.page.locator('div[role=status]', has_text='from the').inner_text()
         page.close()
