@@ -18,11 +18,16 @@ class MeasurementError(MsdepthError):
     """A message of a sensor cannot be used."""
 
 
-def points_of_scan(message: LaserScan) -> np.ndarray:
-    """Return a scan's points in its own frame, float32 [n, 3] metres."""
+def points_of_scan(message: LaserScan) -> tuple[np.ndarray, np.ndarray]:
+    """Return a scan's points in its own frame, float32 [n, 3] metres, and their ages.
+
+    The ages, int64 [n] ns, are counted from the scan's stamp, that of its first beam.
+    """
     limits = message.range_min, message.range_max or np.inf
     angles = message.angle_min, message.angle_increment
-    return scan_points(np.asarray(message.ranges), *angles, *limits)[0]
+    points, beams = scan_points(np.asarray(message.ranges), *angles, *limits)
+    step = message.time_increment or message.scan_time / max(len(message.ranges), 1)
+    return points, np.rint(beams * (1e9 * step)).astype(np.int64)
 
 
 def points_of_cloud(message: PointCloud2) -> np.ndarray:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from nav_msgs.msg import Odometry
 from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 
 from msdepth_ros.errors import MsdepthError
@@ -21,7 +22,8 @@ from msdepth_ros.metric.depth_images import points_of_depth
 from msdepth_ros.metric.floor import FloorPlane, measure_floor
 from msdepth_ros.metric.sensors import project
 from msdepth_ros.metric.sparse_depth import SparseDepth
-from msdepth_ros.node.measured.frames import Frames
+from msdepth_ros.node.measured.frames import Frames, camera_matrix
+from msdepth_ros.node.measured.motion import Motion, moved
 from msdepth_ros.node.measured.reading import metres_of_depth, points_of_cloud, points_of_scan
 from msdepth_ros.node.messages import camera_from_msg, nanoseconds
 from msdepth_ros.node.mounts import Mounts
@@ -161,7 +163,18 @@ class ScanSource(TopicSource):
     """A laser scanner's row."""
 
     name = 'scan'
-    topics = {'measured/scan': LaserScan}  # noqa: RUF012
+    topics = {'measured/scan': LaserScan, 'odom': Odometry}  # noqa: RUF012
+
+    def __init__(self, frames: Frames) -> None:
+        super().__init__(frames)
+        self._motion = Motion()
+
+    def hear(self, topic: str, message: Any) -> None:
+        """Take a scan or an odometry."""
+        if isinstance(message, Odometry):
+            self._motion.hear(message)
+        else:
+            super().hear(topic, message)
 
     @staticmethod
     def content(message: LaserScan) -> bytes:
@@ -171,8 +184,14 @@ class ScanSource(TopicSource):
     def measure(self, request: Request) -> tuple[SparseDepth, float]:
         """Return the beams that the camera sees."""
         message, age = self.nearest(request)
-        points = points_of_scan(message)
+        points, ages = points_of_scan(message)
         to_camera = self.to_camera(message, request)
+        camera = camera_matrix(request.values)
+        if camera is not None:  # else TF is all that is known
+            stamps = nanoseconds(message.header.stamp) + ages
+            places = np.linalg.inv(camera), to_camera
+            points = moved(points, stamps, request.stamp, self._motion, *places)
+            to_camera = np.eye(4)
         return project(points, to_camera, request.camera, self.name), age
 
 
