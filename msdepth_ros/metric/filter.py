@@ -8,7 +8,7 @@ from msdepth_ros.metric.alignment import Scale
 
 _DRIFT = 0.05  # standard deviation of the log scale after a second of the same view
 _LEAST = 1e-4  # variance that is always left
-_CONTRADICTION = 4.0  # standard deviations
+_CONTRADICTION = 3.0  # standard deviations
 _RELAXATION = 1.0  # seconds in which 63 % of what was learned is forgotten, after the hold
 _FORGOTTEN = 0.02  # of the log scale that is left of a measurement
 _STEEPEST = 1.0  # log scale a second: twice as far takes 0.7 s
