@@ -214,6 +214,7 @@ def _install(folder: Path, files: list[Path]) -> None:
     """Put a model's files into their folder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / f'{folder.name}.onnx.data').unlink(missing_ok=True)  # of a model of before
         for file in files:
             shutil.move(str(file), folder / file.name)
     except OSError as error:

@@ -31,6 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--batch', type=int, default=16, help='images a step (default: %(default)s)')
     add('--every', type=int, default=1, help='take only each so many-th image')
     add(
+        '--rooms',
+        type=int,
+        default=96,
+        help='frames of rendered rooms, with truth, so that nothing is forgotten; 0: none '
+        '(default: %(default)s)',
+    )
+    add(
         '--intrinsics',
         metavar='FX,FY,CX,CY',
         help='where neither a camera.yaml lies beside the images nor a camera_info is recorded',
@@ -67,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
         batch=args.batch,
         intrinsics=_intrinsics(args.intrinsics),
         every=args.every,
+        rooms=args.rooms,
         licence=args.license,
     )
     with joined(args.device) as device:

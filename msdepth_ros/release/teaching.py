@@ -3,7 +3,8 @@
 """From a robot's own images and a large network to a small model file, in one go.
 
 The small network learns on the images what the large one answers to them. It starts from a model
-that `msdepth export` wrote, and keeps its size and speed.
+that `msdepth export` wrote, and keeps its size and speed. A share of rendered rooms, with their
+truth, keeps it from forgetting what it knew, and teaches its heads anew at the end.
 """
 
 import inspect
@@ -19,7 +20,7 @@ from msdepth_ros.datasets import Frame, split_in_blocks
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.inference.model import Model, load_model
 from msdepth_ros.networks import NETWORKS, create_network
-from msdepth_ros.networks.depth_network import DepthNetwork
+from msdepth_ros.networks.depth_network import HEADS, DepthNetwork
 from msdepth_ros.networks.export import write_model
 from msdepth_ros.recordings.frames import frames_without_depth
 from msdepth_ros.release.release import refuse_to_overwrite
@@ -66,6 +67,7 @@ class Lesson:
     rate, batch : of the training.
     intrinsics : fx, fy, cx, cy in pixels, where the images have no calibration.
     every : only each so many-th image is taken.
+    rooms : frames of rooms that are rendered to learn from beside the images; 0: none.
     licence : of the images, for the model's YAML.
     """
 
@@ -79,6 +81,7 @@ class Lesson:
     batch: int = 16
     intrinsics: tuple[float, float, float, float] | None = None
     every: int = 1
+    rooms: int = 96
     licence: str = 'unknown'
 
 
@@ -155,11 +158,17 @@ def _config(lesson: Lesson, start: Model) -> Config:
         others['normalised'] = False  # in a model file the normalisations are folded into weights
     stages = create_network(name, others).stages
     stages = (_SETTLED,) if _SETTLED in stages else stages
+    sources = {SOURCE: _source(lesson)}
+    if lesson.rooms:
+        sources['rooms'] = _rooms(lesson.rooms)
+    taught = [_stage(lesson, each, len(stages)) for each in stages]
+    if lesson.rooms and others.get('heads'):
+        taught.append(_stage_of_heads(lesson))
     return Config(
         name=lesson.name,
         network={'name': name, **others},
-        data=Data({SOURCE: _source(lesson)}, _WIDTH),
-        stages=tuple(_stage(lesson, each, len(stages)) for each in stages),
+        data=Data(sources, _WIDTH),
+        stages=tuple(taught),
         augmentation=_AUGMENTATION,
         loss=Loss(scale_weight=0.5, absolute_weight=0.5, gradient_weight=0.5),
         averaging=0.99,
@@ -181,13 +190,32 @@ def _source(lesson: Lesson) -> Source:
     )
 
 
+def _rooms(count: int) -> Source:
+    return Source(
+        folders=('rooms',),
+        description='rooms rendered by `msdepth render`',
+        licence='Apache-2.0',
+        weight=0.4,  # of 1.4 with the images
+        rendered=count,
+        blocks=2,
+        validation_share=_HELD_OUT,
+        camera_height=(0.1, 1.9),
+    )
+
+
+def _stage_of_heads(lesson: Lesson) -> Stage:
+    """Return the stage that trains the heads on the features as they are then."""
+    count = max(1, lesson.count // 4)
+    return Stage(HEADS, images=count, rate=1e-3, batch=lesson.batch, weight_decay=0.01)
+
+
 def _stage(lesson: Lesson, trains: str, count: int) -> Stage:
     return Stage(
         trains=trains,
         images=max(1, lesson.count // count),
         rate=lesson.rate,
         batch=lesson.batch,
-        depth_weight=0.0,
+        depth_weight=1.0 if lesson.rooms else 0.0,
         distillation=1.0,
     )
 

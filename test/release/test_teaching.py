@@ -71,6 +71,7 @@ def teacher(tmp_path: Path) -> Path:
 def teach(images: Path, teacher: Path, student: Path, *options: str) -> int:
     arguments = ['--teacher', str(teacher), '--start', str(student), '--out', 'taught']
     few = ['--views', '96', '--batch', '8', '--rate', '3e-3', '--device', 'cpu', '--workers', '0']
+    few += [] if '--rooms' in options else ['--rooms', '0']
     return main(['teach', str(images), *arguments, *few, *options])
 
 
@@ -132,6 +133,15 @@ def test_what_is_wrong_is_one_line(
     error = capsys.readouterr().err
     assert code == 2
     assert words in error.splitlines()[-1]
+
+
+def test_rooms_are_rendered_to_learn_from_beside_the_images(
+    images: Path, teacher: Path, student: Path, home: Path
+):
+    assert teach(images, teacher, student, '--rooms', '8', '--overwrite') == 0
+    document = load_model('taught').document
+    assert set(document['training']['data']) == {'images', 'rooms'}
+    assert len(list((home / 'taught' / 'rooms' / 'rgb').iterdir())) == 8
 
 
 def test_intrinsics_stand_in_for_a_calibration(images: Path, teacher: Path, student: Path):
@@ -205,7 +215,7 @@ def test_a_large_foreign_network_teaches_the_default_one_on_a_robots_drive(
     photo = ['--check', str(shared_data / 'robot_walk' / '0050.jpg')]
     assert main(['adopt', str(file), *hand, *photo, '--range', '0.3,10']) == 0
     arguments = ['--teacher', 'large', '--out', 'taught', '--views', '480']
-    camera = ['--intrinsics', '615,615,320,240', '--device', 'cpu', '--every', '2']
+    camera = ['--intrinsics', '615,615,320,240', '--device', 'cpu', '--every', '2', '--rooms', '16']
     drive = str(shared_data / 'robot_walk')
     assert main(['teach', drive, *arguments, *camera]) == 0
     found = re.search(
