@@ -27,7 +27,7 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
-demo: $(VENV)/.demo  ## play a clip through the running node: IMAGES=dir or VIDEO=file, CAMERA_INFO=yaml, OUT=dir, WEB=1, MEASURED=scan
+demo: $(VENV)/.demo  ## play a clip through the running node: IMAGES=dir or VIDEO=file, CAMERA_INFO=yaml, OUT=dir, WEB=1, MEASURED=scan or views
 	@$(BIN)/msdepth demo --out "$(OUT)" $(if $(IMAGES),--images "$(IMAGES)") $(if $(VIDEO),--video "$(VIDEO)") \
 	  $(if $(CAMERA_INFO),--camera-info "$(CAMERA_INFO)") $(if $(WEB),--web) $(if $(MEASURED),--measured "$(MEASURED)")
 

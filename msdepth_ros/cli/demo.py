@@ -52,10 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--measured',
-        choices=('none', 'scan'),
+        choices=('none', 'scan', 'views'),
         default='none',
-        help="align the depth with a laser scan made of the shipped clip's true depth; the "
-        'pictures show it before and after',
+        help="align the depth with a laser scan made of the shipped clip's true depth, or with "
+        'earlier views of a dataset folder with poses.txt; the pictures show it before and after',
     )
     parser.add_argument('--headless', action='store_true', help='do not open RViz')
     parser.add_argument(
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Play, record, print the figures and write the pictures."""
-    from msdepth_ros.demo.posed_folder import camera_of
+    from msdepth_ros.demo.posed_folder import camera_of, poses_of
     from msdepth_ros.host.environment import check_environment
     from msdepth_ros.host.transport import transport_environment
     from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource
@@ -98,13 +98,21 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.camera_info:
         player['camera_info_url'] = _calibration(arguments.camera_info, path, out)
     node: dict[str, Any] = {'model': arguments.model} if arguments.model else {}
-    if arguments.measured == 'scan':
+    measured = arguments.measured
+    if measured == 'scan':
         from msdepth_ros.demo.measured import HEIGHT, PITCH
 
         node['metric.sources'] = ['scan']
         node['camera_pose'] = f'0 0 {HEIGHT} 0 {PITCH:.5f} 0'
         node['measured.scan_pose'] = f'0 0 {HEIGHT} 0 0 0'  # level, in the camera's place
         player['measured'] = 'scan'
+    if measured == 'views':
+        if not poses_of(path):
+            raise MsdepthError(
+                f'--measured views needs poses: {path} must be a dataset folder with poses.txt, '
+                'see docs/datasets.md'
+            )
+        node['metric.sources'] = ['views']
     if arguments.web:
         return _serve(node, player, out)
     with contextlib.ExitStack() as children:
@@ -112,15 +120,16 @@ def run(arguments: argparse.Namespace) -> int:
             children.enter_context(_rviz(out))
         started = time.time()
         depth_node = children.enter_context(_node('node.depth_node', node, out, 'image:=image_raw'))
-        camera = children.enter_context(_node('demo.camera_player', player, out))
-        measured = arguments.measured != 'none'
-        recording = _record(depth_node, camera, out, total, measured)
+        player_process = children.enter_context(_node('demo.camera_player', player, out))
+        recording = _record(depth_node, player_process, out, total, measured != 'none')
     if not recording.answered:
         raise MsdepthError(f'no depth image came: see {out}/depth_node.log')
-    if measured:
-        from msdepth_ros.demo.before_after import draw
+    if measured != 'none':
+        from msdepth_ros.demo.before_after import clip_truth, draw, folder_truth
 
-        pictures, gain = draw(recording, path, source.camera, arguments.model, out)
+        camera = source.camera or camera_of(path)
+        truth = folder_truth(path) if measured == 'views' else clip_truth(path, camera)
+        pictures, gain = draw(recording, truth, camera, arguments.model, measured, out)
     else:
         pictures, gain = _draw(recording, out), ''
     _report(recording, started, pictures, out, gain)

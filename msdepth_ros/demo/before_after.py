@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a measurement did to the depth of the demo: pictures, and the errors before and after."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 from sensor_msgs.msg import Image
 
+from msdepth_ros.datasets import DatasetFolder
 from msdepth_ros.demo.measured import ClipDepth
 from msdepth_ros.demo.recorder import Recording
 from msdepth_ros.errors import MsdepthError
@@ -18,11 +20,47 @@ from msdepth_ros.inference.estimator import DepthEstimator
 from msdepth_ros.inference.model import DEFAULT_MODEL, load_model
 from msdepth_ros.node.messages import image_from_msg
 
+TITLES = {'scan': 'one row of a laser scan', 'views': 'several views'}
+Truth = Callable[[int], np.ndarray]  # the true depth of the n-th image, metres, NaN where unknown
+
+
+def clip_truth(clip: Path, camera: Camera | None) -> Truth:
+    """Return the true depths of a rendered clip."""
+    assert camera is not None
+    return ClipDepth(clip, camera.rectified_intrinsics()).frame
+
+
+def folder_truth(folder: Path) -> Truth:
+    """Return the true depths of a dataset folder.
+
+    Raises
+    ------
+    MsdepthError
+        If it is none.
+    """
+    dataset = DatasetFolder(folder)
+
+    def frame(number: int) -> np.ndarray:
+        depth = dataset[number].depth
+        return np.where(depth > 0, depth, np.float32(np.nan))
+
+    return frame
+
 
 def draw(
-    recording: Recording, clip: Path, camera: Camera | None, model_name: str, out: Path
+    recording: Recording,
+    truth: Truth,
+    camera: Camera | None,
+    model_name: str,
+    measured: str,
+    out: Path,
 ) -> tuple[list[Path], str]:
-    """Write a picture a sample: image, depth alone, depth with the scan, confidence.
+    """Write a picture a sample: image, depth alone, depth with what was measured, confidence.
+
+    Parameters
+    ----------
+    truth : the true depth of each image that was played.
+    measured : 'scan' or 'views'.
 
     Returns
     -------
@@ -34,7 +72,6 @@ def draw(
         If a picture cannot be written, or nothing was measured.
     """
     assert camera is not None
-    truth = ClipDepth(clip, camera.rectified_intrinsics())
     numbers = {stamp: number for number, stamp in enumerate(sorted(recording.played))}
     model = load_model(model_name or DEFAULT_MODEL)
     backend = create_backend(model)
@@ -48,13 +85,13 @@ def draw(
             image, encoding = image_from_msg(sample.image)
             before = estimator.estimate(image, encoding, camera).full_depth()
             after, sure = _pixels(sample.depth), _pixels(sample.confidence)
-            true = truth.frame(numbers[stamp])
+            true = truth(numbers[stamp])
             errors.append([float(np.nanmean(np.abs(z / true - 1))) for z in (before, after)])
             picture = np.hstack(
                 [
                     _titled(image, 'camera'),
                     _titled(colorize(before), f'depth alone: {errors[-1][0]:.1%} off'),
-                    _titled(colorize(after), f'with one scan row: {errors[-1][1]:.1%} off'),
+                    _titled(colorize(after), f'with {TITLES[measured]}: {errors[-1][1]:.1%} off'),
                     _titled(_shade(sure), 'confidence'),
                 ]
             )
@@ -66,8 +103,8 @@ def draw(
         backend.close()
     if not errors:
         raise MsdepthError(f'no depth with a confidence came: see {out}/depth_node.log')
-    alone, measured = np.mean(errors, axis=0)
-    return paths, f'{alone:.1%} off alone, {measured:.1%} with one row of a laser scan'
+    alone, aligned = np.mean(errors, axis=0)
+    return paths, f'{alone:.1%} off alone, {aligned:.1%} with {TITLES[measured]}'
 
 
 def _pixels(message: Image) -> np.ndarray:

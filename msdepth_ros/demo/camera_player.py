@@ -20,7 +20,6 @@ from msdepth_ros.calibration import camera_from_url
 from msdepth_ros.demo.measured import FRAME, ClipDepth
 from msdepth_ros.demo.posed_folder import camera_of, poses_of
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource, Picture, guessed_camera
 from msdepth_ros.node.messages import camera_info_msg, image_msg, odometry_msg
 from msdepth_ros.node.process import run_node
@@ -54,10 +53,15 @@ class CameraPlayer(Node):
         self._awaited = self.declare_parameter('wait_for_subscribers', 0).value
         if type(rate) not in (int, float) or not 0 <= rate <= 1000:
             raise MsdepthError(f'rate is {rate} but must lie in 0 to 1000 Hz')
-        self._source = ImageSource(path, camera_from_url(url) if url else None)
+        self._source = ImageSource(path)
         folder = Path(path)
-        self._source.camera = self._source.camera or camera_of(folder)
+        self._camera = camera_from_url(url) if url else self._source.camera or camera_of(folder)
         self._poses = poses_of(folder)
+        if self._camera is None:
+            self.get_logger().warning(
+                f'no calibration beside {path}: 60 degrees across are assumed, so the depth is '
+                'metric only by chance; set camera_info_url'
+            )
         # System defaults (REP-2003): reliable, so that both kinds of subscribers match.
         overrides = QoSOverridingOptions.with_default_policies()
         qos = QoSProfile(depth=10)
@@ -74,16 +78,14 @@ class CameraPlayer(Node):
             )
         self._truth: ClipDepth | None = None
         if self.declare_parameter('measured', 'none').value == 'scan':
-            if self._source.camera is None:
+            if self._camera is None:
                 raise MsdepthError(f'{path} has no calibration, so there is no scan of it')
-            self._truth = ClipDepth(folder, self._source.camera.rectified_intrinsics())
+            self._truth = ClipDepth(folder, self._camera.rectified_intrinsics())
             self._scans = self.create_publisher(
                 LaserScan, 'measured/scan', qos, qos_overriding_options=overrides
             )
         self._images = self._endless() if self._loop else self._once()
         self._pose: np.ndarray | None = None
-        self._camera: Camera | None = None
-        self._guessed = False
         self._next = self._decode()
         self.played = 0
         self.done = False
@@ -101,13 +103,14 @@ class CameraPlayer(Node):
             self.done = True
             return
         image = self._next
-        camera = self._camera or self._guess(image)
+        if self._camera is None:
+            self._camera = guessed_camera(image.width, image.height)
         image.header.stamp = self.get_clock().now().to_msg()
         if self._odometry is not None and self._pose is not None:
             self._odometry.publish(odometry_msg(self._pose, image.header))
         if self._truth is not None:
             self._scans.publish(_scan_msg(self._truth, self.played, image.header))
-        self._info_publisher.publish(camera_info_msg(camera, image.header))
+        self._info_publisher.publish(camera_info_msg(self._camera, image.header))
         self._image_publisher.publish(image)
         self.played += 1
         self._next = self._decode()
@@ -117,17 +120,8 @@ class CameraPlayer(Node):
         picture = next(self._images, None)
         if picture is None:
             return None
-        self._pose, self._camera = self._poses.get(picture.name), picture.camera
+        self._pose = self._poses.get(picture.name)
         return image_msg(picture.image, 'bgr8', Header(frame_id=self._frame_id))
-
-    def _guess(self, image: Image) -> Camera:
-        if not self._guessed:
-            self._guessed = True
-            self.get_logger().warning(
-                'no calibration beside the images: 60 degrees across are assumed, so the depth is '
-                'metric only by chance; set camera_info_url'
-            )
-        return guessed_camera(image.width, image.height)
 
     def _endless(self) -> Iterator[Picture]:
         while True:

@@ -24,7 +24,7 @@ _TURN, _FASTEST_TURN = math.radians(20), math.radians(1000)
 
 
 class PoseError(MsdepthError):
-    """No pose is known for an image."""
+    """No pose is known for an image; the text is the cause, in a few words."""
 
 
 @dataclass(frozen=True)
@@ -90,31 +90,27 @@ class PoseHistory:
             If that is not known; it says why.
         """
         if not self._stamps:
-            raise PoseError('no odometry has come')
+            raise PoseError('no odometry')
         after = bisect.bisect_left(self._stamps, stamp)
         if after < len(self._stamps) and self._stamps[after] == stamp:
             return Pose(self._poses[after], self.jumps)
         behind = (stamp - self._stamps[-1]) / _SECOND
         if abs(behind) > _ANOTHER_CLOCK and (behind > 0 or after == 0):
-            word = 'behind' if behind > 0 else 'ahead of'
-            raise PoseError(
-                f'the odometry is {abs(behind):.1f} s {word} the image: it has stopped, or the two '
-                'have different clocks'
-            )
+            raise PoseError('odometry ended, or another clock')
         if after == 0:
-            raise PoseError('the image is older than the odometry that is known')
+            raise PoseError('image older than the odometry')
         if after < len(self._stamps):
             first, second = after - 1, after
             if self._stamps[second] - self._stamps[first] > _LARGEST_GAP * _SECOND:
-                raise PoseError('the odometry has a gap at the image')
+                raise PoseError('odometry has a gap')
         else:
             if behind > _AHEAD:
-                raise PoseError(f'the odometry is {behind:.2f} s behind the image')
+                raise PoseError('odometry late')
             second = len(self._stamps) - 1
             basis = self._stamps[second] - round(_BASIS * _SECOND)
             first = bisect.bisect_right(self._stamps, basis, hi=second) - 1
             if first < 0 or self._stamps[second] - self._stamps[first] > _LARGEST_GAP * _SECOND:
-                raise PoseError('the odometry has just begun')
+                raise PoseError('odometry just begun')
         share = (stamp - self._stamps[first]) / (self._stamps[second] - self._stamps[first])
         return Pose(between(self._poses[first], self._poses[second], share), self.jumps)
 

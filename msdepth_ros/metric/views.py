@@ -22,6 +22,9 @@ from msdepth_ros.metric.sweep import (
 )
 
 SOURCE = 'views'
+# Why an image gives no points.
+NO_EARLIER, NO_MOTION, NO_MATCH = 'no earlier view', 'no motion', 'no match'
+NO_PREDICTION, STANDS = 'no prediction', 'odometry stands, image moves'
 _KEPT = 16  # views
 _PIXELS = 49152  # of the images that are compared, 256x192 or another shape
 # How many pixels a point moves by in a view for a unit of ln(depth): the least that tells depth,
@@ -48,7 +51,7 @@ class Views:
 
     Attributes
     ----------
-    reason : why the last image gave no points, '' if it gave some.
+    reason : why the last image gave no points, one of the above; '' if it gave some.
     """
 
     def __init__(self, noise: PoseNoise | None = None) -> None:
@@ -128,11 +131,11 @@ class Views:
         known = np.isfinite(start)
         u, v, start = u[known], v[known], start[known]
         if len(u) < 4:
-            return None, 'the prediction has hardly any depth', False
+            return None, NO_PREDICTION, False
         if self._moves_at_rest(view, (u, v), start):
-            return None, 'the image moves while the odometry stands still', False
+            return None, STANDS, False
         if not self._views:
-            return None, 'no earlier view', True
+            return None, NO_EARLIER, True
         motions = np.linalg.inv(np.stack([other.pose for other in self._views])) @ view.pose
         overlap, motion = _overlap_and_motion(
             Projection(intrinsics, motions), u, v, start, intrinsics
@@ -144,13 +147,13 @@ class Views:
         )
         chosen = _choose(overlap, motion, turn)
         if not chosen:
-            return None, 'the camera has hardly moved, or shows another place', is_new
+            return None, NO_MOTION, is_new
         projection = Projection(intrinsics, motions[chosen])
         focal = math.sqrt(intrinsics.fx * intrinsics.fy)
         others = [self._views[index] for index in chosen]
         found = sweep(view, others, projection, prediction, search, self._noise, focal)
         if found is None or len(found.u) < max(_FEWEST_POINTS, _FEWEST_SHARE * found.tried):
-            return None, 'hardly anything in it matches the earlier views', is_new
+            return None, NO_MATCH, is_new
         return found, '', is_new
 
     def _moves_at_rest(

@@ -251,6 +251,11 @@ PARAMETERS = (
         'Confidence of a measured depth from which an obstacle counts at once.',
         (0.0, 1.0),
     ),
+    NodeParameter(
+        'fixed_frame',
+        'odom',
+        'Frame in which TF tells how the camera moves, for views, while nothing comes on odom.',
+    ),
     NodeParameter('base_frame', 'base_link', 'Frame on the floor, z up, of the robot.'),
     NodeParameter(
         'camera_pose',

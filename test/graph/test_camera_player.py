@@ -142,26 +142,6 @@ def test_the_shipped_clip(graph, name):
     assert np.std(np.frombuffer(bytes(images[0].data), np.uint8)) > 10, 'a picture is on it'
 
 
-def test_photos_of_any_size_have_the_focal_length_of_their_exif_data(graph, tmp_path):
-    from PIL import Image
-
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    exif.get_ifd(0x8769)[0xA405] = 26  # mm on 35 mm film
-    for number, size in enumerate([(64, 48), (80, 60), (64, 48)]):
-        Image.new('RGB', size, (0, 0, 20 * number)).save(tmp_path / f'{number}.jpg', exif=exif)
-    Image.new('RGB', (40, 30), (0, 0, 200)).save(tmp_path / '3.jpg')  # without
-    images, infos = _play(graph, tmp_path, 4, rate=20, loop=False)
-    sizes = [(image.width, image.height) for image in images]
-    assert sizes == [(48, 64), (60, 80), (48, 64), (40, 30)]
-    focals = [infos[nanoseconds(image)].k[0] for image in images]
-    expected = [26 / math.hypot(36, 24) * math.hypot(*size) for size in sizes[:3]]
-    assert focals == pytest.approx([*expected, 20 / math.tan(math.pi / 6)])
-    for image, size in zip(images, sizes, strict=True):
-        info = infos[nanoseconds(image)]
-        assert (info.width, info.height) == size
-
-
 def test_damaged_pictures_among_others_are_passed_over(graph, tmp_path):
     folder = _image_folder(tmp_path / 'images')
     for name in ('00.png', '05.png'):

@@ -8,7 +8,9 @@ import numpy as np
 from rclpy.node import Node
 from rclpy.time import Time
 
-from msdepth_ros.launching.camera_pose import BODY_TO_OPTICAL, CameraPose, Quaternion
+from msdepth_ros.geometry.rigid import rigid
+from msdepth_ros.launching.camera_pose import BODY_TO_OPTICAL, CameraPose
+from msdepth_ros.node.messages import nanoseconds
 
 POSES = {
     'scan': 'measured.scan_pose',
@@ -49,14 +51,54 @@ class Frames:
         if camera is not None and sensor:
             optical = source == 'depth' or 'optical' in sensor_frame
             return np.linalg.inv(camera) @ pose_matrix(CameraPose.parse(sensor), optical)
+        found = self._lookup(camera_frame, sensor_frame, Time())
+        return None if found is None else _transform(found)
+
+    def mount(
+        self, robot_frame: str, camera_frame: str, values: dict[str, Any]
+    ) -> np.ndarray | None:
+        """Return float64 [4, 4], from the camera's optical frame to the robot's; None: not known.
+
+        A camera whose own frame moves by the odometry needs neither parameter nor TF.
+        """
+        if robot_frame == camera_frame:
+            return np.eye(4)
+        if values['camera_pose']:
+            return camera_matrix(values)
+        found = self._lookup(robot_frame, camera_frame, Time())
+        return None if found is None else _transform(found)
+
+    def pose(
+        self, fixed_frame: str, camera_frame: str, stamp: int
+    ) -> tuple[int, np.ndarray] | None:
+        """Return the camera's pose in a frame at a stamp in ns, or the newest; None: not known.
+
+        Returns
+        -------
+        (the pose's own stamp in ns, float64 [4, 4]).
+        """
+        found = self._lookup(fixed_frame, camera_frame, Time(nanoseconds=stamp))
+        if found is None:
+            found = self._lookup(fixed_frame, camera_frame, Time())
+            stamp = stamp if found is None else nanoseconds(found.header.stamp)
+        pose = None if found is None else _transform(found)
+        return None if pose is None else (stamp, pose)
+
+    def _lookup(self, target: str, source: str, time: Time) -> Any:
         if self._buffer is None:
             return None
         try:
-            found = self._buffer.lookup_transform(camera_frame, sensor_frame, Time())
+            return self._buffer.lookup_transform(target, source, time)
         except Exception:  # tf2 has a class of errors for each reason; all mean: not now
             return None
-        p, q = found.transform.translation, found.transform.rotation
-        return _matrix((q.x, q.y, q.z, q.w), (p.x, p.y, p.z))
+
+
+def _transform(found: Any) -> np.ndarray | None:
+    p, q = found.transform.translation, found.transform.rotation
+    try:
+        return rigid((p.x, p.y, p.z), (q.x, q.y, q.z, q.w))
+    except ValueError:
+        return None
 
 
 def camera_matrix(values: dict[str, Any]) -> np.ndarray | None:
@@ -71,17 +113,5 @@ def camera_matrix(values: dict[str, Any]) -> np.ndarray | None:
 
 def pose_matrix(pose: CameraPose, optical: bool) -> np.ndarray:
     """Return float64 [4, 4], from a body (x forward), or its optical frame, to base_frame."""
-    matrix = _matrix(pose.body_rotation(), (pose.x, pose.y, pose.z))
-    return matrix @ _matrix(BODY_TO_OPTICAL, (0.0, 0.0, 0.0)) if optical else matrix
-
-
-def _matrix(rotation: Quaternion, translation: tuple[float, float, float]) -> np.ndarray:
-    x, y, z, w = rotation
-    matrix = np.eye(4)
-    matrix[:3, :3] = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
-    matrix[:3, 3] = translation
-    return matrix
+    matrix = rigid((pose.x, pose.y, pose.z), pose.body_rotation())
+    return matrix @ rigid((0.0, 0.0, 0.0), BODY_TO_OPTICAL) if optical else matrix

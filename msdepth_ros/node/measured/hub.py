@@ -21,6 +21,7 @@ from msdepth_ros.inference.frame import FrameGeometry
 from msdepth_ros.inference.model import Model
 from msdepth_ros.metric.metres import Aligned, Metres
 from msdepth_ros.metric.sparse_depth import SparseDepth
+from msdepth_ros.metric.views import NO_EARLIER, NO_MATCH, NO_MOTION
 from msdepth_ros.node.measured.frames import Frames
 from msdepth_ros.node.measured.sources import (
     CloudSource,
@@ -32,12 +33,14 @@ from msdepth_ros.node.measured.sources import (
     UnusableError,
     enough,
 )
+from msdepth_ros.node.measured.views_source import ViewsSource
 from msdepth_ros.node.mounts import Mounts
 
 THROTTLE = {'throttle_duration_sec': 30.0}
 _INCONSISTENT = 0.5  # share of a source's measurements, over many frames, that disagree
 _MEMORY = 0.05  # weight of a new frame in that share
-_QUIET = ('nothing came', 'in doubt', 'not in view', 'no mount')  # causes that are usual
+# Causes that are usual.
+_QUIET = ('nothing came', 'in doubt', 'not in view', 'no mount', NO_EARLIER, NO_MOTION, NO_MATCH)
 
 
 class MeasuredHub:
@@ -63,15 +66,16 @@ class MeasuredHub:
         self._metres = self._last = None
         self._rejected.clear()
         self._disagreeing.clear()
-        if {'scan', 'points', 'depth'}.intersection(names):
+        if {'scan', 'points', 'depth', 'views'}.intersection(names):
             self._frames = Frames(self._node)
-            heard = (ScanSource(self._frames), CloudSource(self._frames), DepthSource(self._frames))
+            kinds = (ScanSource, CloudSource, DepthSource, ViewsSource)
+            heard: list[Source] = [kind(self._frames) for kind in kinds]
             self._sources = {source.name: source for source in heard if source.name in names}
         if 'floor' in names:
             self._sources['floor'] = FloorSource(mounts)
         overrides = QoSOverridingOptions.with_default_policies()
-        qos = QoSProfile(depth=2, reliability=ReliabilityPolicy.BEST_EFFORT)
         for source in self._sources.values():
+            qos = QoSProfile(depth=source.queue, reliability=ReliabilityPolicy.BEST_EFFORT)
             for topic, kind in source.topics.items():
                 hear = partial(source.hear, topic)
                 self._subscriptions.append(
@@ -101,6 +105,7 @@ class MeasuredHub:
 
         def align_for_model(model: Model) -> Align:
             metres = self._metres_of(model, values['metric.hold'])
+            metric = model.metric == 'metric'
 
             def align(
                 depth: np.ndarray,
@@ -108,7 +113,7 @@ class MeasuredHub:
                 outputs: Mapping[str, np.ndarray],
                 image: np.ndarray,
             ) -> Aligned | None:
-                request = Request(stamp, frame, values, depth, geometry, outputs, image)
+                request = Request(stamp, frame, values, depth, geometry, outputs, image, metric)
                 sparse = self._measure(request)
                 aligned = metres.align(depth, geometry.cells, sparse, stamp * 1e-9)
                 self._learn(aligned, model)
@@ -184,7 +189,7 @@ class MeasuredHub:
             lines['metric factor'] = f'{factor:.3f} +- {factor * spread:.3f}'
         for name in self._sources:
             parts = [f'{last.used.get(name, 0) if last is not None else 0} used']
-            if name in self._ages and name != 'floor':
+            if name in self._ages and name not in ('floor', 'views'):
                 parts[0] += f', {1e3 * self._ages[name]:.0f} ms from the image'
             parts += [
                 f'{cause} {count}'

@@ -54,6 +54,7 @@ class Request:
     geometry : how it lies on the image.
     outputs : the model's further outputs.
     image : uint8 [height, width, 3], the network's input.
+    metric : whether the depth is metres, and not relative.
     """
 
     stamp: int
@@ -63,6 +64,7 @@ class Request:
     geometry: FrameGeometry
     outputs: Mapping[str, np.ndarray]
     image: np.ndarray
+    metric: bool = True
 
     @property
     def camera(self) -> Intrinsics:
@@ -79,10 +81,14 @@ class Request:
 
 
 class Source(ABC):
-    """A source of measurements; `topics` are the messages that it hears, by topic."""
+    """A source of measurements.
+
+    `topics` are the messages that it hears, by topic, and `queue` how many may wait.
+    """
 
     name: str
     topics: Mapping[str, type] = {}
+    queue = 2
 
     def hear(self, topic: str, message: Any) -> None:  # noqa: B027
         """Take a message, on the executor's thread."""

@@ -1,0 +1,185 @@
+# Copyright 2026 The msdepth_ros authors
+# SPDX-License-Identifier: Apache-2.0
+"""What a moving camera sees twice makes the node's depth true, its poses told by odometry or TF."""
+
+import time
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+import yaml
+from camera_messages import FRAME, camera_info, depth_of, image
+from nav_msgs.msg import Odometry
+from oracle import write_depth_model
+from rclpy.time import Time
+from std_msgs.msg import Header
+from textured_room import CAMERA, HEIGHT, WIDTH, TexturedRoom, pose_at
+
+from msdepth_ros.geometry.rigid import inverse, rigid
+from msdepth_ros.launching.camera_pose import CameraPose
+from msdepth_ros.node.messages import odometry_msg
+
+PERIOD = 0.06  # seconds between images
+MOUNT = '0.2 0.1 0.4 0 0.1 0.3'
+ROOM = TexturedRoom()
+# There and back: sideways and ahead, looking about.
+WALK = [
+    (-0.5 + 0.9 * s, 0.0, 0.5 * s, 0.15 * np.sin(5 * s), 0.1)
+    for s in [*np.linspace(0, 1, 12), *np.linspace(1, 0, 12)[1:-1]]
+]
+POSES = [pose_at(*place) for place in WALK]
+SHOTS = [ROOM.render(pose) for pose in POSES]
+
+
+class Walker:
+    """Walks about with a camera; publishes images and odometry."""
+
+    def __init__(self, client, robot_frame, to_robot, topic):
+        self.client, self.robot_frame, self.to_robot = client, robot_frame, to_robot
+        self.odometry = client.node.create_publisher(Odometry, topic, 10)
+        client.collect('depth/image_rect')
+        self.step = 0
+
+    def walk(self, steps, told=lambda step: POSES[step], offset=0.0, by=1):
+        """Take some steps; return the mean relative error of each depth that was answered.
+
+        `told` gives the pose that odometry tells at a step, `offset` seconds later than it is;
+        `by` 0 it stands.
+        """
+        sent = {}
+        for _ in range(steps):
+            step = self.step = (self.step + by) % len(POSES)
+            stamp = self.client.node.get_clock().now().nanoseconds
+            self.tell(told(step), stamp + round(1e9 * offset))
+            time.sleep(0.01)
+            info = camera_info(WIDTH, HEIGHT, CAMERA.fx, (CAMERA.cx, CAMERA.cy))
+            self.client.publish(image(SHOTS[step][0], 'mono8'), info, stamp)
+            sent[stamp] = step
+            time.sleep(PERIOD)
+        time.sleep(0.2)
+        found = self.client.received['depth/image_rect']
+        return [
+            np.nanmean(np.abs(depth_of(found[stamp]) / SHOTS[step][1] - 1))
+            for stamp, step in sent.items()
+            if stamp in found
+        ]
+
+    def tell(self, pose, stamp):
+        header = Header(stamp=Time(nanoseconds=stamp).to_msg(), frame_id=self.robot_frame)
+        self.odometry.publish(odometry_msg(pose @ self.to_robot, header))
+
+    def settle(self):
+        self.client.wait_until(self.odometry.get_subscription_count, 'the node hears odometry')
+        self.client.wait_until(lambda: self.walk(2), 'the node answers')
+
+    def cause(self, text):
+        return self.client.diagnostics(lambda values: text in values['measured views'])
+
+
+@pytest.fixture
+def walker(graph, tmp_path):
+    """Return a function that runs a node and gives a Walker."""
+
+    @contextmanager
+    def run(
+        robot_frame=FRAME, to_robot=None, preamble='', topic='odom', changes=None, **parameters
+    ):
+        path = write_depth_model(tmp_path / 'model', lambda x, y: 4.5 + 0 * x)
+        if changes:
+            path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **changes}))
+        values = {'model': str(path), 'metric.sources': ['views'], **parameters}
+        with graph.depth_node(values, preamble=preamble) as (_, client):
+            to_robot = np.eye(4) if to_robot is None else to_robot
+            walker = Walker(client, robot_frame, to_robot, topic)
+            walker.settle()
+            yield walker
+
+    return run
+
+
+def test_a_walk_makes_the_depth_true_and_a_camera_that_stands_keeps_it(walker):
+    with walker() as camera:
+        errors = camera.walk(20)
+        assert np.median(errors[-10:]) < 0.1  # alone 0.5 and more
+        values = camera.cause('used')
+        assert values['metres'] == 'measured'
+        assert np.median(camera.walk(8, by=0)[-4:]) < 0.2
+
+
+def test_the_mount_is_told_by_camera_pose(walker):
+    pose = CameraPose.parse(MOUNT)
+    camera_to_base = rigid((pose.x, pose.y, pose.z), pose.optical_rotation())
+    with walker('base_link', inverse(camera_to_base), camera_pose=MOUNT) as camera:
+        assert np.median(camera.walk(20)[-10:]) < 0.1
+
+
+def test_a_robot_whose_mount_is_not_known_measures_nothing(walker):
+    with walker('base_link') as camera:
+        camera.walk(6)
+        assert camera.cause('no mount')['metres'] == 'predicted'
+
+
+def test_odometry_of_another_clock_that_is_late_and_that_stands(walker):
+    with walker() as camera:
+        before = camera.walk(4, offset=-3600.0)
+        assert min(before) > 0.3
+        assert camera.cause('another clock')['metres'] == 'predicted'
+    with walker() as camera:
+        camera.walk(6, offset=-0.3)
+        assert camera.cause('odometry late')
+    with walker(**{'metric.hold': 60.0}) as camera:
+        camera.walk(14)
+        camera.walk(8, told=lambda step: POSES[3])
+        assert camera.cause('odometry stands')
+
+
+def test_a_jump_of_the_odometry_does_no_harm(walker):
+    away = pose_at(30.0, 5.0, 0.0, 1.0)
+    with walker() as camera:
+        camera.walk(16)
+        errors = camera.walk(16, told=lambda step: away @ POSES[step])
+        assert np.median(errors) < 0.1
+        assert max(errors) < 0.3
+
+
+def test_odometry_that_is_no_pose_is_passed_over(walker):
+    with walker() as camera:
+        broken = Odometry(child_frame_id=FRAME)
+        broken.pose.pose.position.x = float('nan')
+        camera.odometry.publish(broken)
+        assert np.median(camera.walk(20)[-10:]) < 0.1
+
+
+FAKE_TF = f"""
+import sys, types
+module = types.ModuleType('tf2_ros')
+class Buffer:
+    def lookup_transform(self, target, source, time):
+        if (target, source) != ('map', {FRAME!r}) or not poses:
+            raise RuntimeError('not known')
+        return poses[-1]
+class TransformListener:
+    def __init__(self, buffer, node):
+        from nav_msgs.msg import Odometry
+        self.node = node
+        self.subscription = node.create_subscription(Odometry, 'odom_in_tf', hear, 10)
+    def unregister(self):
+        self.node.destroy_subscription(self.subscription)
+poses = []
+def hear(message):
+    transform = types.SimpleNamespace(
+        translation=message.pose.pose.position, rotation=message.pose.pose.orientation)
+    poses.append(types.SimpleNamespace(header=message.header, transform=transform))
+module.Buffer, module.TransformListener = Buffer, TransformListener
+sys.modules['tf2_ros'] = module
+"""
+
+
+def test_tf_tells_the_poses_where_nothing_comes_on_odom(walker):
+    with walker(preamble=FAKE_TF, topic='odom_in_tf', fixed_frame='map') as camera:
+        assert np.median(camera.walk(20)[-10:]) < 0.1
+
+
+def test_a_model_that_knows_depth_up_to_a_factor_gets_its_metres_from_views(walker):
+    with walker(changes={'metric': 'scale'}) as camera:
+        assert np.median(camera.walk(20)[-10:]) < 0.15
