@@ -45,7 +45,7 @@ def fold(layer: nn.Conv2d, convolution: Tensor, norm: Mapping[str, Tensor], epsi
 
     Parameters
     ----------
-    layer : with a bias; answers as both together do when they are not trained.
+    layer : with a bias; gives what both together give when they are not trained.
     convolution : weights, float [out, in, h, w].
     norm : `weight`, `bias`, `running_mean` and `running_var` of the normalisation.
 

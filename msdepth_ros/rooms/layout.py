@@ -227,9 +227,12 @@ def _ceiling_lamps(plan: Plan, rng: Random) -> None:
 
 
 def random_scene(rng: Random, style: str = 'room') -> Scene:
-    """One furnished room; the same state of `rng` gives the same room.
+    """Return one furnished room; the same state of `rng` gives the same room.
 
-    `style`: room; desk (crowded table tops, for close views); robot (things on the floor).
+    Parameters
+    ----------
+    style : 'room', 'desk' (crowded table-tops, for close views) or 'robot' (things on the floor).
+
     """
     plan = Plan(_size(rng, style))
     length, width, height = plan.size

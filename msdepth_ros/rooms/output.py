@@ -34,7 +34,21 @@ def random_frames(
     samples: int = 2,
     device: str = 'cpu',
 ) -> Iterator[Frame]:
-    """Yield `count` frames of random rooms, `views` of each; `style` is one of STYLES or mixed."""
+    """Yield frames of random rooms; the same seed gives the same frames.
+
+    Parameters
+    ----------
+    count : of frames.
+    style : one of STYLES, or 'mixed'.
+    views : frames of each room.
+    samples : see `render`.
+
+    Raises
+    ------
+    MsdepthError
+        If there is no such style.
+
+    """
     if style != 'mixed' and style not in STYLES:
         raise MsdepthError(f"style '{style}' is unknown: choose mixed, {', '.join(STYLES)}")
     for number in range(count):
@@ -63,7 +77,14 @@ _DEPTH_SIZE = (80, 60)  # pixels of the true depth beside a clip
 
 
 def write_dataset(folder: Path, frames: Iterable[Frame]) -> int:
-    """Write a dataset folder: rgb/*.jpg, depth/*.png (16-bit mm), camera.yaml; return the count."""
+    """Write a dataset folder, see `msdepth_ros.datasets.folder`; return the number of frames.
+
+    Raises
+    ------
+    MsdepthError
+        If a file cannot be written.
+
+    """
     (folder / 'rgb').mkdir(parents=True, exist_ok=True)
     (folder / 'depth').mkdir(exist_ok=True)
     number = -1
@@ -114,7 +135,10 @@ def walk_frames(
 def walk_depths(intrinsics: Intrinsics, count: int) -> dict[str, np.ndarray]:
     """Return the true depth of `walk_frames`, small, as it lies beside a clip.
 
-    `millimetres` is uint16 [views, 60, 80], along Z; `order`, uint16 [count], each frame's view.
+    Returns
+    -------
+    `millimetres`, uint16 [views, 60, 80], along Z, and `order`, uint16 [count], each frame's view.
+
     """
     scene, small = living_room(), intrinsics.resized(*_DEPTH_SIZE)
     views = count // 2 + 1
@@ -134,7 +158,17 @@ def write_clip(
 ) -> int:
     """Write an H.264 video and, beside it, its calibration as .yaml; return the number of frames.
 
-    `quality` is x264's constant rate factor: lower is better and larger.
+    Parameters
+    ----------
+    frames : uint8 [H, W, 3] RGB each.
+    rate : frames a second.
+    quality : x264's constant rate factor: lower is better and larger.
+
+    Raises
+    ------
+    MsdepthError
+        If PyAV is not installed.
+
     """
     try:
         import av

@@ -34,7 +34,12 @@ _LARGE = 0.05
 class Frame:
     """What a camera sees, on the scene's device.
 
-    rgb: uint8 [H, W, 3]. depth: float32 [H, W], metres along the optical axis.
+    Attributes
+    ----------
+    rgb : uint8 [H, W, 3].
+    depth : float32 [H, W], metres along Z (the optical axis).
+    intrinsics : of both.
+
     """
 
     rgb: Tensor
@@ -43,7 +48,17 @@ class Frame:
 
 
 def pixel_rays(pose: Pose, u: Tensor, v: Tensor, intrinsics: Intrinsics) -> Tensor:
-    """World directions [N, 3] of pixels, with length 1 along the optical axis: t is depth."""
+    """Return world directions of pixels with length 1 along the optical axis: t is depth along Z.
+
+    Parameters
+    ----------
+    u, v : float [N], pixels; pixel centres lie on integers.
+
+    Returns
+    -------
+    float [N, 3].
+
+    """
     optical = torch.stack(
         [
             (u - intrinsics.cx) / intrinsics.fx,
@@ -180,9 +195,12 @@ def _uneven(light: Tensor, which: Tensor) -> Tensor:
 def render_radiance(
     scene: Scene, pose: Pose, intrinsics: Intrinsics, lighting: Lighting, samples: int = 1
 ) -> tuple[Tensor, Tensor]:
-    """Linear RGB [H, W, 3] and depth [H, W] at pixel centres.
+    """Return linear RGB, float32 [H, W, 3], and depth along Z at pixel centres, float32 [H, W], m.
 
-    Pixels at edges take the mean of `samples` x `samples` rays.
+    Parameters
+    ----------
+    samples : pixels at edges take the mean colour of this number squared of rays.
+
     """
     device = scene.device
     pose = Pose(pose.position.to(device), pose.rotation.to(device))
@@ -235,8 +253,13 @@ def render(
 ) -> Frame:
     """Render one frame on the scene's device.
 
-    `lighting` comes from `illuminate` and serves all frames of a scene; without it the scene is lit
-    here. `samples` squared rays make a pixel at edges. `gain` and `seed` go to `Film.develop`.
+    Parameters
+    ----------
+    lighting : from `illuminate`, for all frames of a scene; None: the scene is lit here.
+    film : None: a plain one.
+    samples : this number squared is the rays of a pixel at an edge.
+    gain, seed : see `Film.develop`.
+
     """
     lighting = lighting or illuminate(scene, seed=seed)
     radiance, depth = render_radiance(scene, pose, intrinsics, lighting, samples)

@@ -71,7 +71,14 @@ def _desk_pose(scene: Scene, rng: Random) -> Pose:
 def random_pose(
     scene: Scene, rng: Random, intrinsics: Intrinsics, style: str = 'room', tries: int = 60
 ) -> Pose:
-    """A camera that stands free and sees something; the best of `tries` where none is good."""
+    """Return a camera that stands free and sees something.
+
+    Parameters
+    ----------
+    style : 'room' (hand-held at eye height), 'robot' (near the floor) or 'desk' (close above one).
+    tries : the best of these where none is good.
+
+    """
     nearest, typical = {'room': (0.35, 1.3), 'robot': (0.15, 0.7), 'desk': (0.15, 0.3)}[style]
     make = {'room': _room_pose, 'robot': _robot_pose, 'desk': _desk_pose}[style]
     if style == 'desk' and not scene.surfaces:

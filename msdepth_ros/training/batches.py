@@ -210,8 +210,8 @@ def cutmix(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Paste a part of another view into some views of a batch (CutMix, Yun et al. 2019).
 
-    No camera saw what comes out, so it has no truth; but a teacher answers to it, and what it does
-    with images that are not the training's is learned too (Beyer et al. 2022).
+    No camera saw what comes out, so it has no truth; but a teacher predicts its depth, and what it
+    does with images that are not the training's is learned too (Beyer et al. 2022).
 
     Parameters
     ----------

@@ -135,10 +135,10 @@ class Stage:
     warm_up : None: a tenth of the images, at most 2000.
     pretrained_rate : learning rate of weights that began pretrained, relative to `rate`.
     depth_weight : weight of the depth loss.
-    distillation : weight of the loss towards the teachers' answers (see `DepthTeacher`), which is
-        taken everywhere in the view; else as the depth loss.
+    distillation : weight of the loss towards the teachers' predictions (see `DepthTeacher`),
+        which is taken everywhere in the view; else as the depth loss.
     cutmix : share of a batch's views into which a part of another is pasted: only the teachers'
-        answers are learned from them (see `cutmix`).
+        predictions are learned from them (see `cutmix`).
     weights : of sources, where they differ from the sources' own in this stage; 0: left out of it.
     zoom : of sources, where it differs from the augmentation's in this stage.
     averaging : where it differs from the configuration's: an average over more steps than a stage

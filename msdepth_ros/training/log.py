@@ -32,7 +32,7 @@ class TrainingLog:
     ----------
     out : folder, which exists; `log.jsonl`, `tensorboard/` and `sheets/` are made in it.
     images : seen before, by the checkpoint that the run continues; TensorBoard drops what it was
-        told beyond them.
+        given beyond them.
 
     Every `images` of the methods counts from the training's beginning, over all its stages.
     """

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What other networks answer, as something to learn from beside the truth (Hinton et al. 2015).
 
-A larger network generalises better from few frames, and its answers hold where a frame has no
+A larger network generalises better from few frames, and its predictions hold where a frame has no
 depth and for views that no camera took.
 """
 
@@ -33,7 +33,7 @@ from msdepth_ros.training.start import correction_in
 
 
 class DepthTeacher(nn.Module):
-    """Answers, on one network's grid, what the mean of other networks' answers is.
+    """Predicts, on one network's grid, the mean of what other networks predict.
 
     The others' inputs may have other sizes than the student's, of the same aspect. They are shown
     the same view with as many pixels as the largest of them takes, without the noise that is put
@@ -42,7 +42,7 @@ class DepthTeacher(nn.Module):
     Parameters
     ----------
     student : whose grid is answered on.
-    networks : whose answers count, at least one.
+    networks : whose predictions count, at least one.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ class DepthTeacher(nn.Module):
 
 
 class _OnGridOf(nn.Module):
-    """One network's answers to images of a size, on the student's grid and metric for it."""
+    """One network's predictions for images of a size, on the student's grid and metric for it."""
 
     network: DepthNetwork
     places: Tensor | None

@@ -46,7 +46,7 @@ class Trainer:
     workers : processes that make batches.
     start : checkpoints or exported ONNX files of the same network, the mean of whose weights a
         new training starts from; none: the network's pretrained ones.
-    teachers : checkpoints of networks whose answers a stage with `distillation` learns from.
+    teachers : checkpoints of networks whose predictions a stage with `distillation` learns from.
 
     Attributes
     ----------
