@@ -25,7 +25,7 @@ MOST_POINTS = 100  # of the exact algebra; further ones add detail
 _LEAST_NOISE = 0.005  # standard deviation of ln(depth) that every sensor has
 _FREEDOM = 6  # degrees of freedom of Student's t
 _ROUNDS = 4
-_MOST_CELLS = 13_000  # that the process is evaluated at; larger grids are thinned
+_MOST_CELLS = 6_500  # that the process is evaluated at; larger grids are thinned
 _SPREAD_STEP = 4  # cells; the standard deviation is smooth
 
 
