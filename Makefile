@@ -57,7 +57,7 @@ test-launch: $(VENV)/.test $(VENV)/.launch  ## build with colcon, then run the l
 GPU_PYTHON := $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 
 test-gpu:  ## run the tests that need an NVIDIA GPU
-	@$(GPU_PYTHON) -m pytest -m gpu test/backends/test_tensorrt_gpu.py $(ARGS)
+	@$(GPU_PYTHON) -m pytest -m gpu test/inference/backends/test_tensorrt_gpu.py $(ARGS)
 
 # OUT/bench gets the figures as JSON, Markdown tables and a chart. ARGS='--model NAME' goes to each.
 BENCH = OPENCV_LOG_LEVEL=OFF PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python
