@@ -283,3 +283,29 @@ def test_openvino_answers_as_onnx_runtime_on_shipped_models(name):
     assert precision in (('bf16', 'fp32') if model.int8 is None else ('int8',))
     assert precision == 'fp32' or not np.array_equal(quick, exact)
     assert np.mean(np.abs(quick / exact - 1)) < 0.02
+
+
+INTERRUPTED = """
+import gc, os, signal, sys, time
+from msdepth_ros.inference.backends.openvino import OpenVinoBackend
+from msdepth_ros.inference.model import load_model
+
+one, two = (OpenVinoBackend(load_model(sys.argv[1]), 1) for _ in range(2))
+for backend in (one, two):  # in the order in which they were made
+    backend.close()
+del one, two, backend
+gc.collect()
+heard = []
+signal.signal(signal.SIGINT, lambda *_: heard.append('heard'))
+for _ in range(20):
+    os.kill(os.getpid(), signal.SIGINT)
+print(*heard[:1])
+"""
+
+
+@needs_openvino
+def test_a_signal_does_not_end_a_process_that_has_closed_openvino(path):
+    """It leaves a signal stack behind that it has freed."""
+    command = [sys.executable, '-c', INTERRUPTED, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, 'heard\n'), done.stderr

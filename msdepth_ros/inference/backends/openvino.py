@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from msdepth_ros.errors import BackendError, ModelError, RuntimeMissingError
+from msdepth_ros.host.signal_stack import kept_signal_stack
 from msdepth_ros.inference.backends.base import Backend, without_units
 from msdepth_ros.inference.backends.openvino_device import (
     DevicePlan,
@@ -39,23 +40,24 @@ class OpenVinoBackend(Backend):
         ----------
         device : 'CPU', 'GPU', 'NPU', or 'AUTO': the fastest that is there and works.
         """
-        openvino = _import()
-        core = openvino.Core()
-        devices = choose_devices(core, device)
-        refusal: BackendError | ModelError | None = None
-        for each in devices:
-            try:
-                for plan in plans_for(core, each, model, threads, precision):
-                    try:
-                        self._load(openvino, core, plan)
-                        return
-                    except BackendError as error:
-                        refusal = error
-            except (BackendError, ModelError) as error:
-                refusal = error
-                if len(devices) == 1:
-                    raise
-        raise refusal or BackendError('OpenVINO sees no device')
+        with kept_signal_stack():
+            openvino = _import()
+            core = openvino.Core()
+            devices = choose_devices(core, device)
+            refusal: BackendError | ModelError | None = None
+            for each in devices:
+                try:
+                    for plan in plans_for(core, each, model, threads, precision):
+                        try:
+                            self._load(openvino, core, plan)
+                            return
+                        except BackendError as error:
+                            refusal = error
+                except (BackendError, ModelError) as error:
+                    refusal = error
+                    if len(devices) == 1:
+                        raise
+            raise refusal or BackendError('OpenVINO sees no device')
 
     def _load(self, openvino: Any, core: Any, plan: DevicePlan) -> None:
         """Compile a model as planned; raises BackendError or ModelError."""
@@ -97,7 +99,8 @@ class OpenVinoBackend(Backend):
 
     def close(self) -> None:
         """Free the compiled network."""
-        del self._request
+        with kept_signal_stack():
+            del self._request
 
     def _bound(self, tensors: dict[str, Tensor], shared: Any) -> dict[str, np.ndarray]:
         """Give each tensor a buffer; return the buffers by role."""
