@@ -47,7 +47,7 @@ def test_no_figures_is_an_error(fill_in):
 
 def test_the_document_has_a_place_for_every_benchmark():
     text = (ROOT / 'docs' / 'performance.md').read_text()
-    names = ('benchmark', 'peak', 'runtimes', 'overhead', 'soak')
+    names = ('benchmark', 'peak', 'runtimes', 'overhead', 'compression', 'soak')
     for name in names:
         assert text.count(f'<!-- {name} -->\n') == 1
     assert text.count('<!-- end -->\n') == len(names)

@@ -64,18 +64,14 @@ def test_malformed_images_are_dropped_counted_and_reported(node):
     before = client.diagnostics()
     bad = []
     for make in BAD_IMAGES.values():
-        bad.append(client.publish(make(), camera_info()))
-        client.get('fit')  # a round trip, in which the node comes to the image
+        for _ in range(3):  # on a busy machine one is lost, or replaced before its turn
+            bad.append(client.publish(make(), camera_info()))
+            client.get('fit')  # a round trip, in which the node comes to the image
         _assert_answered(client)
     assert not set(bad) & set(client.received['depth/image_rect'])
     after = client.diagnostics()
-    malformed, replaced = (
-        _count(after, fate) - _count(before, fate)
-        for fate in ('malformed', 'replaced by a newer image')
-    )
-    # On a busy machine a good image may replace a bad one before its turn.
-    assert malformed >= len(bad) - replaced
-    assert malformed > len(bad) / 2
+    malformed = _count(after, 'malformed') - _count(before, 'malformed')
+    assert len(BAD_IMAGES) <= malformed <= len(bad)
     assert after['level'] == 'WARN'
     assert 'not usable' in after['message']
     assert after['last error']
@@ -170,15 +166,17 @@ def test_a_stamp_that_goes_backwards_is_dropped_and_counted(node):
     _assert_answered(client)
     before = _count(client.diagnostics(), 'stamp went backwards')
     newest = max(client.received['depth/image_rect'])
-    old = [newest - second * 10**9 for second in (5, 10, 15)]
-    for stamp in old:
+    old = []
+    for _ in range(3):
 
-        def counted(values, stamp=stamp, more=before):
-            return _count(values, 'stamp went backwards') > more
+        def counted(values, more=before):
+            if _count(values, 'stamp went backwards') > more:
+                return True
+            old.append(newest - (len(old) + 1) * 10**9)  # the one before was lost, or comes yet
+            client.publish(uniform(), camera_info(), old[-1])
+            return False
 
-        client.publish(uniform(), camera_info(), stamp)
-        client.diagnostics(counted)
-        before += 1
+        before = _count(client.diagnostics(counted), 'stamp went backwards')
     assert not set(old) & set(client.received['depth/image_rect'])
     _assert_answered(client)
 

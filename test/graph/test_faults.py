@@ -19,6 +19,7 @@ from ros_process import RosProcess
 from steady_camera import SteadyCamera
 
 GREY = COLOR_OFFSET + 100 * 0.014  # metres that the colour model answers for grey 100
+pytestmark = pytest.mark.slow
 SUBSCRIBER = Path(__file__).with_name('stuck_subscriber.py')
 
 
@@ -158,7 +159,6 @@ build_progress.BuildProgress.step = slow_step
 QUIET_BUILD = f"""{SLOW_BUILD}
 from msdepth_ros.inference.backends import engine_builder
 
-pytestmark = pytest.mark.slow
 build_progress.BuildProgress.monitor = lambda self, trt: None
 run = engine_builder._Build.run
 def slow_run(*arguments):

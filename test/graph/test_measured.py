@@ -106,8 +106,10 @@ class Robot:
         """
         client, sent = self.client, []
         picture = uniform()
+        found = client.received['depth/image_rect']
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        most = end + 20  # seconds that a busy machine may take for the first answer
+        while (now := time.monotonic()) < end or (now < most and not set(sent) & set(found)):
             started = time.monotonic()
             stamp = client.node.get_clock().now().nanoseconds
             for topic, message in make().items():
@@ -118,7 +120,6 @@ class Robot:
             sent.append(stamp)
             time.sleep(max(0.0, 1 / RATE - (time.monotonic() - started)))
         time.sleep(0.3)
-        found = client.received['depth/image_rect']
         return [ratio(depth_of(found[stamp])) for stamp in sent if stamp in found]
 
     def settle(self, make=dict):
