@@ -41,6 +41,9 @@ test: $(VENV)/.test  ## run the tests that a developer needs: about five minutes
 test-all: $(VENV)/.test  ## run all tests but those of the launch files
 	@$(PYTEST) $(ARGS)
 
+test-again: $(VENV)/.test  ## run the tests that failed last time, one at a time
+	@$(BIN)/python -m pytest --ignore=test/launch --last-failed --last-failed-no-failures none $(ARGS)
+
 fuzz: $(VENV)/.test  ## generate EXAMPLES=20000 hostile messages of each kind, other ones each time
 	@EXAMPLES="$(or $(EXAMPLES),20000)" $(BIN)/python -m pytest test/fuzz $(ARGS)
 
