@@ -10,9 +10,10 @@ from nav_msgs.msg import Odometry
 from sensor_msgs.msg import LaserScan
 
 from msdepth_ros.launching.camera_pose import CameraPose
+from msdepth_ros.metric.message_points import points_of_scan
+from msdepth_ros.metric.motion import moved
 from msdepth_ros.node.measured.frames import pose_matrix
-from msdepth_ros.node.measured.motion import Motion, moved
-from msdepth_ros.node.measured.reading import points_of_scan
+from msdepth_ros.node.measured.motion import Motion
 
 SECOND = 10**9
 TURN, SPEED = 1.0, 0.5  # rad/s, m/s
@@ -61,7 +62,7 @@ def test_a_wall_stays_a_wall(known):
     points, ages = points_of_scan(message)
     stamp, first = 100 * SECOND + 700_000_000, 100 * SECOND + 500_000_000
     to_camera = np.linalg.inv(CAMERA) @ SCANNER
-    found = moved(points, first + ages, stamp, motion, np.linalg.inv(CAMERA), to_camera)
+    found = moved(points, first + ages, stamp, motion.between, np.linalg.inv(CAMERA), to_camera)
     in_world = pose(0.7) @ CAMERA @ np.column_stack([found, np.ones(len(found))]).T
     off = np.abs(in_world[0] - WALL).max()
     assert off < 0.03 if known else off > 0.1

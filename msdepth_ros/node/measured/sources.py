@@ -20,11 +20,12 @@ from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.inference.frame import FrameGeometry
 from msdepth_ros.metric.depth_images import points_of_depth
 from msdepth_ros.metric.floor import FloorPlane, measure_floor
+from msdepth_ros.metric.message_points import metres_of_depth, points_of_cloud, points_of_scan
+from msdepth_ros.metric.motion import moved
 from msdepth_ros.metric.sensors import project
 from msdepth_ros.metric.sparse_depth import SparseDepth
 from msdepth_ros.node.measured.frames import Frames, camera_matrix
-from msdepth_ros.node.measured.motion import Motion, moved
-from msdepth_ros.node.measured.reading import metres_of_depth, points_of_cloud, points_of_scan
+from msdepth_ros.node.measured.motion import Motion
 from msdepth_ros.node.messages import camera_from_msg, nanoseconds
 from msdepth_ros.node.mounts import Mounts
 from msdepth_ros.node.scale.mount import Mount
@@ -196,7 +197,7 @@ class ScanSource(TopicSource):
         if camera is not None:  # else TF is all that is known
             stamps = nanoseconds(message.header.stamp) + ages
             places = np.linalg.inv(camera), to_camera
-            points = moved(points, stamps, request.stamp, self._motion, *places)
+            points = moved(points, stamps, request.stamp, self._motion.between, *places)
             to_camera = np.eye(4)
         return project(points, to_camera, request.camera, self.name), age
 

@@ -1,15 +1,16 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The points in messages of sensors."""
+"""The points in messages of sensors: of rclpy's and of a recording's, without ROS."""
+
+from typing import Any
 
 import numpy as np
-from sensor_msgs.msg import Image, LaserScan, PointCloud2, PointField
 
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.images.message_fields import depth_pixels
 from msdepth_ros.metric.sensors import scan_points
 
-_TYPES = {PointField.FLOAT32: 'f4', PointField.FLOAT64: 'f8'}
+_TYPES = {7: 'f4', 8: 'f8'}  # sensor_msgs/PointField: FLOAT32, FLOAT64
 _MOST_POINTS = 20_000  # of a cloud; a larger one is thinned evenly
 _MILLIMETRES = np.float32(1e-3)
 
@@ -18,8 +19,8 @@ class MeasurementError(MsdepthError):
     """A message of a sensor cannot be used."""
 
 
-def points_of_scan(message: LaserScan) -> tuple[np.ndarray, np.ndarray]:
-    """Return a scan's points in its own frame, float32 [n, 3] metres, and their ages.
+def points_of_scan(message: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return a LaserScan's points in its own frame, float32 [n, 3] metres, and their ages.
 
     The ages, int64 [n] ns, are counted from the scan's stamp, that of its first beam.
     """
@@ -30,7 +31,7 @@ def points_of_scan(message: LaserScan) -> tuple[np.ndarray, np.ndarray]:
     return points, np.rint(beams * (1e9 * step)).astype(np.int64)
 
 
-def points_of_cloud(message: PointCloud2) -> np.ndarray:
+def points_of_cloud(message: Any) -> np.ndarray:
     """Return a cloud's points in its own frame, float32 [n, 3] metres, NaN where it has none.
 
     Fields may come in any order, with gaps, of 32 or 64 bits, in any byte order.
@@ -69,7 +70,7 @@ def points_of_cloud(message: PointCloud2) -> np.ndarray:
     return np.stack([points[name].ravel().astype(np.float32) for name in 'xyz'], axis=-1)
 
 
-def metres_of_depth(message: Image) -> np.ndarray:
+def metres_of_depth(message: Any) -> np.ndarray:
     """Return a depth image (16UC1 millimetres, 32FC1 metres) as float32 metres, 0 where none.
 
     Raises
