@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Camera of the renderer: field of view, pose, and the film that turns radiance into bytes."""
+"""Camera of the renderer: its field of view, its pose, and the film: radiance to 8-bit colour."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ def from_fov(width: int, height: int, degrees: float) -> Intrinsics:
 
     Parameters
     ----------
-    width, height : of the image, pixels.
+    width, height : size of the image, pixels.
     degrees : horizontal field of view.
-
     """
     focal = width / 2 / math.tan(math.radians(degrees) / 2)
     return Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
@@ -31,14 +30,13 @@ def from_fov(width: int, height: int, degrees: float) -> Intrinsics:
 
 @dataclass(frozen=True)
 class Pose:
-    """Camera in the world.
+    """Where a camera is in the world frame (z up), and where it looks.
 
     Attributes
     ----------
-    position : float32 [3], metres in the world (z up).
-    rotation : float32 [3, 3]; its columns are the optical axes (x right, y down, z forward,
-        REP-103) in the world.
-
+    position : float32 [3], metres in the world frame.
+    rotation : float32 [3, 3]; its columns are the axes of the optical frame (x right, y down,
+        z forward, REP-103) in the world frame.
     """
 
     position: Tensor
@@ -46,7 +44,15 @@ class Pose:
 
     @classmethod
     def look(cls, position: Vector, yaw: float, pitch: float = 0.0, roll: float = 0.0) -> Pose:
-        """Look along `yaw` (about z, from x), raised by `pitch`, rolled clockwise. Radians."""
+        """Return the pose of a camera with these angles.
+
+        Parameters
+        ----------
+        position : metres in the world frame.
+        yaw : direction of view about the world's z axis, from its x axis, radians.
+        pitch : upwards from the horizontal, radians.
+        roll : clockwise, as seen from behind the camera, radians.
+        """
         cy, sy, cp, sp = math.cos(yaw), math.sin(yaw), math.cos(pitch), math.sin(pitch)
         forward = torch.tensor([cy * cp, sy * cp, sp], dtype=torch.float64)
         right = torch.tensor([sy, -cy, 0.0], dtype=torch.float64)
@@ -57,25 +63,29 @@ class Pose:
 
     @classmethod
     def look_at(cls, position: Vector, target: Vector, roll: float = 0.0) -> Pose:
-        """Look at a point of the world."""
+        """Return the pose of a camera at `position` that looks at `target`, both in metres.
+
+        Parameters
+        ----------
+        roll : clockwise, as seen from behind the camera, radians.
+        """
         x, y, z = (b - a for a, b in zip(position, target, strict=True))
         return cls.look(position, math.atan2(y, x), math.atan2(z, math.hypot(x, y)), roll)
 
 
 @dataclass(frozen=True)
 class Film:
-    """From linear radiance to an 8-bit image.
+    """How linear radiance becomes an 8-bit image.
 
     Attributes
     ----------
-    exposure : brightness that the mean of the image is brought to; 0 leaves radiance as it is.
+    exposure : the image's mean brightness afterwards, in [0, 1]; 0 leaves the radiance unchanged.
     balance : gain of each channel.
-    vignette : share of light that is lost in the corners.
-    blur : standard deviation, pixels.
-    noise : standard deviation at full brightness.
-    saturation : of the colours; 1 leaves them as they are.
-    gamma : of the encoding.
-
+    vignette : fraction of the light that is lost in the corners.
+    blur : standard deviation of a Gaussian blur, pixels.
+    noise : standard deviation of the noise at full brightness.
+    saturation : factor on the colours' saturation; 1 leaves them unchanged.
+    gamma : exponent of the encoding.
     """
 
     exposure: float = 0.36
@@ -88,7 +98,7 @@ class Film:
 
     @classmethod
     def random(cls, rng: Random) -> Film:
-        """The film of some camera, good or bad."""
+        """Return the film of a random camera, good or bad."""
         warm = rng.gauss(0, 0.07)
         return cls(
             exposure=rng.uniform(0.2, 0.5),
@@ -101,7 +111,18 @@ class Film:
         )
 
     def develop(self, radiance: Tensor, gain: float | None = None, seed: int = 0) -> Tensor:
-        """Return uint8 [H, W, 3] of linear RGB [H, W, 3]; `gain` fixes the exposure."""
+        """Return the 8-bit image of linear radiance.
+
+        Parameters
+        ----------
+        radiance : float32 [H, W, 3], linear RGB.
+        gain : factor on the radiance; None computes it from the exposure.
+        seed : of the noise.
+
+        Returns
+        -------
+        uint8 [H, W, 3], RGB.
+        """
         height, width, _ = radiance.shape
         device = radiance.device
         light = radiance * (self.gain(radiance) if gain is None else gain)
@@ -111,7 +132,7 @@ class Film:
         light = light * (1 - self.vignette * (x * x + y * y) / 2)[:, :, None]
         grey = light.mean(2, keepdim=True)
         light = (grey + (light - grey) * self.saturation).clamp(min=0)
-        # A shoulder that is linear below 0.6 and rolls off towards 1.
+        # Linear up to 0.6; above it, an exponential that approaches 1.
         light = torch.where(light < 0.6, light, 1 - 0.4 * torch.exp(-(light - 0.6) / 0.4))
         if self.blur > 0:
             light = _gaussian(light, self.blur)
@@ -122,7 +143,12 @@ class Film:
         return (light.clamp(0, 1) ** (1 / self.gamma) * 255).round().to(torch.uint8)
 
     def gain(self, radiance: Tensor) -> float:
-        """Return what brings the mean of an image [H, W, 3], windows aside, to the exposure."""
+        """Return the factor that brings an image's mean brightness to the exposure.
+
+        Parameters
+        ----------
+        radiance : float32 [H, W, 3], linear RGB. Its brightest tenth (windows) is clipped.
+        """
         if self.exposure == 0:
             return 1.0
         grey = radiance.mean(2).flatten()

@@ -1,8 +1,8 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What belongs to walls: windows with curtains and radiators, doors, pictures, skirting.
+"""What is fixed to walls: windows with curtains and radiators, doors, pictures, skirting boards.
 
-Solids stand against a wall at y = 0 whose room side is +y; x runs along the wall, z up.
+The wall is the plane y = 0 and the room is at y > 0; x runs along the wall, z up. Metres.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from msdepth_ros.rooms.solids import (
 
 
 def curtain(rng: Random, x: float, width: float, low: float, high: float) -> list[Solid]:
-    """Hanging cloth in folds, from x to x + width."""
+    """Return a curtain in folds, from x to x + width along the wall, of heights low to high."""
     cloth = m.fabric(rng)
     folds = max(3, round(abs(width) / 0.075))
     step = width / folds
@@ -49,7 +49,15 @@ def window(
     brightness: float,
     curtains: bool | None = None,
 ) -> list[Solid]:
-    """Window of half width `half` from `low` to `high`, with frame, sill and curtains."""
+    """Return a window with its frame, sill, radiator and curtains.
+
+    Parameters
+    ----------
+    half : half of its width.
+    low, high : heights of its lower and upper edge.
+    brightness : radiance of what is outside.
+    curtains : whether it has curtains; None: at random.
+    """
     white = m.Material('plaster', (0.8, 0.8, 0.78), (0.7, 0.7, 0.68), gloss=0.1)
     frame = white if rng.random() < 0.75 else m.wood(rng)
     middle, tall = (low + high) / 2, (high - low) / 2
@@ -96,7 +104,7 @@ def window(
 
 
 def door(rng: Random) -> list[Solid]:
-    """Closed door: leaf, panels, frame, handle."""
+    """Return a closed door: leaf, panels, frame, handle."""
     leaf = m.board(rng) if rng.random() < 0.5 else m.ceiling(rng)
     frame = leaf if rng.random() < 0.5 else m.board(rng)
     half, high = rng.uniform(0.38, 0.46), rng.uniform(1.98, 2.1)
@@ -116,7 +124,7 @@ def door(rng: Random) -> list[Solid]:
 
 
 def picture(rng: Random, half_width: float, half_height: float) -> list[Solid]:
-    """Framed picture around the origin's height; at times a clock or a shelf board instead."""
+    """Return a framed picture centred on z = 0; at times a clock or a shelf instead."""
     kind = rng.random()
     if kind < 0.08:
         r = min(half_width, half_height)
@@ -154,7 +162,7 @@ def picture(rng: Random, half_width: float, half_height: float) -> list[Solid]:
 
 
 def skirting(size: Vector, material: m.Material) -> list[Solid]:
-    """Boards along the foot of all four walls of a room."""
+    """Return the skirting boards of all four walls of a room of `size`, in the room's frame."""
     length, width, _ = size
     high, thick = 0.04, 0.008
     return [

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Furniture as lists of solids: on z = 0, centred on the origin, back at -y, front at +y."""
+"""Furniture as lists of solids. It stands on z = 0, centred on the origin, its front at +y."""
 
 from __future__ import annotations
 
@@ -23,7 +23,14 @@ from msdepth_ros.rooms.solids import (
 
 @dataclass
 class Piece:
-    """Furniture, its half width and half depth, and the height of its top where things stand."""
+    """A piece of furniture.
+
+    Attributes
+    ----------
+    width, depth : half of its size along x and y, metres.
+    solids : its parts.
+    top : height of the surface that objects can stand on, metres; None: there is none.
+    """
 
     width: float
     depth: float
@@ -41,7 +48,7 @@ def _legs(width: float, depth: float, height: float, thick: float, of: m.Materia
 
 
 def table(rng: Random, width: float | None = None, height: float | None = None) -> Piece:
-    """Dining table: four legs, or round on a foot."""
+    """Return a dining table with four legs, or a round one on a foot."""
     w = width or rng.uniform(0.45, 0.95)
     h, of = height or rng.uniform(0.68, 0.78), m.board(rng)
     if rng.random() < 0.25:
@@ -61,7 +68,7 @@ def table(rng: Random, width: float | None = None, height: float | None = None) 
 
 
 def coffee_table(rng: Random) -> Piece:
-    """Low table with a shelf below."""
+    """Return a low table, at times with a shelf below."""
     w, d, h, of = (
         rng.uniform(0.4, 0.65),
         rng.uniform(0.25, 0.4),
@@ -75,7 +82,7 @@ def coffee_table(rng: Random) -> Piece:
 
 
 def chair(rng: Random, of: m.Material | None = None) -> Piece:
-    """Dining chair with slats, panel or padded back."""
+    """Return a dining chair; its back is slats, a panel or padded."""
     frame = of or m.board(rng)
     w, d, seat, back = 0.21, 0.22, rng.uniform(0.43, 0.47), rng.uniform(0.8, 0.98)
     solids = _legs(w, d, seat, 0.017, frame)
@@ -114,7 +121,7 @@ def chair(rng: Random, of: m.Material | None = None) -> Piece:
 
 
 def office_chair(rng: Random) -> Piece:
-    """Swivel chair on a five-star foot."""
+    """Return a swivel chair on a five-star base."""
     cloth, frame = m.fabric(rng), m.metal(rng)
     seat = rng.uniform(0.42, 0.52)
     solids = [cylinder((0, 0, seat / 2 + 0.03), 0.025, seat / 2 - 0.05, frame)]
@@ -139,7 +146,7 @@ def office_chair(rng: Random) -> Piece:
 
 
 def sofa(rng: Random, seats: int | None = None, cloth: m.Material | None = None) -> Piece:
-    """Upholstered seat for one to three, with round arms, cushions and pillows."""
+    """Return a sofa for one to three, with round arms, cushions and pillows."""
     n = seats or rng.choices([1, 2, 3], [2, 2, 3])[0]
     cloth = cloth or m.fabric(rng)
     arm, d, seat, back = (
@@ -180,7 +187,7 @@ def sofa(rng: Random, seats: int | None = None, cloth: m.Material | None = None)
 
 
 def bed(rng: Random) -> Piece:
-    """Bed with headboard, mattress, duvet and pillows."""
+    """Return a bed with headboard, mattress, duvet and pillows."""
     w, d, of = rng.uniform(0.45, 0.9), 1.02, m.board(rng)
     sheet, duvet = m.fabric(rng), m.fabric(rng)
     top = rng.uniform(0.45, 0.6)
@@ -201,7 +208,7 @@ def bed(rng: Random) -> Piece:
 
 
 def cabinet(rng: Random, tall: bool | None = None) -> Piece:
-    """Sideboard, chest of drawers, wardrobe or fridge: a body with fronts and handles."""
+    """Return a sideboard, chest of drawers, wardrobe or fridge: a body with fronts and handles."""
     tall = rng.random() < 0.35 if tall is None else tall
     body = m.board(rng)
     w, d = rng.uniform(0.35, 0.9), rng.uniform(0.19, 0.3)
@@ -232,7 +239,7 @@ def cabinet(rng: Random, tall: bool | None = None) -> Piece:
 
 
 def bookshelf(rng: Random) -> Piece:
-    """Open shelf with rows of books and small things."""
+    """Return an open shelf with rows of books and small objects."""
     of = m.board(rng)
     w, d, rows = rng.uniform(0.3, 0.6), rng.uniform(0.13, 0.18), rng.randint(2, 5)
     pitch = rng.uniform(0.32, 0.4)
@@ -260,11 +267,11 @@ def bookshelf(rng: Random) -> Piece:
                     on_table(rng, small=True), x + run / 2, rng.uniform(-0.3, 0.3) * d, z
                 )
             x += run + rng.uniform(0.005, 0.08)
-    return Piece(w + 0.012, d, solids, h + 0.0)
+    return Piece(w + 0.012, d, solids, h)
 
 
 def desk(rng: Random) -> Piece:
-    """Office desk with a monitor or two, keyboard and mouse."""
+    """Return an office desk with one or two monitors, keyboard and mouse."""
     w, d, h = rng.uniform(0.55, 0.9), rng.uniform(0.32, 0.42), rng.uniform(0.7, 0.76)
     of, frame, black = m.board(rng), m.metal(rng), m.plain(rng, 0.1)
     solids = [box((0, 0, h - 0.014), (w, d, 0.014), of)]
@@ -295,7 +302,7 @@ def desk(rng: Random) -> Piece:
 
 
 def tv_bench(rng: Random) -> Piece:
-    """Low bench with a television on it."""
+    """Return a low bench with a television on it."""
     base = cabinet(rng, tall=False)
     scale_w, h = rng.uniform(0.6, 0.9), rng.uniform(0.35, 0.5)
     of = m.board(rng)
@@ -325,7 +332,7 @@ def tv_bench(rng: Random) -> Piece:
 
 
 def kitchen(rng: Random) -> Piece:
-    """Counter with cupboards below and above, sink or hob, and things on it."""
+    """Return a kitchen counter with a sink, and cupboards below and above."""
     w, d, h = rng.uniform(0.8, 1.5), 0.3, 0.9
     front, top, handle = (
         m.board(rng),
@@ -352,7 +359,7 @@ def kitchen(rng: Random) -> Piece:
 
 
 def nightstand(rng: Random) -> Piece:
-    """Small stand."""
+    """Return a nightstand with a drawer."""
     w, h, of = rng.uniform(0.18, 0.26), rng.uniform(0.4, 0.6), m.board(rng)
     solids = [
         *_legs(w, w, h, 0.015, of),
@@ -363,7 +370,7 @@ def nightstand(rng: Random) -> Piece:
     return Piece(w + 0.01, w + 0.01, solids, h + 0.012)
 
 
-ALONG_WALLS = {
+ALONG_WALLS = {  # what stands along walls, and how often
     sofa: 3.0,
     bed: 1.6,
     cabinet: 3.0,

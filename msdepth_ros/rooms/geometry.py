@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rays against primitives, in closed form.
 
-Every primitive is a unit shape (cube, cylinder, sphere, or the room's cube seen from inside) under
-an affine map, so a ray is carried into unit coordinates once and met there.
+Every primitive is a unit shape (cube, cylinder, sphere, or the shell: the room as a cube seen from
+inside) under an affine map. A ray is transformed to unit coordinates, and intersected there.
 """
 
 from __future__ import annotations
@@ -15,16 +15,23 @@ from torch import Tensor
 
 from msdepth_ros.rooms.solids import BOX, CYLINDER, ELLIPSOID, SHELL
 
-MISS = 1e9
-_TINY = 1e-20
-"""Added to divisors: it changes nothing but an exact zero."""
-_END = 1 - 1e-4
-"""Unit height from which a point of a cylinder lies on its end."""
+MISS = 1e9  # the ray parameter t where a ray hits nothing
+_TINY = 1e-20  # added to divisors: it changes only an exact zero
+_END = 1 - 1e-4  # a cylinder's point above this unit height lies on its end face
 
 
 @dataclass(frozen=True)
 class Primitives:
-    """P primitives: shape int64 [P], center, half [P, 3], rotation [P, 3, 3], taper [P]."""
+    """The P primitives of a scene.
+
+    Attributes
+    ----------
+    shape : int64 [P]: BOX, CYLINDER, ELLIPSOID or SHELL.
+    center : float32 [P, 3], metres in the world frame.
+    half : float32 [P, 3], half of the size along the primitive's own axes, metres.
+    rotation : float32 [P, 3, 3], from the primitive's axes to the world frame.
+    taper : float32 [P], see `Solid`.
+    """
 
     shape: Tensor
     center: Tensor
@@ -36,20 +43,24 @@ class Primitives:
         return len(self.shape)
 
     def to(self, device: torch.device | str) -> Primitives:
-        """Copy on another device."""
+        """Return a copy on another device."""
         return Primitives(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
     @property
     def world_to_unit(self) -> Tensor:
-        """Linear part [P, 3, 3] of the map from the world to unit coordinates."""
+        """The linear part of the map from the world frame to unit coordinates, [P, 3, 3]."""
         return self.rotation.transpose(1, 2) / self.half[:, :, None]
 
 
 @dataclass(frozen=True)
 class Hits:
-    """Where N rays end.
+    """The surface points that N rays hit.
 
-    primitive: int64 [N]. unit: [N, 3], the point in unit coordinates. normal: [N, 3], in the world.
+    Attributes
+    ----------
+    primitive : int64 [N], the primitive that was hit.
+    unit : float32 [N, 3], the point in the primitive's unit coordinates.
+    normal : float32 [N, 3], the surface's unit normal in the world frame.
     """
 
     primitive: Tensor
@@ -111,17 +122,18 @@ _MEET = {
 def trace(
     primitives: Primitives, origins: Tensor, directions: Tensor, subset: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """First primitive that each ray enters (or, for the shell, leaves).
+    """Return the first primitive that each ray enters (for the shell: leaves).
 
     Parameters
     ----------
-    origins: [N, 3] or [1, 3], metres. directions: [N, 3], of any length.
-    subset: indices of the primitives to look at; all of them by default.
+    origins : float32 [N, 3] or [1, 3], metres in the world frame.
+    directions : float32 [N, 3], of any length.
+    subset : int64, indices of the primitives to test; None: all.
 
     Returns
     -------
-    t: float32 [N], so that origin + t * direction is the point met (1e9 where nothing is).
-    primitive: int64 [N].
+    t : float32 [N]: the point hit is origin + t * direction; MISS where nothing is hit.
+    primitive : int64 [N], the primitive hit.
     """
     if subset is None:
         subset = torch.arange(len(primitives), device=directions.device)
@@ -153,7 +165,13 @@ def trace(
 
 
 def locate(primitives: Primitives, points: Tensor, primitive: Tensor) -> Hits:
-    """Unit coordinates and normals (inward for the shell) of surface points [N, 3] of the world."""
+    """Return the unit coordinates and normals of surface points; the shell's normals point inward.
+
+    Parameters
+    ----------
+    points : float32 [N, 3], metres in the world frame.
+    primitive : int64 [N], the primitive that each point lies on.
+    """
     to_unit = primitives.world_to_unit[primitive]
     offset = points - primitives.center[primitive]
     unit = (to_unit * offset[:, None, :]).sum(2)
@@ -161,7 +179,13 @@ def locate(primitives: Primitives, points: Tensor, primitive: Tensor) -> Hits:
 
 
 def normals(primitives: Primitives, unit: Tensor, primitive: Tensor) -> Tensor:
-    """World normals [N, 3] at surface points given in unit coordinates [N, 3]."""
+    """Return the surface normals at points on primitives, float32 [N, 3], in the world frame.
+
+    Parameters
+    ----------
+    unit : float32 [N, 3], the points in unit coordinates.
+    primitive : int64 [N], the primitive that each point lies on.
+    """
     shape, taper = primitives.shape[primitive], primitives.taper[primitive]
     face = torch.zeros_like(unit)
     axis = unit.abs().argmax(1, keepdim=True)
@@ -178,11 +202,17 @@ def normals(primitives: Primitives, unit: Tensor, primitive: Tensor) -> Tensor:
 
 
 def face_of(unit: Tensor, tube: Tensor) -> tuple[Tensor, Tensor]:
-    """Face 0..5 (-x +x -y +y -z +z) of unit surface points [N, 3], and place [N, 2] on it.
+    """Return the face of the surrounding cube that surface points project to from the centre.
 
-    Seen from the centre, each point lies on a face of the surrounding cube, at a place within
-    [-1, 1]. Where `tube` [N] is
-    true, the side of a cylinder takes four faces and each end one.
+    Parameters
+    ----------
+    unit : float32 [N, 3], points in unit coordinates.
+    tube : bool [N], true on cylinders: their side is divided over four faces, each end has one.
+
+    Returns
+    -------
+    face : int64 [N]: 0 to 5 are -x, +x, -y, +y, -z, +z.
+    place : float32 [N, 2], the point on that face, in [-1, 1].
     """
     weight = unit.abs()
     end = torch.where(weight[:, 2] > _END, 2.0, 0.0)
@@ -197,7 +227,18 @@ def face_of(unit: Tensor, tube: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def on_surface(face: Tensor, place: Tensor, shape: Tensor, taper: Tensor) -> Tensor:
-    """Inverse of `face_of`: the surface point [N, 3] of the unit shape at a place of a face."""
+    """Return the surface points of unit shapes at places on faces: the inverse of `face_of`.
+
+    Parameters
+    ----------
+    face, place : as `face_of` returns them.
+    shape : int64 [N], see `Primitives`.
+    taper : float32 [N].
+
+    Returns
+    -------
+    float32 [N, 3], in unit coordinates.
+    """
     axis, sign = face // 2, (face % 2) * 2.0 - 1
     others = torch.tensor([[1, 2], [0, 2], [0, 1]], device=face.device)[axis]
     cube = torch.zeros(len(face), 3, device=face.device).scatter_(1, others, place)

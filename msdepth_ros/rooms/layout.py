@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Random furnished rooms: openings, furniture along walls and in the middle, clutter, lamps."""
+"""Random furnished rooms: windows, doors, furniture, clutter and lamps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ STYLES = ('room', 'desk', 'robot')
 
 
 class Plan:
-    """A room's floor plan while it is being furnished: what stands where."""
+    """A room's floor plan while it is furnished: what stands where.
+
+    Parameters
+    ----------
+    size : length (x), width (y) and height (z) of the room, metres.
+    """
 
     def __init__(self, size: Vector) -> None:
         self.size = size
@@ -26,7 +31,7 @@ class Plan:
         self._taken: list[tuple[float, float, float, float]] = []
 
     def fits(self, x: float, y: float, half_x: float, half_y: float) -> bool:
-        """Whether a rectangle is inside the room and free."""
+        """Return whether a rectangle around (x, y) is inside the room and free."""
         length, width, _ = self.size
         if not (half_x < x < length - half_x and half_y < y < width - half_y):
             return False
@@ -36,11 +41,22 @@ class Plan:
         )
 
     def take(self, x: float, y: float, half_x: float, half_y: float) -> None:
-        """Mark a rectangle as taken."""
+        """Mark a rectangle around (x, y) as taken."""
         self._taken.append((x - half_x, x + half_x, y - half_y, y + half_y))
 
     def wall(self, number: int, along: float, out: float) -> tuple[float, float, float]:
-        """Point (x, y) `along` from a wall's middle and `out` from it, and the yaw to the room."""
+        """Return a point beside a wall, and the direction into the room.
+
+        Parameters
+        ----------
+        number : of the wall, 0 to 3.
+        along : distance from the wall's middle, along the wall, metres.
+        out : distance from the wall, metres.
+
+        Returns
+        -------
+        x, y in metres; yaw of an object that stands with its back to the wall, radians.
+        """
         length, width, _ = self.size
         yaw = number * math.pi / 2
         cosine, sine = round(math.cos(yaw)), round(math.sin(yaw))
@@ -49,11 +65,16 @@ class Plan:
         return length / 2 + cosine * x - sine * y, width / 2 + sine * x + cosine * y, yaw
 
     def wall_length(self, number: int) -> float:
-        """Length of a wall in metres."""
+        """Return the length of a wall, metres."""
         return self.size[number % 2]
 
     def add(self, piece: Piece, x: float, y: float, yaw: float, margin: float = 0.0) -> bool:
-        """Place furniture if there is room for it."""
+        """Place furniture if its place is free, `margin` metres around it included.
+
+        Returns
+        -------
+        Whether it was placed.
+        """
         c, s = abs(math.cos(yaw)), abs(math.sin(yaw))
         half_x = c * piece.width + s * piece.depth + margin
         half_y = s * piece.width + c * piece.depth + margin
@@ -77,7 +98,7 @@ def _size(rng: Random, style: str) -> Vector:
 
 
 def _openings(plan: Plan, rng: Random) -> dict[int, list[tuple[float, float]]]:
-    """Windows and a door; returns for each wall the stretches to keep free of tall furniture."""
+    """Add windows and a door; return the parts of each wall that tall furniture must not cover."""
     busy: dict[int, list[tuple[float, float]]] = {0: [], 1: [], 2: [], 3: []}
     walls = rng.sample(range(4), 4)
     brightness = rng.choice([0.05, rng.uniform(0.8, 2), rng.uniform(2, 6), rng.uniform(2, 6)])
@@ -231,8 +252,7 @@ def random_scene(rng: Random, style: str = 'room') -> Scene:
 
     Parameters
     ----------
-    style : 'room', 'desk' (crowded table-tops, for close views) or 'robot' (things on the floor).
-
+    style : 'room', 'desk' (crowded table tops, for close views) or 'robot' (objects on the floor).
     """
     plan = Plan(_size(rng, style))
     length, width, height = plan.size

@@ -1,9 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Light of a room, computed once: lamps, windows and sun with shadows, then radiosity.
+"""The light in a room, computed once: lamps, windows and sun with shadows, then radiosity.
 
-Each primitive carries six faces of texels (those of the cube around it). A texel holds the
-irradiance divided by pi, so that a matt surface's radiance is its reflectance times the texel.
+The surface of each primitive is divided into texels, on the six faces of the cube around it. A
+texel holds the irradiance divided by pi: a matt surface's radiance is its reflectance times that.
 """
 
 from __future__ import annotations
@@ -27,20 +27,23 @@ from msdepth_ros.rooms.geometry import (
 from msdepth_ros.rooms.scene import Scene
 from msdepth_ros.rooms.solids import CYLINDER, ELLIPSOID
 
-_LIFT = 2e-3
-"""Metres by which rays start above the surface they leave."""
-_SHADOW = 0.03
-_BOUNCE = 0.12
-"""Half size in metres from which a solid throws shadows, and from which it reflects light."""
+_LIFT = 2e-3  # metres above the surface at which rays start
+_SHADOW = 0.03  # half size in metres: smaller solids cast no shadow
+_BOUNCE = 0.12  # half size in metres: smaller solids reflect no light on others
 
 
 @dataclass(frozen=True)
 class Lighting:
-    """Texels [T, 3] of all faces in one row.
+    """The light on all P primitives of a scene.
 
-    Face f of primitive p is number 6 p + f. For each: size int64 [6 P, 2], its columns and rows;
-    start int64 [6 P], its first texel. tube [P] is true for cylinders. round [P] is true for curved
-    shapes: their outermost texels lie on the edge of the face, so that faces join without a seam.
+    Attributes
+    ----------
+    size : int64 [6 P, 2], columns and rows of each face; face f of primitive p has number 6 p + f.
+    start : int64 [6 P], index of each face's first texel in `texels`.
+    tube : bool [P], true for cylinders.
+    round : bool [P], true for curved shapes: their outermost texels lie on the edge of the face,
+        so that there is no seam between faces.
+    texels : float32 [T, 3], irradiance / pi, linear RGB, of all faces one after the other.
     """
 
     size: Tensor
@@ -58,7 +61,13 @@ class Lighting:
         return self.start[number], size, torch.where(self.round[primitive, None], joined, scaled)
 
     def at(self, primitive: Tensor, unit: Tensor) -> Tensor:
-        """Irradiance / pi, linear RGB [N, 3], at surface points in unit coordinates [N, 3]."""
+        """Return irradiance / pi at surface points, interpolated: float32 [N, 3], linear RGB.
+
+        Parameters
+        ----------
+        primitive : int64 [N], the primitive of each point.
+        unit : float32 [N, 3], the points in unit coordinates.
+        """
         start, size, place = self._place(primitive, unit)
         place = torch.minimum((place - 0.5).clamp(min=0), (size - 1).float())
         low = torch.minimum(place.long(), size - 2)
@@ -70,7 +79,7 @@ class Lighting:
         return torch.lerp(top, bottom, y)
 
     def nearest(self, primitive: Tensor, unit: Tensor) -> Tensor:
-        """Number [N] of the texel that holds a surface point."""
+        """Return the index of the texel of each surface point, int64 [N]; arguments as `at`."""
         start, size, place = self._place(primitive, unit)
         own = torch.minimum(place.long(), size - 1)
         return start + own[:, 1] * size[:, 0] + own[:, 0]
@@ -78,7 +87,7 @@ class Lighting:
 
 @dataclass(frozen=True)
 class _Texels:
-    """Where texels are: primitive [T], point, normal [T, 3], whether that is inside the room."""
+    """The texels' primitives [T], points and normals [T, 3], and which are inside the room [T]."""
 
     primitive: Tensor
     point: Tensor
@@ -87,7 +96,7 @@ class _Texels:
 
 
 def _face_sizes(primitives: Primitives, per_metre: float) -> Tensor:
-    """Columns and rows [6 P, 2] of every face: at least 2, on the shell three times as dense."""
+    """Return columns and rows of every face, [6 P, 2]: at least 2; three times denser on walls."""
     others = torch.tensor(
         [[1, 2], [1, 2], [0, 2], [0, 2], [0, 1], [0, 1]], device=primitives.half.device
     )
@@ -123,7 +132,10 @@ def _layout(scene: Scene, lighting: Lighting) -> _Texels:
 
 
 def _lamp_samples(scene: Scene, count: int, rng: Random) -> tuple[Tensor, Tensor, Tensor]:
-    """Points [L, 3] on the lights, their normals (zero: shines to all sides), flux [L, 3]."""
+    """Return points [L, 3] on the lights, their normals and their flux [L, 3].
+
+    A normal of zero means that the light shines in all directions.
+    """
     points, facing, flux = [], [], []
     primitives = scene.primitives.to('cpu')
     materials = scene.materials.cpu()
@@ -138,7 +150,7 @@ def _lamp_samples(scene: Scene, count: int, rng: Random) -> tuple[Tensor, Tensor
         a, b = sorted(half.tolist())[1:]
         flat = float(half.min()) < 0.2 * b
         color = 0.5 * (row[1:4] + row[4:7]) if light in scene.windows else row[1:4]
-        # A flat light shines from one side of its face; a bulb from all of it, seen as a sphere.
+        # A flat light shines from one side; any other in all directions, like a sphere.
         area = 4 * a * b if flat else 4 * math.pi * a * b
         axis = int(half.argmin())
         middle = torch.tensor(scene.size) / 2
@@ -166,7 +178,7 @@ def _lamp_samples(scene: Scene, count: int, rng: Random) -> tuple[Tensor, Tensor
 
 
 def _direct(scene: Scene, texels: _Texels, count: int, rng: Random) -> Tensor:
-    """Light that comes straight from lamps, windows and the sun."""
+    """Return the light that arrives directly from lamps, windows and the sun, [T, 3]."""
     device = scene.device
     light = torch.zeros(len(texels.point), 3, device=device)
     opaque = scene.primitives.half.amax(1) > _SHADOW
@@ -196,21 +208,21 @@ def _direct(scene: Scene, texels: _Texels, count: int, rng: Random) -> Tensor:
 
 
 def _hemisphere(count: int, device: torch.device) -> Tensor:
-    """Directions [count, 3] around +z with density cos / pi, on a golden spiral."""
+    """Return directions [count, 3] around +z with density cos / pi, on a golden spiral."""
     k = torch.arange(count, device=device) + 0.5
     radius, angle = (k / count).sqrt(), k * 2.399963
     return torch.stack([radius * angle.cos(), radius * angle.sin(), (1 - k / count).sqrt()], 1)
 
 
 def _mean_color(scene: Scene) -> tuple[Tensor, Tensor]:
-    """Reflectance and emission [M, 3] of each material, without its pattern."""
+    """Return the mean reflectance and emission of each material, [M, 3] each."""
     rows = scene.materials
     color = torch.lerp(rows[:, 1:4], rows[:, 4:7], 0.35)
     return color, color * rows[:, 10:11]
 
 
 def _gather(scene: Scene, lighting: Lighting, texels: _Texels, count: int) -> tuple[Tensor, Tensor]:
-    """What `count` rays from each texel meet: numbers [T, count] of texels and of materials."""
+    """Return the texels and materials that `count` rays from each texel hit, [T, count] each."""
     device = scene.device
     normal = texels.normal
     helper = torch.where(
@@ -237,10 +249,7 @@ def _gather(scene: Scene, lighting: Lighting, texels: _Texels, count: int) -> tu
 
 
 def _smooth(light: Tensor, inside: Tensor, size: Tensor, start: Tensor) -> Tensor:
-    """Mean over the 3 x 3 neighbours on a face, 5 x 5 on large ones.
-
-    Texels outside the room do not count.
-    """
+    """Return the mean over 3 x 3 texels of a face (5 x 5 on large ones), all inside the room."""
     result = light.clone()
     weight = inside.float()[:, None]
     weighted = torch.cat([light * weight, weight], 1)
@@ -256,7 +265,13 @@ def _smooth(light: Tensor, inside: Tensor, size: Tensor, start: Tensor) -> Tenso
 
 
 def material_of(scene: Scene, primitive: Tensor, unit: Tensor) -> Tensor:
-    """Row [N] of `scene.materials` at surface points: the shell has one for each face."""
+    """Return the row of `scene.materials` at surface points, int64 [N].
+
+    Parameters
+    ----------
+    primitive : int64 [N], the primitive of each point; the shell (0) has a material for each face.
+    unit : float32 [N, 3], the points in unit coordinates.
+    """
     face, _ = face_of(unit, torch.zeros_like(primitive, dtype=torch.bool))
     return scene.material[primitive] + torch.where(primitive == 0, face, torch.zeros_like(face))
 
@@ -271,7 +286,16 @@ def illuminate(
     bounces: int = 3,
     seed: int = 0,
 ) -> Lighting:
-    """Light a scene. The defaults suit training images; a film wants 7, 36, 48."""
+    """Return the light in a scene. The defaults suit training images.
+
+    Parameters
+    ----------
+    texels_per_metre : three times as many on the walls.
+    lamp_samples : points on the lamps and windows from which light is sampled.
+    gather_rays : rays from each texel that collect the light reflected by other surfaces.
+    bounces : how many times light is reflected.
+    seed : of the points on the lamps.
+    """
     size = _face_sizes(scene.primitives, texels_per_metre)
     count = size.prod(1)
     start = count.cumsum(0) - count

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One living room furnished by hand, and a camera's walk through it and back: the clip of the demo.
+"""A living room furnished by hand, and the path of a camera through it: the clip of the demo.
 
 The clip in msdepth_ros/clips was made with `msdepth render --clip msdepth_ros/clips/room.mp4`.
 """
@@ -28,7 +28,7 @@ _WARM = Material('plaster', (1.0, 0.82, 0.6), (1.0, 0.82, 0.6), 1, 0, 0, 2.2)
 
 
 def _made_of(solids: list[Solid], **materials: Material) -> list[Solid]:
-    """The solids with every material of a pattern replaced."""
+    """Return the solids with the material of each named pattern replaced."""
     return [replace(s, material=materials.get(s.material.pattern, s.material)) for s in solids]
 
 
@@ -38,7 +38,7 @@ def _window() -> list[Solid]:
 
 
 def living_room() -> Scene:
-    """A living room of 5.6 m x 4.4 m with windows to the east and sunshine on its floor."""
+    """Return a living room of 5.6 m x 4.4 m with two windows at +x and sunshine on its floor."""
     plan = Plan((5.6, 4.4, 2.55))
 
     def against(wall: int, along: float, piece: furniture.Piece) -> tuple[float, float, float]:
@@ -121,9 +121,13 @@ def living_room() -> Scene:
 
 
 def walk(phase: float) -> Pose:
-    """Camera at a phase in [0, 1): through the room from 0 to 0.5, and back the same way.
+    """Return the pose of a camera that walks through the room and back the same way.
 
-    1.2 m above the floor, pitched 10 degrees down, turning from the sofa to the table.
+    It is 1.2 m above the floor, looks 10 degrees down and turns from the sofa to the table.
+
+    Parameters
+    ----------
+    phase : 0 at the start, 0.5 at the turning point, 1 at the start again.
     """
     done = (1 - math.cos(2 * math.pi * phase)) / 2
     x, y = 0.85 + 1.2 * done, 2.5 + 0.45 * math.sin(math.pi * done / 2)

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What surfaces are made of: a pattern, two linear RGB colours, and how they shine."""
+"""Materials of surfaces: a pattern, two linear RGB colours, gloss and emission."""
 
 from __future__ import annotations
 
@@ -14,11 +14,17 @@ Color = tuple[float, float, float]
 
 @dataclass(frozen=True)
 class Material:
-    """Surface appearance.
+    """How a surface looks.
 
-    `color` and `accent` are linear RGB reflectances in [0, 1]; `scale` multiplies the pattern's
-    frequency; `contrast` in [0, 1] is the strength of its detail; `gloss` in [0, 1] the mirror
-    part at grazing angles; `emission` the radiance added, in units of the pattern's colour.
+    Attributes
+    ----------
+    pattern : one of `texture.PATTERNS`.
+    color, accent : linear RGB reflectances in [0, 1].
+    scale : factor on the pattern's frequency.
+    contrast : strength of the pattern's detail, in [0, 1].
+    gloss : how much the surface mirrors at grazing angles, in [0, 1].
+    emission : radiance added, in units of the pattern's colour.
+    seed : what makes two surfaces of the same pattern differ.
     """
 
     pattern: str
@@ -32,13 +38,13 @@ class Material:
 
 
 def hsv(hue: float, saturation: float, value: float) -> Color:
-    """Linear RGB of an sRGB-like HSV colour (decoded with gamma 2.2)."""
+    """Return the linear RGB of an HSV colour, decoded with gamma 2.2."""
     r, g, b = colorsys.hsv_to_rgb(hue % 1.0, min(max(saturation, 0.0), 1.0), value)
     return r**2.2, g**2.2, b**2.2
 
 
 def shade(color: Color, factor: float) -> Color:
-    """The colour times a factor, kept below 0.95."""
+    """Return the colour times a factor, at most 0.95."""
     r, g, b = (min(channel * factor, 0.95) for channel in color)
     return r, g, b
 
@@ -48,7 +54,7 @@ def _seed(rng: Random) -> int:
 
 
 def paint(rng: Random) -> Material:
-    """Wall paint: mostly light and warm, at times a strong colour, at times papered."""
+    """Return wall paint: mostly light and warm, at times a strong colour, paper or tiles."""
     hue = rng.gauss(0.1, 0.03) if rng.random() < 0.6 else rng.random()
     strong = rng.random() < 0.15
     color = hsv(
@@ -62,14 +68,14 @@ def paint(rng: Random) -> Material:
 
 
 def ceiling(rng: Random) -> Material:
-    """Matt white, at times panelled."""
+    """Return matt white, at times with panels."""
     color = hsv(0.1, rng.uniform(0, 0.06), rng.uniform(0.85, 0.97))
     pattern = 'tiles' if rng.random() < 0.15 else 'plaster'
     return Material(pattern, color, shade(color, 0.8), 0.5, rng.uniform(0, 0.2), 0, 0, _seed(rng))
 
 
 def floor(rng: Random) -> Material:
-    """Planks, tiles, carpet, stone or lino."""
+    """Return planks, tiles, carpet, stone or plain flooring."""
     pattern = rng.choices(['planks', 'tiles', 'fabric', 'stone', 'plaster'], [5, 2, 2, 1, 1])[0]
     if pattern == 'planks':
         base = wood(rng)
@@ -98,7 +104,7 @@ def floor(rng: Random) -> Material:
 
 
 def wood(rng: Random) -> Material:
-    """Furniture wood from birch to wenge."""
+    """Return furniture wood, light to dark."""
     value = rng.uniform(0.25, 0.85)
     color = hsv(rng.uniform(0.045, 0.1), rng.uniform(0.3, 0.65), value)
     return Material(
@@ -114,12 +120,12 @@ def wood(rng: Random) -> Material:
 
 
 def board(rng: Random) -> Material:
-    """Furniture front: wood or lacquer."""
+    """Return a furniture front: wood or lacquer."""
     return wood(rng) if rng.random() < 0.6 else plain(rng, 0.2)
 
 
 def plain(rng: Random, saturation: float = 0.6) -> Material:
-    """Plastic, lacquer or card of any colour."""
+    """Return plastic, lacquer or card of any colour."""
     color = hsv(rng.random(), rng.random() ** 1.5 * saturation, rng.uniform(0.12, 0.95))
     return Material(
         'plaster',
@@ -134,7 +140,7 @@ def plain(rng: Random, saturation: float = 0.6) -> Material:
 
 
 def fabric(rng: Random) -> Material:
-    """Upholstery, cushions, bedding, clothes."""
+    """Return the cloth of upholstery, cushions, bedding or clothes."""
     color = hsv(
         rng.random() if rng.random() < 0.6 else rng.gauss(0.09, 0.03),
         rng.uniform(0, 0.6),
@@ -148,38 +154,38 @@ def fabric(rng: Random) -> Material:
 
 
 def metal(rng: Random) -> Material:
-    """Chrome to black steel."""
+    """Return metal, from chrome to black steel."""
     color = hsv(0.6, rng.uniform(0, 0.1), rng.uniform(0.1, 0.75))
     return Material('plaster', color, color, 1.0, 0.05, rng.uniform(0.3, 0.8), 0, _seed(rng))
 
 
 def foliage(rng: Random) -> Material:
-    """Leaves."""
+    """Return leaves."""
     color = hsv(rng.uniform(0.22, 0.38), rng.uniform(0.4, 0.75), rng.uniform(0.3, 0.6))
     return Material('stone', color, shade(color, 0.55), 3.0, 0.6, 0.15, 0, _seed(rng))
 
 
 def skin(rng: Random) -> Material:
-    """Human skin."""
+    """Return human skin."""
     color = hsv(rng.uniform(0.04, 0.07), rng.uniform(0.3, 0.55), rng.uniform(0.35, 0.9))
     return Material('plaster', color, shade(color, 0.9), 1.0, 0.1, 0.05, 0, _seed(rng))
 
 
 def picture(rng: Random) -> Material:
-    """A painting, photograph or poster."""
+    """Return a painting, photograph or poster."""
     a, b = (hsv(rng.random(), rng.uniform(0.1, 0.8), rng.uniform(0.2, 0.95)) for _ in range(2))
     return Material('picture', a, b, rng.uniform(0.6, 2), 1.0, rng.uniform(0, 0.2), 0, _seed(rng))
 
 
 def rug(rng: Random) -> Material:
-    """A bordered rug."""
+    """Return a rug with a border."""
     a = hsv(rng.random(), rng.random() ** 2 * 0.6, rng.uniform(0.3, 0.8))
     b = hsv(rng.random(), rng.random() ** 2 * 0.6, rng.uniform(0.3, 0.85))
     return Material('rug', a, b, rng.uniform(0.7, 1.5), rng.uniform(0.3, 1), 0, 0, _seed(rng))
 
 
 def books(rng: Random) -> Material:
-    """Spines of a row of books."""
+    """Return the spines of a row of books."""
     return Material(
         'books',
         (0.3, 0.3, 0.3),
@@ -193,7 +199,7 @@ def books(rng: Random) -> Material:
 
 
 def screen(rng: Random) -> Material:
-    """A monitor: off, or lit with windows and lines of text."""
+    """Return a monitor's picture: black, or windows with lines of text."""
     if rng.random() < 0.4:
         return Material(
             'plaster', (0.01, 0.01, 0.012), (0.01, 0.01, 0.01), 1, 0.1, 0.6, 0, _seed(rng)
@@ -212,7 +218,7 @@ def screen(rng: Random) -> Material:
 
 
 def outdoors(rng: Random, brightness: float) -> Material:
-    """What a window shows: sky above, haze and greenery below."""
+    """Return what a window shows: sky above, haze and plants below."""
     sky = hsv(rng.gauss(0.58, 0.02), rng.uniform(0.02, 0.3), 1.0)
     ground = hsv(rng.uniform(0.1, 0.35), rng.uniform(0.1, 0.4), rng.uniform(0.45, 0.8))
     return Material(
@@ -221,6 +227,6 @@ def outdoors(rng: Random, brightness: float) -> Material:
 
 
 def glow(rng: Random, brightness: float) -> Material:
-    """A lamp's shade or tube: warm to neutral white."""
+    """Return a lit lampshade: warm to neutral white."""
     color = hsv(rng.uniform(0.08, 0.13), math.sqrt(rng.random()) * 0.25, 1.0)
     return Material('plaster', color, color, 1, 0, 0, brightness, _seed(rng))

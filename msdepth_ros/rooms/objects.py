@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Smaller things, standing on z = 0: clutter of tables and floors, plants, lamps, people."""
+"""Smaller objects on tables and floors: clutter, plants, lamps, people. They stand on z = 0."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from msdepth_ros.rooms.solids import (
 
 
 def mug(rng: Random) -> list[Solid]:
-    """Mug with a handle."""
+    """Return a mug with a handle."""
     of, r, h = m.plain(rng, 0.9), rng.uniform(0.035, 0.048), rng.uniform(0.04, 0.055)
     drink = m.Material('plaster', (0.04, 0.02, 0.01), gloss=0.3)
     return [
@@ -33,7 +33,7 @@ def mug(rng: Random) -> list[Solid]:
 
 
 def bottle(rng: Random) -> list[Solid]:
-    """Bottle: body, shoulder, neck, cap."""
+    """Return a bottle: body, label, shoulder, neck."""
     of, r, h = m.plain(rng, 0.9), rng.uniform(0.028, 0.045), rng.uniform(0.07, 0.11)
     return [
         cylinder((0, 0, h), r, h, of),
@@ -44,7 +44,7 @@ def bottle(rng: Random) -> list[Solid]:
 
 
 def book_stack(rng: Random) -> list[Solid]:
-    """Books lying on one another."""
+    """Return a stack of books."""
     solids: list[Solid] = []
     z = 0.0
     for _ in range(rng.randint(1, 5)):
@@ -59,7 +59,7 @@ def book_stack(rng: Random) -> list[Solid]:
 
 
 def laptop(rng: Random) -> list[Solid]:
-    """Open laptop."""
+    """Return an open laptop."""
     of, tilt = m.plain(rng, 0.05), rng.uniform(0.1, 0.5)
     w, d = rng.uniform(0.14, 0.18), rng.uniform(0.1, 0.12)
     lid = rotation(roll=tilt)
@@ -75,7 +75,7 @@ def laptop(rng: Random) -> list[Solid]:
 
 
 def bowl(rng: Random) -> list[Solid]:
-    """Bowl of fruit."""
+    """Return a bowl of fruit."""
     r = rng.uniform(0.08, 0.14)
     solids = [cylinder((0, 0, r * 0.3), r * 0.5, r * 0.3, m.plain(rng, 0.5), taper=-1.0)]
     for k in range(rng.randint(2, 6)):
@@ -93,14 +93,14 @@ def bowl(rng: Random) -> list[Solid]:
 
 
 def carton(rng: Random) -> list[Solid]:
-    """Box, carton, tin, speaker."""
+    """Return a small box: a carton, a tin, a speaker."""
     half = (rng.uniform(0.02, 0.12), rng.uniform(0.02, 0.1), rng.uniform(0.01, 0.13))
     of = rng.choice([m.plain, m.picture, m.plain, m.board])(rng)
     return [box((0, 0, half[2]), half, of)]
 
 
 def papers(rng: Random) -> list[Solid]:
-    """Loose sheets, notebook or magazine, with a pen."""
+    """Return loose sheets or magazines, with a pen."""
     white = m.Material(
         'screen', (0.85, 0.85, 0.83), (0.3, 0.3, 0.35), 2, 0.8, seed=rng.randrange(1 << 16)
     )
@@ -114,7 +114,7 @@ def papers(rng: Random) -> list[Solid]:
 
 
 def tube(rng: Random) -> list[Solid]:
-    """Can, jar, glass, pen pot, roll."""
+    """Return a can, a glass, or a pot with pens."""
     r, h = rng.uniform(0.025, 0.06), rng.uniform(0.03, 0.1)
     solids = [cylinder((0, 0, h), r, h, m.plain(rng, 0.8), taper=rng.uniform(-0.1, 0.2))]
     if rng.random() < 0.4:
@@ -125,7 +125,7 @@ def tube(rng: Random) -> list[Solid]:
 
 
 def vase(rng: Random) -> list[Solid]:
-    """Vase with a few flowers."""
+    """Return a vase with a few flowers."""
     of, h = m.plain(rng, 0.6), rng.uniform(0.07, 0.12)
     solids = [
         ellipsoid((0, 0, h * 0.8), (h * 0.6, h * 0.6, h * 0.8), of),
@@ -144,13 +144,13 @@ def vase(rng: Random) -> list[Solid]:
 
 
 def ball(rng: Random) -> list[Solid]:
-    """Ball or fruit."""
+    """Return a ball or a fruit."""
     r = rng.uniform(0.025, 0.06)
     return [ellipsoid((0, 0, r), (r, r, r), m.plain(rng, 1))]
 
 
 def table_lamp(rng: Random) -> list[Solid]:
-    """Lamp with a shade, lit or not."""
+    """Return a lamp with a shade, lit or not."""
     of, h = m.plain(rng, 0.4), rng.uniform(0.1, 0.2)
     shade = m.glow(rng, rng.uniform(1, 3)) if rng.random() < 0.5 else m.fabric(rng)
     return [
@@ -161,7 +161,7 @@ def table_lamp(rng: Random) -> list[Solid]:
 
 
 def teddy(rng: Random) -> list[Solid]:
-    """Soft toy: knobbly rounded lumps."""
+    """Return a soft toy."""
     of = m.fabric(rng)
     solids = [
         ellipsoid((0, 0, 0.09), (0.07, 0.06, 0.09), of),
@@ -194,12 +194,12 @@ _TABLE = (
 
 
 def on_table(rng: Random, small: bool = False) -> list[Solid]:
-    """One random thing that stands on a table or, when small, in a shelf."""
+    """Return one random object for a table or, if `small`, for a shelf."""
     return rng.choice(_SMALL if small else _TABLE)(rng)
 
 
 def plant(rng: Random, height: float | None = None) -> list[Solid]:
-    """Potted plant: arching leaves from a short stem, or a bushy crown on a trunk."""
+    """Return a potted plant: long leaves from a short stem, or a crown on a trunk."""
     h = height or rng.uniform(0.4, 1.7)
     r = rng.uniform(0.1, 0.18) * min(1.0, h)
     green = [m.foliage(rng) for _ in range(2)]
@@ -235,7 +235,7 @@ def plant(rng: Random, height: float | None = None) -> list[Solid]:
 
 
 def floor_lamp(rng: Random, brightness: float | None = None) -> list[Solid]:
-    """Standing lamp."""
+    """Return a floor lamp; `brightness` is its emission, at random where it is None."""
     of, h = m.metal(rng), rng.uniform(1.3, 1.65)
     light = rng.uniform(0, 4) if brightness is None else brightness
     return [
@@ -246,7 +246,7 @@ def floor_lamp(rng: Random, brightness: float | None = None) -> list[Solid]:
 
 
 def person(rng: Random) -> list[Solid]:
-    """Standing person, clothed, arms hanging or bent."""
+    """Return a standing person, with hanging or bent arms."""
     s = rng.uniform(0.85, 1.05)
     trousers, shirt, flesh, hair = m.fabric(rng), m.fabric(rng), m.skin(rng), m.wood(rng)
     hair = replace(hair, pattern='fabric', gloss=0.0)
@@ -280,7 +280,7 @@ def person(rng: Random) -> list[Solid]:
 
 
 def bin_(rng: Random) -> list[Solid]:
-    """Waste-paper bin or basket."""
+    """Return a waste-paper bin."""
     r = rng.uniform(0.12, 0.18)
     inside = m.Material('plaster', (0.03, 0.03, 0.03))
     h = rng.uniform(0.13, 0.3)
@@ -291,7 +291,7 @@ def bin_(rng: Random) -> list[Solid]:
 
 
 def crate(rng: Random) -> list[Solid]:
-    """Cardboard box, with lid flaps or tape, at times a second on top."""
+    """Return a cardboard box with tape, at times with a second box on top."""
     card = m.Material(
         'fabric', (0.45, 0.3, 0.17), (0.35, 0.23, 0.13), 1, 0.3, seed=rng.randrange(1 << 16)
     )
@@ -308,7 +308,7 @@ def crate(rng: Random) -> list[Solid]:
 
 
 def shoes(rng: Random) -> list[Solid]:
-    """A pair of shoes."""
+    """Return a pair of shoes."""
     of = m.plain(rng)
     solids = []
     for side in (-1, 1):
@@ -319,7 +319,7 @@ def shoes(rng: Random) -> list[Solid]:
 
 
 def bag(rng: Random) -> list[Solid]:
-    """Backpack or bag."""
+    """Return a backpack."""
     of = m.fabric(rng)
     return [
         ellipsoid((0, 0, 0.21), (0.17, 0.12, 0.23), of),
@@ -329,7 +329,7 @@ def bag(rng: Random) -> list[Solid]:
 
 
 def stool(rng: Random) -> list[Solid]:
-    """Stool or pouffe."""
+    """Return a stool or pouffe."""
     if rng.random() < 0.5:
         r = rng.uniform(0.22, 0.32)
         return [ellipsoid((0, 0, r * 0.6), (r, r, r * 0.62), m.fabric(rng))]
@@ -342,7 +342,7 @@ def stool(rng: Random) -> list[Solid]:
 
 
 def toy_car(rng: Random) -> list[Solid]:
-    """Toy vehicle or cleaning robot."""
+    """Return a toy car or a cleaning robot."""
     of, tyre = m.plain(rng, 1.2), m.plain(rng, 0)
     if rng.random() < 0.4:
         return [
@@ -360,7 +360,7 @@ def toy_car(rng: Random) -> list[Solid]:
 
 
 def cable(rng: Random) -> list[Solid]:
-    """Thin rods lying about: pole, cable, rolled poster."""
+    """Return a thin rod that lies on the floor: a cable, a pole, a rolled poster."""
     r = rng.choice([0.006, 0.012, 0.04])
     rod = cylinder((0, 0, r), r, rng.uniform(0.2, 0.7), m.plain(rng), ALONG_Y)
     return placed([rod], 0, 0, 0, rng.uniform(0, math.pi))
@@ -384,5 +384,5 @@ _FLOOR = (
 
 
 def on_floor(rng: Random) -> list[Solid]:
-    """One random thing that stands or lies on the floor."""
+    """Return one random object for the floor."""
     return rng.choice(_FLOOR)(rng)

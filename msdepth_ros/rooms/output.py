@@ -38,16 +38,16 @@ def random_frames(
 
     Parameters
     ----------
-    count : of frames.
+    count : number of frames.
     style : one of STYLES, or 'mixed'.
     views : frames of each room.
     samples : see `render`.
+    device : 'cpu' or a CUDA device, as torch writes it.
 
     Raises
     ------
     MsdepthError
-        If there is no such style.
-
+        If the style is unknown.
     """
     if style != 'mixed' and style not in STYLES:
         raise MsdepthError(f"style '{style}' is unknown: choose mixed, {', '.join(STYLES)}")
@@ -73,7 +73,7 @@ def _calibration(intrinsics: Intrinsics, name: str) -> str:
     return Camera.pinhole(i.width, i.height, i.fx, i.fy, i.cx, i.cy).to_yaml(name)
 
 
-_DEPTH_SIZE = (80, 60)  # pixels of the true depth beside a clip
+_DEPTH_SIZE = (80, 60)  # width, height of the ground truth beside a clip
 
 
 def write_dataset(folder: Path, frames: Iterable[Frame]) -> int:
@@ -83,7 +83,6 @@ def write_dataset(folder: Path, frames: Iterable[Frame]) -> int:
     ------
     MsdepthError
         If a file cannot be written.
-
     """
     (folder / 'rgb').mkdir(parents=True, exist_ok=True)
     (folder / 'depth').mkdir(exist_ok=True)
@@ -108,7 +107,16 @@ def _write(path: Path, image: np.ndarray, options: list[int]) -> None:
 def walk_frames(
     intrinsics: Intrinsics, count: int, *, samples: int = 3, device: str = 'cpu'
 ) -> Iterator[np.ndarray]:
-    """Yield uint8 RGB [H, W, 3] of a walk through the living room and back, without end."""
+    """Yield the images of one walk through the living room and back: uint8 [H, W, 3], RGB.
+
+    Played in a loop, the clip has no jump.
+
+    Parameters
+    ----------
+    count : number of images.
+    samples : see `render`.
+    device : 'cpu' or a CUDA device, as torch writes it.
+    """
     scene = living_room().to(device)
     lighting = illuminate(scene, texels_per_metre=7, lamp_samples=36, gather_rays=48)
     film = Film(exposure=0.34, vignette=0.1, saturation=1.05)
@@ -133,12 +141,12 @@ def walk_frames(
 
 
 def walk_depths(intrinsics: Intrinsics, count: int) -> dict[str, np.ndarray]:
-    """Return the true depth of `walk_frames`, small, as it lies beside a clip.
+    """Return the ground truth of `walk_frames` at a small size, as it is stored beside a clip.
 
     Returns
     -------
-    `millimetres`, uint16 [views, 60, 80], along Z, and `order`, uint16 [count], each frame's view.
-
+    'millimetres' : uint16 [views, 60, 80], depth along Z.
+    'order' : uint16 [count], the view of each image: the way back shows the same views.
     """
     scene, small = living_room(), intrinsics.resized(*_DEPTH_SIZE)
     views = count // 2 + 1
@@ -160,15 +168,14 @@ def write_clip(
 
     Parameters
     ----------
-    frames : uint8 [H, W, 3] RGB each.
-    rate : frames a second.
-    quality : x264's constant rate factor: lower is better and larger.
+    frames : uint8 [H, W, 3] each, RGB.
+    rate : frames per second.
+    quality : x264's constant rate factor (CRF): lower is better, and the file larger.
 
     Raises
     ------
     MsdepthError
         If PyAV is not installed.
-
     """
     try:
         import av

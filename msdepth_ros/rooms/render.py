@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A scene seen by a camera: colour image and exact depth."""
+"""Rendering: the colour image and the exact depth of a scene, as a camera sees it."""
 
 from __future__ import annotations
 
@@ -25,21 +25,19 @@ from msdepth_ros.rooms.scene import Scene
 from msdepth_ros.rooms.solids import CYLINDER, SHELL
 from msdepth_ros.rooms.texture import PATTERNS, reflectance
 
-_TILE = 48
-_LARGE = 0.05
-"""Half size in metres, in each direction, from which a solid is seen in mirrors."""
+_TILE = 48  # pixels: on a CPU, rays are traced in tiles of this size
+_LARGE = 0.05  # half size in metres in each direction: smaller solids are not seen in mirrors
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What a camera sees, on the scene's device.
+    """A rendered image with its ground truth, on the scene's device.
 
     Attributes
     ----------
     rgb : uint8 [H, W, 3].
     depth : float32 [H, W], metres along Z (the optical axis).
     intrinsics : of both.
-
     """
 
     rgb: Tensor
@@ -48,16 +46,17 @@ class Frame:
 
 
 def pixel_rays(pose: Pose, u: Tensor, v: Tensor, intrinsics: Intrinsics) -> Tensor:
-    """Return world directions of pixels with length 1 along the optical axis: t is depth along Z.
+    """Return the direction of each pixel's ray in the world frame.
+
+    Its length along the optical axis is 1, so that `trace` returns depth along Z.
 
     Parameters
     ----------
-    u, v : float [N], pixels; pixel centres lie on integers.
+    u, v : float32 [N], pixels; pixel centres lie on integers.
 
     Returns
     -------
-    float [N, 3].
-
+    float32 [N, 3].
     """
     optical = torch.stack(
         [
@@ -71,7 +70,7 @@ def pixel_rays(pose: Pose, u: Tensor, v: Tensor, intrinsics: Intrinsics) -> Tens
 
 
 def _bounds(primitives: Primitives, pose: Pose, intrinsics: Intrinsics) -> Tensor:
-    """Pixel rectangles [P, 4] (left, top, right, bottom) that the primitives lie in."""
+    """Return the pixel rectangle (left, top, right, bottom) of each primitive, [P, 4]."""
     device = primitives.center.device
     sign = torch.tensor([-1.0, 1.0], device=device)
     corner = torch.cartesian_prod(sign, sign, sign)
@@ -91,7 +90,7 @@ def _bounds(primitives: Primitives, pose: Pose, intrinsics: Intrinsics) -> Tenso
 def _trace_pixels(
     scene: Scene, pose: Pose, intrinsics: Intrinsics, u: Tensor, v: Tensor, directions: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """As `trace` for the rays [N, 3] of pixels; on a CPU by tiles, with what each may see."""
+    """Trace the rays [N, 3] of pixels; on a CPU tile by tile, with the primitives in that tile."""
     primitives, origin = scene.primitives, pose.position[None]
     if scene.device.type != 'cpu':
         return trace(primitives, origin, directions)
@@ -112,7 +111,7 @@ def _trace_pixels(
 
 
 def _albedo(scene: Scene, hits: Hits, footprint: Tensor) -> tuple[Tensor, Tensor]:
-    """Reflectance [N, 3] with pattern, and material rows [N, 12]."""
+    """Return the reflectance [N, 3] with the pattern, and the rows of the materials [N, 12]."""
     primitives = scene.primitives
     half = primitives.half[hits.primitive]
     tube = primitives.shape[hits.primitive] == CYLINDER
@@ -133,7 +132,7 @@ def _albedo(scene: Scene, hits: Hits, footprint: Tensor) -> tuple[Tensor, Tensor
 def _mirror(
     scene: Scene, lighting: Lighting, points: Tensor, ways: Tensor, footprint: Tensor
 ) -> Tensor:
-    """Radiance [N, 3] that arrives at points from directions, of the room and its larger solids."""
+    """Return the radiance [N, 3] that points receive from directions; small solids are left out."""
     primitives = scene.primitives
     large = primitives.half.amin(1) > _LARGE
     large[0] = True
@@ -141,7 +140,7 @@ def _mirror(
     t, which = trace(primitives, points, ways, large.nonzero()[:, 0])
     hits = locate(primitives, points + ways * t[:, None], which)
     color, rows = _albedo(scene, hits, footprint * 4)
-    # No mirror in a room is sharp enough to show what is outside the window.
+    # Mirrors in a room are blurred: they show no detail of what is outside the window.
     plain = (rows[:, 1:4] + rows[:, 4:7]) / 2
     color = torch.where(rows[:, :1] == PATTERNS.index('outdoors'), plain, color)
     return color * (lighting.at(which, hits.unit) + rows[:, 10:11])
@@ -156,7 +155,7 @@ def _radiance(
     which: Tensor,
     pixel: float,
 ) -> Tensor:
-    """Linear RGB [N, 3] that comes along camera rays; `pixel` is a sample's width at depth 1."""
+    """Return the linear RGB [N, 3] of camera rays; `pixel` is a sample's width at depth 1."""
     points = pose.position + directions * t[:, None]
     hits = locate(scene.primitives, points, which)
     length = directions.norm(dim=1)
@@ -174,12 +173,12 @@ def _radiance(
         way = way - 2 * (way * normal).sum(1, keepdim=True) * normal
         seen = _mirror(scene, lighting, points[mirrored] + normal * 2e-3, way, footprint[mirrored])
         light[mirrored] = light[mirrored] + share[:, None] * (seen - light[mirrored] * 0.5)
-    # Bright spots are clipped before averaging, so that their edges stay smooth.
+    # Clipped before the samples of a pixel are averaged: the edges of lamps stay smooth.
     return light.clamp(max=4)
 
 
 def _uneven(light: Tensor, which: Tensor) -> Tensor:
-    """Pixels [H, W] where the primitive or the brightness changes to a neighbour."""
+    """Return the pixels [H, W] whose neighbour shows another primitive or brightness."""
     tone = light.mean(2).clamp(min=0.02).log()
     edge = torch.zeros_like(which, dtype=torch.bool)
     for axis in (0, 1):
@@ -195,12 +194,17 @@ def _uneven(light: Tensor, which: Tensor) -> Tensor:
 def render_radiance(
     scene: Scene, pose: Pose, intrinsics: Intrinsics, lighting: Lighting, samples: int = 1
 ) -> tuple[Tensor, Tensor]:
-    """Return linear RGB, float32 [H, W, 3], and depth along Z at pixel centres, float32 [H, W], m.
+    """Return the radiance and the depth of a scene.
 
     Parameters
     ----------
-    samples : pixels at edges take the mean colour of this number squared of rays.
+    lighting : from `illuminate`.
+    samples : a pixel at an edge is the mean colour of samples * samples rays.
 
+    Returns
+    -------
+    radiance : float32 [H, W, 3], linear RGB.
+    depth : float32 [H, W], metres along Z at the pixel centres.
     """
     device = scene.device
     pose = Pose(pose.position.to(device), pose.rotation.to(device))
@@ -229,7 +233,7 @@ def render_radiance(
 
 
 def depth_of(scene: Scene, pose: Pose, intrinsics: Intrinsics) -> Tensor:
-    """Return the depth along Z at pixel centres, [H, W], metres, without any light."""
+    """Return the depth alone: float32 [H, W], metres along Z at the pixel centres."""
     v, u = torch.meshgrid(
         torch.arange(intrinsics.height, dtype=torch.float32),
         torch.arange(intrinsics.width, dtype=torch.float32),
@@ -255,11 +259,10 @@ def render(
 
     Parameters
     ----------
-    lighting : from `illuminate`, for all frames of a scene; None: the scene is lit here.
-    film : None: a plain one.
-    samples : this number squared is the rays of a pixel at an edge.
+    lighting : from `illuminate`, once for all frames of a scene; None: computed here.
+    film : None: the default `Film`.
+    samples : a pixel at an edge is the mean colour of samples * samples rays.
     gain, seed : see `Film.develop`.
-
     """
     lighting = lighting or illuminate(scene, seed=seed)
     radiance, depth = render_radiance(scene, pose, intrinsics, lighting, samples)

@@ -1,8 +1,8 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A furnished room as tensors, gathered from solids.
+"""A furnished room as tensors, made of solids.
 
-World frame: z up, the room's inside is [0, length] x [0, width] x [0, height] metres.
+World frame: z up. The inside of the room is [0, length] x [0, width] x [0, height] metres.
 """
 
 from __future__ import annotations
@@ -18,13 +18,19 @@ from msdepth_ros.rooms.materials import Material
 from msdepth_ros.rooms.solids import SHELL, Solid, Vector
 from msdepth_ros.rooms.texture import PATTERNS
 
-LAMP_EMISSION = 0.8
-"""Surfaces that emit more than this are sampled as lights."""
+LAMP_EMISSION = 0.8  # surfaces that emit more are sampled as lights
 
 
 @dataclass(frozen=True)
 class Surface:
-    """A table top: its middle, half width and half depth; its user sits at +y, turned by `yaw`."""
+    """A table top.
+
+    Attributes
+    ----------
+    center : of the top, metres in the world frame.
+    width, depth : half of its size along x and y before it is turned, metres.
+    yaw : by which it is turned, radians; its user sits at +y before that.
+    """
 
     center: Vector
     width: float
@@ -34,18 +40,19 @@ class Surface:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that rendering needs of one room.
+    """One room, ready to be rendered.
 
     Attributes
     ----------
-    size: length (x), width (y) and height (z) in metres.
-    primitives: number 0 is the room's shell, then the solids in their order.
-    material: int64 [P], row of each primitive in `materials`; the shell uses rows 0 to 5, by face.
-    materials: float32 [M, 12]: pattern, colour (3), accent (3), scale, contrast, gloss, emission,
+    size : length (x), width (y) and height (z), metres.
+    primitives : number 0 is the room's shell; the solids follow in their order.
+    material : int64 [P], row of each primitive in `materials`; the shell uses rows 0 to 5, by face.
+    materials : float32 [M, 12]: pattern, colour (3), accent (3), scale, contrast, gloss, emission,
         seed.
-    lights: primitives sampled as lights; windows: those among them that let the sun in.
-    sun: unit vector towards the sun, and its radiance on a surface facing it; None without sun.
-    surfaces: table tops, for close views.
+    lights : primitives sampled as lights.
+    windows : those of the lights that let the sun in.
+    sun : unit vector towards the sun, and its radiance on a surface facing it; None: no sun.
+    surfaces : table tops, for close views.
     """
 
     size: Vector
@@ -59,11 +66,11 @@ class Scene:
 
     @property
     def device(self) -> torch.device:
-        """Where the tensors are."""
+        """The device of the tensors."""
         return self.material.device
 
     def to(self, device: torch.device | str) -> Scene:
-        """Copy on another device."""
+        """Return a copy on another device."""
         return replace(
             self,
             primitives=self.primitives.to(device),
@@ -92,9 +99,14 @@ def assemble(
     sun: tuple[Vector, float] | None = None,
     surfaces: Iterable[Surface] = (),
 ) -> Scene:
-    """Scene from a room's size, its materials and its solids.
+    """Return the scene of a room.
 
-    `walls` holds the materials of the faces '-x' '+x' '-y' '+y' '-z' (floor) '+z' (ceiling).
+    Parameters
+    ----------
+    size : length (x), width (y) and height (z), metres.
+    walls : materials of the faces '-x', '+x', '-y', '+y', '-z' (floor) and '+z' (ceiling).
+    solids : everything in the room.
+    sun, surfaces : see `Scene`.
     """
     middle = (size[0] / 2, size[1] / 2, size[2] / 2)
     parts = [Solid(SHELL, middle, middle, walls['-z']), *solids]

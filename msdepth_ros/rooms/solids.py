@@ -1,8 +1,8 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Solids a room is built from: boxes, (tapered) cylinders and ellipsoids, turned and moved.
+"""The solids that a room is built from: boxes, cylinders, cone frustums and ellipsoids.
 
-Frames follow REP-103, z up. Lengths in metres, angles in radians.
+Frames follow REP-103, z up. Lengths are in metres, angles in radians.
 """
 
 from __future__ import annotations
@@ -23,9 +23,16 @@ IDENTITY: Matrix = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 @dataclass(frozen=True)
 class Solid:
-    """One convex primitive: the unit shape scaled by `half`, rotated, then moved to `center`.
+    """One convex solid: a unit shape, scaled by `half`, then rotated, then moved to `center`.
 
-    A cylinder's axis is its local z; `taper` is the share of the radius lost from bottom to top.
+    Attributes
+    ----------
+    shape : BOX, CYLINDER (its axis is its own z) or ELLIPSOID.
+    center : metres.
+    half : half of the size along the solid's own axes, metres.
+    material : of its whole surface.
+    rotation : from the solid's own axes to the frame it stands in.
+    taper : of a cylinder, the fraction of its radius that is lost from bottom to top.
     """
 
     shape: int
@@ -37,7 +44,7 @@ class Solid:
 
 
 def rotation(yaw: float = 0.0, pitch: float = 0.0, roll: float = 0.0) -> Matrix:
-    """Rotation by fixed-axis angles (REP-103): roll about x, pitch about y, then yaw about z."""
+    """Return the rotation about fixed axes (REP-103): roll about x, pitch about y, yaw about z."""
     cy, sy = math.cos(yaw), math.sin(yaw)
     cp, sp = math.cos(pitch), math.sin(pitch)
     cr, sr = math.cos(roll), math.sin(roll)
@@ -60,7 +67,7 @@ def _composed(outer: Matrix, inner: Matrix) -> Matrix:
 
 
 def box(center: Vector, half: Vector, material: Material, turn: Matrix = IDENTITY) -> Solid:
-    """Box of half extents `half` around `center`."""
+    """Return a box around `center`; `half` is half of its size."""
     return Solid(BOX, center, half, material, turn)
 
 
@@ -73,20 +80,26 @@ def cylinder(
     taper: float = 0.0,
     flatten: float = 1.0,
 ) -> Solid:
-    """Cylinder or cone frustum along local z; `flatten` scales its local y radius."""
+    """Return a cylinder or cone frustum along its own z axis.
+
+    Parameters
+    ----------
+    taper : see `Solid`.
+    flatten : factor on the radius along its own y axis.
+    """
     half = (radius, radius * flatten, half_height)
     return Solid(CYLINDER, center, half, material, turn, taper)
 
 
 def ellipsoid(center: Vector, half: Vector, material: Material, turn: Matrix = IDENTITY) -> Solid:
-    """Ellipsoid of semi-axes `half` around `center`."""
+    """Return an ellipsoid around `center`; `half` are its semi-axes."""
     return Solid(ELLIPSOID, center, half, material, turn)
 
 
 def placed(
     solids: Iterable[Solid], x: float, y: float, z: float = 0.0, yaw: float = 0.0
 ) -> list[Solid]:
-    """Turn solids about the vertical by `yaw`, then move them by (x, y, z)."""
+    """Return solids turned about the z axis by `yaw`, then moved by (x, y, z)."""
     turn = rotation(yaw)
     result = []
     for solid in solids:

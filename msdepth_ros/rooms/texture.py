@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Procedural patterns: a surface point's reflectance from its material and place on the face."""
+"""Procedural patterns: the reflectance of a point from its material and its place on the face."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ _SIZE = 256
 
 @dataclass(frozen=True)
 class Patch:
-    """N surface points of one pattern, and the rows of their materials.
+    """N surface points of one pattern.
 
-    s, t: metres from the face's middle. extent: [N, 2] its half size. u, v: s, t times the
-    material's scale. grain: the width that one sample covers, in the unit of u and v.
+    Attributes
+    ----------
+    u, v : [N], s and t times the material's scale.
+    s, t : [N], metres from the middle of the face.
+    extent : [N, 2], half of the face's size, metres.
+    grain : [N], the width that one sample covers, in the unit of u and v.
+    material : [N, 12], rows of `Scene.materials`.
     """
 
     u: Tensor
@@ -33,36 +38,36 @@ class Patch:
 
     @property
     def color(self) -> Tensor:
-        """Linear RGB [N, 3]."""
+        """Linear RGB, [N, 3]."""
         return self.material[:, 1:4]
 
     @property
     def accent(self) -> Tensor:
-        """Second colour, linear RGB [N, 3]."""
+        """Second colour, linear RGB, [N, 3]."""
         return self.material[:, 4:7]
 
     @property
     def contrast(self) -> Tensor:
-        """Strength of the detail [N]."""
+        """Strength of the detail, [N]."""
         return self.material[:, 8]
 
     @property
     def seed(self) -> Tensor:
-        """What makes two materials of a kind differ [N]."""
+        """What makes two materials of the same pattern differ, [N]."""
         return self.material[:, 11]
 
     def mix(self, share: Tensor) -> Tensor:
-        """Colour [N, 3] that goes from `color` (0) to `accent` (1)."""
+        """Return the mixture of `color` (share 0) and `accent` (share 1), [N, 3]."""
         return torch.lerp(self.color, self.accent, share.clamp(0, 1)[:, None])
 
     def fine(self, frequency: float) -> Tensor:
-        """1 where detail of that many cycles a metre is resolved, towards 0 where it aliases."""
+        """Return 1 where samples resolve that many cycles per metre, down to 0 where they alias."""
         return (1.5 - 2.5 * self.grain * frequency).clamp(0, 1)
 
 
 @lru_cache(maxsize=8)
 def _noise_tables(device: str) -> tuple[Tensor, Tensor]:
-    """White noise [256, 256, 4] for cells, and a tiling 1/f texture [1, 1, 257, 257] in [0, 1]."""
+    """Return white noise [256, 256, 4], and a 1/f texture [1, 1, 257, 257] in [0, 1] that tiles."""
     generator = torch.Generator().manual_seed(2014)
     white = torch.rand(_SIZE, _SIZE, 4, generator=generator)
     frequency = torch.fft.fftfreq(_SIZE)
@@ -76,7 +81,7 @@ def _noise_tables(device: str) -> tuple[Tensor, Tensor]:
 
 
 def noise(u: Tensor, v: Tensor, seed: Tensor) -> Tensor:
-    """Cloudy 1/f noise [N] in [0, 1], period 1 in u and v, finest detail 1/256."""
+    """Return 1/f noise [N] in [0, 1]: period 1 in u and v, finest detail 1/256."""
     _, cloud = _noise_tables(str(u.device))
     shift = seed * 0.6180339887
     place = torch.stack([torch.remainder(u + shift, 1), torch.remainder(v + shift * 1.7, 1)], 1)
@@ -85,14 +90,14 @@ def noise(u: Tensor, v: Tensor, seed: Tensor) -> Tensor:
 
 
 def cell(i: Tensor, j: Tensor, seed: Tensor) -> Tensor:
-    """Four independent uniform numbers [N, 4] of the cell (i, j) (floats with integer values)."""
+    """Return four uniform random numbers of each cell (i, j), [N, 4]; i and j are whole floats."""
     white, _ = _noise_tables(str(i.device))
     k = seed.long()
     return white[(j.long() * 37 + k) % _SIZE, (i.long() + 57 * j.long() + k // 7) % _SIZE]
 
 
 def _near(position: Tensor, width: float) -> Tensor:
-    """1 within `width` of the integers, as a share of the unit."""
+    """Return 1 where a position is nearer than `width` to an integer, else 0."""
     fraction = torch.remainder(position + 0.5, 1) - 0.5
     return (fraction.abs() < width).float()
 
@@ -132,7 +137,7 @@ def _damask(p: Patch) -> Tensor:
 
 
 def _wood_grain(u: Tensor, v: Tensor, seed: Tensor) -> Tensor:
-    """Streaks along u."""
+    """Return streaks along u, [N]."""
     bend = noise(u * 0.25, v * 0.8, seed)
     rings = 0.5 + 0.5 * torch.sin((v * 30 + bend * 18) * 2.2)
     return 0.45 * rings * noise(u * 0.5, v * 2, seed + 7) + 0.75 * noise(u * 0.35, v * 6, seed + 13)
@@ -251,12 +256,14 @@ PATTERNS = tuple(_PAINTERS)
 
 
 def reflectance(place: Tensor, extent: Tensor, footprint: Tensor, material: Tensor) -> Tensor:
-    """Linear RGB [N, 3] of surface points.
+    """Return the reflectance of surface points, linear RGB, float32 [N, 3].
 
     Parameters
     ----------
-    place: [N, 2] metres from the middle of the face. extent: [N, 2] its half size in metres.
-    footprint: [N] metres that one sample covers. material: [N, 12] rows of `Scene.materials`.
+    place : float32 [N, 2], metres from the middle of the face.
+    extent : float32 [N, 2], half of the face's size, metres.
+    footprint : float32 [N], metres that one sample covers.
+    material : float32 [N, 12], rows of `Scene.materials`.
     """
     color = torch.empty_like(material[:, 1:4])
     scale = material[:, 7].clamp(min=1e-3)

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where cameras are in a room: hand-held at eye height, close above a desk, on a floor robot."""
+"""Random camera poses in a room: hand-held at eye height, close above a desk, on a small robot."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _PROBE = (16, 12)
 
 
 def _probe(scene: Scene, pose: Pose, intrinsics: Intrinsics) -> torch.Tensor:
-    """Depths of a coarse grid over the image."""
+    """Return the depth of 16 x 12 pixels over the whole image."""
     v, u = torch.meshgrid(
         torch.linspace(0, intrinsics.height - 1, _PROBE[1]),
         torch.linspace(0, intrinsics.width - 1, _PROBE[0]),
@@ -71,13 +71,12 @@ def _desk_pose(scene: Scene, rng: Random) -> Pose:
 def random_pose(
     scene: Scene, rng: Random, intrinsics: Intrinsics, style: str = 'room', tries: int = 60
 ) -> Pose:
-    """Return a camera that stands free and sees something.
+    """Return a random pose with a useful view: nothing fills the image close to the camera.
 
     Parameters
     ----------
     style : 'room' (hand-held at eye height), 'robot' (near the floor) or 'desk' (close above one).
-    tries : the best of these where none is good.
-
+    tries : poses to try; if none is good enough, the best of them is returned.
     """
     nearest, typical = {'room': (0.35, 1.3), 'robot': (0.15, 0.7), 'desk': (0.15, 0.3)}[style]
     make = {'room': _room_pose, 'robot': _robot_pose, 'desk': _desk_pose}[style]
