@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The errors a user can cause; each message says what is wrong and what to do next."""
 
-_LONGEST = 40  # characters of a text from outside that a message shows
+_LONGEST = 40  # characters of external text that a message shows
 
 
 class MsdepthError(Exception):
@@ -30,5 +30,5 @@ class ImageError(MsdepthError):
 
 
 def quoted(text: str) -> str:
-    """Return a text from outside as it may stand in a message: in quotes, on one line, not long."""
+    """Return external text for a message: in quotes, on one line, shortened."""
     return repr(text if len(text) <= _LONGEST else f'{text[:_LONGEST]}...')

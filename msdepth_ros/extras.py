@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Optional libraries: asked for by name before they are imported."""
+"""Optional libraries: checked before they are imported."""
 
 import importlib.util
 
@@ -8,16 +8,21 @@ from msdepth_ros.errors import MsdepthError
 
 
 def require(*modules: str, extra: str = 'train') -> None:
-    """Raise MsdepthError unless modules that only some commands need are installed.
+    """Check that the modules of an optional command are installed.
 
     Parameters
     ----------
-    modules : to be imported.
+    modules : names as in an import.
     extra : the extra of setup.py that installs them.
+
+    Raises
+    ------
+    MsdepthError
+        If one is missing; the message says how to install it.
     """
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:
         raise MsdepthError(
-            f'this command needs {", ".join(missing)}, which a robot does not: '
+            f'this command needs {", ".join(missing)}: '
             f"pip install 'msdepth_ros[{extra}]', from a checkout `pip install .[{extra}]`"
         )

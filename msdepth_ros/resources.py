@@ -12,10 +12,9 @@ from msdepth_ros.errors import MsdepthError
 def share_directory() -> Path:
     """Return the folder that holds launch/, config/ and engines/.
 
-    It is found from this file's own place, so that code and files always belong together:
-    the source tree (also behind an editable or symlink install), else `share/msdepth_ros` of the
-    prefix that the package is installed in (a colcon install space, /opt/ros, a virtual
-    environment).
+    The search starts at this file, so that code and files always belong together: the source tree
+    (also of an editable or symlink install), else `share/msdepth_ros` of the prefix that the
+    package is installed in (a colcon install space, /opt/ros, a virtual environment).
 
     Raises
     ------
@@ -34,7 +33,7 @@ def share_directory() -> Path:
 def user_models_directory() -> Path:
     """Return the folder of adopted models: $XDG_DATA_HOME/msdepth_ros/models, else ~/.local/share.
 
-    A user without a home folder has none: then it is a path that does not exist.
+    For a user without a home folder it is a path that does not exist.
     """
     base = os.environ.get('XDG_DATA_HOME', '')
     home = Path(base) if Path(base).is_absolute() else user_path('~/.local/share')
@@ -42,7 +41,7 @@ def user_models_directory() -> Path:
 
 
 def user_path(text: str) -> Path:
-    """Return a path as users write it: ~ is a home folder; one of nobody's stays as it is."""
+    """Expand ~ in a path; it stays unchanged where there is no such user or home folder."""
     try:
         return Path(text).expanduser()
     except RuntimeError:

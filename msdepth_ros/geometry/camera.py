@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The camera model of sensor_msgs/CameraInfo, and whether a calibration can be one."""
+"""The camera model of sensor_msgs/CameraInfo, and checks of its numbers."""
 
 import math
 from dataclasses import dataclass, replace
@@ -15,21 +15,29 @@ from msdepth_ros.geometry.pinhole import Intrinsics
 
 _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 _ASPECT_TOLERANCE = 0.01
-_EXTREME = 1e3  # focal length over image size, or its inverse: 0.06 or 179.9 degrees of view
+_EXTREME = 1e3  # largest ratio of focal length and image size: a field of 0.06 or 179.9 degrees
 
 
 @dataclass(frozen=True)
 class Camera:
     """A camera calibration, field by field as sensor_msgs/CameraInfo defines it.
 
-    `k`, `r`, `p` are row-major 3x3, 3x3 and 3x4; `d` the distortion coefficients. `roi` is
-    (x_offset, y_offset, width, height) in full-resolution pixels, all 0 = the full image;
-    `binning` (x, y), 0 or 1 = none. `width` and `height` may both be 0, which means those of the
-    image. Hashable, so that a change is seen by comparison.
+    The lens is kept as `lens.ros_lens` returns it. Some publishers of rectified images send a
+    valid P and a K of zeros: then K is that of P, without distortion.
 
-    What others write differently is kept in ROS's way: lenses as `lens.ros_lens` returns them, and
-    where K is all 0 but P is valid, as publishers of rectified images send it, P is also K, without
-    distortion.
+    Attributes
+    ----------
+    width, height : of the full-resolution image, pixels; both 0 = the size of the image at hand.
+    k, r, p : row-major 3x3, 3x3 and 3x4.
+    d : distortion coefficients.
+    distortion_model : ROS's name.
+    roi : (x_offset, y_offset, width, height) in full-resolution pixels; all 0 = the full image.
+    binning : (x, y); 0 or 1 = none.
+
+    Raises
+    ------
+    CalibrationError
+        If K, R or P have the wrong number of elements.
     """
 
     width: int
@@ -60,13 +68,13 @@ class Camera:
     def pinhole(
         cls, width: int, height: int, fx: float, fy: float, cx: float, cy: float
     ) -> 'Camera':
-        """Return an ideal camera without distortion."""
+        """Return a camera without distortion; fx, fy, cx, cy in pixels."""
         k = (fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0)
         p = (fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0)
         return cls(width, height, k, (0.0,) * 5, 'plumb_bob', _IDENTITY, p)
 
     def to_yaml(self, name: str = 'camera') -> str:
-        """Return the calibration as text in the format of camera_calibration."""
+        """Return the calibration as YAML in the format of camera_calibration."""
 
         def matrix(rows: int, cols: int, data: tuple[float, ...]) -> dict[str, Any]:
             return {'rows': rows, 'cols': cols, 'data': list(data)}
@@ -84,17 +92,23 @@ class Camera:
         return yaml.safe_dump(document, sort_keys=False, default_flow_style=None)
 
     def check(self) -> None:
-        """Raise CalibrationError unless metric geometry can be computed from this calibration."""
+        """Check that metric geometry can be computed from this calibration.
+
+        Raises
+        ------
+        CalibrationError
+            If it cannot; the message says which number is wrong.
+        """
         _check_camera(self)
 
     @property
     def distorted(self) -> bool:
-        """Whether raw images of this camera need rectification."""
+        """Whether the lens distorts, so that raw images need rectification."""
         return any(self.d)
 
     @property
     def delivered_size(self) -> tuple[int, int]:
-        """(width, height) of the images that the camera delivers: after ROI and binning."""
+        """(width, height) of the camera's images: after ROI and binning."""
         _, _, roi_width, roi_height = self.roi
         bx, by = (max(1, b) for b in self.binning)
         return (roi_width or self.width) // bx, (roi_height or self.height) // by
@@ -102,15 +116,15 @@ class Camera:
     def for_image(self, width: int, height: int) -> 'Camera':
         """Return this calibration for an image of the given size, ROI and binning applied.
 
-        ROI and binning change the numbers as image_geometry's PinholeCameraModel does:
+        ROI and binning are applied as image_geometry's PinholeCameraModel does:
         cx' = (cx - x_offset) / binning_x. An image of another size but of the same aspect
         (within 1 %) is taken as a resized one.
 
         Raises
         ------
         CalibrationError
-            If the aspect differs, so that the image cannot be of this calibration; or if the
-            calibration names no size and cannot be of this one.
+            If the aspect ratios differ; or if the calibration has no size of its own, and its
+            numbers are not plausible for this one.
         """
         if not (self.width or self.height):
             return self._of_size(width, height).for_image(width, height)
@@ -122,8 +136,8 @@ class Camera:
         if abs(sx / sy - 1) > _ASPECT_TOLERANCE:
             raise CalibrationError(
                 f'the image is {width}x{height} but the calibration is for '
-                f'{delivered[0]}x{delivered[1]}, another aspect: publish the camera_info of this '
-                'image, or calibrate the camera at this size'
+                f'{delivered[0]}x{delivered[1]}, another aspect ratio: publish the camera_info of '
+                'this image, or calibrate the camera at this size'
             )
         return replace(
             camera,
@@ -134,7 +148,7 @@ class Camera:
         )
 
     def _of_size(self, width: int, height: int) -> 'Camera':
-        """Return a calibration without a size as that of an image, checked."""
+        """Return a calibration without a size, with that of an image, checked."""
         bx, by = (max(1, b) for b in self.binning)
         camera = replace(self, width=width * bx, height=height * by, roi=(*self.roi[:2], 0, 0))
         camera.check()
@@ -167,11 +181,11 @@ class Camera:
         )
 
     def raw_intrinsics(self) -> Intrinsics:
-        """Return K's intrinsics: those of the raw image, but for its distortion."""
+        """Return the intrinsics of the raw image: K's, without the distortion."""
         return Intrinsics(self.width, self.height, self.k[0], self.k[4], self.k[2], self.k[5])
 
     def rectified_intrinsics(self) -> Intrinsics:
-        """Return P's intrinsics: those of the rectified image (K's where P is not given)."""
+        """Return the intrinsics of the rectified image: P's, or K's if P is not given."""
         if not self.p or self.p[0] == 0.0:
             return self.raw_intrinsics()
         return Intrinsics(self.width, self.height, self.p[0], self.p[5], self.p[2], self.p[6])
@@ -196,17 +210,17 @@ def _scaled(matrix: tuple[float, ...], columns: int, sx: float, sy: float) -> tu
 def _check_camera(camera: Camera) -> None:
     """Raise CalibrationError, with what is wrong, unless geometry can be computed from a camera.
 
-    Numbers that no lens has are refused, as single precision does not hold what follows of them.
+    Implausible numbers are rejected: they would overflow float32 later.
     """
     if not all(map(math.isfinite, (*camera.k, *camera.d, *camera.r, *camera.p))):
-        raise CalibrationError('the calibration holds NaN or infinite numbers')
+        raise CalibrationError('the calibration has NaN or infinite numbers')
     width, height = camera.delivered_size
     sized = bool(camera.width or camera.height)
     if sized and (width <= 0 or height <= 0):
-        raise CalibrationError(f'the calibration is of an image of {width}x{height}')
+        raise CalibrationError(f'the calibration is for an image of {width}x{height} pixels')
     if camera.k[0] == 0.0:
         raise CalibrationError('K[0] is 0, which means that the camera is not calibrated')
-    if sized:  # else once the image's size is known
+    if sized:  # otherwise these are checked in _of_size
         _check_intrinsics(camera)
     _check_rotation(camera.r)
     if any(camera.d):
@@ -224,8 +238,8 @@ def _check_intrinsics(camera: Camera) -> None:
         ):
             if not size / _EXTREME <= focal <= _EXTREME * size or abs(centre) > _EXTREME * size:
                 raise CalibrationError(
-                    f'a focal length of {focal:g} and a centre at {centre:g} cannot be of an image '
-                    f'of {size} pixels'
+                    f'a focal length of {focal:g} and a principal point at {centre:g} are not '
+                    f'possible in an image of {size} pixels'
                 )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from msdepth_ros.geometry.pinhole import Intrinsics
 
-_SMALLEST_VOXEL = 1e-3  # metres; with less, 64 bits do not number the cubes of a room
+_SMALLEST_VOXEL = 1e-3  # metres; with smaller ones, voxel numbers may overflow int64
 
 
 def point_cloud(
@@ -24,8 +24,8 @@ def point_cloud(
 
     Returns
     -------
-    float32 [height, width, 3]: x, y, z in metres, all NaN where depth is; or, with colours,
-    [height, width, 4], the fourth being PCL's packed `rgb` (0x00RRGGBB in the float's bits).
+    float32 [height, width, 3]: x, y, z in metres, optical frame; all NaN where the depth is NaN.
+    With colours [height, width, 4]: the fourth is PCL's packed `rgb` (0x00RRGGBB as a float).
     """
     x, y = intrinsics.ray_slopes()
     points = np.empty((*depth.shape, 3 if colors is None else 4), np.float32)
@@ -39,9 +39,16 @@ def point_cloud(
 
 
 def limit_range(points: np.ndarray, nearest: float, farthest: float) -> np.ndarray:
-    """Set points to NaN, in place, whose distance from the camera is out of the limits.
+    """Set points to NaN, in place, whose distance from the camera is outside the limits.
 
-    Points are float32 [height, width, fields] or [count, fields], metres; a limit of 0 is none.
+    Parameters
+    ----------
+    points : float32 [height, width, fields] or [count, fields], x, y, z first, metres.
+    nearest, farthest : metres; 0 = no limit.
+
+    Returns
+    -------
+    `points` itself.
     """
     if nearest <= 0 and farthest <= 0:
         return points
@@ -59,21 +66,26 @@ def pull_in_range(
 ) -> np.ndarray:
     """Move points that are farther than `farthest` along their rays to that distance, in place.
 
-    A costmap then clears along the whole ray, and marks nothing where its obstacle_max_range is
-    less. Dropping these points (`limit_range`) would leave obstacles in it that are long gone.
+    Nav2's costmap clears the whole ray up to such a point, and marks nothing at it if its
+    obstacle_max_range is smaller. Without these points (`limit_range`), obstacles that are gone
+    would stay in the costmap.
 
     Parameters
     ----------
     points : float32 [height, width, 3 or 4], an organised cloud in the optical frame, metres.
     intrinsics : of that cloud's image.
     farthest : distance from the camera in metres; 0 moves nothing.
-    beyond : bool [height, width], where the depth is known to be out of the model's range; those
-        points are moved, too. None = nowhere.
+    beyond : bool [height, width], where the depth is above the model's range; those points are
+        moved, too. None = nowhere.
+
+    Returns
+    -------
+    `points` itself.
     """
     if farthest <= 0:
         return points
     x, y = intrinsics.ray_slopes()
-    length = np.sqrt(1 + x * x + (y * y)[:, None])  # of a ray of depth 1
+    length = np.sqrt(1 + x * x + (y * y)[:, None])  # of a ray up to depth 1
     at_most = np.float32(farthest) / length
     far = points[..., 2] > at_most
     if beyond is not None:
@@ -92,8 +104,12 @@ def reduced(points: np.ndarray, voxel_size: float, organized: bool) -> np.ndarra
     Parameters
     ----------
     points : float32 [height, width, 3 or 4], an organised cloud, NaN invalid.
-    voxel_size : metres; above 0 the points of each cube are averaged, whatever `organized` says.
-    organized : whether the cloud stays an image of points.
+    voxel_size : metres; above 0, `organized` is ignored and each voxel has one point.
+    organized : whether the cloud stays organised.
+
+    Returns
+    -------
+    float32 [height, width, 3 or 4] or [count, 3 or 4].
     """
     if voxel_size > 0:
         return voxel_downsample(dense_points(points), voxel_size)
@@ -101,12 +117,16 @@ def reduced(points: np.ndarray, voxel_size: float, organized: bool) -> np.ndarra
 
 
 def voxel_downsample(points: np.ndarray, size: float) -> np.ndarray:
-    """Return one point for each cube of space that holds any: their mean, as PCL's VoxelGrid.
+    """Return the mean of the points in each voxel, as PCL's VoxelGrid does.
 
     Parameters
     ----------
     points : float32 [count, 3 or 4], valid points as `dense_points` returns them.
-    size : edge of a cube in metres, 1 mm where it is less; the cubes are aligned with the origin.
+    size : edge of a voxel in metres, at least 1 mm; the grid is aligned with the origin.
+
+    Returns
+    -------
+    float32 [voxels, 3 or 4].
     """
     size = max(size, _SMALLEST_VOXEL)
     if len(points) == 0:

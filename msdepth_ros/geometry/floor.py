@@ -1,10 +1,10 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The floor in a depth image: how high above it the camera is, by the depth alone.
+"""The floor in a depth image: the camera's height above it, from the depth alone.
 
-A plane that does not pass the camera is q . p = -1 for its points p; q is its upward normal
-divided by the camera's height above it. q . p + 1 is then minus the relative error of the depth
-of p along its ray: a tolerance on it means the same near and far, and at any scale.
+A plane that does not pass through the camera is q . p = -1 for its points p; q is its upward
+normal divided by the camera's height above it. q . p + 1 is then minus the relative error of the
+depth of p along its ray: a tolerance on it means the same near and far, and at any scale.
 """
 
 import math
@@ -14,18 +14,18 @@ import numpy as np
 
 from msdepth_ros.errors import MsdepthError
 
-TOLERANCE = 0.06  # relative depth error up to which a point may be of the floor
-MIN_SHARE = 0.2  # of all valid points that must be of the floor
+TOLERANCE = 0.06  # largest relative depth error of a point on the floor
+MIN_SHARE = 0.2  # fraction of the valid points that must lie on the floor
 MIN_POINTS = 100
-MAX_TILT = 10.0  # degrees between the floor's normal and where up is known to be
-_STEADY = 0.01  # relative depth error that is never held against a point
+MAX_TILT = 10.0  # degrees between the floor's normal and the expected upward direction
+_LEAST_TOLERANCE = 0.01  # relative depth error; the refinement does not go below it
 _HYPOTHESES = 400
-_VOTERS = 1500
+_SAMPLES = 1500  # points that each hypothesis is tested with
 _REFINEMENTS = 10
 
 
 class FloorError(MsdepthError):
-    """There is not enough floor in the image to measure by."""
+    """There is not enough floor in the image to measure the height."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Floor:
     Attributes
     ----------
     normal : float64 [3], of length 1, upwards.
-    height : of the camera above the floor, metres of the depth that was measured.
-    share : of the valid points that lie on the floor.
+    height : of the camera above the floor, in the unit of the depth (metres, if it is metric).
+    share : fraction of the valid points that lie on the floor.
     tilt : degrees between `normal` and the expected direction.
     scatter : standard deviation of the relative depth error of these points.
     """
@@ -49,23 +49,30 @@ class Floor:
 
 
 def up_from_pitch(pitch: float) -> np.ndarray:
-    """Return where up is in the optical frame of a camera pitched down by `pitch` radians.
+    """Return the upward direction in the optical frame of a camera without roll.
 
-    The camera's roll is taken as 0. Optical frame (REP-103): x right, y down, z forward.
+    Parameters
+    ----------
+    pitch : downwards, radians.
+
+    Returns
+    -------
+    float64 [3], of length 1. Optical frame (REP-103): x right, y down, z forward.
     """
     return np.array([0.0, -math.cos(pitch), -math.sin(pitch)])
 
 
 def fit_floor(points: np.ndarray, up: np.ndarray) -> Floor:
-    """Find the floor by RANSAC, then by least squares over points that grow ever more certain.
+    """Find the floor by RANSAC, then refine it by least squares.
 
-    A plane is worth the points on it minus the points below it: a table is not taken for a floor.
-    Its tolerance then shrinks to 1.5 standard deviations of its own points, which leaves out the
-    foot of a wall, where wall and floor are nearly equally far.
+    The score of a plane is the number of points on it minus the number of points below it, so that
+    a table is not taken for the floor. In the refinement the tolerance shrinks to 1.5 standard
+    deviations of the plane's points. This leaves out the foot of a wall, where wall and floor are
+    nearly equally far.
 
     Parameters
     ----------
-    points : float [..., 3 or more], x, y, z in the optical frame in metres; NaN is left out.
+    points : float [..., 3 or more], x, y, z in the optical frame in metres; NaN is ignored.
     up : float [3], the expected upward direction in that frame.
 
     Raises
@@ -93,14 +100,14 @@ def fit_floor(points: np.ndarray, up: np.ndarray) -> Floor:
             raise _too_little(len(floor), len(points), needed, 'lie on one level plane')
         plane = np.linalg.lstsq(floor, -np.ones(len(floor)), rcond=None)[0]
         deviation = 1.4826 * np.median(np.abs(floor @ plane + 1))
-        tolerance = float(np.clip(1.5 * deviation, _STEADY, tolerance))
+        tolerance = float(np.clip(1.5 * deviation, _LEAST_TOLERANCE, tolerance))
     normal = plane / np.linalg.norm(plane)
     tilt = _degrees_between(normal, up)
     if tilt > MAX_TILT:
         raise FloorError(
-            f'the plane found is tilted by {tilt:.1f} degrees against the floor that the camera is '
-            f'mounted over (at most {MAX_TILT:.0f}): correct the pitch or the transform of the '
-            'camera, or show it more floor'
+            f'the plane found is tilted by {tilt:.1f} degrees from level, as the mount says it (at '
+            f'most {MAX_TILT:.0f}): correct the pitch or the transform of the camera, or show it '
+            'more floor'
         )
     return Floor(
         normal=normal,
@@ -112,7 +119,7 @@ def fit_floor(points: np.ndarray, up: np.ndarray) -> Floor:
 
 
 def _best_hypothesis(points: np.ndarray, up: np.ndarray) -> np.ndarray | None:
-    """Return the best plane q through three points each, None if none is level enough."""
+    """Return the best plane q through three random points; None if none is level enough."""
     rng = np.random.default_rng(0)
     a, b, c = (points[rng.integers(len(points), size=_HYPOTHESES)] for _ in range(3))
     normals = np.cross(b - a, c - a)
@@ -123,10 +130,10 @@ def _best_hypothesis(points: np.ndarray, up: np.ndarray) -> np.ndarray | None:
     planes = planes[cosines >= math.cos(math.radians(MAX_TILT))]
     if len(planes) == 0:
         return None
-    voters = points[rng.integers(len(points), size=_VOTERS)]
-    error = voters @ planes.T + 1
-    worth = (np.abs(error) <= TOLERANCE).sum(axis=0) - (error < -3 * TOLERANCE).sum(axis=0)
-    return planes[worth.argmax()]
+    sample = points[rng.integers(len(points), size=_SAMPLES)]
+    error = sample @ planes.T + 1
+    score = (np.abs(error) <= TOLERANCE).sum(axis=0) - (error < -3 * TOLERANCE).sum(axis=0)
+    return planes[score.argmax()]
 
 
 def _degrees_between(a: np.ndarray, b: np.ndarray) -> float:

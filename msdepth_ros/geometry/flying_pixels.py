@@ -4,17 +4,17 @@
 
 import numpy as np
 
-_REACH = 4  # cells on the near side of a jump that may show that it belongs to a plane
-_ALIKE = 0.35  # relative difference up to which two steps of inverse depth count as equal
+_REACH = 4  # cells on the near side of a jump that are tested for a plane
+_ALIKE = 0.35  # largest relative difference of two equal steps of inverse depth
 
 
 def remove_flying_pixels(depth: np.ndarray, threshold: float) -> np.ndarray:
     """Set cells to NaN that lie behind a neighbour by more than a relative depth jump.
 
-    A network blurs a step in depth into a slope; the points on it float in empty space. The
-    nearest cells at a step are kept, so that an obstacle loses nothing of its size. A plane seen
-    at a flat angle (the far floor, the walls of a corridor) has such jumps, too, but its inverse
-    depth is linear in the pixel: a cell stays if the jump only continues steps of equal size.
+    A network blurs a step in depth into a slope, and the points on it float in empty space. The
+    cells on the near side of a step are kept, so that obstacles keep their size. A plane seen at a
+    flat angle (the far floor, the walls of a corridor) has such jumps, too. But the inverse depth
+    of a plane is linear in the pixel: a cell is kept if the steps around its jump are equal to it.
 
     Parameters
     ----------
@@ -53,11 +53,18 @@ def _continues_a_plane(
 ) -> np.ndarray:
     """Return for each cell whether its step to the near neighbour belongs to a plane.
 
-    `inverse` is the inverse depth with a border of _REACH cells of NaN; the near neighbour lies at
-    (row + down, column + right). Either the steps around this one are equal to it, one on the near
-    side and three on the far side; or three steps on the near side are equal and this one is no
-    larger: a plane that ends at another before it, as a floor at the foot of a wall. Unknown steps
-    count as equal, where three are known.
+    One of two must hold:
+
+    - the steps around this one are equal to it, one on the near side and three on the far side;
+    - three steps on the near side are equal, and this one is not larger: one plane ends at another
+      one, as the floor ends at the foot of a wall.
+
+    A NaN step counts as equal if three others are known.
+
+    Parameters
+    ----------
+    inverse : inverse depth, with a border of _REACH cells of NaN.
+    row, column : of the cells in `inverse`; the near neighbour is at (row + down, column + right).
     """
     offset = np.arange(-3, _REACH + 1)
     line = inverse[row[:, None] + down * offset, column[:, None] + right * offset]

@@ -10,8 +10,8 @@ PLUMB_BOB, RATIONAL, EQUIDISTANT = 'plumb_bob', 'rational_polynomial', 'equidist
 # Number of distortion coefficients that OpenCV takes, for each of ROS's model names.
 COEFFICIENTS = {PLUMB_BOB: (4, 5), RATIONAL: (8, 12, 14), EQUIDISTANT: (4,)}
 _LARGEST_COEFFICIENT = 1e6
-# The same models in Kalibr, OpenCV, COLMAP, RealSense, ORB-SLAM3, Basalt, VINS and EuRoC; without
-# case, and with _ for every other mark between words.
+# The names of the same models in Kalibr, OpenCV, COLMAP, RealSense, ORB-SLAM3, Basalt, VINS and
+# EuRoC: in lower case, with _ between words.
 _NAMES = {
     PLUMB_BOB: (
         '', 'none', 'no_distortion', 'pinhole', 'perspective', 'rectified', 'radtan',
@@ -32,11 +32,11 @@ _ROS_NAME = {name: model for model, names in _NAMES.items() for name in (model, 
 
 
 def ros_lens(model: str, d: tuple[float, ...]) -> tuple[str, tuple[float, ...]]:
-    """Return a lens under ROS's name, with as many coefficients as OpenCV takes.
+    """Return ROS's name for a lens model, and as many coefficients as OpenCV takes.
 
-    What the coefficients say counts, not how many there are: zeros at the end are dropped or added,
-    and a `plumb_bob` with more than five that are not zero is the `rational_polynomial` that OpenCV
-    would read there (k1, k2, p1, p2, k3, k4, k5, k6, s1 to s4, tx, ty).
+    Zeros at the end are dropped or added. A `plumb_bob` whose sixth or a later coefficient is not
+    zero is a `rational_polynomial`, as OpenCV would read it (k1, k2, p1, p2, k3, k4, k5, k6, s1 to
+    s4, tx, ty).
 
     Parameters
     ----------
@@ -45,29 +45,36 @@ def ros_lens(model: str, d: tuple[float, ...]) -> tuple[str, tuple[float, ...]]:
 
     Returns
     -------
-    (model, d); both as given where no model of ROS has them, see `check_lens`.
+    (model, d); both unchanged if no ROS model has them: then `check_lens` raises.
     """
     name = _ROS_NAME.get(re.sub(r'[^a-z0-9]+', '_', model.strip().lower()).strip('_'))
     if name is None:
         return model, d
     if not any(d) or len(d) in COEFFICIENTS[name]:
         return name, d
-    said = len(d)
-    while d[said - 1] == 0.0:
-        said -= 1
-    if name == PLUMB_BOB and said > 5:
+    used = len(d)  # coefficients before the zeros at the end
+    while d[used - 1] == 0.0:
+        used -= 1
+    if name == PLUMB_BOB and used > 5:
         name = RATIONAL
-    # k1 and k2 come first in every convention; a third one alone is k3 for some, p1 for others
-    if name == PLUMB_BOB and said == 3:
+    # k1 and k2 come first in every convention, but three coefficients are ambiguous: the third is
+    # k3 in some tools and p1 in others.
+    if name == PLUMB_BOB and used == 3:
         return name, d
     for count in COEFFICIENTS[name]:
-        if said <= count:
-            return name, (*d[:said], *(0.0,) * (count - said))
+        if used <= count:
+            return name, (*d[:used], *(0.0,) * (count - used))
     return (name if name != RATIONAL else model), d
 
 
 def check_lens(model: str, d: tuple[float, ...]) -> None:
-    """Raise CalibrationError unless OpenCV has this lens, as `ros_lens` returns it."""
+    """Check a lens that `ros_lens` returned.
+
+    Raises
+    ------
+    CalibrationError
+        If OpenCV has no such model, or not with that many or so large coefficients.
+    """
     counts = COEFFICIENTS.get(model)
     if counts is None:
         raise CalibrationError(
@@ -79,4 +86,6 @@ def check_lens(model: str, d: tuple[float, ...]) -> None:
             f'{len(d)}'
         )
     if max(map(abs, d)) > _LARGEST_COEFFICIENT:
-        raise CalibrationError(f'a distortion coefficient of {max(d, key=abs):g} cannot be one')
+        raise CalibrationError(
+            f'no lens has a distortion coefficient of {max(d, key=abs):g}; calibrate again'
+        )

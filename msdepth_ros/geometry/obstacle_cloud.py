@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The clouds that a costmap reads, from the depth on the network's grid."""
+"""The clouds for a costmap, from the depth on the network's grid."""
 
 from dataclasses import dataclass
 
@@ -13,15 +13,16 @@ from msdepth_ros.geometry.pinhole import Intrinsics
 
 @dataclass(frozen=True)
 class ObstacleOptions:
-    """What is taken for an obstacle.
+    """What counts as an obstacle.
 
     Attributes
     ----------
     min_height : metres above the floor.
-    max_range, min_range : metres from the camera; 0 = no least range.
-    depth_error : relative error of depth (standard deviation) where nothing better is known.
-    memory : seconds; an obstacle counts if one was seen near it so long before. 0 = all count.
-    voxel_size : metres, one point for each cube; 0 = all points.
+    max_range, min_range : metres from the camera; a min_range of 0 = no limit.
+    depth_error : standard deviation of the logarithm of depth, where nothing better is known.
+    memory : seconds; an obstacle counts if an earlier frame, at most that old, had one near it.
+        0 = all count.
+    voxel_size : metres, one point for each voxel; 0 = all points.
     """
 
     min_height: float = 0.05
@@ -33,7 +34,7 @@ class ObstacleOptions:
 
 
 class ObstacleCloud:
-    """Makes the cloud of obstacles and drops, frame after frame."""
+    """Makes the cloud of obstacles and drops; remembers the last frame to confirm them."""
 
     def __init__(self) -> None:
         self._confirmation = Confirmation()
@@ -51,15 +52,16 @@ class ObstacleCloud:
         sure: np.ndarray | None = None,
         floor: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Return float32 [count, 3], metres in the optical frame; there may be none.
+        """Return the points of obstacles and drops, float32 [count, 3], metres, optical frame.
 
         Parameters
         ----------
         depth, intrinsics, height, up, beyond, floor : as for `find_obstacles`.
         stamp : the image's time in seconds.
-        options : ObstacleOptions.
-        error : float32 like `depth`, std. deviation of its logarithm; None = as the options say.
-        sure : bool like `depth`, where an obstacle counts at once; None = nowhere.
+        options : what counts as an obstacle.
+        error : float32 [height, width], standard deviation of the logarithm of depth; None =
+            `options.depth_error`.
+        sure : bool [height, width], where an obstacle counts at once; None = nowhere.
         """
         found = find_obstacles(
             depth,
@@ -87,9 +89,10 @@ def free_points(
     voxel_size: float = 0.0,
     beyond: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return the points whose rays are free, float32 [count, 3]: all, the far ones pulled in.
+    """Return the points up to which a costmap may clear, float32 [count, 3], optical frame, metres.
 
-    Parameters are those of `pull_in_range` and `reduced`.
+    These are all points, the ones beyond `max_range` moved to it. The parameters are those of
+    `pull_in_range` and `reduced`.
     """
     points = pull_in_range(point_cloud(depth, intrinsics), intrinsics, max_range, beyond)
     return reduced(points, voxel_size, organized=False)

@@ -3,9 +3,9 @@
 """Which points of a depth image are obstacles, which are floor, and where the floor is missing.
 
 The camera's height h over a flat floor and its tilt are known. A point at depth z on a ray that
-falls by f per metre of depth lies h - z * f above the floor. If it is of the floor in truth, a
-depth whose logarithm is wrong by e lifts it by h * (1 - exp(-e)), and a tilt that is wrong by an
-angle a by z * a. It is an obstacle if it is higher than two standard deviations of these explain.
+falls by f per metre of depth lies h - z * f above the floor. Errors lift a point of the floor: an
+error e of the logarithm of depth by h * (1 - exp(-e)), an error a of the tilt by z * a. A point is
+an obstacle if it is higher than two standard deviations of these errors.
 """
 
 import math
@@ -16,29 +16,29 @@ import numpy as np
 
 from msdepth_ros.geometry.pinhole import Intrinsics
 
-TILT_ERROR = 0.0125  # radians, standard deviation: the mount's tilt, and a robot that nods
+TILT_ERROR = 0.0125  # radians, standard deviation: of the mount, and of a robot that pitches
 UNEVEN = 0.01  # metres, standard deviation: rugs, sills, the mount's height
 _SIGMAS = np.float32(2.0)
-_FLOOR = 0.8  # probability from which the network is sure that a cell shows the floor
-_SURE_FLOOR = 0.02  # relative depth error that a floor always has
-_PLAUSIBLE = 0.4  # largest error of ln(depth) with which a cell may still be of the floor
-_BANDS = (1.0, 2.0, 3.0)  # metres of floor depth between which its error is looked at apart
-_SHARE = 0.05  # of the cells that must lie near the plane for their scatter to say anything
-_LIP = np.float32(0.15)  # metres before a drop at which it is marked: Nav2's rays end that early
+_FLOOR = 0.8  # least probability of floor with which the network is sure
+_LEAST_ERROR = 0.02  # relative depth error that a floor always has
+_PLAUSIBLE = 0.4  # largest error of ln(depth) of a cell on the floor
+_BANDS = (1.0, 2.0, 3.0)  # limits in metres of the bands in which the floor's error is measured
+_SHARE = 0.05  # fraction of the cells that must lie near the plane to measure its error
+_LIP = np.float32(0.15)  # a drop is marked so many metres before it: there Nav2's rays end
 _HOLE = np.ones((3, 3), np.uint8)  # cells; a smaller hole in the floor is noise
 
 
 @dataclass(frozen=True)
 class Obstacles:
-    """What stands in the way, cell by cell of a depth image.
+    """The obstacles and drops in a depth image, cell by cell.
 
     Attributes
     ----------
-    depth : float32 [height, width], metres along Z: of obstacles their own, of a drop just less
-        than that of the floor that is missing there; NaN everywhere else.
+    depth : float32 [height, width], metres along Z: an obstacle's own depth; for a drop, a little
+        less than the depth of the missing floor; NaN elsewhere.
     drops : bool [height, width], the cells of `depth` that are drops.
-    scatter : relative error of depth that the floor in view shows, or that was assumed, float32,
-        for each band of distances (_BANDS).
+    scatter : float32 [4], relative depth error for each band of distances: measured on the floor
+        in view, or as assumed.
     """
 
     depth: np.ndarray
@@ -57,10 +57,10 @@ def find_obstacles(
     farthest: float = 4.5,
     floor: np.ndarray | None = None,
 ) -> Obstacles:
-    """Tell obstacles and drops from the floor.
+    """Find obstacles and drops.
 
-    Where enough of the image lies near the floor's plane, the scatter of these very cells says how
-    wrong the depth of floor is; it replaces `error` where it is smaller.
+    If enough of the image lies near the floor's plane, the depth error is measured on these cells;
+    it replaces `error` where it is smaller.
 
     Parameters
     ----------
@@ -68,18 +68,18 @@ def find_obstacles(
     intrinsics : of that image.
     height : of the camera above the floor, metres.
     up : float [3], of length 1, in the optical frame.
-    error : standard deviation of the logarithm of depth, one or float32 [height, width].
-    beyond : bool [height, width], where the depth is known to exceed the model's range; such a
-        cell below the horizon is a drop. None = nowhere.
-    min_height : metres above the floor from which something can be an obstacle at all.
-    farthest : distance along Z in metres within which a floor must be seen; beyond it nothing is a
-        drop.
-    floor : float32 [height, width], the network's own probability that a cell shows the floor;
-        where it is sure, the depth must be twice as sure of the contrary. None = not known.
+    error : standard deviation of the logarithm of depth, one number or float32 [height, width].
+    beyond : bool [height, width], where the depth is above the model's range; such a cell below
+        the horizon is a drop. None = nowhere.
+    min_height : least height of an obstacle above the floor, metres.
+    farthest : metres along Z; beyond it nothing is a drop.
+    floor : float32 [height, width], the network's probability that a cell shows the floor. Where
+        the network is sure, the limit is four standard deviations instead of two. None = not
+        known.
     """
     x, y = intrinsics.ray_slopes()
     falls = -(x * np.float32(up[0]) + (y * np.float32(up[1]) + np.float32(up[2]))[:, None])
-    below = depth * falls  # metres under the camera
+    below = depth * falls  # metres below the camera
     with np.errstate(invalid='ignore', divide='ignore'):
         floor_depth = np.float32(height) / falls
         scatter = _scatter(below / np.float32(height), floor_depth, error)
@@ -104,8 +104,8 @@ def find_obstacles(
 def _scatter(ratio: np.ndarray, floor_depth: np.ndarray, error: float | np.ndarray) -> np.ndarray:
     """Return the relative depth error of the floor in each band, at most what was assumed.
 
-    It grows with the distance, as errors do. `ratio` is the depth of each cell over that of the
-    floor on its ray, `floor_depth`.
+    A farther band never has a smaller error. `ratio` is each cell's depth divided by the depth of
+    the floor on its ray, `floor_depth`.
     """
     assumed = float(np.median(error)) if isinstance(error, np.ndarray) else error
     plausible = np.abs(ratio - 1) < 0.6
@@ -116,7 +116,7 @@ def _scatter(ratio: np.ndarray, floor_depth: np.ndarray, error: float | np.ndarr
     scatter = np.full(len(_BANDS) + 1, assumed, np.float32)
     if len(deviation) < max(1, _SHARE * ratio.size):
         return scatter
-    found = _SURE_FLOOR
+    found = _LEAST_ERROR
     for number in range(len(scatter)):
         own = deviation[band == number]
         if len(own) > _SHARE / 5 * ratio.size:
@@ -126,10 +126,10 @@ def _scatter(ratio: np.ndarray, floor_depth: np.ndarray, error: float | np.ndarr
 
 
 class Confirmation:
-    """Keeps obstacles that were seen twice: a lone wrong frame then marks nothing.
+    """Keeps obstacles that were seen in two frames: a single wrong frame marks nothing.
 
-    An obstacle counts if the frame before had one within a few cells at a similar depth, or if it
-    is sure. How many cells follows from the time between the frames and how fast a robot turns.
+    An obstacle is confirmed if the last frame had one within a few cells at a similar depth. The
+    number of cells follows from the time between the frames and the speed at which a robot turns.
     """
 
     TURN = 1.0  # radians per second, about the vertical
@@ -154,8 +154,12 @@ class Confirmation:
         depth : float32 [height, width] of `Obstacles`, metres, NaN where nothing is.
         focal : focal length of that image in pixels.
         stamp : its time in seconds.
-        memory : seconds after which the frame before says nothing any more; 0 = confirm all.
-        sure : bool [height, width], obstacles that need no second look; None = none.
+        memory : seconds; an older frame confirms nothing. 0 = all are confirmed.
+        sure : bool [height, width], obstacles that need no confirmation; None = none.
+
+        Returns
+        -------
+        float32 [height, width]; a new array unless all are confirmed.
         """
         last, gap = self._last, stamp - self._stamp
         self._last, self._stamp = depth, stamp

@@ -15,7 +15,10 @@ _GUESSED_FIELD_OF_VIEW = math.radians(60)
 
 @dataclass(frozen=True)
 class Intrinsics:
-    """A pinhole image: u = fx * X / Z + cx, v = fy * Y / Z + cy, in pixels, optical frame."""
+    """The intrinsics of a pinhole image, in pixels: u = fx * X / Z + cx, v = fy * Y / Z + cy.
+
+    X, Y, Z are in the optical frame (REP-103).
+    """
 
     width: int
     height: int
@@ -30,7 +33,7 @@ class Intrinsics:
         return math.sqrt(self.fx * self.fy)
 
     def focal_length(self, of: str) -> float:
-        """Return the one focal length of fx and fy: 'geometric_mean', 'mean' or 'fx', in pixels."""
+        """Return one focal length in pixels, 'geometric_mean' or 'mean' of fx and fy, or 'fx'."""
         return {'mean': (self.fx + self.fy) / 2, 'fx': self.fx}.get(of, self.focal)
 
     def resized(self, width: int, height: int) -> 'Intrinsics':
@@ -80,7 +83,7 @@ class Grid:
     step: tuple[float, float]
 
     def within(self, outer: 'Grid') -> 'Grid':
-        """Return this grid in the image that `outer` lies in, if its own image is `outer`."""
+        """Return this grid in the image of `outer`; its own pixels are the cells of `outer`."""
         return Grid(
             self.width,
             self.height,
@@ -108,6 +111,6 @@ class Grid:
 
 
 def guessed_intrinsics(width: int, height: int) -> Intrinsics:
-    """Return those of a lens of 60 degrees across, for images of which nothing is known."""
+    """Return intrinsics with a horizontal field of view of 60 degrees, for uncalibrated images."""
     focal = width / 2 / math.tan(_GUESSED_FIELD_OF_VIEW / 2)
     return Intrinsics(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is hard to believe of a calibration that is right in form, and what the cause may be."""
+"""What is implausible in a calibration that is formally right, and the likely cause."""
 
 import math
 from collections.abc import Iterator
@@ -8,26 +8,26 @@ from collections.abc import Iterator
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.lens import EQUIDISTANT
 
-_OFF_MIDDLE = 0.15  # of the size: a principal point farther off the middle than any lens has it
-_RECTIFIED_OFF_MIDDLE = 0.35  # rectification moves the whole image
-_PIXEL_ASPECT = 1.15  # the widest pixels, those of analogue video, are 1.09
-_NARROWEST = 4.0  # degrees
-_WIDEST = {True: 230.0, False: 150.0}  # degrees, of a fisheye and of any other lens
-_RECTIFIED_FOCAL = (0.15, 4.0)  # of P's focal length to K's
-_ALIKE = 0.15  # relative difference of two ratios that tell of the same cause
+_OFF_MIDDLE = 0.15  # largest distance of K's principal point from the middle, by the image size
+_RECTIFIED_OFF_MIDDLE = 0.35  # the same for P: rectification moves the whole image
+_PIXEL_ASPECT = 1.15  # largest ratio of fx and fy; the widest pixels, of analogue video, have 1.09
+_NARROWEST = 4.0  # least field of view, degrees
+_WIDEST = {True: 230.0, False: 150.0}  # largest one, degrees, of a fisheye and of any other lens
+_RECTIFIED_FOCAL = (0.15, 4.0)  # limits of P's focal length divided by K's
+_ALIKE = 0.15  # largest relative difference of two ratios that count as equal
 
 
 def doubts(camera: Camera) -> str:
-    """Return what is hard to believe of a usable calibration, in one line with all its numbers.
+    """Return what is implausible in a usable calibration, in one line with all its numbers.
 
     Returns
     -------
-    '' where there is no doubt, or where the calibration names no image size to judge it by.
+    '' if nothing is, or if the calibration has no image size.
     """
     if not (camera.width and camera.height):
         return ''
     found = [*_off_middle(camera), *_pixels(camera), *_matrices(camera), *_field_of_view(camera)]
-    return f'{"; ".join(found)}; it is used as it is: {numbers(camera)}' if found else ''
+    return f'{"; ".join(found)}; it is used unchanged: {numbers(camera)}' if found else ''
 
 
 def numbers(camera: Camera) -> str:
@@ -54,54 +54,54 @@ def _off_middle(camera: Camera) -> Iterator[str]:
         off = max(abs((cx + 0.5) / camera.width - 0.5), abs((cy + 0.5) / camera.height - 0.5))
         if off > limit:
             yield (
-                f"{name}'s principal point ({cx:g}, {cy:g}) is far off the middle of "
+                f"{name}'s principal point ({cx:g}, {cy:g}) is far from the middle of "
                 f'{camera.width}x{camera.height}: {_cause(camera, cx, cy)}'
             )
             return  # the other one has the same cause
 
 
 def _cause(camera: Camera, cx: float, cy: float) -> str:
-    """Say what is the likely cause of a principal point far off the middle."""
+    """Return the likely cause of a principal point far from the middle."""
     width, height = camera.width, camera.height
     if camera.k[6] or camera.k[7]:
-        return 'K seems to be written column by column, it must be row by row'
+        return 'K seems to be in column-major order, it must be row-major'
     across, down = (2 * cx + 1) / width, (2 * cy + 1) / height
     if across > 0 and down > 0 and abs(across / down - 1) < _ALIKE:
         size = f'{2 * cx + 1:.0f}x{2 * cy + 1:.0f}'
         binning = max(camera.binning)
         if binning > 1 and min(abs(across * binning - 1), abs(across / binning - 1)) < _ALIKE:
             return (
-                f'K seems to be of {size} pixels; width, height and K must all be those of the '
+                f'K seems to be for {size} pixels; width, height and K must all be those of the '
                 'full image, before binning'
             )
-        return f'K seems to be of another image size, of {size}: calibrate for this one'
+        return f'K seems to be for another image size, {size}: calibrate for this one'
     if abs((2 * cx + 1) / height - 1) < _ALIKE and abs((2 * cy + 1) / width - 1) < _ALIKE:
-        return 'it seems to be of an image turned by 90 degrees, or cx and cy are swapped'
+        return 'it seems to be for an image rotated by 90 degrees, or cx and cy are swapped'
     if max(abs(cx), abs(cy)) <= 1:
         return 'it must be in pixels from the upper left corner, not from the middle'
-    return 'the image was cropped without roi saying so, or the calibration failed'
+    return 'the image was cropped but roi is not set, or the calibration failed'
 
 
 def _pixels(camera: Camera) -> Iterator[str]:
     fx, fy = camera.k[0], camera.k[4]
     if not 1 / _PIXEL_ASPECT < fx / fy < _PIXEL_ASPECT:
         yield (
-            f'fx {fx:g} and fy {fy:g} are far apart: the image was stretched to another aspect, or '
-            'K is of one of another aspect'
+            f'fx {fx:g} and fy {fy:g} are far apart: the image was stretched, or K is for an image '
+            'of another aspect ratio'
         )
     if camera.p and camera.p[0]:
         low, high = _RECTIFIED_FOCAL
         if not low < camera.p[0] / fx < high:
             yield (
-                f"P's fx {camera.p[0]:g} is far from K's {fx:g}: one of the two is of another size"
+                f"P's fx {camera.p[0]:g} is far from K's {fx:g}: one of them is for another size"
             )
 
 
 def _matrices(camera: Camera) -> Iterator[str]:
     if abs(camera.k[8] - 1) > 1e-6:
         yield (
-            f'K[8] is {camera.k[8]:g}, not 1: K is scaled, or its numbers are not in the '
-            'order row by row'
+            f'K[8] is {camera.k[8]:g}, not 1: K is scaled, or its numbers are not in row-major '
+            'order'
         )
 
 
@@ -112,11 +112,11 @@ def _field_of_view(camera: Camera) -> Iterator[str]:
     degrees = math.degrees(radians)
     if degrees > _WIDEST[fisheye]:
         yield (
-            f'a field of view of {degrees:.0f} degrees is more than such a lens has: the focal '
-            'length must be in pixels, not in millimetres or in shares of the width'
+            f'a field of view of {degrees:.0f} degrees is too wide for such a lens: the focal '
+            'length must be in pixels, not in millimetres or in fractions of the width'
         )
     elif degrees < _NARROWEST:
         yield (
-            f'a field of view of {degrees:.1f} degrees is less than a camera has: K is of a larger '
-            'image, or the focal length is not in pixels'
+            f'a field of view of {degrees:.1f} degrees is too narrow for a camera: K is for a '
+            'larger image, or the focal length is not in pixels'
         )

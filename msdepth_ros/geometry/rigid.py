@@ -1,8 +1,8 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Rigid transforms: 4x4 matrices that take points of one frame to another, metres.
+"""Rigid transforms: 4x4 matrices that take points from one frame to another, in metres.
 
-A pose is the transform from a body's own frame to the frame that it is told in.
+A pose is the transform from a body's own frame to a reference frame.
 """
 
 import math
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-_UNIT = 0.01  # by which a quaternion's length may differ from 1
+_UNIT_TOLERANCE = 0.01  # of a quaternion's length
 
 
 def rigid(position: Sequence[float], quaternion: Sequence[float]) -> np.ndarray:
@@ -29,9 +29,9 @@ def rigid(position: Sequence[float], quaternion: Sequence[float]) -> np.ndarray:
     x, y, z, w = (float(number) for number in quaternion)
     length = math.sqrt(x * x + y * y + z * z + w * w)
     finite = all(math.isfinite(number) for number in (*position, length))
-    if not finite or abs(length - 1) > _UNIT:
+    if not finite or abs(length - 1) > _UNIT_TOLERANCE:
         raise ValueError(
-            f'position {tuple(position)} and quaternion {tuple(quaternion)} (x, y, z, w) are no '
+            f'position {tuple(position)} and quaternion {tuple(quaternion)} (x, y, z, w) are not a '
             'pose: all must be finite and the quaternion of length 1'
         )
     x, y, z, w = x / length, y / length, z / length, w / length
@@ -54,7 +54,7 @@ def quaternion(transform: np.ndarray) -> tuple[float, float, float, float]:
 
 
 def inverse(transform: np.ndarray) -> np.ndarray:
-    """Return the transform back, float64 [4, 4]."""
+    """Return the inverse of a transform, float64 [4, 4]."""
     back = np.eye(4)
     back[:3, :3] = transform[:3, :3].T
     back[:3, 3] = -transform[:3, :3].T @ transform[:3, 3]
@@ -62,17 +62,18 @@ def inverse(transform: np.ndarray) -> np.ndarray:
 
 
 def rotation_angle(transform: np.ndarray) -> float:
-    """Return by how much a transform turns, radians."""
+    """Return the angle of a transform's rotation, radians."""
     cosine = (float(np.trace(transform[:3, :3])) - 1) / 2
     return math.acos(min(max(cosine, -1.0), 1.0))
 
 
 def between(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
-    """Return the pose on the way from one pose to another, as if both speeds were constant.
+    """Interpolate between two poses at constant linear and angular speed.
 
     Parameters
     ----------
-    share : 0 is the first, 1 the second; beyond 1 the motion goes on.
+    first, second : float64 [4, 4].
+    share : 0 is the first, 1 the second; above 1 the motion is extrapolated.
 
     Returns
     -------

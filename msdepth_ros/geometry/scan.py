@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A planar laser scan from a band of rows of a depth image.
 
-The geometry is that of the package depthimage_to_laserscan, so that either can replace the other;
-it takes the camera to be level. Beams that see nothing in range can follow REP-117 instead.
+The geometry is that of the package depthimage_to_laserscan, so that either can replace the other.
+It assumes that the camera is level. Beams that see nothing in range can follow REP-117.
 """
 
 import math
@@ -19,12 +19,14 @@ DEFAULT_FRAME = 'camera_depth_frame'
 
 @dataclass(frozen=True)
 class Scan:
-    """Ranges about the z axis of a frame with x forward and y left.
+    """Ranges around the z axis of a frame with x forward and y left (REP-103).
 
-    `ranges` is float32 [width], metres; a beam with nothing in range is +inf (all that is known
-    lies beyond), -inf (nearer than the least range) or NaN (nothing is known). ranges[i] lies at
-    the angle angle_min + i * angle_increment, in radians, counter-clockwise (the image's right end
-    first).
+    Attributes
+    ----------
+    angle_min, angle_max, angle_increment : radians, counter-clockwise: the image's right end is
+        first. ranges[i] is at the angle angle_min + i * angle_increment.
+    ranges : float32 [width], metres. A beam with nothing in range is +inf (something is farther),
+        -inf (something is nearer) or NaN (nothing is known).
     """
 
     angle_min: float
@@ -45,19 +47,18 @@ def laser_scan(
     """Return the nearest range at each angle, over the rows around the principal point.
 
     The band begins at row int(cy - scan_height / 2). A pixel's range is its distance from the
-    camera in the horizontal plane, sqrt(X^2 + Z^2); its angle is -atan((u - cx) / fx). The
-    angles are as many as the image has columns, in equal steps between the outermost columns'.
+    camera in the horizontal plane, sqrt(X^2 + Z^2); its angle is -atan((u - cx) / fx). There are as
+    many angles as the image has columns, in equal steps from the last column to the first.
 
     Parameters
     ----------
     depth : float32 [height, width], metres along Z, NaN invalid.
     intrinsics : of that image.
     scan_height : number of rows in the band.
-    range_min, range_max : metres; points outside have no range.
-    beyond : bool [height, width], where the depth is known to exceed the model's range; None =
-        nowhere.
-    use_inf : a beam with no pixel in range is -inf where a pixel is nearer, else +inf where one is
-        farther (REP-117); False: NaN in both cases, as depthimage_to_laserscan has it.
+    range_min, range_max : metres; points outside are not in range.
+    beyond : bool [height, width], where the depth is above the model's range; None = nowhere.
+    use_inf : a beam with no pixel in range is -inf if a pixel is nearer, else +inf if one is
+        farther (REP-117). False: NaN in both cases, as in depthimage_to_laserscan.
 
     Raises
     ------
@@ -66,7 +67,7 @@ def laser_scan(
     """
     height, width = depth.shape
     if width < 2:
-        raise MsdepthError('an image that is one column wide has no scan')
+        raise MsdepthError('a scan needs an image of at least two columns')
     band = band_of_rows(intrinsics, height, scan_height)
     slope = (np.arange(width) - intrinsics.cx) / intrinsics.fx
     ranges = depth[band] * np.sqrt(1 + slope**2)
@@ -74,7 +75,7 @@ def laser_scan(
     if beyond is not None:
         too_far |= beyond[band]
     ranges[~((ranges >= range_min) & (ranges <= range_max))] = np.inf
-    # The message holds its angles as float32, and its readers compute with those.
+    # float32 as in the message: readers compute with these values.
     angle_min = np.float32(-math.atan(slope[-1]))
     angle_max = np.float32(-math.atan(slope[0]))
     increment = (angle_max - angle_min) / np.float32(width - 1)
@@ -92,7 +93,7 @@ def laser_scan(
 
 
 def band_of_rows(intrinsics: Intrinsics, height: int, scan_height: int) -> slice:
-    """Return the rows of an image `height` rows high that a scan is made of.
+    """Return the rows that a scan is made of, in an image of `height` rows.
 
     Raises
     ------
@@ -102,7 +103,7 @@ def band_of_rows(intrinsics: Intrinsics, height: int, scan_height: int) -> slice
     if not scan_height / 2 <= min(intrinsics.cy, height - intrinsics.cy):
         raise MsdepthError(
             f'scan_height {scan_height} is too large: the image has {height} rows and its '
-            f'principal point lies at row {intrinsics.cy:.1f}'
+            f'principal point is at row {intrinsics.cy:.1f}'
         )
     first = int(intrinsics.cy - scan_height / 2)
     return slice(first, first + scan_height)
@@ -111,8 +112,8 @@ def band_of_rows(intrinsics: Intrinsics, height: int, scan_height: int) -> slice
 def floor_in_scan(intrinsics: Intrinsics, scan_height: int, height: float, up: np.ndarray) -> float:
     """Return the range in metres at which the lowest row of the band meets the floor.
 
-    Nothing is in the way of a level camera's scan: then it is inf, or far away. A camera that looks
-    down sees the floor as a wall from this range on.
+    For a level camera it is inf, or far away. For a camera that looks down, the floor appears in
+    the scan as a wall at this range.
 
     Parameters
     ----------
@@ -129,9 +130,9 @@ def floor_in_scan(intrinsics: Intrinsics, scan_height: int, height: float, up: n
 def scan_frame(image_frame: str, output_frame: str = '') -> str:
     """Return the frame of a scan: `output_frame`, or the camera's frame with x forward.
 
-    By REP-103 that frame is called as the image's without `_optical`: camera_optical_frame is
-    beside camera_frame. Where the image's frame has no such name it is camera_depth_frame, the
-    default of depthimage_to_laserscan.
+    By REP-103 the camera's frame is named like the image's, without `_optical`: camera_frame
+    belongs to camera_optical_frame. If the image's frame has no `_optical` in its name, the answer
+    is camera_depth_frame, the default of depthimage_to_laserscan.
     """
     if output_frame:
         return output_frame

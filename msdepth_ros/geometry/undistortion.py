@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From a lens to a pinhole: where each pixel of an ideal image lies in the raw one."""
+"""Undistortion: where each pixel of a pinhole image lies in the raw one."""
 
 import functools
 from dataclasses import replace
@@ -13,18 +13,18 @@ from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.pinhole import Intrinsics
 
 _NOWHERE = -1e4  # pixel coordinate outside of any image
-_STEEPEST = 100.0  # tangent of the largest angle off the optical axis that a pinhole image shows
+_STEEPEST = 100.0  # tangent of the largest angle from the optical axis in a pinhole image
 _SAMPLES = 4096
 
 
 class Undistortion:
-    """Takes whole images of one calibrated camera, and depths on them, to a pinhole image.
+    """Undistorts images of one calibrated camera, and depth images of the same size.
 
-    The maps are made at the first use, since few users need them.
+    The maps are computed at the first use, as not every user needs them.
 
     Parameters
     ----------
-    camera : of the images' size, usable (Camera.check).
+    camera : of the images' size; `Camera.check` accepts it.
     intrinsics : of the pinhole image; None = the camera's own rectified image.
     """
 
@@ -41,18 +41,29 @@ class Undistortion:
         return cv2.convertMaps(*self._pixels, cv2.CV_16SC2)
 
     def image(self, image: np.ndarray) -> np.ndarray:
-        """Return uint8 [height, width(, channels)], undistorted; black where nothing was seen."""
+        """Undistort uint8 [height, width(, channels)]; black where the camera sees nothing."""
         return cv2.remap(image, *self._fixed_point, cv2.INTER_LINEAR, None, cv2.BORDER_CONSTANT)
 
     def depth(self, depth: np.ndarray) -> np.ndarray:
-        """Return float32 [height, width], undistorted, no depth mixed with another; else 0."""
+        """Undistort float32 [height, width], metres; 0 where the camera sees nothing.
+
+        The nearest pixel is taken, so that no depth is mixed with another.
+        """
         return cv2.remap(depth, *self._pixels, cv2.INTER_NEAREST)
 
 
 def raw_pixels(camera: Camera, ideal: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
-    """Return the raw image's pixel (u, v) for each pixel of an ideal image, float32 each.
+    """Return where each pixel of a pinhole image lies in the raw image.
 
-    Rays that the lens cannot see get a pixel far outside of any image.
+    Parameters
+    ----------
+    camera : of the raw image's size.
+    ideal : intrinsics of the pinhole image.
+
+    Returns
+    -------
+    u, v : float32 [height, width] each, pixels of the raw image; far outside of any image where
+        the lens does not see the ray.
     """
     r = np.array(camera.r).reshape(3, 3)
     r = r if np.any(r) else np.eye(3)
@@ -71,10 +82,10 @@ def _lens_map(camera: Camera, r: np.ndarray, ideal: Intrinsics) -> tuple[np.ndar
 
 
 def _in_view(camera: Camera, r: np.ndarray, ideal: Intrinsics) -> np.ndarray:
-    """Return for which pixels of an ideal image the lens model can be believed.
+    """Return the pixels of a pinhole image for which the lens model is valid.
 
-    Past some angle, farther than was calibrated, a lens polynomial turns back and shows the image
-    a second time; and it knows no rays from behind.
+    Beyond some angle, outside of what was calibrated, a lens polynomial decreases again and would
+    show the image a second time. It is not valid for rays from behind, either.
     """
     x, y = np.meshgrid(*ideal.ray_slopes())
     across, down, ahead = np.moveaxis(np.stack([x, y, np.ones_like(x)], axis=-1) @ r, -1, 0)
@@ -83,7 +94,7 @@ def _in_view(camera: Camera, r: np.ndarray, ideal: Intrinsics) -> np.ndarray:
     steepest = slope[slope < _STEEPEST].max(initial=0.0)
     if not steepest or not camera.distorted:
         return slope < np.inf
-    # The lens as a function of the slope alone, as one row of an image with the lens's own axes.
+    # The lens as a function of the slope alone: one row of an image with the lens's own axes.
     axis = Intrinsics(_SAMPLES, 1, (_SAMPLES - 1) / steepest, 1.0, 0.0, 0.0)
     lens = replace(camera, k=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
     falling = np.diff(_lens_map(lens, np.eye(3), axis)[0][0]) <= 0

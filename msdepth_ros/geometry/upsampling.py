@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From the network's grid of depths to the camera's pixels, no new points at an edge."""
+"""Depth on the network's grid, interpolated to the camera's pixels without new points at edges."""
 
 import itertools
 
@@ -10,13 +10,18 @@ from msdepth_ros.geometry.pinhole import Grid
 
 
 class Upsampler:
-    """Interpolates a grid of depths over the camera image that the grid lies in.
+    """Interpolates depth on a grid of cells to the pixels of the camera image.
 
-    The inverse of depth is interpolated linearly: it is linear in the pixel on every plane, so
-    planes stay planes. Across a relative jump larger than `threshold` the nearest cell is taken
-    instead, so that no point is invented between foreground and background. Beside a NaN and at
-    the grid's border the slope on the cell's other side continues. A cell answers for the pixels
-    up to half a step around it; what no cell answers for is NaN.
+    The inverse of depth is interpolated linearly: on a plane it is linear in the pixel, so planes
+    stay planes. Across a relative jump larger than `threshold` the nearest cell is taken, so that
+    there are no points between foreground and background. Beside a NaN and at the grid's border,
+    the slope from the cell's other side is continued. The pixels of a cell are those up to half a
+    step around it; pixels without a cell are NaN.
+
+    Parameters
+    ----------
+    cells : the grid, in pixels of the image.
+    image_size : (width, height).
     """
 
     def __init__(self, cells: Grid, image_size: tuple[int, int]) -> None:
@@ -29,11 +34,11 @@ class Upsampler:
         self._rows, self._row, offset_v = _nearest_cells(
             cells.height, cells.origin[1], cells.step[1], height
         )
-        # A pixel is 1 * the line of its cells + its offset * the slope on its side of the line.
+        # A pixel is the value on its row of cells + its offset * the slope on its side of that row.
         before, after = np.minimum(offset_v, 0), np.maximum(offset_v, 0)
         weights = np.stack([np.ones_like(offset_v), before, after], axis=1)
         self._terms = np.full((cells.height, 3, width), np.nan, np.float32)
-        # One product for each run of cells that answer for equally many rows of pixels.
+        # One matrix product for each run of cells that have equally many rows of pixels.
         count = np.bincount(self._row, minlength=cells.height)
         ends = np.cumsum(count)
         borders = [0, *(np.flatnonzero(np.diff(count)) + 1), cells.height]
@@ -50,10 +55,14 @@ class Upsampler:
         depth_range: tuple[float, float],
         out: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Upsample float32 [cells high, cells wide] to float32 [image height, image width].
+        """Return the depth of each pixel, float32 [image height, image width], metres along Z.
 
-        Nothing is extrapolated out of `depth_range` (nearest, farthest; metres). `out` is written
-        and returned if it is given.
+        Parameters
+        ----------
+        depth : float32 [cells high, cells wide], metres along Z, NaN invalid.
+        threshold : the smallest jump z / z_neighbour - 1 that is not interpolated; 0 = none.
+        depth_range : (nearest, farthest), metres; nothing is extrapolated beyond it.
+        out : float32 [image height, image width], written and returned; None = a new array.
         """
         image = np.empty(self.shape, np.float32) if out is None else out
         limits = (1 / depth_range[1], 1 / depth_range[0])
@@ -71,9 +80,11 @@ class Upsampler:
         return image
 
     def nearest(self, cells: np.ndarray) -> np.ndarray:
-        """Return for each pixel the value of its cell, bool [image height, image width].
+        """Return the value of each pixel's cell, bool [image height, image width].
 
-        `cells` is bool [cells high, cells wide]; what has no cell is False.
+        Parameters
+        ----------
+        cells : bool [cells high, cells wide]; pixels without a cell are False.
         """
         image = np.zeros(self.shape, bool)
         image[self._rows, self._columns] = cells[self._row[:, None], self._column]
@@ -82,7 +93,7 @@ class Upsampler:
     def _lines(
         self, inverse: np.ndarray, threshold: float, limits: tuple[float, float]
     ) -> np.ndarray:
-        """Interpolate along each row of cells: [cells high, pixels that have a cell]."""
+        """Return the inverse depth along each row of cells, [cells high, pixels with a cell]."""
         columns = np.ascontiguousarray(inverse.T)  # whole rows are picked faster than columns
         slopes = _slopes(columns, threshold, limits).reshape(-1, len(inverse))
         lines = slopes[self._side]
@@ -94,10 +105,12 @@ class Upsampler:
 def _nearest_cells(
     cells: int, origin: float, step: float, pixels: int
 ) -> tuple[slice, np.ndarray, np.ndarray]:
-    """Find, along one axis, which cell answers for each pixel.
+    """Return, along one axis, the cell of each pixel.
 
-    Returns the slice of pixels that have a cell; and for each of them its cell and its offset
-    from that cell's centre in steps, float32 in [-0.5, 0.5].
+    Returns
+    -------
+    The slice of pixels that have a cell; for each of them its cell, and its offset from that
+    cell's centre in steps, float32 in [-0.5, 0.5].
     """
     position = (np.arange(pixels) - origin) / step
     cell = np.floor(position + 0.5).astype(np.intp)
@@ -111,9 +124,9 @@ def _nearest_cells(
 def _slopes(values: np.ndarray, threshold: float, limits: tuple[float, float]) -> np.ndarray:
     """Return the change per cell before and after each row's centre, [rows, 2, columns].
 
-    0 where the relative jump to the neighbour exceeds the threshold (0 = none does). Where there
-    is no neighbour, or it is NaN, the slope on the other side continues; no slope leaves the
-    limits within its half cell.
+    It is 0 where the relative jump to the neighbour exceeds the threshold (a threshold of 0: it
+    never does). Where there is no neighbour, or it is NaN, it is that of the other side. It is
+    limited so that no value within half a cell is outside the limits.
     """
     low, high = limits
     change = np.diff(values, axis=0)

@@ -41,19 +41,19 @@ def test_what_cameras_have_is_not_doubted(camera):
     ('camera', 'cause'),
     [
         # Gazebo: K of 320x240 for every image
-        (Camera.pinhole(640, 480, 277.1, 277.1, 160.5, 120.5), 'another image size, of 322x242'),
-        (_scaled(6.0), 'another image size, of 3865x2857'),
+        (Camera.pinhole(640, 480, 277.1, 277.1, 160.5, 120.5), 'another image size, 322x242'),
+        (_scaled(6.0), 'another image size, 3865x2857'),
         (_scaled(0.5, binning=(2, 2)), 'the full image, before binning'),
         (_scaled(2.0, binning=(2, 2)), 'the full image, before binning'),
-        (Camera.pinhole(640, 480, 600.0, 600.0, 240.0, 320.0), 'turned by 90 degrees'),
+        (Camera.pinhole(640, 480, 600.0, 600.0, 240.0, 320.0), 'rotated by 90 degrees'),
         (Camera.pinhole(640, 480, 600.0, 600.0, 0.0, 0.0), 'from the upper left corner'),
-        (Camera.pinhole(640, 480, 600.0, 600.0, 500.0, 240.0), 'cropped without roi'),
-        (replace(GOOD, k=(600.0, 0, 0, 0, 600.0, 0, 320.0, 240.0, 1.0)), 'column by column'),
-        (Camera.pinhole(640, 480, 600.0, 450.0, 320.0, 240.0), 'stretched to another aspect'),
+        (Camera.pinhole(640, 480, 600.0, 600.0, 500.0, 240.0), 'cropped but roi is not set'),
+        (replace(GOOD, k=(600.0, 0, 0, 0, 600.0, 0, 320.0, 240.0, 1.0)), 'column-major'),
+        (Camera.pinhole(640, 480, 600.0, 450.0, 320.0, 240.0), 'the image was stretched'),
         (replace(GOOD, k=(*GOOD.k[:8], 2.0)), 'K[8] is 2, not 1'),
         (replace(GOOD, k=(*GOOD.k[:8], 0.0)), 'K[8] is 0, not 1'),
         (Camera.pinhole(640, 480, 3.6, 3.6, 320.0, 240.0), 'in pixels, not in millimetres'),
-        (Camera.pinhole(640, 480, 30000.0, 30000.0, 320.0, 240.0), 'less than a camera has'),
+        (Camera.pinhole(640, 480, 30000.0, 30000.0, 320.0, 240.0), 'too narrow for a camera'),
         (replace(GOOD, p=(60.0, 0, 320.0, 0, 0, 60.0, 240.0, 0, 0, 0, 1, 0)), "P's fx 60"),
         (replace(GOOD, p=(600.0, 0, 40.0, 0, 0, 600.0, 30.0, 0, 0, 0, 1, 0)), "P's principal"),
     ],
@@ -64,4 +64,4 @@ def test_what_no_camera_has_is_told_with_its_cause_and_all_numbers(camera, cause
     assert cause in doubt
     assert '\n' not in doubt
     assert f'{camera.width}x{camera.height}, K fx {camera.k[0]:g} fy {camera.k[4]:g}' in doubt
-    assert 'used as it is' in doubt
+    assert 'used unchanged' in doubt

@@ -41,7 +41,7 @@ def test_a_quaternion_is_the_rotation_of_rodrigues():
     [((0, 0, 0), (0, 0, 0, 0)), ((0, 0, math.nan), (0, 0, 0, 1)), ((0, 0, 0), (0, 0, 0, 2))],
 )
 def test_what_is_no_pose_is_refused(position, quaternion):
-    with pytest.raises(ValueError, match='no pose'):
+    with pytest.raises(ValueError, match='not a pose'):
         rigid(position, quaternion)
 
 
