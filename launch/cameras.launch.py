@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""depth.launch.py once for each camera of a list.
+"""Start depth.launch.py for each camera of a list.
 
 ros2 launch msdepth_ros cameras.launch.py cameras:=my_cameras.yaml
 """
@@ -29,7 +29,7 @@ DEPTH = Path(__file__).with_name('depth.launch.py')
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Declare the argument; the list is read when the launch starts."""
+    """Declare the arguments; the list is read when the launch starts."""
     return LaunchDescription(
         [
             DeclareLaunchArgument(
@@ -40,12 +40,12 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'web',
                 default_value='false',
-                description='Serve one page for any browser that shows all of them; see the log.',
+                description='Start one viewer for all cameras; the log prints its address.',
             ),
             DeclareLaunchArgument(
                 'web_host',
                 default_value='127.0.0.1',
-                description='Address that the page is served at; 0.0.0.0: to the network.',
+                description='Address to serve the viewer at; 0.0.0.0: to the network.',
             ),
             OpaqueFunction(function=_start),
         ]
@@ -59,7 +59,7 @@ def _start(context: LaunchContext) -> list[Action]:
     names = [argument.name for argument in description.get_launch_arguments()]
     cores = len(os.sched_getaffinity(0))
     cameras = read_cameras(path, names, cores)
-    # A group keeps one camera's arguments from becoming the next one's; one page shows all.
+    # A group limits the scope of a camera's arguments. One viewer shows all cameras.
     actions: list[Action] = [
         GroupAction(
             [IncludeLaunchDescription(source, launch_arguments={'web': 'false', **camera}.items())]

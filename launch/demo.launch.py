@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""See depth without a camera: a clip, your own video or your own images through the node.
+"""Start the node without a camera: play the shipped clip, your video or your images.
 
 ros2 launch msdepth_ros demo.launch.py rviz:=true
 ros2 launch msdepth_ros demo.launch.py video:=walk.mp4 camera_info_url:=camera.yaml
@@ -31,22 +31,22 @@ from msdepth_ros.resources import share_directory
 FRAME = 'camera_optical_frame'
 
 ARGUMENTS = {
-    'video': ('', 'A video file to play; default: the clip of this package.'),
+    'video': ('', 'A video file to play; default: the shipped clip.'),
     'images': ('', 'A folder of images, or a dataset folder, to play instead.'),
-    'camera_info_url': ('', 'Calibration file of the camera that took them.'),
-    'rate': ('', "Frames a second; default: the video's own, or the player's."),
-    'loop': ('true', 'Play for ever; false ends the launch after one pass.'),
-    'model': ('', 'A model of the engines/ folder by name, or the path of a model YAML.'),
+    'camera_info_url': ('', 'Calibration file of the camera that took the video or images.'),
+    'rate': ('', "Frames per second; default: the video's own, or the player's."),
+    'loop': ('true', 'Play in a loop; false: stop the launch after one pass.'),
+    'model': ('', 'Name of a shipped or adopted model, or path of a model YAML.'),
     'backend': ('', 'auto, tensorrt, openvino or onnxruntime.'),
     'rviz': ('false', 'Start RViz.'),
-    'web': ('false', 'Serve a page for any browser; the log says where.'),
-    'web_host': ('127.0.0.1', 'Address that the page is served at; 0.0.0.0: to the network.'),
+    'web': ('false', 'Start the viewer, a page for any browser; the log prints its address.'),
+    'web_host': ('127.0.0.1', 'Address to serve the viewer at; 0.0.0.0: to the network.'),
     'log_level': ('info', 'debug, info, warn, error or fatal.'),
 }
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Start the depth node as depth.launch.py does, then a player in place of a camera."""
+    """Start the depth node by depth.launch.py, and a player instead of a camera."""
     product = str(share_directory() / 'launch' / 'depth.launch.py')
     passed = ('model', 'backend', 'rviz', 'web', 'web_host', 'log_level')
     return LaunchDescription(
@@ -66,7 +66,7 @@ def generate_launch_description() -> LaunchDescription:
                     ('image', '/camera/image_raw'),
                     ('camera_info_url', ''),
                     ('camera_frame', FRAME),
-                    ('scale_file', os.devnull),  # the clip is not seen from the robot's camera
+                    ('scale_file', os.devnull),  # the robot's scale is not valid for the clip
                     *((name, LaunchConfiguration(name)) for name in passed),
                 ],
             ),
@@ -104,5 +104,5 @@ def _player(context: LaunchContext) -> list[Action]:
 
 
 def _end(event: ProcessExited, context: LaunchContext) -> Shutdown | None:
-    """End the launch with the player, unless that is why the player has ended."""
+    """Stop the launch when the player ends, unless the launch is stopping already."""
     return None if context.is_shutdown else Shutdown(reason='the player has ended')

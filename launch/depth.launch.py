@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Turn one camera into a depth sensor.
+"""Start the depth node for one camera.
 
 ros2 launch msdepth_ros depth.launch.py image:=/camera/image_raw camera_info:=/camera/camera_info
 """
@@ -39,49 +39,58 @@ INTRINSICS = ('fx', 'fy', 'cx', 'cy', 'width', 'height')
 ARGUMENTS = {
     'image': (
         '/camera/image_raw',
-        "The camera's image topic; .../compressed is a CompressedImage.",
+        "The camera's image topic; if it ends in /compressed, the type is CompressedImage.",
     ),
-    'camera_info': ('', "The camera's calibration topic; default: camera_info beside the image."),
-    'namespace': ('', 'Namespace of the node and of what it publishes.'),
+    'camera_info': (
+        '',
+        "The camera's calibration topic; default: camera_info in the namespace of the image.",
+    ),
+    'namespace': ('', 'Namespace of the node and of its topics.'),
     'params_file': (str(CONFIG / 'depth.yaml'), 'Parameters of the node.'),
-    'model': ('', 'A model of the engines/ folder by name, or the path of a model YAML.'),
+    'model': ('', 'Name of a shipped or adopted model, or path of a model YAML.'),
     'backend': ('', 'auto, tensorrt, openvino or onnxruntime.'),
     'camera_info_url': ('', 'Calibration file, for a camera that publishes no camera_info.'),
     'fx': ('', 'Calibration by hand, with fy, cx, cy, width and height: focal length in pixels.'),
-    'fy': ('', 'Focal length in pixels, vertical.'),
+    'fy': ('', 'Vertical focal length in pixels.'),
     'cx': ('', 'Principal point in pixels from the left.'),
     'cy': ('', 'Principal point in pixels from the top.'),
-    'width': ('', 'Image width in pixels that the calibration is for.'),
-    'height': ('', 'Image height in pixels that the calibration is for.'),
-    'camera_frame': ('camera_optical_frame', "The images' frame_id, for camera_pose and RViz."),
-    'base_frame': ('', "The robot's frame, for camera_pose and calibrate_scale."),
+    'width': ('', 'Image width in pixels, for the calibration by hand.'),
+    'height': ('', 'Image height in pixels, for the calibration by hand.'),
+    'camera_frame': ('camera_optical_frame', 'frame_id of the images, for camera_pose and RViz.'),
+    'base_frame': ('', 'Frame of the robot on the floor, z up.'),
     'camera_pose': (
         '',
-        "'x y z roll pitch yaw' of the camera's body (x forward) in base_frame: published in TF, "
-        'and what tells obstacles from the floor.',
+        "'x y z roll pitch yaw' of the camera's body (x forward) in base_frame, metres and "
+        'radians: published in TF, and the mount for obstacles and for the source floor.',
     ),
-    'namespaced_tf': ('false', "The robot's TF is in the namespace: tf, tf_static; not /tf."),
+    'namespaced_tf': ('false', "true: the robot's TF is on tf and tf_static in the namespace."),
     'metric_sources': (
         '',
-        'What the depth is aligned with: some of floor, scan, points, depth, views; or none.',
+        'Measurements that correct the depth: some of floor, scan, points, depth, views; or none.',
     ),
-    'measured_scan': ('', 'LaserScan topic that the depth is aligned with; adds the source scan.'),
-    'measured_points': ('', 'PointCloud2 topic likewise: a lidar, landmarks; adds points.'),
-    'measured_depth': ('', 'Depth image topic likewise, camera_info beside it; adds depth.'),
-    'scan_frame': ('', 'Publish this frame, x forward, at camera_frame; and the scan in it.'),
-    'parameters': ('', "More parameters, over params_file: '{depth: {max: 5.0}, threads: 2}'."),
-    'scale_file': ('', 'Where calibrate_scale keeps the scale of each model.'),
+    'measured_scan': ('', 'LaserScan topic that corrects the depth; adds the source scan.'),
+    'measured_points': ('', 'PointCloud2 topic (lidar, landmarks) likewise; adds points.'),
+    'measured_depth': (
+        '',
+        'Depth image topic likewise, with camera_info in its namespace; adds depth.',
+    ),
+    'scan_frame': ('', 'frame_id of the scan: publish this frame, x forward, at camera_frame.'),
+    'parameters': (
+        '',
+        "More parameters, which override params_file: '{depth: {max: 5.0}, threads: 2}'.",
+    ),
+    'scale_file': ('', 'File in which calibrate_scale stores the scale of each model.'),
     'rviz': ('false', 'Start RViz with config/depth.rviz.'),
-    'web': ('false', 'Serve a page for any browser that shows and sets this node; see the log.'),
-    'web_host': ('127.0.0.1', 'Address that the page is served at; 0.0.0.0: to the network.'),
-    'use_sim_time': ('', 'Take the time from /clock.'),
-    'autostart': ('', 'Configure and activate the node at once.'),
+    'web': ('false', 'Start the viewer, a page for any browser; the log prints its address.'),
+    'web_host': ('127.0.0.1', 'Address to serve the viewer at; 0.0.0.0: to the network.'),
+    'use_sim_time': ('', 'Use the time from /clock.'),
+    'autostart': ('', 'Configure and activate the node at start.'),
     'log_level': ('info', 'debug, info, warn, error or fatal.'),
 }
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Declare the arguments; what they mean is decided when the launch starts."""
+    """Declare the arguments; they are evaluated when the launch starts."""
     return LaunchDescription(
         [
             *(
@@ -99,7 +108,7 @@ def generate_launch_description() -> LaunchDescription:
 
 def _start(context: LaunchContext) -> list[Action]:
     given = {name: LaunchConfiguration(name).perform(context).strip() for name in ARGUMENTS}
-    raw = given['image'].removesuffix('/compressed')  # as image_transport names them
+    raw = given['image'].removesuffix('/compressed')  # the suffix of image_transport
     transport = {} if raw == given['image'] else {'image_transport': 'compressed'}
     remappings = [
         ('image', given['image']),
@@ -178,13 +187,13 @@ def _beside(topic: str, name: str) -> str:
 
 
 def _tf(given: dict[str, str]) -> list[tuple[str, str]]:
-    """Return the remappings of TF's topics, which are the same for all robots unless asked."""
+    """Return the remappings of TF's topics into the namespace, if namespaced_tf is true."""
     names = ('tf', 'tf_static') if flag('namespaced_tf', given['namespaced_tf']) else ()
     return [(f'/{name}', name) for name in names]
 
 
 def _calibration(given: dict[str, str]) -> tuple[str, list[Action]]:
-    """Return the node's camera_info_url, and the action that removes a file written for it."""
+    """Return the node's camera_info_url, and the action that removes the file written for it."""
     typed = [name for name in INTRINSICS if given[name]]
     url = given['camera_info_url']
     if not typed:
@@ -233,7 +242,7 @@ def _transform(
         package='tf2_ros',
         executable='static_transform_publisher',
         name=name,
-        namespace=given['namespace'],  # else two cameras would have nodes of one name
+        namespace=given['namespace'],  # otherwise two cameras would have nodes of the same name
         remappings=_tf(given),
         arguments=[*values, '--frame-id', parent, '--child-frame-id', child],
         output='screen',

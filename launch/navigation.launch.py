@@ -1,10 +1,10 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""depth.launch.py for a robot that steers by it: to be included in a Nav2 bringup.
+"""Start depth.launch.py with the parameters for Nav2: to be included in a Nav2 bringup.
 
-It takes every argument of depth.launch.py; only the defaults of two differ. The other half of the
-work is config/nav2_costmap.yaml, to be merged into Nav2's parameters; nav2_params names those, so
-that what does not fit the camera is told at the start.
+It takes every argument of depth.launch.py, with other defaults for two. Merge
+config/nav2_costmap.yaml into Nav2's parameters and give that file as nav2_params: then warnings at
+the start tell what in the costmaps does not fit the camera.
 """
 
 from pathlib import Path
@@ -24,14 +24,14 @@ CONFIG = share_directory() / 'config'
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Declare the two defaults before depth.launch.py declares its own: the first one counts."""
+    """Declare the two defaults before depth.launch.py declares its own: the first ones count."""
     depth = Path(__file__).with_name('depth.launch.py')
     return LaunchDescription(
         [
             DeclareLaunchArgument(
                 'params_file',
                 default_value=str(CONFIG / 'navigation.yaml'),
-                description='Parameters of the node, as planners want them.',
+                description='Parameters of the node, for Nav2.',
             ),
             DeclareLaunchArgument(
                 'scan_frame',
@@ -41,7 +41,7 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 'nav2_params',
                 default_value=str(CONFIG / 'nav2_costmap.yaml'),
-                description="Nav2's parameters; what in its costmaps does not fit is told.",
+                description="Nav2's parameter file; its costmaps are checked at the start.",
             ),
             IncludeLaunchDescription(PythonLaunchDescriptionSource(str(depth))),
             OpaqueFunction(function=_check),

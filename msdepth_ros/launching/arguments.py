@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What people type behind `ros2 launch ... name:=value`, checked and turned into values."""
+"""Launch arguments (`ros2 launch ... name:=value`), checked and converted."""
 
 import math
 from pathlib import Path
@@ -12,7 +12,7 @@ from msdepth_ros.errors import MsdepthError
 
 
 def flag(name: str, text: str) -> bool:
-    """Return the value of a true-or-false argument.
+    """Return the value of an argument that is 'true' or 'false'.
 
     Raises
     ------
@@ -20,7 +20,7 @@ def flag(name: str, text: str) -> bool:
         If it is something else.
     """
     if text.lower() not in ('true', 'false'):
-        raise MsdepthError(f"{name} is 'true' or 'false', not '{text}'")
+        raise MsdepthError(f"{name} must be 'true' or 'false', not '{text}'")
     return text.lower() == 'true'
 
 
@@ -37,30 +37,36 @@ def positive(name: str, text: str, unit: str) -> float:
     except ValueError:
         number = math.nan
     if not (math.isfinite(number) and number > 0):
-        raise MsdepthError(f"{name} is a positive number of {unit}, not '{text}'")
+        raise MsdepthError(f"{name} must be a positive number of {unit}, not '{text}'")
     return number
 
 
 def existing(name: str, text: str) -> Path:
-    """Return the absolute path of a file or folder that is there.
+    """Return the absolute path of an existing file or folder.
 
     Raises
     ------
     MsdepthError
-        If it is not there.
+        If it does not exist.
     """
     path = Path(text).expanduser().absolute()
     if not path.exists():
-        raise MsdepthError(f'{name}: there is no file or folder {path}')
+        raise MsdepthError(f'{name}: there is no file or folder {path}; correct the path')
     return path
 
 
 def file_url(name: str, text: str) -> str:
-    """Return a URL as it is, and the path of an existing file as a file:// URL."""
+    """Return a URL unchanged, and the path of an existing file as a file:// URL.
+
+    Raises
+    ------
+    MsdepthError
+        If there is no such file.
+    """
     if '://' in text or '${' in text:
         return text
     path = Path(text.rpartition('#')[0] or text).expanduser()
-    if path.exists() and not Path(text).expanduser().exists():  # one camera of several in a file
+    if path.exists() and not Path(text).expanduser().exists():  # FILE#CAMERA
         return f'{path.absolute()}#{text.rpartition("#")[2]}'
     return existing(name, text).as_uri()
 
@@ -78,5 +84,7 @@ def mapping(name: str, text: str) -> dict[str, Any]:
     except yaml.YAMLError:
         value = None
     if not isinstance(value, dict):
-        raise MsdepthError(f"{name} is a mapping such as '{{depth: {{max: 5.0}}}}', not '{text}'")
+        raise MsdepthError(
+            f"{name} must be a mapping such as '{{depth: {{max: 5.0}}}}', not '{text}'"
+        )
     return value

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where a camera sits on a robot, as people type it and as TF wants it.
+"""The pose of a camera on a robot: 'x y z roll pitch yaw', and as quaternions for TF.
 
 Frames follow REP-103: a body has x forward, y left, z up; its optical frame has z forward,
 x right, y down.
@@ -20,7 +20,7 @@ OPTICAL_TO_BODY: Quaternion = (0.5, -0.5, 0.5, 0.5)
 
 @dataclass(frozen=True)
 class CameraPose:
-    """A camera's body in the frame of its robot: metres, and radians about fixed x, y, z axes."""
+    """The pose of a camera's body in the robot's frame: metres, and radians (REP-103)."""
 
     x: float
     y: float
@@ -36,7 +36,7 @@ class CameraPose:
         Raises
         ------
         MsdepthError
-            If these are not six finite numbers.
+            If the text is not six finite numbers.
         """
         try:
             numbers = [float(word) for word in text.replace(',', ' ').split()]
@@ -50,7 +50,7 @@ class CameraPose:
         return cls(*numbers)
 
     def body_rotation(self) -> Quaternion:
-        """Return the rotation from the camera's body to the robot: Rz(yaw) Ry(pitch) Rx(roll)."""
+        """Return the rotation from the body to the robot's frame: Rz(yaw) Ry(pitch) Rx(roll)."""
         cr, sr = math.cos(self.roll / 2), math.sin(self.roll / 2)
         cp, sp = math.cos(self.pitch / 2), math.sin(self.pitch / 2)
         cy, sy = math.cos(self.yaw / 2), math.sin(self.yaw / 2)
@@ -62,7 +62,7 @@ class CameraPose:
         )
 
     def optical_rotation(self) -> Quaternion:
-        """Return the rotation from the camera's optical frame to the robot."""
+        """Return the rotation from the camera's optical frame to the robot's frame."""
         return _product(self.body_rotation(), BODY_TO_OPTICAL)
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The list of cameras that cameras.launch.py starts."""
+"""The list of cameras for cameras.launch.py."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -12,22 +12,23 @@ from msdepth_ros.errors import MsdepthError
 
 
 def read_cameras(path: Path, arguments: Collection[str], cores: int) -> list[dict[str, str]]:
-    """Read a cameras file; return depth.launch.py's arguments for each camera.
+    """Read a cameras file; return the arguments of depth.launch.py for each camera.
 
-    The file has a list `cameras` of mappings from arguments to values, and optionally such a
-    mapping `every_camera` that holds for all. A node whose `parameters` name no `threads` gets
-    its share of the cores.
+    The file has a list `cameras` of mappings from arguments to values, and optionally a mapping
+    `every_camera` for all of them. A node whose `parameters` do not set `threads` gets an equal
+    share of the cores.
 
     Parameters
     ----------
-    path : of a YAML file; see config/cameras.yaml.
-    arguments : the names that depth.launch.py knows.
-    cores : CPU cores that the nodes share.
+    path : YAML file such as config/cameras.yaml.
+    arguments : names of the arguments of depth.launch.py.
+    cores : number of CPU cores that the nodes share.
 
     Raises
     ------
     MsdepthError
-        If the file cannot be read or is no such list.
+        If the file cannot be read or has no such list, an argument is unknown, or two cameras have
+        the same namespace.
     """
     try:
         document = yaml.safe_load(path.read_text(encoding='utf-8'))
@@ -59,17 +60,17 @@ def _merged(
         for name in mapping:
             if name not in arguments:
                 raise MsdepthError(
-                    f"{path}: '{name}' is no argument of depth.launch.py; it has "
-                    f'{", ".join(arguments)}; parameters of the node belong under `parameters`'
+                    f"{path}: '{name}' is not an argument of depth.launch.py, which has "
+                    f'{", ".join(arguments)}; write parameters of the node under `parameters`'
                 )
         if not isinstance(mapping.get('parameters', {}), dict):
-            raise MsdepthError(f'{path}: `parameters` is a mapping from names to values')
+            raise MsdepthError(f'{path}: `parameters` must be a mapping from names to values')
     parameters = {**every.get('parameters', {}), **camera.get('parameters', {})}
     return {**every, **camera, 'parameters': parameters}
 
 
 def _text(value: Any) -> str:
-    """Return a value as it would be typed behind name:=."""
+    """Return a value as the text of a launch argument."""
     if isinstance(value, list):
         return ' '.join(str(item) for item in value)
     if isinstance(value, dict):

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured beside the camera, as launch arguments name it."""
+"""The launch arguments for measured depth."""
 
 from collections.abc import Mapping
 
@@ -9,9 +9,9 @@ _BY_DEFAULT = 'floor'
 
 
 def metric_sources(given: Mapping[str, str]) -> list[str]:
-    """Return the parameter metric.sources; [] leaves the choice to params_file.
+    """Return the parameter metric.sources; [] = not given, params_file decides.
 
-    Naming a topic adds its source to metric_sources, or to the default.
+    A given topic adds its source to metric_sources, or to the default.
 
     Parameters
     ----------
@@ -25,7 +25,10 @@ def metric_sources(given: Mapping[str, str]) -> list[str]:
 
 
 def measured_remappings(given: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the remappings of the topics that are named; a depth's camera_info lies beside it."""
+    """Return the remappings of the given topics.
+
+    The camera_info of measured_depth is in the namespace of that topic.
+    """
     remappings = [
         (f'measured/{source}', given[argument])
         for argument, source in _TOPICS.items()

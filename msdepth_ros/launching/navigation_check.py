@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Whether Nav2's costmaps fit the camera, before a robot finds out."""
+"""A check at the start whether Nav2's costmaps fit the camera."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -40,13 +40,13 @@ def read_costmaps(path: Path) -> dict[str, dict[str, Any]]:
 def costmap_warnings(
     costmaps: Mapping[str, Mapping[str, Any]], namespace: str, pose: CameraPose | None
 ) -> list[str]:
-    """Return what is wrong with costmaps that are to see by a camera; [] if nothing is.
+    """Return warnings about costmaps that use the node's topics; [] = nothing is wrong.
 
     Parameters
     ----------
-    costmaps : their ROS parameters by name.
-    namespace : of the node msdepth.
-    pose : of the camera's body in the robot's frame on the floor; None = not known here.
+    costmaps : ROS parameters of each costmap, by its name.
+    namespace : namespace of the node msdepth.
+    pose : pose of the camera's body in base_frame on the floor; None = unknown.
     """
     topics = {_absolute(namespace, topic): topic for topic in _TOPICS}
     warnings, heard = [], set()
@@ -68,8 +68,8 @@ def costmap_warnings(
                     warnings += _floor_in_scan(f'{costmap}: {name}', source, pose)
     if costmaps and not heard:
         warnings.append(
-            f'no costmap listens to the node: its topics are {", ".join(topics)}; give the '
-            'observation sources these topics'
+            f'no costmap subscribes to the node: its topics are {", ".join(topics)}; set these '
+            'topics in the observation sources'
         )
     return warnings
 
@@ -86,8 +86,8 @@ def _outside_of_voxels(where: str, layer: Mapping[str, Any], height: float) -> l
         else f'set origin_z to at most {height:g}'
     )
     return [
-        f'{where}: the camera is {height:g} m high, outside of the voxels from {low:g} to '
-        f'{low + step * voxels:g} m: nothing that is marked would ever be cleared; {remedy}'
+        f'{where}: the camera is {height:g} m high, outside the voxels from {low:g} to '
+        f'{low + step * voxels:g} m: no marked cell would ever be cleared; {remedy}'
     ]
 
 
@@ -97,9 +97,9 @@ def _floor_in_scan(where: str, source: Mapping[str, Any], pose: CameraPose) -> l
     if meets >= farthest:
         return []
     return [
-        f'{where}: the camera looks down by {pose.pitch:g} rad, so that the scan shows the floor '
-        f'as a wall {meets:.2f} m ahead at the latest; mark by the topic obstacles instead, or set '
-        'obstacle_max_range below that'
+        f'{where}: the camera looks down by {pose.pitch:g} rad, so the scan shows the floor '
+        f'as a wall at most {meets:.2f} m ahead; mark with the topic obstacles instead, or set '
+        'obstacle_max_range below that distance'
     ]
 
 

@@ -20,7 +20,13 @@ ALWAYS, UNCONFIGURED, AT_START = 'always', 'while unconfigured', 'at start only'
 
 @dataclass(frozen=True)
 class NodeParameter:
-    """One parameter: `limits` is (lowest, highest) of a number or the choices of a text."""
+    """One parameter.
+
+    Attributes
+    ----------
+    limits : (lowest, highest) for a number, the choices for a text or a list of texts; () = any.
+    changes : when it may change: ALWAYS, UNCONFIGURED or AT_START.
+    """
 
     name: str
     default: bool | int | float | str | list[str]
@@ -49,16 +55,16 @@ class NodeParameter:
 
     @property
     def switched(self) -> bool:
-        """Whether on and off are choices, which YAML and `ros2 param set` read as booleans."""
+        """Whether the choices include on and off, which YAML and `ros2 param set` read as bools."""
         return not isinstance(self.default, bool) and {'on', 'off'} <= set(self.limits)
 
     @property
     def several(self) -> bool:
-        """Whether the value is a list of choices; one text with commas is taken for such a list."""
+        """Whether the value is a list of choices; a text with commas is accepted as such a list."""
         return isinstance(self.default, list)
 
     def value_of(self, given: Any) -> Any:
-        """Return the value that is meant by one that was given."""
+        """Return a given value in the type of the parameter, for example 5.0 for 5."""
         if self.several:
             several = isinstance(given, (list, tuple, array.array))
             words = given if several else str(given or '').split(',')
@@ -71,9 +77,9 @@ class NodeParameter:
         return given
 
     def refusal(self, value: Any) -> str | None:
-        """Return why a value cannot be taken, None if it can."""
+        """Return why a value is rejected, None if it is valid."""
         if isinstance(self.default, float) and not isinstance(value, float):
-            return f'{self.name} is {value!r}, of the wrong type: it must be a number'
+            return f'{self.name} is {value!r} but must be a number'
         if self.several:
             wrong = [word for word in value if word not in self.limits]
             if wrong:
@@ -89,7 +95,9 @@ class NodeParameter:
 
 
 PARAMETERS = (
-    NodeParameter('model', DEFAULT_MODEL, 'Name of a shipped model, or path of a model YAML.'),
+    NodeParameter(
+        'model', DEFAULT_MODEL, 'Name of a shipped or adopted model, or path of a model YAML.'
+    ),
     NodeParameter(
         'backend',
         'auto',
@@ -100,14 +108,14 @@ PARAMETERS = (
     NodeParameter(
         'precision',
         'auto',
-        'Arithmetic; auto: the fastest that is proven, FP16 on TensorRT and int8 on a CPU.',
+        'Precision of the network; auto: FP16 on TensorRT, int8 on a CPU if the model has it.',
         PRECISIONS,
         UNCONFIGURED,
     ),
     NodeParameter(
         'engine_cache_dir',
         '',
-        'Folder of built TensorRT engines; empty: the XDG cache.',
+        'Folder for built TensorRT engines; empty: the XDG cache folder.',
         (),
         UNCONFIGURED,
     ),
@@ -124,7 +132,7 @@ PARAMETERS = (
     NodeParameter(
         'openvino_device',
         'CPU',
-        "OpenVINO's device; AUTO: the GPU, else the NPU, else the CPU.",
+        "OpenVINO's device; AUTO: the first of GPU, NPU and CPU that works.",
         OPENVINO_DEVICES,
         UNCONFIGURED,
     ),
@@ -134,68 +142,73 @@ PARAMETERS = (
     NodeParameter(
         'camera_info_url',
         '',
-        'Calibration file (file://, package:// or path), used while the camera publishes none.',
+        'Calibration file (file://, package:// or path), used while no camera_info is published.',
         (),
         UNCONFIGURED,
     ),
     NodeParameter(
         'optical_frame',
         '',
-        "The camera's frame, x right, y down, z forward (REP-103), that all is published in; "
+        'frame_id of the outputs, with x right, y down, z forward (REP-103); '
         "empty: the image's frame_id.",
     ),
     NodeParameter(
         'rectify',
         'auto',
-        'Undistort the image; auto: unless D is zero or the topic is called image_rect...',
+        'Undistort the image; auto: off if D is zero or the topic is called image_rect...',
         RECTIFY,
     ),
     NodeParameter(
-        'fit', 'auto', "How the image is fitted to the network's aspect.", ('auto', *FITS)
+        'fit',
+        'auto',
+        'How an image of another aspect ratio is fitted to the network; auto: as the model says.',
+        ('auto', *FITS),
     ),
     NodeParameter(
-        'depth.min', 0.0, 'Metres; nearer is NaN. 0: the limit of the model.', (0.0, 1000.0)
+        'depth.min', 0.0, 'Metres; nearer depth is NaN. 0: limit of the model.', (0.0, 1000.0)
     ),
     NodeParameter(
-        'depth.max', 0.0, 'Metres; farther is NaN. 0: the limit of the model.', (0.0, 1000.0)
+        'depth.max', 0.0, 'Metres; farther depth is NaN. 0: limit of the model.', (0.0, 1000.0)
     ),
     NodeParameter('depth.scale', 1.0, 'Factor on the depth.', (0.01, 100.0)),
     NodeParameter(
         'depth.edge_threshold',
         0.15,
-        'Relative depth jump behind which points count as flying pixels; 0: keep all.',
+        'Relative depth jump from which a pixel counts as flying and becomes NaN; 0: keep all.',
         (0.0, 100.0),
     ),
     NodeParameter(
         'depth.min_confidence',
         0.0,
-        'Probability of being within 25 % of the truth; depth less sure is NaN. 0: all stays.',
+        'Probability of being within 25 % of the truth; depth with less is NaN. 0: keep all.',
         (0.0, 1.0),
     ),
     NodeParameter('depth.resolution', 'camera', 'Size of depth/image_rect.', ('camera', 'network')),
     NodeParameter('points.enabled', True, 'Publish points.'),
     NodeParameter('points.stride', 1, "Publish every n-th point of the network's grid.", (1, 64)),
-    NodeParameter('points.color', True, 'Colour the points.'),
+    NodeParameter('points.color', True, 'Publish the colour of each point (rgb).'),
     NodeParameter(
-        'points.organized', True, 'Publish the cloud as an image of points, invalid ones NaN.'
+        'points.organized',
+        True,
+        "Cloud of the grid's height and width, invalid points NaN; false: only valid points.",
     ),
     NodeParameter(
         'points.min_range',
         0.0,
-        'Metres from the camera; nearer points are left out. 0: none are.',
+        'Metres from the camera; nearer points are left out. 0: no limit.',
         (0.0, 1000.0),
     ),
     NodeParameter(
         'points.max_range',
         0.0,
-        'Metres from the camera; farther points are left out. 0: none are.',
+        'Metres from the camera; farther points are left out. 0: no limit.',
         (0.0, 1000.0),
     ),
     NodeParameter(
         'points.clamp_range',
         False,
-        'Move points beyond max_range in to it along their rays, those beyond the range of depth '
-        'too: a costmap clears along them.',
+        'Move points beyond max_range or beyond the range of depth to max_range along their rays, '
+        'so that a costmap clears the way to them.',
     ),
     NodeParameter(
         'points.voxel_size',
@@ -204,21 +217,26 @@ PARAMETERS = (
         (0.0, 10.0),
     ),
     NodeParameter(
-        'scan.scan_height', 1, 'Rows of depth/image_rect that the scan is made of.', (1, 4320)
+        'scan.scan_height',
+        1,
+        'Rows of depth/image_rect used for the scan, around the principal point.',
+        (1, 4320),
     ),
-    NodeParameter('scan.scan_time', 0.033, 'Seconds between scans, as they say.', (0.0, 3600.0)),
+    NodeParameter(
+        'scan.scan_time', 0.033, 'Seconds between scans, for the field scan_time.', (0.0, 3600.0)
+    ),
     NodeParameter('scan.range_min', 0.45, 'Metres; nearer is left out.', (0.0, 1000.0)),
     NodeParameter('scan.range_max', 10.0, 'Metres; farther is left out.', (0.0, 1000.0)),
     NodeParameter(
         'scan.use_inf',
         True,
-        'Beams with nothing in range are +inf or -inf (REP-117); false: NaN, as '
-        'depthimage_to_laserscan has it.',
+        'Beams with nothing in range are +inf or -inf (REP-117); false: NaN, as in '
+        'depthimage_to_laserscan.',
     ),
     NodeParameter(
         'scan.output_frame',
         '',
-        "Frame of the scan, x forward; empty: the image's without _optical.",
+        "frame_id of the scan, x forward; empty: the image's frame_id without _optical.",
     ),
     NodeParameter(
         'obstacles.min_height',
@@ -229,20 +247,20 @@ PARAMETERS = (
     NodeParameter(
         'obstacles.max_range',
         4.5,
-        'Metres from the camera; farther is neither an obstacle nor a drop.',
+        'Metres from the camera; farther points are neither obstacles nor drops.',
         (0.1, 1000.0),
     ),
     NodeParameter(
         'obstacles.depth_error',
         0.3,
-        'Relative error of depth (standard deviation) where nothing was measured, and the floor in '
-        'view does not tell it.',
+        'Relative error of depth (standard deviation), if nothing was measured and the floor in '
+        'view does not show a smaller one.',
         (0.0, 2.0),
     ),
     NodeParameter(
         'obstacles.memory',
         1.0,
-        'Seconds; an obstacle counts if one was seen near it so long before. 0: every one counts.',
+        'Seconds; an obstacle counts if one was seen near it within this time. 0: all count.',
         (0.0, 60.0),
     ),
     NodeParameter(
@@ -254,9 +272,9 @@ PARAMETERS = (
     NodeParameter(
         'fixed_frame',
         'odom',
-        'Frame in which TF tells how the camera moves, for views, while nothing comes on odom.',
+        "Frame in which TF gives the camera's motion, for views, while nothing arrives on odom.",
     ),
-    NodeParameter('base_frame', 'base_link', 'Frame on the floor, z up, of the robot.'),
+    NodeParameter('base_frame', 'base_link', 'Frame of the robot on the floor, z up.'),
     NodeParameter(
         'camera_pose',
         '',
@@ -279,20 +297,20 @@ PARAMETERS = (
     NodeParameter(
         'metric.sources',
         ['floor'],
-        'What is measured, for the depth to be aligned with.',
+        'Measurements with which the depth is aligned.',
         SOURCES,
         UNCONFIGURED,
     ),
     NodeParameter(
         'metric.max_age',
         0.2,
-        'Seconds between the stamps of an image and of a measurement that it is aligned with.',
+        'Seconds; largest difference between the stamps of an image and of a measurement.',
         (0.001, 60.0),
     ),
     NodeParameter(
         'metric.hold',
         5.0,
-        'Seconds that the scale stays after the last measurement.',
+        'Seconds for which the scale holds after the last measurement.',
         (0.0, 3600.0),
     ),
     *(
@@ -305,16 +323,16 @@ PARAMETERS = (
         )
         for name, what in (
             ('scan', 'the frame of measured/scan'),
-            ('points', "the frame of measured/points, or of its body where that is 'optical'"),
+            ('points', "the frame of measured/points, or of its body if that is 'optical'"),
             ('depth', "the depth camera's body (x forward)"),
         )
     ),
     NodeParameter(
         'scale_file',
         '',
-        'Where calibrate_scale writes; empty: the XDG configuration folder.',
+        'File with the scale of each model; empty: in the XDG configuration folder.',
         (),
-        AT_START,  # else whoever may set parameters could have any file overwritten
+        AT_START,  # else a caller of set_parameters could let the node overwrite any file
     ),
     NodeParameter(
         'max_image_age',
@@ -325,19 +343,19 @@ PARAMETERS = (
     NodeParameter(
         'diagnostics.min_frequency',
         0.0,
-        'Hz of the output; below it diagnostics warn. 0: no limit.',
+        'Hz of the output; diagnostics warn below it. 0: no limit.',
         (0.0, 1000.0),
     ),
     NodeParameter(
         'diagnostics.max_age',
         0.0,
-        'Seconds from stamp to publication; above it diagnostics show an error. 0: no limit.',
+        'Seconds from stamp to publication; diagnostics show an error above it. 0: no limit.',
         (0.0, 3600.0),
     ),
     NodeParameter(
         'diagnostics.max_dropped',
         1.0,
-        'Share of the images dropped, for whatever reason; above it diagnostics warn.',
+        'Share of the images that are dropped, for any reason; diagnostics warn above it.',
         (0.0, 1.0),
     ),
     NodeParameter('autostart', True, 'Configure and activate at start.', (), AT_START),

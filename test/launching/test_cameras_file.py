@@ -60,9 +60,9 @@ def test_a_camera_overrides_what_holds_for_all(tmp_path):
         ('', 'no list `cameras`'),
         ('cameras: [{namespace: a}, {namespace: a}]', "namespace 'a' is used twice"),
         ('cameras: [{image: /a}, {image: /b}]', "namespace '' is used twice"),
-        ('cameras: [{threads: 2}]', "'threads' is no argument .* under `parameters`"),
+        ('cameras: [{threads: 2}]', "'threads' is not an argument .* under `parameters`"),
         ('cameras: [front]', "'front' is not a mapping"),
-        ('cameras: [{parameters: 3}]', '`parameters` is a mapping'),
+        ('cameras: [{parameters: 3}]', '`parameters` must be a mapping'),
         ('cameras: [', 'cannot read'),
     ],
 )

@@ -11,7 +11,7 @@ from msdepth_ros.launching.arguments import existing, file_url, flag, positive
 def test_flag():
     assert flag('rviz', 'true') is True
     assert flag('rviz', 'False') is False
-    with pytest.raises(MsdepthError, match="rviz is 'true' or 'false', not '1'"):
+    with pytest.raises(MsdepthError, match="rviz must be 'true' or 'false', not '1'"):
         flag('rviz', '1')
 
 
