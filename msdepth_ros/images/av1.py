@@ -1,8 +1,8 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The size of the pictures in an AVIF: what its boxes say, and what its AV1 streams say.
+"""The size of the images in an AVIF file, from its boxes and from its AV1 streams.
 
-A decoder makes room for what the stream says, whatever the boxes do.
+A decoder allocates memory by the size in the stream, which may differ from that in the boxes.
 """
 
 import struct
@@ -16,12 +16,17 @@ Size = tuple[int, int]
 
 
 def av1_size(data: bytes, start: int, stop: int) -> list[Size]:
-    """Return the (width, height) of all pictures of an AVIF whose `meta` box lies there.
+    """Return the (width, height) of all images of an AVIF.
+
+    Parameters
+    ----------
+    data : the file.
+    start, stop : where the content of its `meta` box lies.
 
     Raises
     ------
     ImageError
-        If its boxes or streams are not as cameras and encoders write them.
+        If its boxes or streams are not of the form that cameras and encoders write.
     """
     meta = data[start:stop]
     sizes: list[Size] = []
@@ -70,7 +75,7 @@ def _at_most(count: int) -> int:
 
 
 class _Reader:
-    """Takes big-endian numbers of some bytes off a box."""
+    """Reads big-endian numbers from a box, one after the other."""
 
     def __init__(self, data: bytes, place: int) -> None:
         self._data, self._place = data, place
@@ -84,11 +89,11 @@ class _Reader:
 
 
 def _stream_sizes(stream: bytes) -> Iterator[Size]:
-    """Yield the size that each sequence header of an AV1 stream says (AV1 specification, 5.3)."""
+    """Yield the size in each sequence header of an AV1 stream (AV1 specification, 5.3)."""
     place = 0
     for _ in range(_MAX_ITEMS):
         if place >= len(stream) or stream[place] & 0x81:
-            return  # not AV1: EXIF, or the plan of a grid
+            return  # not AV1: EXIF data, or the description of a grid
         kind, extension, sized = stream[place] >> 3 & 15, stream[place] >> 2 & 1, stream[place] & 2
         place += 1 + extension
         length = len(stream) - place
@@ -109,7 +114,7 @@ def _stream_sizes(stream: bytes) -> Iterator[Size]:
 
 
 def _sequence_size(header: bytes) -> Size:
-    """Return the largest frame of a sequence header (AV1 specification, 5.5)."""
+    """Return the size of the largest frame by a sequence header (AV1 specification, 5.5)."""
     bits = int.from_bytes(header.ljust(64, b'\0'), 'big')
     left = 512
 
@@ -138,4 +143,6 @@ def _sequence_size(header: bytes) -> Size:
 
 
 def _unusual(what: str) -> ImageError:
-    return ImageError(f'an AVIF with {what}, as no camera writes it: have it send jpeg')
+    return ImageError(
+        f'an AVIF with {what}, which is not supported: configure the camera to send jpeg'
+    )

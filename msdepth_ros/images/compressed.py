@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Compressed images: JPEG, PNG, WebP, TIFF, AVIF and JPEG XL, within the limits of a camera's."""
+"""Compressed images: JPEG, PNG, WebP, TIFF, AVIF and JPEG XL, of the sizes that cameras have."""
 
 import io
 import re
@@ -26,9 +26,9 @@ from msdepth_ros.images.raw import demosaiced
 from msdepth_ros.images.stretch import Stretch
 from msdepth_ros.images.topic_names import republish_advice, video_in
 
-_MAX_BYTES_PER_PIXEL = 8  # of a compressed image: 16-bit RGBA that did not get smaller
-_MAX_METADATA = 1 << 20  # bytes on top of that
-_MAX_SCANS = 32  # of a JPEG: each is a pass over the whole picture, and takes a few bytes
+_MAX_BYTES_PER_PIXEL = 8  # of a compressed image: uncompressed 16-bit RGBA
+_MAX_METADATA = 1 << 20  # bytes added to that
+_MAX_SCANS = 32  # of a JPEG: a scan of a few bytes costs a pass over the whole image
 _FLAGS = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 _CONTAINERS = {
     'PNG': png_extent, 'WEBP': webp_extent, 'TIFF': tiff_extent, 'AVIF': avif_extent,
@@ -36,8 +36,8 @@ _CONTAINERS = {
 }  # fmt: skip
 _VIDEO_STARTS = (b'\0\0\0\1', b'\0\0\1', b'OggS', b'\x28\xb5\x2f\xfd')
 _FORMAT = re.compile(r'\s*([^;]*?)\s*;\s*(\w+)\s+compressed\s*(\w*)')
-_GREY = 128  # what libjpeg makes up for the rest of a picture that is cut off
-_BLOCK = 8  # pixels a side of the smallest part of a JPEG
+_GREY = 128  # the value that libjpeg gives to pixels whose data is missing
+_BLOCK = 8  # width and height of a JPEG's blocks, pixels
 _PNG_END = b'\0\0\0\0IEND\xaeB`\x82'
 _FILLER = np.random.default_rng(0).integers(0, 255, 2048, np.uint8).tobytes()  # no byte is 0xFF
 
@@ -47,18 +47,17 @@ def decode_compressed(
 ) -> tuple[np.ndarray, str]:
     """Decode the data of a sensor_msgs/CompressedImage.
 
-    What it would take to decode is known from its header before it is begun: an image of
-    limits.MAX_PIXELS at most, in a JPEG of _MAX_SCANS scans at most.
+    The header is checked first, so that memory and time are bounded: at most limits.MAX_PIXELS
+    pixels, and at most _MAX_SCANS scans in a JPEG.
 
     Parameters
     ----------
-    data : bytes of a JPEG, PNG, WebP, TIFF, AVIF or JPEG XL, whatever `format` says; what follows
-        its own end is not looked at.
-    format : as compressed_image_transport writes it, `ORIGINAL; CODEC compressed STORED`: a Bayer
-        ORIGINAL is demosaiced; `rgb8` for STORED means that red and blue are stored in each
-        other's place.
-    stretch : of the stream that the image belongs to, for 16-bit pictures; None: the image alone
-        counts.
+    data : bytes of a JPEG, PNG, WebP, TIFF, AVIF or JPEG XL; the data decides which, not `format`.
+        Bytes after the end of the image are ignored.
+    format : as compressed_image_transport writes it, `ORIGINAL; CODEC compressed STORED`. If
+        ORIGINAL is a Bayer encoding the image is demosaiced; if STORED is `rgb8`, red and blue are
+        swapped in the file.
+    stretch : that of the stream, for 16-bit images; None: a new one for this image.
 
     Returns
     -------
@@ -67,7 +66,7 @@ def decode_compressed(
     Raises
     ------
     ImageError
-        If it is no such file, damaged, cut off, too large, a depth image or a video.
+        If it is not such a file, or is damaged, truncated, too large, a depth image or a video.
     """
     original, stored = _check_format(format)
     whole = bytes(data)
@@ -75,7 +74,7 @@ def decode_compressed(
     kind, extent = _jpeg_extent(jpeg) if jpeg else _extent(whole, format)
     check_size(extent.width, extent.height)
     if not extent.end:
-        raise _damaged(whole, 'it is cut off')
+        raise _damaged(whole, 'it is truncated')
     if extent.end > _MAX_BYTES_PER_PIXEL * extent.width * extent.height + _MAX_METADATA:
         raise ImageError(
             f'{extent.end} bytes are too many for an image of {extent.width}x{extent.height}'
@@ -86,7 +85,9 @@ def decode_compressed(
     if pixels.dtype == np.uint16:
         pixels = (stretch or Stretch()).eight_bit(pixels)
     if pixels.dtype != np.uint8:
-        raise ImageError(f'a {kind} of {pixels.dtype} is not the picture of a camera')
+        raise ImageError(
+            f'a {kind} of {pixels.dtype} is not a camera image: send 8 or 16 bits per channel'
+        )
     encoding = KNOWN.get(original)
     if pixels.ndim == 2 and encoding is not None and encoding.kind is Kind.BAYER:
         return demosaiced(pixels, encoding.name), 'bgr8'
@@ -96,7 +97,7 @@ def decode_compressed(
 
 
 def _check_format(format: str) -> tuple[str, str]:
-    """Return the original and the stored encoding that a format names, '' where it does not."""
+    """Return the original and the stored encoding in a format, '' where it names none."""
     if 'compresseddepth' in format.lower():
         raise ImageError(
             'the topic carries compressedDepth, not a colour image: remap `image` to the '
@@ -110,12 +111,12 @@ def _check_format(format: str) -> tuple[str, str]:
 
 def _jpeg_extent(jpeg: Jpeg) -> tuple[str, Extent]:
     if jpeg.scans > _MAX_SCANS:
-        raise ImageError(f'a JPEG of {jpeg.scans} scans: at most {_MAX_SCANS} are taken')
+        raise ImageError(f'a JPEG of {jpeg.scans} scans: at most {_MAX_SCANS} are accepted')
     return 'JPEG', Extent(jpeg.width, jpeg.height, jpeg.end)
 
 
 def _extent(data: bytes, format: str) -> tuple[str, Extent]:
-    """Return what kind of file it is, if no JPEG, and its size and end."""
+    """Return the format of a file that is not a JPEG, and its size and end."""
     for kind, measure in _CONTAINERS.items():
         extent = measure(data)
         if extent is not None:
@@ -123,9 +124,9 @@ def _extent(data: bytes, format: str) -> tuple[str, Extent]:
     video = video_in(format) or ('video' if data.startswith(_VIDEO_STARTS) else '')
     if video:
         raise ImageError(republish_advice(video))
-    named = f', and of format {quoted(format)}' if format else ''
+    named = f' (format {quoted(format)})' if format else ''
     raise ImageError(
-        f'{len(data)} bytes that are neither JPEG nor PNG, WebP, TIFF, AVIF or JPEG XL{named}'
+        f'{len(data)} bytes that are not JPEG, PNG, WebP, TIFF, AVIF or JPEG XL{named}'
     )
 
 
@@ -151,13 +152,13 @@ def _decode_by_pillow(data: bytes, kind: str) -> np.ndarray | None:
             import pillow_jxl  # noqa: F401 (registers itself)
         except ImportError as error:
             raise ImageError(
-                'JPEG XL needs a package: `pip install pillow-jxl-plugin`, or have the camera send '
-                'jpeg'
+                'JPEG XL needs a package: `pip install pillow-jxl-plugin`, or configure the camera '
+                'to send jpeg'
             ) from error
     elif not features.check('avif'):
         raise ImageError(
-            'neither OpenCV nor Pillow reads AVIF here: update one of them, or have the camera '
-            'send jpeg'
+            'neither OpenCV nor Pillow reads AVIF here: update one of them, or configure the '
+            'camera to send jpeg'
         )
     try:
         with Image.open(io.BytesIO(data), formats=[kind]) as file:
@@ -169,21 +170,26 @@ def _decode_by_pillow(data: bytes, kind: str) -> np.ndarray | None:
 
 
 def _decode_jpeg(data: bytes, jpeg: Jpeg) -> np.ndarray | None:
-    """Return a JPEG's pixels, None if it is damaged or a part of it is missing.
+    """Return a JPEG's pixels; None if it cannot be decoded.
 
-    A decoder makes up what is missing. So where that may be so, the picture is decoded twice, with
-    nothing and with noise for what would come next: they differ where something is missing.
+    A decoder invents pixels where data is missing. If that is possible, the image is decoded twice,
+    once with noise appended: where data is missing, the two differ.
+
+    Raises
+    ------
+    ImageError
+        If data is missing.
     """
     body = data[: jpeg.end - len(END)] if jpeg.ended else data[: jpeg.end]
     pixels = _decode(body + END, 'JPEG')
     if pixels is None:
         return None
-    made_up = bool((pixels[-_BLOCK:, -_BLOCK:] == _GREY).all())
-    if jpeg.ended and not jpeg.progressive and not made_up:
+    invented = bool((pixels[-_BLOCK:, -_BLOCK:] == _GREY).all())
+    if jpeg.ended and not jpeg.progressive and not invented:
         return pixels
     filled = _decode(body + _FILLER + END, 'JPEG')
     if filled is None or not jpeg.has_all_scans or not np.array_equal(pixels, filled):
-        raise _damaged(data, 'it is cut off')
+        raise _damaged(data, 'it is truncated')
     return pixels
 
 

@@ -1,8 +1,8 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Images as image_transport's plugins compress them, for a radio link.
+"""Images compressed as by image_transport's plugins, for a wireless link.
 
-Layouts: compressed_image_transport and compressed_depth_image_transport of
+The formats are those of compressed_image_transport and compressed_depth_image_transport in
 ros-perception/image_transport_plugins.
 """
 
@@ -14,10 +14,10 @@ import numpy as np
 JPEG_QUALITY = 80
 _HEADER = struct.Struct('<iff')  # format (0: inverse depth), then a and b
 _INVERSE_DEPTH = 0
-_FARTHEST = 10.0  # metres, the plugin's own depth_max
-_STEPS = 65.0  # of inverse depth, as many as make the step at the farthest depth 1.5 % of it
+_FARTHEST = 10.0  # metres, the plugin's default for depth_max
+_STEPS = 65.0  # at the farthest depth, a step of q is 1 / 65 of it
 _LARGEST = 65535
-# The fastest of zlib's ways, on what is smooth but for its steps.
+# zlib's fastest strategy for quantised depth.
 _PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE)
 _TO_BGR = {
     'rgb8': cv2.COLOR_RGB2BGR,
@@ -31,10 +31,10 @@ DEPTH_FORMAT = '32FC1; compressedDepth png'
 def compressed_depth(depth: np.ndarray) -> bytes:
     """Return a depth image as compressed_depth_image_transport writes a 32FC1 image.
 
-    A header of an int32 and two float32 a, b, then a 16-bit PNG of q = a / z + b (rounded down), 0
+    The data is an int32 and two float32 a, b, then a 16-bit PNG of q = a / z + b (rounded down), 0
     where invalid; b = 1 - a / farthest. One step of q is z^2 / a metres: 1.5 cm at 3 m, 15 cm at
-    10 m, which is finer than any depth from one image. The farthest is 10 m, the plugin's own, and
-    twice as far as often as the image needs it.
+    10 m, less than the error of any depth from one image. The farthest depth is 10 m, the plugin's
+    default; it is doubled until the whole image is nearer.
 
     Parameters
     ----------
@@ -55,12 +55,16 @@ def compressed_depth(depth: np.ndarray) -> bytes:
 
 
 def compressed_color(pixels: np.ndarray, encoding: str) -> tuple[bytes, str]:
-    """Return an image as compressed_image_transport writes it with jpeg, and the message's format.
+    """Return an image as compressed_image_transport writes it with jpeg.
 
     Parameters
     ----------
     pixels : uint8 [height, width, channels], or [height, width] for mono8.
     encoding : rgb8, bgr8, rgba8, bgra8 or mono8.
+
+    Returns
+    -------
+    The JPEG, and the message's `format`.
     """
     code = _TO_BGR.get(encoding)
     bgr = pixels if code is None else cv2.cvtColor(pixels, code)

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""PNG, WebP, TIFF, AVIF and JPEG XL by their headers: size, own end, and whether they are cut."""
+"""The headers of PNG, WebP, TIFF, AVIF and JPEG XL files: their size, and where they end."""
 
 import struct
 import zlib
@@ -19,7 +19,7 @@ _JXL_BOX = b'\0\0\0\x0cJXL \r\n\x87\n'
 
 @dataclass(frozen=True)
 class Extent:
-    """Size in pixels, and bytes up to the file's own end; 0 where it is cut off before."""
+    """Width and height in pixels, and the length of the file in bytes; 0 if it is truncated."""
 
     width: int
     height: int
@@ -27,7 +27,7 @@ class Extent:
 
 
 def png_extent(data: bytes) -> Extent | None:
-    """Return a PNG's extent, None where it has no header."""
+    """Return a PNG's extent, None if it has no header."""
     if data[:8] != b'\x89PNG\r\n\x1a\n' or data[12:16] != b'IHDR' or len(data) < 33:
         return None
     width, height = struct.unpack('>II', data[16:24])
@@ -46,7 +46,7 @@ def png_extent(data: bytes) -> Extent | None:
 
 
 def _inflates(data: bytes, pieces: list[tuple[int, int]], limit: int) -> bool:
-    """Return whether the pieces of a compressed stream are all there, looking at `limit` bytes."""
+    """Return whether a compressed stream is complete; at most `limit` bytes are decompressed."""
     inflater = zlib.decompressobj()
     seen = 0
     try:
@@ -61,7 +61,7 @@ def _inflates(data: bytes, pieces: list[tuple[int, int]], limit: int) -> bool:
 
 
 def webp_extent(data: bytes) -> Extent | None:
-    """Return a WebP's extent, None where it has no header."""
+    """Return a WebP's extent, None if it has no header."""
     if data[:4] != b'RIFF' or data[8:12] != b'WEBP' or len(data) < 30:
         return None
     end = 8 + int.from_bytes(data[4:8], 'little')
@@ -80,19 +80,19 @@ def webp_extent(data: bytes) -> Extent | None:
 
 
 def tiff_extent(data: bytes) -> Extent | None:
-    """Return the extent of a TIFF's first picture, None where it has no header.
+    """Return the extent of a TIFF's first image, None if it has no header.
 
     Raises
     ------
     ImageError
-        If its tiles or samples are more than a camera's.
+        If it has more or larger samples, or larger tiles, than camera images have.
     """
     order = {b'II*\0': '<', b'MM\0*': '>'}.get(data[:4])
     if order is None or len(data) < 8:
         return None
     (place,) = struct.unpack(f'{order}I', data[4:8])
     if place + 2 > len(data):
-        return Extent(1, 1, 0)  # its directory stands at its end, where it is cut off
+        return Extent(1, 1, 0)  # its directory, at the end of the file, is missing
     (count,) = struct.unpack(f'{order}H', data[place : place + 2])
     if count > _MAX_TAGS or place + 2 + 12 * count > len(data):
         return Extent(1, 1, 0)
@@ -105,18 +105,20 @@ def tiff_extent(data: bytes) -> Extent | None:
     bits, samples = tags.get(258, (1,)), tags.get(277, (1,))
     if max(bits, default=1) > 16 or max(samples, default=1) > 4:
         raise ImageError(
-            'a TIFF of 32-bit values, or of more than 4 a pixel, is not the picture of a camera: '
-            'send it with 8 or 16 bits'
+            'a TIFF of 32-bit samples, or of more than 4 per pixel, is not a camera image: send '
+            'it with 8 or 16 bits'
         )
     if max((*tags.get(322, ()), *tags.get(323, ())), default=0) > MAX_SIDE:
-        raise ImageError(f'a TIFF with tiles of more than {MAX_SIDE} pixels a side')
+        raise ImageError(
+            f'a TIFF with tiles of more than {MAX_SIDE} pixels a side: send it with smaller tiles'
+        )
     offsets, sizes = tags.get(273) or tags.get(324) or (), tags.get(279) or tags.get(325) or ()
     cut = any(offset + size > len(data) for offset, size in zip(offsets, sizes))
     return Extent(width, height, 0 if cut or not offsets else len(data))
 
 
 def _tiff_values(data: bytes, order: str, kind: int, count: int, inline: bytes) -> tuple[int, ...]:
-    """Return a tag's whole numbers, () if they are of another kind or lie outside."""
+    """Return a tag's integers, () if they have another type or lie outside the file."""
     letter, size = {3: ('H', 2), 4: ('I', 4)}.get(kind, ('', 0))
     if not size or not 0 < count <= len(data):
         return ()
@@ -129,7 +131,13 @@ def _tiff_values(data: bytes, order: str, kind: int, count: int, inline: bytes) 
 
 
 def avif_extent(data: bytes) -> Extent | None:
-    """Return an AVIF's extent, the largest that any picture in it announces; None if it is none."""
+    """Return the extent of the largest image in an AVIF; None if it is not an AVIF.
+
+    Raises
+    ------
+    ImageError
+        See `av1_size`.
+    """
     boxes = list(_boxes(data, 0, len(data)))
     if not boxes or boxes[0][0] != b'ftyp' or not _names_avif(data[8 : boxes[0][2]]):
         return None
@@ -169,7 +177,7 @@ def _boxes(data: bytes, start: int, stop: int) -> Iterator[tuple[bytes, int, int
 
 
 def jxl_extent(data: bytes) -> Extent | None:
-    """Return a JPEG XL's extent, None where it has no header (ISO/IEC 18181-1, SizeHeader)."""
+    """Return a JPEG XL's extent, None if it has no header (ISO/IEC 18181-1, SizeHeader)."""
     stream = b''
     if data[:2] == b'\xff\x0a':
         stream = data
@@ -191,7 +199,7 @@ def jxl_extent(data: bytes) -> Extent | None:
 
 
 class _Bits:
-    """Takes bits off a number, the lowest first."""
+    """Reads bits from a number, the lowest first."""
 
     def __init__(self, value: int) -> None:
         self._value = value

@@ -1,9 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The encodings of sensor_msgs/Image that drivers publish, and how their bytes lie.
+"""The encodings of sensor_msgs/Image that drivers publish, and their layout in memory.
 
-ROS's own names (sensor_msgs/image_encodings.hpp), FourCCs of V4L2 and GenICam's names, in upper or
-lower case. OpenCV's names are taken in OpenCV's order of colours.
+The names are ROS's (sensor_msgs/image_encodings.hpp), V4L2's FourCCs and GenICam's, in upper or
+lower case. OpenCV's type names, as 8UC3, stand for OpenCV's channel order BGR.
 """
 
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from enum import Enum
 from msdepth_ros.errors import ImageError, quoted
 from msdepth_ros.images.topic_names import republish_advice, video_in
 
-# Channel order of the encodings that are read without a copy, as OpenCV's conversions name it.
+# The encodings that are read without a copy, and their channel order as in OpenCV's conversions.
 ORDERS = {'rgb8': 'RGB', 'bgr8': 'BGR', 'rgba8': 'RGBA', 'bgra8': 'BGRA', 'mono8': 'GRAY'}
 ENCODINGS = tuple(ORDERS)
 CHANNELS = {name: 1 if order == 'GRAY' else len(order) for name, order in ORDERS.items()}
 
 
 class Kind(Enum):
-    """How the values of an image become 8-bit colour or grey."""
+    """How the values of an image are converted to 8-bit colour or grey."""
 
-    DIRECT = 'read where they lie'
-    BAYER = 'one colour a pixel'
-    PACKED_YUV = 'a luma a pixel, and a chroma for two in a row'
-    PLANAR_YUV = 'luma and chroma apart'
+    DIRECT = 'no conversion'
+    BAYER = 'one colour per pixel'
+    PACKED_YUV = 'one luma per pixel, one chroma pair per two pixels, interleaved'
+    PLANAR_YUV = 'luma and chroma in separate planes'
     RGB565 = 'a colour in 16 bits'
     FILE = 'a compressed file'
 
@@ -35,9 +35,10 @@ class Encoding:
 
     Attributes
     ----------
-    name : ROS's, without the number of bits for Bayer; the order of bytes for packed YUV; the
-        layout for planar YUV.
-    pixel : bytes a pixel of the first plane.
+    kind : how it is converted.
+    name : for DIRECT, ROS's name; for BAYER, the pattern as `rggb`; for PACKED_YUV, the byte order
+        as `uyvy`; for PLANAR_YUV, the layout as `nv12`.
+    pixel : bytes per pixel of the first plane.
     deep : whether values have 16 bits.
     """
 
@@ -125,7 +126,7 @@ _ADVICE = 'rgb8, bgr8, mono8, a Bayer or a YUV encoding'
 
 
 class UnknownEncodingError(ImageError):
-    """An encoding that this package has no conversion for; cv_bridge may have one."""
+    """An encoding that this package cannot convert; cv_bridge may be able to."""
 
 
 def encoding_of(name: str) -> Encoding:
@@ -136,7 +137,7 @@ def encoding_of(name: str) -> Encoding:
     UnknownEncodingError
         If it is not known.
     ImageError
-        If it is one of depth images or video.
+        If it is an encoding of depth images or video.
     """
     plain = name.strip().lower()
     found = KNOWN.get(plain)
@@ -145,15 +146,21 @@ def encoding_of(name: str) -> Encoding:
         if video := video_in(name[:40]):
             raise ImageError(republish_advice(video))
         raise UnknownEncodingError(
-            f'encoding {quoted(name)} is not supported: have the camera send {_ADVICE}'
+            f'encoding {quoted(name)} is not supported: configure the camera to send {_ADVICE}'
         )
     return found
 
 
 def check_no_depth(name: str) -> None:
-    """Raise ImageError if an encoding is one of depth images."""
+    """Check that an encoding is not one of depth images.
+
+    Raises
+    ------
+    ImageError
+        If it is.
+    """
     if name.strip().lower() in _DEPTHS:
         raise ImageError(
-            f'encoding {quoted(name)} is that of a depth image: remap `image` to the topic of the '
+            f'encoding {quoted(name)} is for depth images: remap `image` to the topic of the '
             'colour camera (a thermal camera sends mono16)'
         )

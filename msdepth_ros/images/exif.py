@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a photo's EXIF data says of the camera: which way is up, and the focal length."""
+"""What a photo's EXIF data says about the camera: its orientation and its focal length."""
 
 import math
 from collections.abc import Mapping
@@ -13,33 +13,30 @@ EXIF_IFD = 0x8769
 _ORIENTATION = 0x0112
 _FOCAL_LENGTH = 0x920A  # mm
 _WIDTH = 0xA002  # pixels, of the image that the camera wrote
-_FOCAL_PLANE_X_RESOLUTION, _FOCAL_PLANE_UNIT = 0xA20E, 0xA210  # pixels a unit
+_FOCAL_PLANE_X_RESOLUTION, _FOCAL_PLANE_UNIT = 0xA20E, 0xA210  # pixels per unit
 _FOCAL_LENGTH_35MM = 0xA405  # mm
 _UNITS = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # mm
 _DIAGONAL_35MM = math.hypot(36, 24)  # mm, of a frame of 35 mm film
-_SHORTEST, _LONGEST = 0.1, 20.0  # focal length over the longer side: 157 and 3 degrees of view
-# How the stored picture is turned clockwise to be upright; the others are mirrored or as stored.
+_SHORTEST, _LONGEST = 0.1, 20.0  # focal length / longer side: fields of view of 157 and 3 degrees
+# Quarter turns clockwise that make the stored image upright; other values are mirrored or upright.
 _QUARTER_TURNS = {6: 1, 3: 2, 8: 3}
 
 
 def quarter_turns(exif: Mapping[int, Any]) -> int:
-    """Return by how many quarter turns clockwise a stored picture becomes upright: 0 to 3."""
+    """Return how many quarter turns clockwise make a stored image upright: 0 to 3."""
     return _QUARTER_TURNS.get(exif.get(_ORIENTATION, 1), 0)
 
 
 def focal_length(tags: Mapping[int, Any], width: int, height: int) -> float | None:
-    """Return the focal length in pixels that EXIF tags tell, None where they tell none.
+    """Return the focal length in pixels from EXIF tags, None if there is none.
+
+    The 35 mm equivalent (for equal diagonals, CIPA DCG-001) is preferred to the focal length with
+    the resolution of the sensor, as COLMAP does. Values that no lens has are ignored.
 
     Parameters
     ----------
-    tags : EXIF's own part (EXIF_IFD), values by tag (CIPA DC-008).
-    width, height : of the picture as it is stored, pixels.
-
-    Notes
-    -----
-    The equivalent on 35 mm film goes by the diagonal (CIPA DCG-001), and is taken before the focal
-    length with the resolution of the sensor, as COLMAP does. Values that no lens has are passed
-    over.
+    tags : values by tag of the EXIF IFD (CIPA DC-008).
+    width, height : of the image as it is stored, pixels.
     """
     on_film = _number(tags.get(_FOCAL_LENGTH_35MM)) / _DIAGONAL_35MM * math.hypot(width, height)
     unit = _UNITS.get(int(_number(tags.get(_FOCAL_PLANE_UNIT)) or 2), 25.4)
@@ -58,16 +55,16 @@ def turned(camera: Camera) -> Camera:
     Raises
     ------
     CalibrationError
-        If the lens model has terms for which that is not known here.
+        If the lens model has thin prism or tilt terms.
     """
     d = camera.d
     if camera.distortion_model not in ('equidistant', 'fisheye') and len(d) >= 4:
         if any(d[8:]):
             raise CalibrationError(
-                'the photo is turned by its EXIF orientation, and a calibration with thin prism '
-                'or tilt cannot be turned with it: calibrate with upright photos'
+                'the photo is rotated by its EXIF orientation, and a calibration with thin prism '
+                'or tilt terms cannot be rotated with it: calibrate with upright photos'
             )
-        # Tangential distortion is a vector, which turns with the picture.
+        # Tangential distortion is a vector: it is rotated with the image.
         d = (*d[:2], d[3], -d[2], *d[4:])
     fx, fy, cx, cy = camera.k[0], camera.k[4], camera.k[2], camera.k[5]
     k = (fy, 0.0, camera.height - 1 - cy, 0.0, fx, cx, 0.0, 0.0, 1.0)
@@ -75,7 +72,7 @@ def turned(camera: Camera) -> Camera:
 
 
 def _number(value: Any) -> float:
-    """Return an EXIF value as a finite number, 0 where it is none."""
+    """Return an EXIF value as a positive number, 0 if it is not one."""
     try:
         number = float(value)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):

@@ -1,9 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Image files of any kind as upright 8-bit colour, and what they say of their camera.
+"""Image files of any format as upright 8-bit colour, with what they say about their camera.
 
-Pillow reads them, for it knows EXIF and says what is damaged; OpenCV reads what Pillow does not
-(float and 16-bit colour). Files are read as bytes first, so any name will do.
+Pillow reads them, as it handles EXIF and reports damage; OpenCV reads what Pillow cannot (float and
+16-bit colour). The format is found from the data, not from the file's name.
 """
 
 import contextlib
@@ -25,23 +25,23 @@ from msdepth_ros.images.jpeg import END, read_jpeg
 from msdepth_ros.images.opencv_log import quiet_opencv
 from msdepth_ros.images.stretch import Stretch
 
-_ANIMATED = ('AVIF', 'GIF', 'PNG', 'TIFF', 'WEBP')  # others' further pictures are no sequence
-_NUMERIC = ('I', 'F')  # what Pillow calls pictures of more than 8 bits begins so
-_SIXTEEN_BIT_COLOR = ';16'  # in the name of the layout that Pillow reads
-_FILLER = bytes(range(1, 251)) * 8  # entropy-coded data of no picture
+_ANIMATED = ('AVIF', 'GIF', 'PNG', 'TIFF', 'WEBP')  # in other formats, only the first image counts
+_NUMERIC = ('I', 'F')  # first letter of Pillow's modes of more than 8 bits
+_SIXTEEN_BIT_COLOR = ';16'  # part of the name of Pillow's raw mode
+_FILLER = bytes(range(1, 251)) * 8  # noise in place of entropy-coded data
 _HEIC = (b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'mif1', b'msf1')
 
 
 @dataclass(frozen=True)
 class Photo:
-    """A picture of an image file.
+    """An image from a file.
 
     Attributes
     ----------
     image : uint8 [height, width, 3] BGR, upright by EXIF.
-    turns : quarter turns clockwise from the stored picture to `image`.
-    focal : focal length in pixels by EXIF, None where it says none.
-    note : what a user should know of how it was read, '' where nothing is to be said.
+    turns : quarter turns clockwise from the stored image to `image`.
+    focal : focal length in pixels by EXIF; None: not given.
+    note : what a user should know about how it was read; '' = nothing.
     """
 
     image: np.ndarray
@@ -51,20 +51,22 @@ class Photo:
 
 
 def read_photo(path: Path, stretch: Stretch | None = None) -> Photo:
-    """Read the first picture of an image file.
+    """Read the first image of a file.
 
     Raises
     ------
     ImageError
-        If the file is no image, damaged, or of a kind that cannot be read here.
+        If the file is not an image, is damaged, or its format cannot be read here.
     """
     return next(read_photos(path, stretch))
 
 
 def read_photos(path: Path, stretch: Stretch | None = None) -> Iterator[Photo]:
-    """Read the pictures of an image file: one, or those of an animation in order.
+    """Read the images of a file: one, or those of an animation in order.
 
-    `stretch` is that of the files that belong together; None: the file alone counts.
+    Parameters
+    ----------
+    stretch : shared by the files that belong together; None: a new one for this file.
 
     Raises
     ------
@@ -85,7 +87,7 @@ def read_photos(path: Path, stretch: Stretch | None = None) -> Iterator[Photo]:
         return
     except Image.DecompressionBombError as error:
         raise ImageError(f'{path} is too large: make it smaller first ({error})') from error
-    except Exception as error:  # a damaged header makes its reader raise anything
+    except Exception as error:  # on a damaged header Pillow raises exceptions of any type
         raise ImageError(f'{path} is not an image, or it is damaged ({error})') from error
     with file:
         try:
@@ -103,10 +105,14 @@ def read_photos(path: Path, stretch: Stretch | None = None) -> Iterator[Photo]:
 
 
 def eight_bit(values: np.ndarray, stretch: Stretch) -> tuple[np.ndarray, str]:
-    """Return values of any type and range as uint8 of the same shape, and what was done.
+    """Convert values of any type and range to 8 bits.
 
-    Floats from 0 to 1 and from 0 to 255 are taken as such, 16-bit values as `stretch` does, all
-    others from their 1st to their 99th percentile.
+    Floats from 0 to 1 are multiplied by 255, floats from 0 to 255 are rounded, 16-bit values are
+    converted by `stretch`, and others are scaled from their 1st to their 99th percentile.
+
+    Returns
+    -------
+    uint8 of the same shape; a note for the user on what was done, '' = nothing special.
     """
     if values.dtype == np.uint8:
         return values, ''
@@ -119,19 +125,19 @@ def eight_bit(values: np.ndarray, stretch: Stretch) -> tuple[np.ndarray, str]:
         return (values * (255 if high <= 1 else 1)).round().astype(np.uint8), ''
     low, high = np.percentile(values[finite], (1, 99)) if finite.any() else (0.0, 1.0)
     stretched = (values - low) * (255 / max(high - low, 1e-12))
-    note = f'values from {low:.4g} to {high:.4g} are taken as black to white'
+    note = f'values from {low:.4g} to {high:.4g} are shown as black to white'
     return stretched.clip(0, 255).round().astype(np.uint8), note
 
 
 def _photo_or_jpeg(file: Image.Image, data: bytes, stretch: Stretch) -> Photo:
-    """Return a picture; of a JPEG without its end mark too, if nothing else of it is missing."""
+    """Return an image, also from a JPEG of which only the end marker is missing."""
     try:
         return _photo(file, stretch)
     except OSError:
         jpeg = read_jpeg(data)
         if file.format != 'JPEG' or jpeg is None or jpeg.ended or not jpeg.has_all_scans:
             raise
-        # A decoder makes up what is missing: of what comes next, which is nothing or these bytes.
+        # A decoder invents missing pixels from the bytes that follow: the results would differ.
         whole, other = (
             _photo(Image.open(BytesIO(data[: jpeg.end] + more + END)), stretch)
             for more in (b'', _FILLER)
@@ -143,7 +149,7 @@ def _photo_or_jpeg(file: Image.Image, data: bytes, stretch: Stretch) -> Photo:
 
 @contextlib.contextmanager
 def _quiet_pillow() -> Iterator[None]:
-    """Keep Pillow from warning of large photos and odd tags: what matters is an error here."""
+    """Silence Pillow's warnings of large photos and unusual tags; errors are raised as before."""
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         yield
@@ -151,7 +157,7 @@ def _quiet_pillow() -> Iterator[None]:
 
 @_quiet_pillow()
 def _photo(file: Image.Image, stretch: Stretch) -> Photo:
-    """Return a picture that Pillow has opened; whatever its decoder raises is passed on."""
+    """Return an image that Pillow has opened; exceptions of its decoder are passed on."""
     exif = file.getexif()
     turns = quarter_turns(exif)
     focal = focal_length(exif.get_ifd(EXIF_IFD), *file.size)
@@ -164,13 +170,13 @@ def _photo(file: Image.Image, stretch: Stretch) -> Photo:
 
 
 def _is_sixteen_bit_color(file: Image.Image) -> bool:
-    """Return whether Pillow would drop the lower byte, with all of a dark picture in it."""
+    """Return whether Pillow would drop the lower byte of each value."""
     layouts = [str(tile[3]) for tile in getattr(file, 'tile', [])]
     return file.mode in ('RGB', 'RGBA') and any(_SIXTEEN_BIT_COLOR in name for name in layouts)
 
 
 def _without_pillow(path: Path, data: bytes, stretch: Stretch) -> Photo:
-    """Return what OpenCV reads of a file that Pillow does not know, or say what the file is."""
+    """Read a file that Pillow cannot with OpenCV, or raise an ImageError that says what it is."""
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         with quiet_opencv():
@@ -190,7 +196,7 @@ def _without_pillow(path: Path, data: bytes, stretch: Stretch) -> Photo:
 
 @functools.cache
 def _register_heic() -> None:
-    """Let Pillow read HEIC where a package for it is installed."""
+    """Let Pillow read HEIC if a package for it is installed."""
     for name in ('pi_heif', 'pillow_heif'):
         if importlib.util.find_spec(name) is not None:
             importlib.import_module(name).register_heif_opener()

@@ -1,18 +1,18 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the name of a camera's frame says of its axes (REP-103)."""
+"""What the name of a camera's coordinate frame says about its axes (REP-103)."""
 
 _BODY_ENDINGS = ('_link', '_frame')
 
 
 def names_body_frame(frame_id: str) -> bool:
-    """Return whether a frame is called as those are whose x axis looks forward: camera_link."""
+    """Return whether a frame_id is named like a body frame, x forward: camera_link."""
     name = frame_id.rpartition('/')[2]
     return name.endswith(_BODY_ENDINGS) and 'optical' not in name
 
 
 def optical_frame_of(frame_id: str) -> str:
-    """Return what the optical frame beside a body frame is called."""
+    """Return the name of the optical frame that belongs to a body frame."""
     for ending in _BODY_ENDINGS:
         if frame_id.endswith(ending):
             return f'{frame_id.removesuffix(ending)}_optical{ending}'

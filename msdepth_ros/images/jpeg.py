@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""JPEG by its markers (ITU-T T.81): its size, its own end, and whether its scans are all there."""
+"""The markers of a JPEG (ITU-T T.81): its size, where it ends, and whether scans are missing."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ _SOF = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD,
 _SEGMENTS = (0xC4, 0xCC, 0xDB, 0xDD, *range(0xE0, 0xF0), 0xFE)  # tables, APPn, comment
 _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
-_MARKER = re.compile(rb'\xff([\x01-\xcf\xd8-\xfe])')  # in a scan: no stuffing, restart or padding
+_MARKER = re.compile(rb'\xff([\x01-\xcf\xd8-\xfe])')  # not stuffing, restart markers or padding
 START = b'\xff\xd8'
 END = b'\xff\xd9'
 
@@ -21,9 +21,9 @@ class Jpeg:
     Attributes
     ----------
     width, height : pixels.
-    end : bytes up to its own end: behind its end mark, or where it stops.
-    ended : whether there is an end mark.
-    progressive : whether each scan refines the whole picture.
+    end : length in bytes: up to the end marker with it, or to where the data stops.
+    ended : whether there is an end marker.
+    progressive : whether each scan refines the whole image.
     scans : number of scans.
     """
 
@@ -37,7 +37,7 @@ class Jpeg:
 
     @property
     def has_all_scans(self) -> bool:
-        """Whether every coefficient of every component was sent to its last bit."""
+        """Whether every bit of every coefficient of every component was in a scan."""
         return all(left == 0 for component in self._bits_left.values() for left in component)
 
     def _frame(self, body: bytes) -> bool:
@@ -60,10 +60,10 @@ class Jpeg:
 
 
 def read_jpeg(data: bytes) -> Jpeg | None:
-    """Go through a JPEG's markers; None where it has no header that a decoder would find, too.
+    """Read a JPEG's markers; None if it has no header that a decoder would accept.
 
-    What follows the end mark, as the bytes of a longer picture in the same buffer, is not looked
-    at. Where there is no end mark, the next file's start ends it.
+    Bytes after the end marker, as those of an older image in the same buffer, are ignored. If there
+    is no end marker, the JPEG ends where the next one starts.
     """
     if data[:2] != START:
         return None
@@ -92,7 +92,7 @@ def read_jpeg(data: bytes) -> Jpeg | None:
             jpeg.progressive = marker in _PROGRESSIVE
         elif marker == _SOS:
             understood = jpeg._scan(body)
-        else:  # one without a length: what a decoder takes for the header would lie elsewhere
+        else:  # a marker without a length: a decoder would find the header at another place
             understood = marker in _SEGMENTS
         if data[place] != 0xFF or length < 2 or not understood:
             if not jpeg.scans or marker == _SOS:

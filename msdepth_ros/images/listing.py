@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which files of a folder are images, and in which order."""
+"""The image files in a folder, in order."""
 
 import os
 import re
@@ -12,31 +12,31 @@ IMAGE_SUFFIXES = (
     '.jpeg', '.jpg', '.jxl', '.mpo', '.pbm', '.pgm', '.png', '.pnm', '.ppm', '.tga', '.tif',
     '.tiff', '.webp',
 )  # fmt: skip
-# Folders that file managers, archives and network storage add to those of their users.
-_NOT_THE_USERS = ('__macosx', '@eadir', '$recycle.bin', 'system volume information')
+# Folders that file managers, archives and network storage create.
+_SYSTEM_FOLDERS = ('__macosx', '@eadir', '$recycle.bin', 'system volume information')
 
 
 def list_images(folder: Path, without: Path | None = None) -> list[Path]:
-    """Return the image files in a folder and those below it, in natural order.
+    """Return the image files in a folder and its subfolders, in natural order.
 
-    A folder's own images come before those of its folders. Hidden files and folders are passed
-    over, those of macOS and Windows too.
+    A folder's own images come before those of its subfolders. Hidden files and folders are
+    skipped, also those of macOS and Windows.
 
     Parameters
     ----------
-    folder : where to look.
-    without : a folder that is passed over, for it holds results.
+    folder : to search.
+    without : a folder of results, which is skipped.
     """
     return list(_images(folder, without and without.resolve()))
 
 
 def is_hidden(path: Path) -> bool:
     """Return whether a file or folder was made by the system, not by its user."""
-    return path.name.startswith('.') or path.name.lower() in _NOT_THE_USERS
+    return path.name.startswith('.') or path.name.lower() in _SYSTEM_FOLDERS
 
 
 def natural_key(name: str) -> tuple[list[str | int], str]:
-    """Return what to sort names by as people do: frame2 before frame10, a before B."""
+    """Return the key for natural order: frame2 before frame10, a before B."""
     parts = re.split(r'([0-9]+)', name)
     return [int(part) if i % 2 else part.casefold() for i, part in enumerate(parts)], name
 
@@ -47,7 +47,7 @@ def _images(folder: Path, without: Path | None) -> Iterator[Path]:
         if is_hidden(entry):
             continue
         if entry.is_dir():
-            # A link may lead back up; what it leads to has a name of its own.
+            # A symbolic link may point to a parent folder.
             if not entry.is_symlink() and entry.resolve() != without:
                 folders.append(entry)
         elif entry.suffix.lower() in IMAGE_SUFFIXES:

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the fields of sensor_msgs mean: of rclpy's messages and of a recording's, without ROS."""
+"""The fields of sensor_msgs as arrays and cameras, of rclpy's messages and of a bag's."""
 
 from typing import Any
 
@@ -15,28 +15,29 @@ from msdepth_ros.images.planar import planar_to_bgr
 from msdepth_ros.images.raw import converted
 from msdepth_ros.images.stretch import Stretch
 
-_MAX_COEFFICIENTS = 15  # more than any lens model has: enough to see that they are too many
+_MAX_COEFFICIENTS = 15  # more than any lens model has
 _DEPTH_TYPES = {'16UC1': 'u2', 'mono16': 'u2', '32FC1': 'f4'}
 
 
 def image_pixels(message: Any, stretch: Stretch | None = None) -> tuple[np.ndarray, str]:
-    """Return the pixels of a sensor_msgs/Image and their encoding, one of encodings.ENCODINGS.
+    """Return the pixels of a sensor_msgs/Image.
 
-    8-bit colour and grey are views of the message's data, without a copy; all else is converted.
+    8-bit colour and grey are views of the message's data, without a copy; other encodings are
+    converted.
 
     Parameters
     ----------
-    stretch : of the stream that the image belongs to, for 16-bit values; None: the image alone
-        counts.
+    stretch : that of the stream, for 16-bit values; None: a new one for this image.
 
     Returns
     -------
-    (uint8 [height, width, channels] or, for mono8, [height, width], its encoding).
+    uint8 [height, width, channels] or, for mono8, [height, width]; and their encoding, one of
+    `encodings.ENCODINGS`.
 
     Raises
     ------
     ImageError
-        If size, step, data and encoding do not fit together, or the encoding is not known.
+        If size, step, data and encoding do not agree, or the encoding is not supported.
     """
     stretch = stretch or Stretch()
     encoding = encoding_of(message.encoding)
@@ -62,13 +63,13 @@ def depth_pixels(message: Any) -> np.ndarray:
 
     Returns
     -------
-    A view of the message's data: 16-bit unsigned [height, width], millimetres, or 32-bit float,
-    metres.
+    A view of the message's data, [height, width]: uint16 in millimetres or float32 in metres, in
+    the message's byte order.
 
     Raises
     ------
     ImageError
-        If size, step, data and encoding do not fit together, or it is no depth image.
+        If size, step, data and encoding do not agree, or it is not a depth image.
     """
     if message.encoding not in _DEPTH_TYPES:
         raise ImageError(
@@ -84,7 +85,13 @@ def depth_pixels(message: Any) -> np.ndarray:
 
 
 def camera_fields(message: Any) -> Camera:
-    """Return a sensor_msgs/CameraInfo as a Camera, unchecked (see Camera.check)."""
+    """Return a sensor_msgs/CameraInfo as a Camera; its numbers are not checked (Camera.check is).
+
+    Raises
+    ------
+    CalibrationError
+        If K, R or P have the wrong number of elements.
+    """
     roi = message.roi
     return Camera(
         width=message.width,
@@ -100,7 +107,7 @@ def camera_fields(message: Any) -> Camera:
 
 
 def _coefficients(d: Any) -> tuple[float, ...]:
-    """Return a message's coefficients; of endless ones as many as say that they are too many."""
+    """Return a message's distortion coefficients, cut to _MAX_COEFFICIENTS if there are more."""
     values = np.asarray(d, np.float64)
     if len(values) > _MAX_COEFFICIENTS:
         values = np.trim_zeros(values, 'b')
@@ -110,15 +117,15 @@ def _coefficients(d: Any) -> tuple[float, ...]:
 
 
 def _checked_step(message: Any, pixel: int) -> int:
-    """Return the bytes from row to row: the step, or those of the pixels where the step is 0."""
+    """Return the bytes from row to row: the step or, if it is 0, the bytes of a row's pixels."""
     height, row, size = message.height, message.width * pixel, len(message.data)
     step = message.step or row
     if step < row:
         raise ImageError(
-            f'step is {step} but {message.width} pixels of {message.encoding} are {row}'
+            f'step is {step} but {message.width} pixels of {message.encoding} need {row} bytes'
         )
     if size < height * step:
         raise ImageError(
-            f'data has {size} bytes but {height} rows of step {step} are {height * step}'
+            f'data has {size} bytes but {height} rows of step {step} need {height * step}'
         )
     return step

@@ -16,10 +16,18 @@ _MARGIN = 0.5  # metres around the points
 
 
 def colorize(depth: np.ndarray) -> np.ndarray:
-    """Return uint8 [height, width, 3] BGR: near is warm, far is cold, NaN is black.
+    """Return depth as colours: near is warm, far is cold, NaN is black.
 
-    The colour follows the logarithm of depth (float32, metres) between NEAREST and FARTHEST, the
-    same in every frame, so that a colour always means the same distance.
+    The colour follows the logarithm of depth between NEAREST and FARTHEST, so that a colour means
+    the same distance in every frame.
+
+    Parameters
+    ----------
+    depth : float32 [height, width], metres.
+
+    Returns
+    -------
+    uint8 [height, width, 3] BGR.
     """
     level = np.log(depth / np.float32(FARTHEST)) * np.float32(255 / np.log(NEAREST / FARTHEST))
     known = np.isfinite(level)
@@ -48,9 +56,16 @@ def side_by_side(image: np.ndarray, depth: np.ndarray, points: np.ndarray) -> np
 
 
 def bird_eye_view(points: np.ndarray, size: int) -> np.ndarray:
-    """Draw points from above: the camera at the bottom looking up, a line a metre.
+    """Draw points from above: the camera is at the bottom and looks up, with a line every metre.
 
-    Points are float32 [..., 4] in the optical frame; returns uint8 [size, size, 3] BGR.
+    Parameters
+    ----------
+    points : float32 [..., 4], x, y, z in the optical frame in metres, and packed rgb.
+    size : width and height of the picture, pixels.
+
+    Returns
+    -------
+    uint8 [size, size, 3] BGR.
     """
     picture = np.full((size, size, 3), _BACKGROUND, np.uint8)
     valid = points[np.isfinite(points[..., 2])]

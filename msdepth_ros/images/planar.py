@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""YUV images whose luma and chroma lie apart, by the bytes that are there."""
+"""YUV images with luma and chroma in separate planes."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ import numpy as np
 
 from msdepth_ros.errors import ImageError
 
-_ALIGNMENTS = (2, 16, 32, 64, 128, 256)  # of the rows' length or number in drivers' buffers
+_ALIGNMENTS = (2, 16, 32, 64, 128, 256)  # to which drivers round up width and height of buffers
 
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where the chroma lies: `across` and `down` luma pixels for one, U or V first."""
+    """Where the chroma lies: one chroma pair for `across` x `down` luma pixels, U or V first."""
 
     across: int
     down: int
@@ -22,12 +22,12 @@ class _Layout:
     u_first: bool
 
     def chroma(self, stride: int, rows: int) -> tuple[int, int]:
-        """Return (stride, rows) of a chroma plane, where the luma's are those."""
+        """Return (stride, rows) of a chroma plane, given those of the luma plane."""
         samples = -(-stride // self.across)
         return samples * (2 if self.interleaved else 1), -(-rows // self.down)
 
     def size(self, stride: int, rows: int) -> int:
-        """Return the bytes of an image whose luma has that stride and so many rows."""
+        """Return the bytes of an image, given stride and rows of its luma plane."""
         chroma_stride, chroma_rows = self.chroma(stride, rows)
         return stride * rows + chroma_stride * chroma_rows * (1 if self.interleaved else 2)
 
@@ -46,12 +46,15 @@ _WHOLE = {'nv12': cv2.COLOR_YUV2BGR_NV12, 'nv21': cv2.COLOR_YUV2BGR_NV21}
 def planar_to_bgr(name: str, width: int, height: int, step: int, data: np.ndarray) -> np.ndarray:
     """Return a planar YUV image as uint8 [height, width, 3] BGR (ITU-R BT.601, 16 to 235).
 
-    Drivers write all kinds of `step`. It counts where it fits the bytes that are there; else rows
-    of the image's width count, or of that width and height rounded up as buffers are.
+    Drivers do not agree on what `step` means here. It is used if it agrees with the length of the
+    data; otherwise the stride and the number of rows are those of the image, or these rounded up to
+    the alignment of a buffer, whichever agrees.
 
     Parameters
     ----------
     name : of the layout, as nv12 or i420.
+    width, height : pixels.
+    step : of the message, bytes.
     data : uint8 [count], may be longer than the image.
 
     Raises
@@ -80,7 +83,7 @@ def planar_to_bgr(name: str, width: int, height: int, step: int, data: np.ndarra
 
 
 def _from_planes(luma: np.ndarray, u: np.ndarray, v: np.ndarray, layout: _Layout) -> np.ndarray:
-    """Return BGR of three planes, by way of YUYV: half of 4:4:4's chroma is dropped."""
+    """Return three planes as BGR, converted by way of YUYV: half of 4:4:4's chroma is dropped."""
     height, width = luma.shape
     yuyv = np.empty((height, width + width % 2, 2), np.uint8)
     yuyv[:, :width, 0] = luma
@@ -108,6 +111,6 @@ def _place(name: str, width: int, height: int, step: int, count: int) -> tuple[i
     if layout.size(width, height) <= count:
         return width, height
     raise ImageError(
-        f'data has {count} bytes but a {name} image of {width}x{height} has '
+        f'data has {count} bytes but a {name} image of {width}x{height} needs '
         f'{layout.size(width, height)}'
     )

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Encodings that need a conversion before a network can read them."""
+"""Raw encodings that must be converted for the network: Bayer, packed YUV, RGB565, 16 bits."""
 
 import cv2
 import numpy as np
@@ -21,16 +21,24 @@ _BAYER = {  # OpenCV names a Bayer pattern by its second row's second and third 
 def converted(
     rows: np.ndarray, width: int, encoding: Encoding, big_endian: bool, stretch: Stretch
 ) -> tuple[np.ndarray, str]:
-    """Convert one of the encodings that are not planar to 8-bit colour or grey.
+    """Convert an encoding that is not planar to 8-bit colour or grey.
 
     Parameters
     ----------
-    rows : uint8 [height, bytes a row], row padding removed.
-    stretch : of the stream that the image belongs to; used for 16-bit values.
+    rows : uint8 [height, bytes per row], without row padding.
+    width : pixels.
+    encoding : of these rows.
+    big_endian : the byte order of 16-bit values.
+    stretch : that of the stream, for 16-bit values.
 
     Returns
     -------
-    (uint8 [height, width(, channels)], one of encodings.ENCODINGS).
+    uint8 [height, width(, channels)]; and their encoding, one of `encodings.ENCODINGS`.
+
+    Raises
+    ------
+    ImageError
+        If a packed YUV image has an odd width, or a Bayer image is too small.
     """
     values = np.ascontiguousarray(rows)
     if encoding.deep:
@@ -44,7 +52,9 @@ def converted(
         return cv2.cvtColor(pixels, cv2.COLOR_BGR5652BGR), 'bgr8'
     if encoding.kind is Kind.PACKED_YUV:
         if width % 2:
-            raise ImageError(f'a {encoding.name} image of {width}x{len(rows)} must have even sides')
+            raise ImageError(
+                f'a {encoding.name} image must have an even width, not {width}x{len(rows)}'
+            )
         pairs = values.reshape(len(rows), width, 2)
         if encoding.name == 'vyuy':
             pairs, name = np.ascontiguousarray(pairs[..., ::-1]), 'yvyu'
@@ -56,7 +66,16 @@ def converted(
 
 
 def demosaiced(mosaic: np.ndarray, pattern: str) -> np.ndarray:
-    """Return the uint8 [height, width, 3] BGR of a Bayer mosaic, uint8 [height, width].
+    """Demosaic a Bayer image.
+
+    Parameters
+    ----------
+    mosaic : uint8 [height, width].
+    pattern : the filters of the upper left 2x2 pixels, as `rggb`.
+
+    Returns
+    -------
+    uint8 [height, width, 3] BGR.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The calibration of pictures by a calibration file, or by a photo that the same camera took."""
+"""The calibration of images, from a calibration file or from a photo of the same camera."""
 
 from pathlib import Path
 
@@ -14,16 +14,16 @@ _PHOTOS = ('.jpg', '.jpeg', '.heic', '.heif')  # as cameras write them, with EXI
 
 
 def is_photo(url: str) -> bool:
-    """Return whether the name of a calibration is that of a photo."""
+    """Return whether a path or URL names a photo, not a calibration file."""
     return Path(url).suffix.lower() in _PHOTOS
 
 
 def camera_given(url: str, pictures: str | Path) -> Camera:
-    """Return the calibration of pictures that somebody gave.
+    """Return the calibration of images from a file that the user gave.
 
-    A phone's video says nothing of its lens, but a photo by the same phone does, in its EXIF data.
-    The focal length over the longer side is taken as the same. Many phones crop a video that they
-    stabilise, by some 10 %: depth is then too small by as much.
+    A phone's video has no data about its lens, but the EXIF data of a photo by the same phone has.
+    The focal length divided by the longer side is assumed to be the same. Many phones crop a video
+    by some 10 % to stabilise it: depth is then too small by as much.
 
     Parameters
     ----------
@@ -33,9 +33,9 @@ def camera_given(url: str, pictures: str | Path) -> Camera:
     Raises
     ------
     CalibrationError
-        If the file is no calibration, or the photo says no focal length.
+        If the file is not a calibration, or the photo has no focal length.
     ImageError
-        If the photo cannot be read.
+        If the photo or the pictures cannot be read.
     """
     if not is_photo(url):
         return camera_from_url(url)
@@ -43,8 +43,8 @@ def camera_given(url: str, pictures: str | Path) -> Camera:
     if photo.focal is None:
         kind = 'HEIC' if Path(url).suffix.lower().startswith('.hei') else 'JPEG'
         raise CalibrationError(
-            f'{url} is a {kind} image without a focal length in its EXIF data: give a photo just '
-            'as the phone wrote it (messengers take that out), or a calibration file'
+            f'{url} is a {kind} image without a focal length in its EXIF data: give a photo '
+            'unchanged from the phone (messengers remove EXIF data), or a calibration file'
         )
     height, width = next(iter(ImageSource(pictures))).image.shape[:2]
     focal = photo.focal * max(width, height) / max(photo.image.shape[:2])

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Recorded images as a camera would deliver them: a video, an image folder, a dataset folder."""
+"""Recorded images in order, with their calibration: a video, an image folder, a dataset folder."""
 
 import functools
 import itertools
@@ -33,12 +33,12 @@ class Picture:
 
     Attributes
     ----------
-    name : tells it apart from the source's others: the file's path below the folder, without
-        suffix; with a number for a frame of a video or an animation.
+    name : unique in the source: the file's path below the folder, without suffix; with a number
+        for a frame of a video or an animation.
     image : uint8 [height, width, 3] BGR, upright.
-    camera : its calibration: given, beside it, or a pinhole camera of the focal length that its
-        EXIF data tells; None where nothing is known.
-    note : what a user should know of it, in one line without its name; '' where that is nothing.
+    camera : its calibration: as given, from the file beside it, or a pinhole camera with the focal
+        length from its EXIF data; None: not known.
+    note : what a user should know about it, in one line without its name; '' = nothing.
     """
 
     name: str
@@ -53,20 +53,20 @@ class ImageSource:
     Attributes
     ----------
     files : paths of the images, in order; empty for a video.
-    rate : frames per second that it was recorded with, 0 where that is not known.
-    camera : Camera from the camera.yaml in the folder, or the YAML of the same name beside the
-        image or video; None where there is none.
+    rate : frames per second of a video; 0 = not known.
+    camera : from the camera.yaml in the folder, or from the YAML of the same name beside the image
+        or video; None: there is none.
 
     Parameters
     ----------
     path : what to read.
-    camera : calibration of all pictures, instead of what is beside them.
-    without : folder that is passed over, for it holds results.
+    camera : calibration of all pictures; None: the file beside them.
+    without : a folder of results, which is skipped.
 
     Raises
     ------
     MsdepthError
-        If there is nothing there that can be read.
+        If there is nothing that can be read.
     """
 
     def __init__(
@@ -74,8 +74,8 @@ class ImageSource:
     ) -> None:
         if _URL.match(str(path)):
             raise MsdepthError(
-                f'{path} is a URL: download it first (`curl -O URL`), and give the file; a live '
-                'stream is for the node, from a camera driver that publishes it'
+                f'{path} is a URL: download it first (`curl -O URL`) and give the file; for a live '
+                'stream, use the node with a camera driver that publishes it'
             )
         self._path = user_path(str(path))
         if not self._path.exists():
@@ -104,11 +104,11 @@ class ImageSource:
         self._stretch = Stretch()
 
     def __len__(self) -> int:
-        """Return the number of images, 0 where a video does not say; an animation counts as 1."""
+        """Return the number of images; 0 = not known of a video. An animation counts as 1."""
         return len(self.files) or self._count
 
     def __iter__(self) -> Iterator[Picture]:
-        """Yield the pictures; the first that cannot be read ends that with an ImageError."""
+        """Yield the pictures; raises ImageError at the first that cannot be read."""
 
         def refuse(error: MsdepthError) -> None:
             raise error
@@ -116,7 +116,7 @@ class ImageSource:
         return self.pictures(refuse)
 
     def pictures(self, on_error: Callable[[MsdepthError], None]) -> Iterator[Picture]:
-        """Yield the pictures that can be read; each error is handed over in its turn."""
+        """Yield the pictures that can be read; `on_error` is called for each of the others."""
         for path in self.files:
             try:
                 yield from self._from_file(path)
@@ -150,15 +150,15 @@ class ImageSource:
             return Picture(name, photo.image, None, photo.note)
         degrees = math.degrees(2 * math.atan(width / 2 / photo.focal))
         note = (
-            f'no calibration, but a focal length of {photo.focal:.0f} pixels ({degrees:.0f} '
-            'degrees across) in its EXIF data: metres by that'
+            f'no calibration: depth is scaled by the focal length in its EXIF data, '
+            f'{photo.focal:.0f} pixels ({degrees:.0f} degrees horizontally)'
         )
         camera = _centred(width, height, photo.focal)
         return Picture(name, photo.image, camera, '; '.join(filter(None, (note, photo.note))))
 
 
 def _is_image(path: Path) -> bool:
-    """Return whether a file whose name does not say so is an image."""
+    """Return whether a file with an unknown suffix is an image."""
     try:
         next(read_photos(path))
     except ImageError:
@@ -168,7 +168,7 @@ def _is_image(path: Path) -> bool:
 
 @functools.lru_cache(maxsize=16)
 def _turned_too(camera: Camera, turns: int, width: int, height: int) -> Camera:
-    """Return the calibration of an upright photo, given one of upright or of stored photos."""
+    """Return the calibration of an upright photo, from one for upright or for stored photos."""
     stored = camera.delivered_size
     if turns % 2 and stored[0] != stored[1] and (width > height) != (stored[0] > stored[1]):
         for _ in range(turns):
@@ -177,7 +177,7 @@ def _turned_too(camera: Camera, turns: int, width: int, height: int) -> Camera:
 
 
 def guessed_camera(width: int, height: int) -> Camera:
-    """Return a pinhole camera of 60 degrees across, for images of which nothing is known."""
+    """Return a pinhole camera with a field of view of 60 degrees, for uncalibrated images."""
     return _centred(width, height, guessed_intrinsics(width, height).focal)
 
 

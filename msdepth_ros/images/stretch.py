@@ -1,27 +1,26 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""16-bit pictures in 8 bits, also those that use a part of the range only."""
+"""16-bit images converted to 8 bits, also those that use only a part of the range."""
 
 import numpy as np
 
 _FULL = 65535.0
-# A picture whose values go beyond 14 bits, over a span of 13, uses the whole range.
+# An image with values above 14 bits, and a span above 13 bits, uses the whole range.
 _BITS_14, _SPAN = 0x4000, 0x2000
-_BLACK = 0.25  # of bright: dark below it is the black of a camera, and stays black
-_LEAST = 64.0  # values that are stretched at least, so that noise stays noise
+_BLACK = 0.25  # if the darkest value is below this fraction of the brightest, black is 0
+_LEAST = 64.0  # least span that is stretched, so that noise is not amplified
 _PERCENTILES = (1, 50, 99)
-_RATE = 0.03  # of the way to the present picture's limits that a picture moves them
-_JUMP = 8.0  # times wider limits than the picture's: another gain, which is taken at once
+_RATE = 0.03  # by which an image moves the limits, as a fraction of the difference
+_JUMP = 8.0  # if the limits are so many times wider than the image's, the gain was changed
 _SAMPLES = 20_000
 
 
 class Stretch:
-    """Brings the 16-bit pictures of one camera to 8 bits, steadily over time.
+    """Converts the 16-bit images of one camera to 8 bits, without flicker.
 
-    A picture that uses the whole range is taken by its upper bytes. One that does not, as of a
-    sensor with 10 to 14 bits, or of a thermal camera in hundredths of a kelvin, is stretched
-    between its darkest and its brightest values; these limits follow later pictures slowly, so
-    that nothing flickers.
+    Of an image that uses the whole range, the upper bytes are taken. Others (from a sensor with 10
+    to 14 bits, or a thermal camera in hundredths of a kelvin) are stretched between their darkest
+    and their brightest value; these limits follow later images slowly.
     """
 
     def __init__(self) -> None:
@@ -31,7 +30,7 @@ class Stretch:
         self._table = np.empty(0, np.uint8)
 
     def eight_bit(self, values: np.ndarray) -> np.ndarray:
-        """Return uint16 values, of any shape and native byte order, as uint8 of that shape."""
+        """Convert uint16 values, of any shape and in native byte order, to uint8."""
         wanted, middle = _wanted_limits(values)
         if self._limits is None or _outdated(self._limits, wanted, middle):
             self._limits = wanted
@@ -42,7 +41,7 @@ class Stretch:
             return (values >> 8).astype(np.uint8)
         if self._note is None:
             self._note = (
-                f'the pictures use values from about {low} to {high} of 65535: these are taken as '
+                f'the images use values from about {low} to {high} of 65535: these are shown as '
                 'black to white, and follow the scene slowly'
             )
         if self._tabulated != (low, high):
@@ -52,13 +51,13 @@ class Stretch:
         return self._table[values]
 
     def take_note(self) -> str:
-        """Return what is done to the pictures, in one line, the first time; else ''."""
+        """Return a note for the user on what is done to the images, once; then ''."""
         note, self._note = self._note, '' if self._note else self._note
         return note or ''
 
 
 def _wanted_limits(values: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the values of one picture that are to be black and white, float64 [2]; its median."""
+    """Return the values of one image for black and white, float64 [2], and its median."""
     step = max(1, int((values.size / _SAMPLES) ** 0.5))
     sample = values[::step, ::step] if values.ndim > 1 else values[:: step * step]
     low, middle, high = (float(value) for value in np.percentile(sample, _PERCENTILES))
@@ -72,6 +71,6 @@ def _wanted_limits(values: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _outdated(limits: np.ndarray, wanted: np.ndarray, middle: float) -> bool:
-    """Return whether a picture shows another scene or gain; not what a hot spot alone changes."""
+    """Return whether an image has another scene or gain; a hot spot alone does not count."""
     low, high = limits
     return bool(not low <= middle <= high or high - low > _JUMP * (wanted[1] - wanted[0]))

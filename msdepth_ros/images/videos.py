@@ -1,9 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Videos as upright 8-bit colour, read with PyAV, which says what OpenCV does not.
+"""Videos as upright 8-bit colour, read with PyAV.
 
-That is: which way is up, which rate a video with a variable or absurd one really has, and that a
-file ends before its time.
+Unlike OpenCV, PyAV tells the orientation, the real rate of a video whose rate varies or is wrong,
+and that a file is truncated.
 """
 
 import contextlib
@@ -17,8 +17,8 @@ import numpy as np
 
 from msdepth_ros.errors import ImageError
 
-_FASTEST = 500.0  # Hz; a rate beyond is a container's clock, not a camera's
-_MISSING = 0.01  # share of a video's length that may be missing before it is said
+_FASTEST = 500.0  # Hz; a higher rate is the container's clock, not the camera's
+_MISSING = 0.01  # largest fraction of a video's length that may be missing
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class VideoFacts:
 
     Attributes
     ----------
-    rate : frames a second, on average where it varies; 0 = not known.
-    count : number of frames, an estimate where only the length is known; 0 = not known.
+    rate : frames per second, the mean if it varies; 0 = not known.
+    count : number of frames, estimated if only the length is known; 0 = not known.
     length : seconds, 0 = not known.
     """
 
@@ -43,7 +43,7 @@ def video_facts(path: Path) -> VideoFacts:
     Raises
     ------
     ImageError
-        If it is no video, or one that was cut before its header was written.
+        If it is not a video, or its header is missing because the recording was interrupted.
     """
     with _opened(path) as (container, stream):
         return _facts(container, stream)
@@ -55,8 +55,8 @@ def read_video(path: Path) -> Iterator[np.ndarray]:
     Raises
     ------
     ImageError
-        If it is no video, holds no frame, has damaged frames (which are left out), or ends before
-        its header says it does; after the last frame that can be read.
+        If it is not a video, or has no frame. Also after the last frame, if some were damaged
+        (these are skipped) or some are missing at the end.
     """
     count, damaged, end = 0, 0, 0.0
     with _opened(path) as (container, stream):
@@ -77,19 +77,19 @@ def read_video(path: Path) -> Iterator[np.ndarray]:
         raise ImageError(f'{path} has no frame that can be decoded')
     if damaged:
         raise ImageError(
-            f'{path} is damaged or cut: frames that can be decoded are answered ({count}), others '
-            f'cannot be decoded ({damaged})'
+            f'{path} is damaged or truncated: frames that cannot be decoded: {damaged}; the other '
+            f'{count} are used'
         )
     if count < announced * (1 - _MISSING) or end + period / 2 < facts.length * (1 - _MISSING):
         of = f'{announced} frames' if announced else f'{facts.length:.1f} s'
         raise ImageError(
-            f'{path} ends early, after {count} frames ({end:.1f} s) of {of}: the file is cut; what '
-            'is there is answered'
+            f'{path} is truncated: it ends after {count} frames ({end:.1f} s) of {of}; these are '
+            'used'
         )
 
 
 def _quarter_turns(frame: Any, stream: Any) -> int:
-    """Return by how many quarter turns counterclockwise a frame becomes upright."""
+    """Return how many quarter turns counterclockwise make a frame upright."""
     clockwise = int(stream.metadata.get('rotate', 0))  # where PyAV is older than 13
     return round(getattr(frame, 'rotation', -clockwise) / 90) % 4
 
@@ -133,14 +133,14 @@ def _facts(container: Any, stream: Any) -> VideoFacts:
 
 
 def _plausible(rate: Any) -> float:
-    """Return a rate in Hz, 0 where there is none or no camera has it."""
+    """Return a rate in Hz, 0 if there is none or it is implausible."""
     number = float(rate or 0)
     return number if 0 < number <= _FASTEST else 0.0
 
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """Open a video file and choose its stream of moving pictures."""
+    """Open a video file and choose its video stream."""
     try:
         import av
     except ImportError as error:
@@ -154,19 +154,19 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
             container = av.open(file)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise ImageError(
-                f'{path} is neither an image nor a video that can be read{_cut(file)}'
+                f'{path} is not an image or a video that can be read{_truncated(file)}'
             ) from error
         with container:
             stream: Any = container.streams.best('video')
             if stream is None:
-                raise ImageError(f'{path} holds no moving pictures{_cut(file)}')
+                raise ImageError(f'{path} has no video stream{_truncated(file)}')
             stream.thread_type = 'AUTO'
             yield container, stream
 
 
-def _cut(file: BinaryIO) -> str:
-    """Return what else to say of a file without frames: an MP4 has its index at the end."""
+def _truncated(file: BinaryIO) -> str:
+    """Return the likely cause for an MP4 without frames: its index is written last."""
     file.seek(0)
     if file.read(12)[4:8] != b'ftyp':
         return ''
-    return ' (it seems to be cut: its recorder did not come to write the index)'
+    return ' (it seems to be truncated: the recorder stopped before it wrote the index)'

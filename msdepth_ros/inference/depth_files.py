@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A depth frame as files: npy, 16-bit png, coloured png, ply, and its confidence."""
+"""A depth frame written to files: npy, 16-bit png, coloured png, ply, and its confidence."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -20,11 +20,11 @@ _MAX_UINT16 = 65535
 
 
 class DepthFiles:
-    """Writes depth frames in some formats, each to a file named after its image.
+    """Writes depth frames in one or more formats, to files named after the image.
 
     Parameters
     ----------
-    folder : where to write; made where it is missing.
+    folder : where to write; created if it is missing.
     formats : of FORMATS, separated by commas.
 
     Raises
@@ -42,7 +42,7 @@ class DepthFiles:
             )
 
     def paths(self, name: str) -> list[Path]:
-        """Return the files of one image."""
+        """Return the paths of one image's files, in the order of the formats."""
         return [self.folder / f'{name}{FORMATS[format][0]}' for format in self._formats]
 
     def write(self, name: str, frame: DepthFrame) -> None:
@@ -66,7 +66,7 @@ class DepthFiles:
 
 
 def npy_bytes(depth: np.ndarray) -> bytes:
-    """Return an array as a file of NumPy's."""
+    """Return an array as the bytes of a .npy file."""
     with BytesIO() as file:
         np.save(file, depth)
         return file.getvalue()
@@ -78,14 +78,19 @@ def png_bytes(image: np.ndarray) -> bytes:
 
 
 def millimetres(depth: np.ndarray) -> np.ndarray:
-    """Return float32 metres as uint16 millimetres, 0 where NaN or too far for 16 bits."""
+    """Return depth in uint16 millimetres, 0 where it is NaN or too far for 16 bits.
+
+    Parameters
+    ----------
+    depth : float32 of any shape, metres.
+    """
     values = np.nan_to_num(depth * _MILLIMETRES).round()
     values[values > _MAX_UINT16] = 0
     return values.astype(np.uint16)
 
 
 def ply_bytes(depth: np.ndarray, intrinsics: Intrinsics, colors: np.ndarray) -> bytes:
-    """Return a coloured cloud as a binary PLY.
+    """Return a coloured cloud, in the optical frame, as the bytes of a binary PLY file.
 
     Parameters
     ----------
@@ -112,7 +117,7 @@ def _ply(frame: DepthFrame, _: np.ndarray) -> bytes:
     return ply_bytes(frame.depth, frame.intrinsics, frame.colors())
 
 
-# How the file's name ends, and its content from the frame and its depth at the image's size.
+# For each format, the suffix of the file, and its content from the frame and its full depth.
 FORMATS: dict[str, tuple[str, Callable[[DepthFrame, np.ndarray], bytes]]] = {
     'npy': ('.npy', lambda _, depth: npy_bytes(depth)),
     'png': ('.png', lambda _, depth: png_bytes(millimetres(depth))),

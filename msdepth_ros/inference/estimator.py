@@ -23,11 +23,11 @@ from msdepth_ros.metric.confidence import probability
 from msdepth_ros.metric.metres import Aligned
 
 RECTIFY = ('auto', 'on', 'off')
-# Corrects the metres of a frame by what was measured: gets the depth, float32 [height, width], how
-# it lies on the image, the model's further outputs, and the network's input, uint8 [height, width,
-# 3]. None where the depth cannot have metres.
+# Corrects a frame's depth by measurements. Arguments: the depth, float32 [height, width]; its
+# geometry; the model's further outputs; the network's input, uint8 [height, width, 3]. Returns
+# None if the depth cannot be metric.
 Align = Callable[[np.ndarray, FrameGeometry, Mapping[str, np.ndarray], np.ndarray], Aligned | None]
-_NEAREST = 1e-3  # metres; nearer is nothing, and inverse depth stays within single precision
+_NEAREST = 1e-3  # metres; nearer depth is invalid: its inverse might overflow float32
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class Settings:
 
     Attributes
     ----------
-    rectify : 'on' undistorts the image with K, D, R into P's image; 'off' takes it as P's
-        already; 'auto' is 'on' where D is not zero, else the image is K's as it is.
+    rectify : 'on': the image is undistorted with K, D, R into P's image; 'off': the image is
+        already P's; 'auto': 'on' if D is not zero, otherwise the image is K's.
     fit : 'crop', 'pad' or 'stretch', see fit.fit_window; 'auto' = as the model says.
-    min_depth, max_depth : metres; outside is NaN. 0 = the model's own limit.
+    min_depth, max_depth : metres; depth outside is NaN. 0 = the model's own limit.
     scale : factor on the depth, after the focal-length scaling.
-    edge_threshold : relative depth jump that counts as a discontinuity; 0 = none does.
-    min_confidence : probability of being within 25 % below which depth is NaN; 0 = all stays.
+    edge_threshold : smallest relative depth jump that counts as a discontinuity; 0 = none.
+    min_confidence : depth with a lower confidence is NaN; 0 = all depth is kept.
     """
 
     rectify: str = 'auto'
@@ -57,12 +57,12 @@ class Settings:
 class DepthEstimator:
     """Runs a depth network on images of a calibrated camera.
 
-    Maps are made when the image size, the calibration or the settings change, and kept. Not
-    thread-safe: use it on the thread that made the backend.
+    Its maps are computed again only if the image size, the calibration or the settings change. Not
+    thread-safe: use it on the thread that created the backend.
     """
 
     def __init__(self, model: Model, backend: Backend, settings: Settings | None = None) -> None:
-        """`settings` are those of frames that come without their own."""
+        """`settings` are for frames without settings of their own."""
         self.model = model
         self.backend = backend
         self._settings = settings or Settings()
@@ -86,22 +86,24 @@ class DepthEstimator:
         image : uint8 [height, width, channels] or [height, width]; rows may be padded (strides).
         encoding : 'rgb8', 'bgr8', 'rgba8', 'bgra8' or 'mono8'.
         camera : the image's calibration; None = no metric scale, no intrinsics.
-        settings : this frame's; None = the estimator's own.
-        align : corrects the metres by what was measured, after the scaling and before anything is
-            invalid; None = they stay the network's, of whatever unit.
+        settings : for this frame; None = the estimator's own.
+        align : corrects the depth by measurements, after the scaling and before invalid cells are
+            set to NaN; None = the depth stays the network's, in its unit.
 
         Raises
         ------
         ImageError
-            If the image does not fit its encoding.
+            If the image does not agree with its encoding.
         CalibrationError
-            If the calibration is not usable or not of this image.
+            If the calibration cannot be used, or is not for this image.
         BackendError
             If the network fails.
         """
         settings = settings or self._settings
         if image.ndim < 2 or not image.size:
-            raise ImageError(f'an array of shape {image.shape} is no image')
+            raise ImageError(
+                f'an image is [height, width] or [height, width, channels], not {image.shape}'
+            )
         self._update_map((image.shape[1], image.shape[0]), camera, settings)
         inputs, outputs = self.backend.inputs, self.backend.outputs
         self._map.apply(image, encoding, inputs[IMAGE])
@@ -152,7 +154,7 @@ class DepthEstimator:
         if camera is not None:
             camera.check()
             sized = camera.for_image(*image_size)
-            if not (camera.width or self._judged):  # one without a size can be judged only now
+            if not (camera.width or self._judged):  # without a size it could not be judged before
                 self._judged = True
                 log_doubts(sized, f'the calibration, for images of {sized.width}x{sized.height}')
         model = self.model
@@ -178,27 +180,27 @@ class DepthEstimator:
         self._key = key
 
     def _depth_range(self, settings: Settings) -> tuple[float, float]:
-        """Return the (nearest, farthest) depth in metres that is not NaN."""
+        """Return the (nearest, farthest) valid depth, metres."""
         low, high = self.model.depth_range
         near, far = settings.min_depth or low, settings.max_depth or high
         return max(near, _NEAREST), max(far, _NEAREST)
 
-    def _metric(self, answer: np.ndarray, scale: float) -> np.ndarray:
-        """Return the network's answer as a new array of metres along Z.
+    def _metric(self, prediction: np.ndarray, scale: float) -> np.ndarray:
+        """Return the network's prediction as a new array, metres along Z.
 
-        The network was trained at one focal length f0 (in network pixels): the same pixels taken
-        with a focal length f are f / f0 times as far.
+        The network was trained at one focal length f0 (in network pixels): if the same pixels were
+        taken with a focal length f, they are f / f0 times as far.
         """
         model, camera = self.model, self._geometry.network_intrinsics
         if camera is not None and model.focal > 0:
             scale *= camera.focal_length(model.focal_from) / model.focal
         if model.quantity == 'log_depth':
-            depth = np.exp(answer)
+            depth = np.exp(prediction)
             depth *= np.float32(scale)
             return depth
         if model.quantity == 'inverse_depth':
-            return np.float32(scale) / answer
-        return answer * np.float32(scale)
+            return np.float32(scale) / prediction
+        return prediction * np.float32(scale)
 
 
 def _nearest_pixels(cells: int, origin: float, step: float, pixels: int) -> np.ndarray:
@@ -207,7 +209,7 @@ def _nearest_pixels(cells: int, origin: float, step: float, pixels: int) -> np.n
 
 
 def _rectification(rectify: str, camera: Camera | None) -> tuple[bool, bool]:
-    """Return (the image must be rectified, it is rectified already)."""
+    """Return (whether the image must be rectified, whether it already is)."""
     if rectify not in RECTIFY:
         raise CalibrationError(f"rectify is '{rectify}' but must be one of {', '.join(RECTIFY)}")
     if camera is None:

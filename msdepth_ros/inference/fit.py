@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How a rectified camera image is fitted into the network's input."""
+"""How a rectified camera image is fitted into the network's input: crop, pad or stretch."""
 
 from dataclasses import dataclass
 
@@ -13,9 +13,13 @@ FITS = ('crop', 'pad', 'stretch')
 class Window:
     """Which part of the camera image the network sees, and where in its input.
 
-    `source` is the rectangle (x, y, width, height) of whole camera pixels that is resized, with
-    half-pixel centres, to the rectangle `target` of whole network pixels; the rest of the input
-    (only with `pad`) is black and unseen.
+    `source` is resized to `target` with half-pixel centres. The rest of the network's input (only
+    with 'pad') is black.
+
+    Attributes
+    ----------
+    source : (x, y, width, height), whole pixels of the camera image.
+    target : (x, y, width, height), whole pixels of the network's input.
     """
 
     source: tuple[int, int, int, int]
@@ -24,7 +28,7 @@ class Window:
     def target_grid(self) -> Grid:
         """Return the pixels of `target` as a grid in the camera image.
 
-        From u = x0 + (p + 0.5) * w / W - 0.5 for pixel p of the target's W, rows alike.
+        Pixel p of W is at u = x0 + (p + 0.5) * w / W - 0.5; rows likewise.
         """
         (x, y, w, h), (_, _, width, height) = self.source, self.target
         step = (w / width, h / height)
@@ -38,15 +42,25 @@ class Window:
 
 
 def fit_window(fit: str, camera_size: tuple[int, int], input_size: tuple[int, int]) -> Window:
-    """Fit an image of `camera_size` into an input of `input_size`, both (width, height).
+    """Fit a camera image into the network's input.
 
-    - 'crop': the largest centred rectangle of the network's aspect; the rest is not seen.
-    - 'pad': the whole image, centred, black bars around it.
-    - 'stretch': the whole image, its aspect changed (then fx != fy, and the network sees shapes
-      that it was not trained on).
+    - 'crop': the largest centred rectangle of the network's aspect ratio; the rest is not seen.
+    - 'pad': the whole image, centred, with black bars.
+    - 'stretch': the whole image, with another aspect ratio (then fx != fy, and the network sees
+      shapes that it was not trained on).
 
-    Rectangles are rounded to whole pixels; the window holds the exact result, so that geometry
+    Rectangles are rounded to whole pixels. The window has the rounded numbers, so that geometry
     stays exact.
+
+    Parameters
+    ----------
+    fit : one of FITS.
+    camera_size, input_size : (width, height), pixels.
+
+    Raises
+    ------
+    ValueError
+        If `fit` is not one of FITS.
     """
     (camera_w, camera_h), (input_w, input_h) = camera_size, input_size
     whole = (0, 0, camera_w, camera_h)

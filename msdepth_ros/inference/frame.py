@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The depth of one image, and how it lies on that image."""
+"""The depth of one image, and its geometry: where each cell lies in the image."""
 
 import functools
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from msdepth_ros.metric.metres import Aligned
 
 @dataclass(frozen=True)
 class FrameGeometry:
-    """How cells, camera image and network image lie on each other; the same for many frames.
+    """How cells, camera image and network input are related; the same for many frames.
 
     Attributes
     ----------
-    cells : Grid, where the network's output cells lie in the rectified camera image.
-    intrinsics : of the rectified camera image, None without calibration.
-    network_intrinsics : of the network's input image, None without calibration.
-    seen : bool [cells.height, cells.width], false where the network had no image.
-    nearest_rows, nearest_columns : the pixel of the network's image nearest to the centre of each
-        row and column of cells.
+    cells : the network's output cells, in pixels of the rectified camera image.
+    intrinsics : of the rectified camera image; None without calibration.
+    network_intrinsics : of the network's input; None without calibration.
+    seen : bool [cells.height, cells.width], false where the network's input has no image.
+    nearest_rows, nearest_columns : int [cells.height] and [cells.width], the pixel of the network's
+        input nearest to the centre of each row and column of cells.
     upsampler : from cells to the camera's pixels.
-    undistortion : from the camera image to the rectified one, None where they are the same.
+    undistortion : from the camera image to the rectified one; None if they are the same.
     """
 
     cells: Grid
@@ -47,18 +47,20 @@ class DepthFrame:
 
     Attributes
     ----------
-    depth : float32 [height, width], metres along Z, NaN where invalid or unseen. Without
+    depth : float32 [height, width], metres along Z, NaN where invalid or not seen. Without
         calibration it has the scale of the camera that the model was trained for.
-    beyond : bool [height, width], where `depth` is NaN because it exceeds the range.
-    outputs : the model's further outputs by role ('floor', 'confidence'), float32 like `depth`.
-    geometry : FrameGeometry.
-    image, encoding : the camera image that was estimated.
-    network_input : uint8 [height, width, 3], what the network saw of it.
+    beyond : bool [height, width], where `depth` is NaN because it is above the range.
+    outputs : float32 [height, width] each, the model's further outputs by role ('floor',
+        'confidence').
+    geometry : where each cell lies in the image.
+    image, encoding : the camera image.
+    network_input : uint8 [height, width, 3], the network's input.
     channels : 'rgb' or 'bgr', the order of its last axis.
-    edge_threshold, depth_range : what bounds `full_depth`, see Settings.
+    edge_threshold : of the frame's settings, used by `full_depth`.
+    depth_range : (nearest, farthest) valid depth, metres.
     infer_time : seconds spent in the network.
-    std : float32 like `depth`, standard deviation of its logarithm.
-    aligned : what measurements did to it, None where none were asked for.
+    std : float32 [height, width], standard deviation of the logarithm of `depth`.
+    aligned : the correction by measurements; None: not asked for.
     """
 
     depth: np.ndarray
@@ -77,7 +79,7 @@ class DepthFrame:
 
     @property
     def cells(self) -> Grid:
-        """Where the cells of `depth` lie in the rectified camera image."""
+        """The cells of `depth`, in pixels of the rectified camera image."""
         return self.geometry.cells
 
     @property
@@ -96,29 +98,44 @@ class DepthFrame:
         return self.geometry.upsampler.shape
 
     def full_depth(self, out: np.ndarray | None = None) -> np.ndarray:
-        """Return the depth at the camera's size: float32 [height, width], metres, NaN invalid.
+        """Return the depth of each pixel of the rectified camera image.
 
-        Pixel for pixel that of the rectified camera image. Written into `out` if it is given.
+        Parameters
+        ----------
+        out : float32 [height, width], written and returned; None = a new array.
+
+        Returns
+        -------
+        float32 [height, width], metres along Z, NaN invalid.
         """
         upsample = self.geometry.upsampler
         return upsample(self.depth, self.edge_threshold, self.depth_range, out)
 
     def full_beyond(self) -> np.ndarray:
-        """Return `beyond` at the camera's size, each pixel that of its cell: bool."""
+        """Return `beyond` for each pixel of the rectified image, that of its cell: bool."""
         return self.geometry.upsampler.nearest(self.beyond)
 
     @functools.cached_property
     def confidence(self) -> np.ndarray:
-        """The probability that the depth is within 25 % of the truth, float32, NaN where none."""
+        """The probability that the depth is within 25 % of the truth, float32 [height, width].
+
+        NaN where there is no depth.
+        """
         return np.where(np.isnan(self.depth), np.float32(np.nan), probability(self.std))
 
     def full_confidence(
         self, out: np.ndarray | None = None, full_depth: np.ndarray | None = None
     ) -> np.ndarray:
-        """Return the confidence at the camera's size, pixel for pixel that of `full_depth`.
+        """Return the confidence of each pixel of `full_depth`.
 
-        Float32 [height, width], NaN where there is no depth. Written into `out` if it is given;
-        `full_depth` is what that method returned, if it was called.
+        Parameters
+        ----------
+        out : float32 [height, width], written and returned; None = a new array.
+        full_depth : the result of `full_depth()`, if it is at hand; None = it is computed.
+
+        Returns
+        -------
+        float32 [height, width], NaN where there is no depth.
         """
         (x0, y0), (dx, dy) = self.cells.origin, self.cells.step
         to_cells = np.array([[1 / dx, 0, -x0 / dx], [0, 1 / dy, -y0 / dy]])
@@ -130,9 +147,9 @@ class DepthFrame:
         return full
 
     def rectified_image(self) -> tuple[np.ndarray, str]:
-        """Return the camera image that `full_depth` lies on pixel for pixel, and its encoding.
+        """Return the image whose pixels are those of `full_depth`, and its encoding.
 
-        It is the image that was estimated, rectified where that was needed.
+        It is the camera image, rectified if that was needed.
         """
         undistortion = self.geometry.undistortion
         image = self.image if undistortion is None else undistortion.image(self.image)

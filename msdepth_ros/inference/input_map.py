@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The one precomputed way from camera pixels to the network's input and back to the camera."""
+"""The precomputed map from camera images to the network's input, and from cells to the camera."""
 
 import cv2
 import numpy as np
@@ -17,17 +17,16 @@ from msdepth_ros.inference.model import Model
 class InputMap:
     """Maps images of one size and calibration into a network's input.
 
-    Rectification, crop and resize are one fixed-point map. cv2.remap cannot average, so an image
+    Rectification, crop and resize are one fixed-point map. cv2.remap cannot average. So an image
     much larger than the input is first halved (2x2 means) until a pixel of the input covers fewer
-    than two of its own: no aliasing, and faster than cv2.resize's INTER_AREA in one go.
+    than two of its pixels: this avoids aliasing, and is faster than one cv2.resize (INTER_AREA).
 
     Attributes
     ----------
-    intrinsics : Intrinsics of the rectified camera image, at the image's own size, or None
-        without calibration.
-    cells : Grid, where the network's output cells lie in the rectified camera image.
-    network_intrinsics : Intrinsics of the network's input image, or None without calibration.
-    seen : bool [cells.height, cells.width], false where the network had no image.
+    intrinsics : of the rectified camera image, at the image's own size; None without calibration.
+    cells : the network's output cells, in pixels of the rectified camera image.
+    network_intrinsics : of the network's input; None without calibration.
+    seen : bool [cells.height, cells.width], false where the network's input has no image.
     """
 
     def __init__(
@@ -44,10 +43,10 @@ class InputMap:
         Parameters
         ----------
         model : the network's input size, channel order and output grid.
-        image_size : (width, height) of the images to come.
-        camera : their calibration, already that of this image size (see Camera.for_image).
+        image_size : (width, height) of the images.
+        camera : their calibration, for this image size (see Camera.for_image).
         rectify : undistort with K, D and R into P's image.
-        rectified : the images are P's already. With neither, K describes them.
+        rectified : the images are already P's. If both are false, they are K's.
         fit : 'crop', 'pad' or 'stretch', see fit.fit_window; 'auto' = as the model says.
         """
         self._image_size = image_size
@@ -89,13 +88,12 @@ class InputMap:
         ----------
         image : uint8 [height, width] or [height, width, channels], of this map's size.
         encoding : one of ENCODINGS.
-        network_input : uint8 [height, width, 3], overwritten; black where the window does not
-            reach.
+        network_input : uint8 [height, width, 3], overwritten; black outside of the window.
 
         Raises
         ------
         ImageError
-            If the image is not of this map's size or of the encoding's channels.
+            If the image has not this map's size or the encoding's channels.
         """
         order = self._order(image, encoding)
         left, top, width, height = self._target
@@ -138,7 +136,7 @@ class InputMap:
 
 
 def _halved_sizes(image_size: tuple[int, int], step: float) -> list[tuple[int, int]]:
-    """Return the (width, height) after each halving, for `step` image pixels a network pixel."""
+    """Return (width, height) after each halving, for `step` image pixels per network pixel."""
     width, height = image_size
     sizes = []
     while step >= 2 and min(width, height) >= 2:
@@ -150,15 +148,16 @@ def _halved_sizes(image_size: tuple[int, int], step: float) -> list[tuple[int, i
 def _halved_position(
     position: np.ndarray, inside: np.ndarray, shrink: int, length: int
 ) -> np.ndarray:
-    """Return where pixel positions lie along an axis halved to `length` pixels, float32.
+    """Return pixel positions along an axis that was shrunk to `length` pixels, float32.
 
-    Inside the image they are kept on its pixels, so that no black is blended in at its border.
+    Positions inside the image are clipped to its pixels, so that its border is not mixed with
+    black.
     """
     halved = (position + 0.5) / shrink - 0.5
     return np.where(inside, halved.clip(0, length - 1), halved).astype(np.float32)
 
 
 def _within(u: np.ndarray, v: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
-    """Return which pixels lie in an image, its border pixels' outer halves included."""
+    """Return which pixel positions lie in an image, up to the outer edges of its border pixels."""
     width, height = image_size
     return (u >= -0.5) & (u <= width - 0.5) & (v >= -0.5) & (v <= height - 0.5)

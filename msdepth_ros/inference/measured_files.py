@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What was measured of images in files: depth images of the same names, and the camera's mount."""
+"""Measurements for image files: depth images of the same names, and the floor by the mount."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ _MILLIMETRES = np.float32(1000.0)
 
 @dataclass(frozen=True)
 class MeasuredFiles:
-    """Measurements of images by their names.
+    """Measurements for images, by their names.
 
     Attributes
     ----------
-    folder : of depth images NAME.png, 16-bit millimetres, 0 = none, registered to the image of that
-        name and of any size; None: there are none.
-    floor : where the floor is in all images, by the camera's mount; None: not known.
+    folder : of depth images NAME.png, 16-bit millimetres, 0 = invalid, registered to the image of
+        that name, of any size; None: there are none.
+    floor : the floor in all images, from the camera's mount; None: not known.
     """
 
     folder: Path | None = None
@@ -39,7 +39,12 @@ class MeasuredFiles:
         return self.folder is not None or self.floor is not None
 
     def align_for(self, model: Model, name: str) -> Align:
-        """Return what aligns a model's depth of one image.
+        """Return the function that aligns a model's depth of one image.
+
+        Parameters
+        ----------
+        model : that predicts the depth.
+        name : of the image, see `ImageSource`.
 
         Raises
         ------
@@ -51,7 +56,15 @@ class MeasuredFiles:
 
 
 def aligning(metres: Metres, measured: np.ndarray | None, floor: FloorPlane | None) -> Align:
-    """Return what aligns a frame with a registered depth image, metres, and with the floor."""
+    """Return a function that aligns a frame's depth with measurements.
+
+    Parameters
+    ----------
+    metres : which aligns.
+    measured : float32 [height, width], metres along Z, 0 = invalid, registered to the image; None:
+        there is none.
+    floor : the floor by the camera's mount; None: not known.
+    """
 
     def align(
         depth: np.ndarray,
@@ -77,10 +90,10 @@ def aligning(metres: Metres, measured: np.ndarray | None, floor: FloorPlane | No
 
 
 def _read(path: Path) -> np.ndarray | None:
-    """Return a depth image as float32 metres, None where there is no file."""
+    """Return a depth image as float32 [height, width], metres; None if there is no file."""
     if not path.is_file():
         return None
     raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if raw is None or raw.dtype != np.uint16 or raw.ndim != 2:
-        raise MsdepthError(f'{path} is not a 16-bit PNG of one channel, in millimetres')
+        raise MsdepthError(f'{path} must be a 16-bit PNG of one channel, in millimetres')
     return raw.astype(np.float32) / _MILLIMETRES

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What earlier views tell of the image that a network has just seen."""
+"""Depth measured with earlier views, for the image that the network has just seen."""
 
 import numpy as np
 
@@ -17,19 +17,20 @@ def measure_views(
     image: np.ndarray,
     pose: np.ndarray,
 ) -> SparseDepth | None:
-    """Measure depths by earlier views, and keep this one for the next images.
+    """Measure depth with earlier views, and keep this view for the next images.
 
     Parameters
     ----------
-    depth : float32 [height, width], what the network predicts.
-    metric : whether that is metres; else depths are looked for without it.
-    geometry : how it lies on the camera image.
+    views : the earlier views.
+    depth : float32 [height, width], the network's prediction.
+    metric : whether it is in metres; otherwise it is not used.
+    geometry : of that prediction.
     image : uint8 [height, width, 3], the network's input.
-    pose : float64 [4, 4], camera (optical frame) to a fixed frame, metres.
+    pose : float64 [4, 4], from the camera's optical frame to a fixed frame, metres.
 
     Returns
     -------
-    The points; None without calibration.
+    The measured points; None without calibration.
     """
     camera, network = geometry.intrinsics, geometry.network_intrinsics
     if camera is None or network is None:

@@ -46,10 +46,11 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Model:
-    """What the YAML of a model says; see engines/ for examples.
+    """The description of a model, as in its YAML; see engines/ for examples.
 
     Attributes
     ----------
+    name : of the model.
     onnx : path of the ONNX file.
     sha256 : expected SHA-256 of that file in hex, or None.
     input_name, input_size : name and (width, height) of the uint8 [1, height, width, 3] input.
@@ -58,21 +59,22 @@ class Model:
     quantity : 'depth' (metres), 'log_depth' (ln metres) or 'inverse_depth' (1/metres).
     grid_origin, grid_step : network pixel (x, y) at the centre of output cell (0, 0), and the
         step from one cell to the next. Pixel centres lie on integers.
-    focal : f0, the focal length in network pixels that the output is metric for; 0 = any.
-    focal_from : which focal length a camera with fx and fy has: 'geometric_mean', 'mean', 'fx'.
-    depth_range : (nearest, farthest) depth in metres that the model can be trusted with.
+    focal : f0, the focal length in network pixels for which the output is metric; 0 = any.
+    focal_from : how the focal length of a camera follows from fx and fy: 'geometric_mean', 'mean'
+        or 'fx'.
+    depth_range : (nearest, farthest) depth in metres in which the model is valid.
     further_inputs : names of further input tensors by role: 'intrinsics' = float32 [1, 3, 3], the
         camera matrix in network pixels.
     further_outputs : names of further output tensors by role, float32 [1, 1, height, width] on the
         depth's grid: 'floor' = probability that a cell shows the floor, 'confidence' = probability
         that its depth is within 25 % of the truth.
-    fit : how images of another aspect are fitted in, where the user leaves it to the model.
-    precision : what 'auto' means: 'auto', or 'fp32' for a network that FP16 is too coarse for.
-    int8 : the same model quantised, for CPUs: about twice as fast. None where there is none.
-    metric : 'metric', or what the depth is only known up to: 'scale', a factor, or 'affine', factor
-        and shift of the inverse depth. Such a model has no metres without measurements.
-    prior : how far off the model's log depth is expected to be, for measurements to correct it.
-    document : the whole YAML, for what is known of the model beyond its use.
+    fit : how images of another aspect ratio are fitted, if the user sets 'auto'.
+    precision : which precision 'auto' means: 'auto' = as usual, 'fp32' = FP16 is not exact enough.
+    int8 : the same model quantised, for CPUs: about twice as fast. None: there is none.
+    metric : 'metric'; or 'scale', if depth is known up to a factor; or 'affine', if inverse depth
+        is known up to factor and shift. The last two need measurements to be in metres.
+    prior : the expected error of the model's log depth, for the alignment with measurements.
+    document : the whole YAML, with the metadata.
     """
 
     name: str
@@ -100,7 +102,7 @@ class Model:
 
     @property
     def inputs(self) -> dict[str, Tensor]:
-        """The network's inputs by role, the image first."""
+        """The network's inputs by role; the image is first."""
         width, height = self.input_size
         found = {IMAGE: Tensor(self.input_name, 'uint8', (1, height, width, 3))}
         for role, name in self.further_inputs.items():
@@ -109,7 +111,7 @@ class Model:
 
     @property
     def outputs(self) -> dict[str, Tensor]:
-        """The network's outputs by role, the depth (or its logarithm or inverse) first."""
+        """The network's outputs by role; the depth (or its logarithm or inverse) is first."""
         width, height = self.output_size
         names = {DEPTH: self.output_name, **self.further_outputs}
         return {
@@ -118,7 +120,7 @@ class Model:
 
     @property
     def weights(self) -> Path | None:
-        """The file beside the ONNX file with its weights, where it is too large to hold them."""
+        """The file beside the ONNX file with the weights of a large model; None: there is none."""
         path = self.onnx.with_name(f'{self.onnx.name}.data')
         return path if path.is_file() else None
 
@@ -141,8 +143,8 @@ class Model:
         if self.sha256 is not None and digest != self.sha256:
             raise ModelError(
                 f'model {self.name}: {self.onnx.name} has SHA-256 {digest}, its YAML says '
-                f'{self.sha256}: the file is damaged or was replaced. Fetch it again, or correct '
-                'the key `sha256` if the new file is wanted'
+                f'{self.sha256}: the file is damaged or was replaced. Download it again, or '
+                'correct the key `sha256` if the new file is right'
             )
         return data
 
@@ -185,7 +187,17 @@ def load_model(model: str | Path) -> Model:
 
 
 def model_path(model: str) -> Path:
-    """Return the path of a model's YAML, see `load_model`; raises ModelError if there is none."""
+    """Return the path of a model's YAML.
+
+    Parameters
+    ----------
+    model : see `load_model`.
+
+    Raises
+    ------
+    ModelError
+        If there is none.
+    """
     if model and Path(model).name == model:
         shipped = share_directory() / 'engines' / f'{model}.yaml'
         adopted = user_models_directory() / model / f'{model}.yaml'
@@ -198,7 +210,7 @@ def model_path(model: str) -> Path:
     if path.suffix in ('.yaml', '.yml') and path.is_file():
         return path
     if path.suffix in ('.yaml', '.yml'):
-        raise ModelError(f'no model description at {path}: each ONNX file needs a YAML beside it')
+        raise ModelError(f'there is no {path}: each ONNX file needs a YAML file beside it')
     adopted_too = f', adopted are {", ".join(adopted_names())}' if adopted_names() else ''
     raise ModelError(
         f"no model named '{model}': shipped are {', '.join(model_names()) or 'none'}{adopted_too}; "
@@ -266,7 +278,8 @@ class _Reader:
         try:
             return Prior.from_document(self._document['prior'])
         except ValueError as error:
-            raise self._error('prior', f'is a mapping of SG, SL, ELL and TAU: {error}') from error
+            problem = f'must be a mapping of SG, SL, ELL and TAU: {error}'
+            raise self._error('prior', problem) from error
 
     def _roles(self, key: str, known: tuple[str, ...]) -> dict[str, str]:
         """Return the tensor's name for each role of an optional key."""

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps a model running: loads it, and loads it again when its runtime fails."""
+"""Keeps a model running: loads it, and loads it again after its runtime failed."""
 
 import time
 from collections.abc import Callable
@@ -22,7 +22,7 @@ _ALL_THREADS = cv2.getNumThreads()  # OpenCV's own choice
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """Which model runs on what; see backends.create_backend."""
+    """Which model runs on which backend; see backends.create_backend."""
 
     model: str
     backend: str = 'auto'
@@ -33,19 +33,19 @@ class ModelChoice:
 
 
 class ModelHost:
-    """Owns the estimator. Belongs to one thread, as backends do.
+    """Owns the estimator. Like a backend, it belongs to one thread.
 
     Attributes
     ----------
-    estimator : DepthEstimator, None while no model is loaded.
-    choice : ModelChoice, what is or will be loaded again; None after `unload`.
-    progress : hears of engines being built.
+    estimator : None while no model is loaded.
+    choice : what is loaded, or will be loaded again after a failure; None after `unload`.
+    progress : called while an engine is built, see `EngineOptions`.
     """
 
     def __init__(
         self, progress: Progress | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """`progress` hears of engines being built; `clock` is in seconds."""
+        """`progress` is called while an engine is built; `clock` returns seconds."""
         self.estimator: DepthEstimator | None = None
         self.progress = progress
         self._clock = clock
@@ -57,11 +57,16 @@ class ModelHost:
     def load(self, choice: ModelChoice) -> Backend:
         """Load a model and return its backend, warmed up.
 
-        Raises BackendError or ModelError if that fails.
+        Raises
+        ------
+        BackendError
+            If the backend fails.
+        ModelError
+            If the model cannot be used.
         """
         self.unload()
         backend = self._open(choice)
-        # An engine that was built anew is good enough to be loaded again after a failure.
+        # After a failure, the engine that was built now is loaded again, not built again.
         options = replace(choice.engine_options, force_update=False)
         self.choice, self._pause = replace(choice, engine_options=options), _FIRST_PAUSE
         return backend
@@ -79,18 +84,25 @@ class ModelHost:
         settings: Settings,
         align_for: Callable[[Model], Align] | None = None,
     ) -> DepthFrame:
-        """Estimate an image's depth, see DepthEstimator.estimate.
+        """Estimate the depth of an image.
 
-        `align_for` returns what aligns the depth of a model with what was measured.
+        After a failure of the runtime the model is freed. It is loaded again by a later call, after
+        a pause that doubles with each failure; with the backend 'auto', perhaps on another runtime.
 
-        After a failure of the runtime the model is freed; it is loaded again at a later call, once
-        a pause that doubles from failure to failure is over. With the backend 'auto' that may be
-        on another runtime.
+        Parameters
+        ----------
+        image, encoding, camera, settings : see `DepthEstimator.estimate`.
+        align_for : returns the function that aligns a model's depth with measurements; None =
+            nothing is measured.
 
         Raises
         ------
         BackendError
             If the runtime fails, or is paused after a failure.
+        ModelError
+            If the model cannot be loaded again.
+        ImageError, CalibrationError
+            See `DepthEstimator.estimate`.
         """
         estimator = self.estimator or self._load_again()
         try:

@@ -98,7 +98,7 @@ def test_thermal_pictures_of_a_folder_are_stretched_alike_and_that_is_said_once(
     middles = [float(np.load(path)[60, 80]) for path in sorted(out.glob('*.npy'))]
     assert np.ptp(middles) < 0.15  # of 3.57 m from black to white
     assert 0.5 + 0.014 * 90 < middles[0] < 0.5 + 0.014 * 165
-    assert capfd.readouterr().out.count('taken as black to white') == 1
+    assert capfd.readouterr().out.count('shown as black to white') == 1
 
 
 def test_a_calibration_without_a_size_is_judged_with_the_images(model, picture, tmp_path, caplog):

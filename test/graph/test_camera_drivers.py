@@ -109,7 +109,7 @@ def test_a_depth_image_on_the_colour_topic_is_named(node, encoding):
 
     def told(values):
         client.publish(message, camera_info())
-        return f"'{encoding}' is that of a depth image" in values['last error']
+        return f"'{encoding}' is for depth images" in values['last error']
 
     assert 'colour camera' in client.diagnostics(told)['last error']
     client.ask(uniform(), camera_info())
@@ -124,11 +124,11 @@ def test_a_thermal_camera_of_14_bits_is_stretched_steadily_and_that_is_said_once
         values = 7500 + 700 * (rows + columns) / (HEIGHT + WIDTH) + noise.normal(0, 3, rows.shape)
         message = image(values.astype(np.uint16), 'mono16')
         depths.append(depth_of(client.ask(message, camera_info()).depth)[CENTRE])
-    line = process.wait_for_output('taken as black to white')
+    line = process.wait_for_output('shown as black to white')
     assert 'of 65535' in line
     assert np.ptp(depths[1:]) < 0.05
     assert metres(90, 90, 90) < np.mean(depths) < metres(165, 165, 165)
-    assert process.output.count('taken as black to white') == 1
+    assert process.output.count('shown as black to white') == 1
 
 
 # --- calibrations ----------------------------------------------------------------------------
@@ -230,8 +230,8 @@ GOOD = {
     ),
 }  # fmt: skip
 REFUSED = {
-    'half a JPEG': (cv2.imencode('.jpg', NOISE)[1].tobytes()[:200_000], 'jpeg', 'cut off'),
-    'half a PNG': (cv2.imencode('.png', NOISE)[1].tobytes()[:400_000], 'png', 'cut off'),
+    'half a JPEG': (cv2.imencode('.jpg', NOISE)[1].tobytes()[:200_000], 'jpeg', 'truncated'),
+    'half a PNG': (cv2.imencode('.png', NOISE)[1].tobytes()[:400_000], 'png', 'truncated'),
     'compressedDepth': (JPEG, '16UC1; compressedDepth png', 'remap `image`'),
     'h264': (b'\0\0\0\1\x67abc', 'h264', 'ros2 run image_transport republish'),
     'zstd': (b'\x28\xb5\x2f\xfdabc', 'rgb8; zstd', 'ros2 run image_transport republish'),

@@ -171,7 +171,7 @@ def _empty(folder):
 ERRORS = {
     'nothing there': (lambda folder: folder / 'missing', {}, 'does not exist'),
     'empty folder': (_empty, {}, 'no images'),
-    'no video': (_no_video, {}, 'neither an image nor a video'),
+    'no video': (_no_video, {}, 'not an image or a video'),
     'damaged pictures': (_damaged, {}, 'is not an image'),
     'rate below 0': (_image_folder, {'rate': -1.0}, 'rate'),
     'rate of another type': (_image_folder, {'rate': 'fast'}, 'rate'),

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(
 def test_a_missing_device_is_refused_in_one_line_and_the_next_choice_runs(graph, color_model):
     parameters = {'model': color_model, 'backend': 'openvino', 'openvino_device': 'GPU'}
     with graph.depth_node(parameters, state='unconfigured') as (process, client):
-        process.wait_for_output('OpenVINO sees no GPU on this machine (it sees CPU)')
+        process.wait_for_output('OpenVINO finds no GPU on this machine, only CPU')
         assert client.diagnostics()['level'] == 'ERROR'
         result = client.set('openvino_device', 'TPU')
         assert not result.successful

@@ -162,7 +162,7 @@ def test_step_0_with_all_data_is_packed(encoding):
 
 @pytest.mark.parametrize('encoding', ['16UC1', '32FC1', '16SC1', '64FC1', '16uc1', '32fc1 '])
 def test_a_depth_image_is_refused_with_a_hint(encoding):
-    with pytest.raises(ImageError, match='is that of a depth image: remap `image` to the topic'):
+    with pytest.raises(ImageError, match='is for depth images: remap `image` to the topic'):
         image_pixels(message(bytes(8 * 48), encoding, 8, 6, 64))
 
 
@@ -185,6 +185,6 @@ def test_a_compressed_file_in_a_raw_image_is_decoded(suffix):
 
 @pytest.mark.parametrize('encoding', ['', 'rgb9', '64FC4', 'bayer_xxxx8', 'x' * 5000])
 def test_what_is_not_known_is_named_with_what_would_do(encoding):
-    with pytest.raises(ImageError, match='is not supported: have the camera send rgb8') as caught:
+    with pytest.raises(ImageError, match='configure the camera to send rgb8') as caught:
         image_pixels(message(bytes(1000), encoding, 8, 6, 24))
     assert len(str(caught.value)) < 300

@@ -48,7 +48,7 @@ def test_the_focal_length_over_the_longer_side_is_the_photos(video, tmp_path, si
 
 
 def test_a_photo_without_a_focal_length_is_refused_with_the_remedy(video, tmp_path):
-    with pytest.raises(CalibrationError, match='just as the phone wrote it'):
+    with pytest.raises(CalibrationError, match='unchanged from the phone'):
         camera_given(photo_of(tmp_path / 'photo.jpg', (800, 600), focal=None), video)
 
 

@@ -90,7 +90,7 @@ def video(tmp_path):
 def test_a_video_without_a_frame(video):
     content = video.read_bytes()
     video.write_bytes(content[: content.index(b'movi') + 4])
-    with pytest.raises(MsdepthError, match=r'no frame that can be decoded|neither an image nor'):
+    with pytest.raises(MsdepthError, match=r'no frame that can be decoded|not an image or'):
         list(ImageSource(video))
 
 
@@ -127,7 +127,7 @@ def test_an_empty_folder_says_what_it_must_hold(tmp_path):
 @pytest.mark.parametrize('content', [b'', b'no video'])
 def test_a_file_that_is_neither_is_named(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(MsdepthError, match=f'{name} is neither an image nor a video'):
+    with pytest.raises(MsdepthError, match=f'{name} is not an image or a video'):
         ImageSource(tmp_path / name)
 
 

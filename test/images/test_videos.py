@@ -91,7 +91,7 @@ def test_a_file_that_ends_early_is_said_after_its_frames(tmp_path, name, codec, 
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
     frames = []
-    with pytest.raises(ImageError, match=r'ends early, after \d+ frames|is damaged or cut'):
+    with pytest.raises(ImageError, match=r'is (truncated: it ends after \d+|damaged or truncated)'):
         frames.extend(read_video(path))  # extend keeps what came before the error
     assert COUNT * share - 12 < len(frames) < COUNT
 
@@ -101,7 +101,7 @@ def test_an_mp4_without_its_index_says_what_it_is(tmp_path):
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     for read in (video_facts, lambda path: list(read_video(path))):
-        with pytest.raises(ImageError, match=r'v\.mp4 .*seems to be cut'):
+        with pytest.raises(ImageError, match=r'v\.mp4 .*seems to be truncated'):
             read(path)
 
 
@@ -112,7 +112,7 @@ def test_damage_in_the_middle_is_said_and_the_rest_is_read(tmp_path):
     data[start : start + 600] = bytes(600)
     path.write_bytes(data)
     frames = []
-    with pytest.raises(ImageError, match=r'others cannot be decoded \(1\)'):
+    with pytest.raises(ImageError, match=r'cannot be decoded: 1;'):
         frames.extend(read_video(path))
     assert len(frames) == COUNT - 1
 
@@ -131,5 +131,5 @@ def test_sound_alone_is_no_video(tmp_path):
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), layout='mono')
         frame.sample_rate = 8000
         container.mux(stream.encode(frame))
-    with pytest.raises(ImageError, match='no moving pictures'):
+    with pytest.raises(ImageError, match='no video stream'):
         video_facts(tmp_path / 's.wav')

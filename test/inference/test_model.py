@@ -135,9 +135,9 @@ def test_the_onnx_file_stands_for_the_yaml_beside_it(write):
 
 def test_a_missing_description_says_that_one_is_needed(tmp_path):
     for name in ('missing.yaml', 'missing.onnx'):
-        with pytest.raises(ModelError, match=r'no model description at .*missing\.yaml'):
+        with pytest.raises(ModelError, match=r'there is no .*missing\.yaml'):
             load_model(tmp_path / name)
-    with pytest.raises(ModelError, match='no model description'):
+    with pytest.raises(ModelError, match='needs a YAML file beside it'):
         load_model(tmp_path / 'folder' / '..' / 'x.yml')
 
 

@@ -60,7 +60,7 @@ def board(monkeypatch):
 @pytest.mark.skipif(not CPU_ONLY, reason='this machine has a GPU that OpenVINO sees')
 @pytest.mark.parametrize('device', ['GPU', 'NPU'])
 def test_a_device_that_is_not_there_is_refused_with_what_to_do(model, device):
-    with pytest.raises(BackendError, match=rf'sees no {device} .*sees CPU.*install.*AUTO'):
+    with pytest.raises(BackendError, match=rf'finds no {device} .*only CPU.*install.*AUTO'):
         create_backend(model, 'openvino', openvino_device=device)
     backend = create_backend(model, 'auto', openvino_device=device)
     assert backend.name == 'onnxruntime'
@@ -97,7 +97,7 @@ def test_a_device_computes_as_asked(model, board, device, precision, title, foun
 
 @pytest.mark.parametrize(
     ('device', 'precision', 'words'),
-    [('NPU', 'fp32', 'does not compute in fp32'), ('GPU', 'int8', 'no int8 file')],
+    [('NPU', 'fp32', 'does not support fp32'), ('GPU', 'int8', 'no int8 file')],
 )
 def test_what_a_device_cannot_do_is_refused(model, board, device, precision, words):
     with pytest.raises(BackendError, match=words):

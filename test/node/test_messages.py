@@ -180,7 +180,7 @@ def test_yuv_keeps_pixels_apart():
 def test_subsampled_colour_of_odd_size_is_refused(encoding, size):
     data = np.zeros((3 * size[1], 2 * size[0]), np.uint8)
     message = make_image(data, encoding, *size)
-    with pytest.raises(ImageError, match=f'{size[0]}x{size[1]} must have even sides'):
+    with pytest.raises(ImageError, match=f'an even width, not {size[0]}x{size[1]}'):
         image_from_msg(message)
 
 
@@ -197,24 +197,24 @@ def malformed(**changes):
 @pytest.mark.parametrize(
     ('changes', 'words'),
     [
-        ({'data': array.array('B', bytes(59))}, 'data has 59 bytes but 4 rows of step 15 are 60'),
+        ({'data': array.array('B', bytes(59))}, 'data has 59 bytes but 4 rows of step 15 need 60'),
         ({'data': array.array('B')}, 'data has 0 bytes'),
-        ({'step': 14}, 'step is 14 but 5 pixels of rgb8 are 15'),
+        ({'step': 14}, 'step is 14 but 5 pixels of rgb8 need 15'),
         ({'step': 0, 'data': array.array('B', bytes(59))}, 'data has 59 bytes but 4 rows'),
         ({'step': 2**32 - 1}, 'data has 60 bytes'),
         ({'width': 8192}, 'step is 15'),
         ({'height': 4320}, 'data has 60 bytes'),
         ({'width': 2**32 - 1}, 'at most 8192 pixels a side'),
         ({'height': 8193}, 'at most 8192 pixels a side'),
-        ({'width': 8192, 'height': 4321}, 'at most 8192 pixels a side and 35389440 in all'),
+        ({'width': 8192, 'height': 4321}, 'at most 8192 pixels a side and 35389440 in total'),
         ({'width': 0}, '0x4'),
         ({'height': 0}, '5x0'),
-        ({'encoding': 'rgb9'}, "'rgb9' is not supported: have the camera send rgb8"),
+        ({'encoding': 'rgb9'}, "'rgb9' is not supported: configure the camera to send rgb8"),
         ({'encoding': ''}, "'' is not supported"),
-        ({'encoding': '32FC1'}, "'32FC1' is that of a depth image"),
-        ({'encoding': 'rgba8'}, 'step is 15 but 5 pixels of rgba8 are 20'),
+        ({'encoding': '32FC1'}, "'32FC1' is for depth images"),
+        ({'encoding': 'rgba8'}, 'step is 15 but 5 pixels of rgba8 need 20'),
         ({'encoding': 'nv12', 'data': array.array('B', bytes(31))}, 'data has 31 bytes but a nv12'),
-        ({'encoding': 'rgb16'}, 'step is 15 but 5 pixels of rgb16 are 30'),
+        ({'encoding': 'rgb16'}, 'step is 15 but 5 pixels of rgb16 need 30'),
     ],
 )
 def test_a_malformed_image_is_refused_with_its_numbers(changes, words):

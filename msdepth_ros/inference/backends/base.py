@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What every inference runtime offers the estimator."""
+"""The interface of all inference runtimes."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -13,18 +13,19 @@ from msdepth_ros.inference.model import Model
 class Backend(ABC):
     """One loaded model on one runtime, with fixed input and output buffers.
 
-    A backend belongs to the thread that made it. Fill `inputs`, call `run`, read `outputs`;
-    all arrays stay the same for the backend's life and are overwritten by the next frame.
+    A backend belongs to the thread that created it. Fill `inputs`, call `run`, read `outputs`. The
+    arrays stay the same objects and are overwritten by the next frame.
 
     Attributes
     ----------
-    name : the runtime's name, as the parameter `backend` takes it.
-    device : what it runs on, for people.
+    model : that is loaded.
+    name : of the runtime, as in the parameter `backend`.
+    device : it runs on, as text for users.
     precision : 'fp32', 'fp16', 'bf16' or 'int8', the arithmetic that is really used.
     inputs : arrays by role, as Model.inputs: 'image' is uint8 [height, width, 3].
     outputs : arrays by role, as Model.outputs: 'depth' is float32 [height, width], in the model's
         own quantity; further ones have the same shape.
-    details : what else is known of the loaded model, for diagnostics.
+    details : more about the loaded model, for diagnostics.
     """
 
     name: str

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Follows an engine's build: its progress in one number, and a way to stop it."""
+"""The progress of an engine's build as one number, and a way to stop it."""
 
 import logging
 import threading
@@ -12,8 +12,8 @@ from typing import Any
 
 from msdepth_ros.inference.backends.engine_options import Progress
 
-BEAT = 1.0  # seconds between two signs of life
-BEATS_PER_LINE = 10  # of the log
+BEAT = 1.0  # seconds between two reports
+BEATS_PER_LINE = 10  # reports for each line of the log
 
 _logger = logging.getLogger(__name__)
 
@@ -26,15 +26,15 @@ class _Phase:
 
 
 class BuildProgress:
-    """Turns TensorRT's nested phases into one growing fraction.
+    """Converts TensorRT's nested phases to one fraction.
 
-    It is thread-safe: TensorRT calls it from threads of its own.
+    It is thread-safe: TensorRT calls it from its own threads.
 
     Attributes
     ----------
-    fraction : from 0 to 1, never falling.
-    stage : the innermost phase at work.
-    error : the exception by which `report` asked to stop, or None.
+    fraction : done, from 0 to 1; it never decreases.
+    stage : the innermost phase that is running.
+    error : the exception with which `report` stopped the build, or None.
     """
 
     def __init__(self, report: Progress | None = None) -> None:
@@ -46,13 +46,13 @@ class BuildProgress:
         self._lock = threading.RLock()
 
     def start(self, name: str, parent: str | None, steps: int) -> None:
-        """Take note that a phase of so many steps began inside another one."""
+        """Record the start of a phase of `steps` steps, inside another one if it has a parent."""
         with self._lock:
             self._phases[name] = _Phase(parent, max(steps, 1))
             self.update(name)
 
     def step(self, name: str, step: int) -> bool:
-        """Take note that a step (from 0) is done; return whether to go on."""
+        """Record that a step (counted from 0) is done; return whether to continue."""
         with self._lock:
             phase = self._phases.get(name)
             if phase is not None:
@@ -60,12 +60,12 @@ class BuildProgress:
             return self.update(name)
 
     def finish(self, name: str) -> None:
-        """Take note that a phase ended."""
+        """Record the end of a phase."""
         with self._lock:
             self._phases.pop(name, None)
 
     def update(self, stage: str, fraction: float | None = None) -> bool:
-        """Report a stage; return whether to go on."""
+        """Report a stage; return whether to continue."""
         with self._lock:
             self.stage = stage
             reached = self._reached(stage) if fraction is None else fraction
@@ -73,17 +73,17 @@ class BuildProgress:
             if self._report is not None and self.error is None:
                 try:
                     self._report(stage, self.fraction)
-                except BaseException as error:  # must not pass through TensorRT's C++
+                except BaseException as error:  # it must not pass through TensorRT's C++ code
                     self.error = error
             return self.error is None
 
     def repeat(self) -> None:
-        """Report the last stage once more: TensorRT before 10 tells nothing while it builds."""
+        """Report the last stage again: TensorRT before 10 reports nothing during a build."""
         with self._lock:
             self.update(self.stage, self.fraction)
 
     def _reached(self, name: str) -> float:
-        """Return the fraction of the whole build that is done, seen from a phase."""
+        """Return the fraction of the whole build that is done, computed from one phase."""
         inner, seen = 0.0, set()
         phase = self._phases.get(name)
         while phase is not None and name not in seen:
@@ -115,7 +115,7 @@ class BuildProgress:
 
 @contextmanager
 def heartbeat(progress: BuildProgress, what: str) -> Iterator[None]:
-    """Tell every second, and log every ten, that work goes on: else who waits stops the program."""
+    """Report progress every second, and log it every ten, so that users do not stop the program."""
     ended = threading.Event()
     began = time.monotonic()
 
@@ -152,12 +152,20 @@ class BuildStoppedError(Exception):
 
 
 def run_interruptibly(work: Callable[[Progress], Any], report: Progress | None = None) -> Any:
-    """Run a build so that Ctrl-C ends it cleanly, and return or raise what it does.
+    """Run a build so that Ctrl-C stops it cleanly.
 
-    `work` gets the progress function to build with and runs on a thread of its own: Python
-    handles signals between two of its own instructions on the main thread, and a build is one
-    long instruction. On KeyboardInterrupt the build is stopped at its next step (TensorRT before
-    10 has no such steps: then it is left to end with the process) and the exception goes on.
+    The build runs on a thread of its own, as Python handles no signals on the main thread during
+    one long C++ call. On KeyboardInterrupt the build is stopped at its next step and the exception
+    is raised again. (TensorRT before 10 has no steps: its build ends with the process.)
+
+    Parameters
+    ----------
+    work : the build; it is called with the progress function to use.
+    report : called with the progress.
+
+    Returns
+    -------
+    What `work` returns; an exception that it raises is raised again.
     """
     stop, ended = threading.Event(), threading.Event()
     outcome: list[Any] = []
@@ -177,7 +185,7 @@ def run_interruptibly(work: Callable[[Progress], Any], report: Progress | None =
         finally:
             ended.set()
 
-    # Not Thread.join: interrupted, it takes the thread for ended (Python before 3.13).
+    # Not Thread.join: after an interrupt it treats the thread as ended (Python before 3.13).
     threading.Thread(target=target, name='engine build', daemon=True).start()
     try:
         while not ended.wait(0.1):

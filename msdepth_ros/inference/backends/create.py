@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Choose a runtime, load a model on it and warm it up."""
+"""Chooses a runtime, loads a model on it and warms it up."""
 
 import importlib.util
 import logging
@@ -16,7 +16,7 @@ WARM_UP_RUNS = 3
 _CUDA = 'onnxruntime (CUDA)'
 
 _logger = logging.getLogger(__name__)
-_said: set[str] = set()
+_logged: set[str] = set()
 
 
 def create_backend(
@@ -28,34 +28,34 @@ def create_backend(
     progress: Progress | None = None,
     openvino_device: str = 'CPU',
 ) -> Backend:
-    """Load a model on a runtime and warm it up, so that the first frame takes no longer.
+    """Load a model on a runtime and warm it up, so that the first frame is not slower.
 
     Parameters
     ----------
     model : the model to load.
-    backend : 'tensorrt', 'openvino', 'onnxruntime' (on a GPU where its CUDA provider runs the
-        model, else on the CPU), or 'auto': TensorRT, the CUDA provider, OpenVINO or ONNX Runtime
-        on the CPU, the first that runs the model. Why one was passed over is logged once.
-    threads : CPU threads that the network may use; 0 = one per core.
-    precision : 'auto' = the fastest that is proven: FP16 on TensorRT (FP32 where the self-check
-        refuses FP16); on a CPU int8 if the model has an int8 file, else FP32 (OpenVINO: BF16 where
-        the CPU has it); or what the model says of itself. 'fp16', 'int8', 'fp32': that or an error.
+    backend : 'tensorrt', 'openvino', 'onnxruntime' (on a GPU if its CUDA provider runs the model,
+        else on the CPU); or 'auto', the first that runs the model of: TensorRT, ONNX Runtime's CUDA
+        provider, OpenVINO, ONNX Runtime on the CPU. Why another one is not used is logged once.
+    threads : CPU threads for the network; 0 = one per core.
+    precision : 'auto' = as the model says, else the fastest that is proven: on TensorRT FP16 (FP32
+        if FP16 fails the self-check); on a CPU int8 if the model has an int8 file, else FP32
+        (OpenVINO: BF16 if the CPU supports it). 'fp16', 'int8', 'fp32' = that, or an error.
     engine_options : where TensorRT engines are kept and how they are built.
     progress : called as progress(stage, fraction) while an engine is built, which can take
-        minutes; an exception that it raises stops the build and comes out here.
-    openvino_device : 'CPU', 'GPU', 'NPU', or 'AUTO': the fastest that is there and works.
+        minutes; an exception that it raises stops the build and is raised again here.
+    openvino_device : 'CPU', 'GPU', 'NPU'; or 'AUTO', the fastest that is present and works.
 
     Raises
     ------
     BackendError
-        If the runtime is not installed, has no device, refuses the model or fails to run it.
+        If the runtime is not installed, has no device, rejects the model or fails to run it.
     ModelError
-        If the model's files are not usable.
+        If the model's files cannot be used.
     """
     if backend not in BACKENDS:
         raise BackendError(f"no backend named '{backend}': choose one of {', '.join(BACKENDS)}")
     precision = model.precision if precision == 'auto' else precision
-    refusals: dict[str, Exception] = {}
+    rejected: dict[str, Exception] = {}
     for name in _candidates(backend):
         try:
             loaded = _load(
@@ -63,16 +63,16 @@ def create_backend(
             )
             _warm_up(loaded)
         except (BackendError, ModelError) as error:
-            refusals[name] = error
+            rejected[name] = error
             continue
-        for refused, reason in refusals.items():
-            _say_once(name, refused, reason)
+        for other, reason in rejected.items():
+            _log_once(name, other, reason)
         return loaded
-    raise refusals.popitem()[1]
+    raise rejected.popitem()[1]
 
 
 def _candidates(backend: str) -> list[str]:
-    """Return what to try, in order; _CUDA stands for ONNX Runtime on a GPU."""
+    """Return the runtimes to try, in order; _CUDA stands for ONNX Runtime on a GPU."""
     names = list(RUNTIMES) if backend == 'auto' else [backend]
     if 'onnxruntime' in names:
         from msdepth_ros.inference.backends.onnxruntime import has_cuda_provider
@@ -83,7 +83,7 @@ def _candidates(backend: str) -> list[str]:
 
 
 def expected_runtime() -> str:
-    """Return the runtime that 'auto' will most likely take on this machine, loading no model."""
+    """Return the runtime that 'auto' will most likely choose here, without loading a model."""
     from msdepth_ros.inference.backends.cuda import CudaDevice
     from msdepth_ros.inference.backends.tensorrt_api import check_installed
 
@@ -105,7 +105,7 @@ def _load(
     progress: Progress | None,
     openvino_device: str,
 ) -> Backend:
-    """Load a model on the runtime of this name, importing no other."""
+    """Load a model on the runtime of this name, without importing another one."""
     if name == 'tensorrt':
         from msdepth_ros.inference.backends.tensorrt import TensorRtBackend
 
@@ -129,10 +129,10 @@ def _warm_up(backend: Backend) -> None:
         raise
 
 
-def _say_once(used: str, refused: str, error: Exception) -> None:
-    """Log why a runtime is not used; that it is not installed is nothing to warn of."""
-    text = f'running on {used}, not on {refused}: {error}'
-    if text not in _said:
-        _said.add(text)
+def _log_once(used: str, rejected: str, error: Exception) -> None:
+    """Log why a runtime is not used; as a warning, unless it is only not installed."""
+    text = f'running on {used}, not on {rejected}: {error}'
+    if text not in _logged:
+        _logged.add(text)
         missing = isinstance(error, RuntimeMissingError)
         _logger.log(logging.INFO if missing else logging.WARNING, '%s', text)

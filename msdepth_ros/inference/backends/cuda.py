@@ -1,9 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The GPU through pycuda: context, stream, memory, and CUDA graphs where they can be captured.
+"""The GPU through pycuda: context, stream, memory, and CUDA graphs if they can be captured.
 
-The device's primary context is retained, not a new one made: TensorRT works in that one. It is
-current only while it is used, on the one thread that opened the device.
+The context is the device's primary context, which TensorRT uses, too. It is current only while it
+is used, on the thread that opened the device.
 """
 
 import ctypes
@@ -24,13 +24,13 @@ _logger = logging.getLogger(__name__)
 
 
 class CudaDevice:
-    """The first GPU that CUDA shows (CUDA_VISIBLE_DEVICES chooses), with one stream.
+    """The first visible GPU (see CUDA_VISIBLE_DEVICES), with one stream.
 
     Attributes
     ----------
-    name : the GPU's name.
+    name : of the GPU.
     capability : its compute capability, for example 'sm87'.
-    driver : version of CUDA that the driver supports, for example '13.0'.
+    driver : the CUDA version that the driver supports, for example '13.0'.
 
     Raises
     ------
@@ -59,7 +59,7 @@ class CudaDevice:
             with self.current():
                 flags = self._cuda.event_flags
                 self._stream = self._cuda.Stream()
-                # A wait for this event sleeps; waiting for the stream would spin on a core.
+                # Waiting for this event sleeps; waiting for the stream would use a whole core.
                 self._done = self._cuda.Event(int(flags.BLOCKING_SYNC) | int(flags.DISABLE_TIMING))
         except BaseException:
             self.close()
@@ -67,12 +67,18 @@ class CudaDevice:
 
     @property
     def stream(self) -> int:
-        """The stream's handle, as TensorRT takes it."""
+        """The stream's handle, for TensorRT."""
         return int(self._stream.handle)
 
     @contextmanager
     def current(self, what: str = 'the GPU failed') -> Iterator[None]:
-        """Make the context this thread's; CUDA's errors become BackendErrors that begin `what`."""
+        """Make the context current on this thread.
+
+        Raises
+        ------
+        BackendError
+            For a CUDA error in the block; its message begins with `what`.
+        """
         with self._translated(what):
             self._context.push()
             try:
@@ -80,14 +86,14 @@ class CudaDevice:
             finally:
                 self._cuda.Context.pop()
 
-    def host_array(self, shape: tuple[int, ...], kind: Any) -> np.ndarray:
-        """Return a page-locked array of zeros, which the GPU copies from without a detour."""
-        array: np.ndarray = self._cuda.pagelocked_empty(shape, kind)
+    def host_array(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """Return a page-locked array of zeros, which the GPU copies directly."""
+        array: np.ndarray = self._cuda.pagelocked_empty(shape, dtype)
         array.fill(0)
         return array
 
     def device_memory(self, nbytes: int) -> Any:
-        """Return GPU memory; int() of it is its address; it is freed with the object."""
+        """Return GPU memory; int() of it is its address. It is freed with the object."""
         return self._cuda.mem_alloc(nbytes)
 
     def upload(self, memory: Any, array: np.ndarray) -> None:
@@ -99,33 +105,33 @@ class CudaDevice:
         self._cuda.memcpy_dtoh_async(array, int(memory), self._stream)
 
     def wait(self) -> None:
-        """Sleep until all that was enqueued is done."""
+        """Sleep until everything that was enqueued is done."""
         self._done.record(self._stream)
         self._done.synchronize()
 
     def capture(self, enqueue: Callable[[], None]) -> 'CudaGraph | None':
-        """Return what `enqueue` enqueues as a graph; None, with a line in the log, if it cannot be.
+        """Capture what `enqueue` enqueues as a graph; return None, and log why, if that fails.
 
-        `enqueue` must have run once before, so that nothing is initialised while capturing.
+        `enqueue` must have run once before, so that nothing is initialised during the capture.
         """
         try:
             return CudaGraph(self.stream, enqueue)
         except Exception as error:  # of cuda-bindings, which differ between its versions
-            _logger.info('no CUDA graph, each frame is enqueued piece by piece: %s', error)
+            _logger.info('no CUDA graph, the work of each frame is enqueued anew: %s', error)
             # A capture that failed can leave the stream unusable.
             self._stream = self._cuda.Stream()
             return None
 
     def close(self) -> None:
-        """Free the stream and release the context; objects made here must be gone by then."""
+        """Free the stream and release the context; first delete all objects created here."""
         if self._context is None:
             return
         with suppress(BackendError), self.current():
             self._stream = self._done = None
         before = _driver_context()
-        with suppress(Exception):  # nothing more can be done about a context that is lost
+        with suppress(Exception):  # the context may be lost
             self._context.detach()
-        if _driver_context() != before:  # pycuda pushes it to detach it, and leaves it there
+        if _driver_context() != before:  # pycuda's detach pushes it and does not pop it
             ctypes.CDLL(LIBRARY).cuCtxPopCurrent_v2(ctypes.byref(ctypes.c_void_p()))
         self._context = None
 
@@ -139,9 +145,9 @@ class CudaDevice:
 
 
 class CudaGraph:
-    """A frame's work, recorded once and launched in one call.
+    """A frame's work, captured once and launched with one call.
 
-    pycuda has no graphs; the Python package cuda-bindings does, on the same stream and context.
+    pycuda has no graphs; the Python package cuda-bindings has, for the same stream and context.
     """
 
     def __init__(self, stream: int, enqueue: Callable[[], None]) -> None:
@@ -182,7 +188,7 @@ class CudaGraph:
 
 
 def _driver_context() -> int | None:
-    """Return the driver's current context of this thread, None if there is none to be known."""
+    """Return the driver's current context of this thread; None if there is none or no driver."""
     context = ctypes.c_void_p()
     with suppress(OSError):
         ctypes.CDLL(LIBRARY).cuCtxGetCurrent(ctypes.byref(context))
@@ -192,7 +198,7 @@ def _driver_context() -> int | None:
 def _import_pycuda() -> Any:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter('ignore', UserWarning)  # what it warns of, the error says too
+            warnings.simplefilter('ignore', UserWarning)  # the error says the same
             import pycuda.driver
     except ModuleNotFoundError as error:
         missing = (error.name or 'pycuda').partition('.')[0]
@@ -202,8 +208,8 @@ def _import_pycuda() -> Any:
                 f'installed: run `pip install {missing}`'
             ) from error
         raise TensorRtMissingError(
-            'the Python package pycuda is not installed: run `pip install pycuda` (it is compiled '
-            'there and needs the CUDA toolkit)'
+            'the Python package pycuda is not installed: run `pip install pycuda` (this compiles '
+            'it and needs the CUDA toolkit)'
         ) from error
     except ImportError as error:
         words = ' '.join(str(error).split())

@@ -10,13 +10,14 @@ from msdepth_ros.errors import RuntimeMissingError
 REMEDIES = (
     (
         'Requested size was',
-        'free GPU memory (`nvidia-smi` or `tegrastats` shows who has it), let a build use more of '
-        'it (`msdepth build-engine --workspace MB`) or choose a smaller model',
+        'free GPU memory (`nvidia-smi` or `tegrastats` shows what uses it), let a build use more '
+        'of it (`msdepth build-engine --workspace MB`) or choose a smaller model',
     ),
     ('for Turing .*FP32', 'TensorRT for RTX has FP16 only for sm75: build it in fp16'),
     (
         'out ?of ?memory|memory allocation|memory .*could not be allocated|cudaError 2\\b',
-        'free GPU memory (`nvidia-smi` or `tegrastats` shows who has it) or choose a smaller model',
+        'free GPU memory (`nvidia-smi` or `tegrastats` shows what uses it) or choose a smaller '
+        'model',
     ),
     (
         'no CUDA-capable device|cudaError 100\\b',
@@ -54,7 +55,7 @@ class TensorRtMissingError(RuntimeMissingError):
 
     Attributes
     ----------
-    need : what is missing and how to get it, without what a node can do instead.
+    need : what is missing and how to install it.
     """
 
     def __init__(self, need: str) -> None:
@@ -63,7 +64,7 @@ class TensorRtMissingError(RuntimeMissingError):
 
 
 def cuda_remedy(words: str) -> str:
-    """Return '. Remedy' for an error text of CUDA or TensorRT; '' if none is known."""
+    """Return '. What to do' for an error text of CUDA or TensorRT; '' if nothing is known."""
     for pattern, remedy in REMEDIES:
         if re.search(pattern, words, re.IGNORECASE):
             return f'. {remedy[0].upper()}{remedy[1:]}'
@@ -71,5 +72,5 @@ def cuda_remedy(words: str) -> str:
 
 
 def is_cuda_error(words: str) -> bool:
-    """Return whether an error text of TensorRT tells of the GPU, its memory or its driver."""
+    """Return whether an error text of TensorRT is about the GPU, its memory or its driver."""
     return bool(cuda_remedy(words) or re.search(r'\bcu(?:da|dnn|blas)\b', words, re.IGNORECASE))

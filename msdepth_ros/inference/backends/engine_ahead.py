@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Builds engines ahead of time: for other GPUs, on a machine that needs none."""
+"""Builds engines ahead of time, also for other GPUs and on machines without one."""
 
 import json
 from pathlib import Path
@@ -23,20 +23,20 @@ def build_into_cache(
     options: EngineOptions,
     progress: Progress | None = None,
 ) -> tuple[dict[str, Any], str]:
-    """Put the engine for a compute capability such as 'sm89' where the node will look for it.
+    """Build the engine for a compute capability such as 'sm89' into the cache of the node.
 
-    What only a GPU can tell, the self-check above all, is done by the node's first start.
+    What needs the GPU, above all the self-check, is done at the node's first start.
 
     Returns
     -------
-    What is known of the engine, and where it is.
+    Facts about the engine, see `engine_cache.FACTS`, and where it is.
 
     Raises
     ------
     ModelError
-        If the model is not usable.
+        If the model cannot be used.
     BackendError
-        If there is no TensorRT for RTX, it refuses, or the folder does not take the engine.
+        If TensorRT for RTX is not installed or fails, or the folder cannot be written.
     """
     api = import_tensorrt()
     api.check_target(target)
@@ -66,14 +66,28 @@ def build_into_file(
     options: EngineOptions,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Write a plan to a file, and what is known of it to FILE.json; arguments as above.
+    """Write a plan to a file, and facts about it to FILE.json.
 
-    `target` None is the GPU of this machine; TensorRT for RTX without a GPU then builds for all
-    that it builds for by default.
+    Parameters
+    ----------
+    target : compute capability such as 'sm89'; None = the GPU of this machine, or without one
+        TensorRT for RTX's default targets.
+
+    Returns
+    -------
+    Facts about the engine, see `engine_cache.FACTS`.
+
+    Raises
+    ------
+    ModelError
+        If the model cannot be used.
+    BackendError
+        If TensorRT is not installed or fails, the plan is not FP16 as asked for, or the file cannot
+        be written.
     """
     api = import_tensorrt()
     if not path.parent.is_dir():
-        raise BackendError(f'there is no folder {path.parent}: make it first')
+        raise BackendError(f'there is no folder {path.parent}: create it first')
     if path.is_dir():
         raise BackendError(f'{path} is a folder: name a file in it')
     built = build_engine(api, model, precision, target, options.workspace, progress=progress)

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Builds a TensorRT engine from a model, and proves that it computes in the precision asked for."""
+"""Builds a TensorRT engine from a model, and checks that it has the precision asked for."""
 
 import logging
 import time
@@ -29,15 +29,15 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BuiltEngine:
-    """A serialised engine and what is known of it.
+    """A serialised engine and facts about it.
 
     Attributes
     ----------
     plan : the serialised engine.
     precision : 'fp16' or 'fp32', as asked for.
-    facts : for people and for the cache's sidecar: sizes, counts of operations, seconds, and
-        'fp16_by': what shows that it computes in FP16, of 'types' and 'size'.
-    timing_cache : what the build measured, to build faster the next time; b'' = nothing.
+    facts : for users and for the cache, see `engine_cache.FACTS`: sizes, counts of operations,
+        seconds, and 'fp16_by': what shows that it computes in FP16, of 'types' and 'size'.
+    timing_cache : the build's measurements, which make the next build faster; b'' = none.
     """
 
     plan: bytes
@@ -64,16 +64,16 @@ def build_engine(
     precision : 'fp16' or 'fp32'.
     target : compute capability such as 'sm89' to build for (TensorRT for RTX only, which needs no
         GPU to do so); None = the GPU of this machine.
-    workspace : bytes of GPU memory that one layer may use as scratch.
-    timing_cache : of an earlier build on the same GPU with the same TensorRT.
-    progress : called as progress(stage, fraction); what it raises stops the build.
+    workspace : bytes of temporary GPU memory for one layer.
+    timing_cache : of an earlier build on the same GPU with the same TensorRT; b'' = none.
+    progress : called as progress(stage, fraction); an exception from it stops the build.
 
     Raises
     ------
     ModelError
-        If the model is not usable or TensorRT cannot read it.
+        If the model cannot be used or TensorRT cannot read it.
     BackendError
-        If TensorRT cannot build it, or would not in the precision asked for.
+        If TensorRT cannot build it, or not in the precision asked for.
     """
     if precision not in ENGINE_PRECISIONS:
         raise BackendError(f"no precision named '{precision}': choose fp16 or fp32")
@@ -86,10 +86,10 @@ def build_engine(
     began = time.monotonic()
     with heartbeat(follow, what), warnings.catch_warnings():
         warnings.simplefilter('ignore', DeprecationWarning)
-        _go_on(follow, 'preparing the graph')
+        _enter(follow, 'preparing the graph')
         folder = None if model.weights is None else model.onnx.parent
         graph = prepare_graph(model.read_onnx(), precision, folder)
-        _go_on(follow, 'starting TensorRT')
+        _enter(follow, 'starting TensorRT')
         built = _Build(api, model, precision, follow).run(graph, target, workspace, timing_cache)
     built.facts['workspace'] = workspace
     built.facts['seconds'] = round(time.monotonic() - began, 2)
@@ -100,7 +100,8 @@ def build_engine(
     return built
 
 
-def _go_on(follow: BuildProgress, stage: str) -> None:
+def _enter(follow: BuildProgress, stage: str) -> None:
+    """Report a stage; raise the exception by which the build is stopped."""
     if not follow.update(stage) and follow.error is not None:
         raise follow.error
 
@@ -121,7 +122,7 @@ class _Build:
         api.log.clear()
         try:
             builder = trt.Builder(api.log.bridge)
-        except Exception as error:  # pybind11 says TypeError when the constructor gives nothing
+        except Exception as error:  # pybind11 raises TypeError if the constructor returns null
             raise api.error('cannot start a build') from error
         network = api.create_network(builder)
         # The parser must live as long as the network: it owns the weights.
@@ -143,7 +144,7 @@ class _Build:
         if plan is None:
             where = f' for {target}' if target else ''
             raise api.error(f'cannot build the engine of {self._model.name}{where}')
-        del parser  # it had to live until here, as had `timings` and `monitor`
+        del parser  # it is needed until here, as are `timings` and `monitor`
         data = bytes(plan)
         facts['plan_bytes'] = len(data)
         facts['fp32_weight_bytes'] = graph.fp32_weight_bytes
@@ -163,7 +164,7 @@ class _Build:
         return parser
 
     def _check_network(self, network: Any, graph: PreparedGraph) -> dict[str, Any]:
-        """Check inputs, outputs and the types of convolutions and matrix products."""
+        """Check inputs, outputs and the types of convolutions and matrix products; return facts."""
         trt, model = self._api.module, self._model
         inputs = [network.get_input(i) for i in range(network.num_inputs)]
         self._check_tensors(inputs, model.inputs)
@@ -171,7 +172,7 @@ class _Build:
         names = {tensor.name for tensor in model.outputs.values()}
         if names <= {tensor.name for tensor in outputs}:
             for tensor in outputs:
-                if tensor.name not in names:  # one that nobody will read
+                if tensor.name not in names:  # the YAML does not use it
                     network.unmark_output(tensor)
         wanted = [network.get_output(i) for i in range(network.num_outputs)]
         self._check_tensors(wanted, model.outputs)
@@ -187,7 +188,7 @@ class _Build:
             facts['fp32_nodes'] = graph.counts.fp32_nodes
             if self._api.strongly_typed and sum(half) < expected:
                 raise BackendError(
-                    f'the FP16 engine of {model.name} would hold only {sum(half)} FP16 products of '
+                    f'the FP16 engine of {model.name} would have only {sum(half)} FP16 products of '
                     f'{expected}: set the parameter `precision` to fp32'
                 )
         return facts
@@ -207,8 +208,8 @@ class _Build:
     def _shown_by(self, plan: bytes, graph: PreparedGraph, fp16_products: int) -> list[str]:
         """Return what shows that a plan computes in FP16.
 
-        Types: in a strongly typed network they are the engine's, and were checked. Size: a plan
-        this small has no room for FP32 weights; a larger one may be full of kernels instead.
+        'types': a strongly typed network has the engine's types, and they were checked. 'size':
+        FP32 weights would not fit into a plan this small. (A larger plan may have large kernels.)
         """
         if self._precision != 'fp16':
             return []

@@ -1,11 +1,11 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps built engines on disk, and never trusts one that is not exactly the one asked for.
+"""Keeps built engines on disk, and uses one only if it is exactly the one asked for.
 
-Beside each plan lies a JSON file with its key, its SHA-256 and what is known of it. A plan is
-code: one that somebody else could have written is refused. Files are written under a temporary
-name and renamed, so a reader finds a whole file or none; a lock keeps two processes from
-building the same engine twice.
+Beside each plan is a JSON file with its key, its SHA-256 and facts about it. A plan is code: if
+another user could have written it, it is rejected. Files are written under a temporary name and
+renamed, so that a reader finds a complete file or none. A lock keeps two processes from building
+the same engine twice.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ from msdepth_ros.host.own_files import RefusedError, check_folder, read_own, wri
 from msdepth_ros.inference.backends.engine_key import EngineKey
 from msdepth_ros.inference.backends.engine_options import Progress, default_cache_dir
 
-# What every engine's builder tells of it, and the self-check once it ran; users rely on these.
+# The facts about every engine, from its build; and from the self-check, once it ran.
 FACTS: dict[str, Any] = {
     'products': int,
     'fp16_products': int,
@@ -41,7 +41,7 @@ FACTS: dict[str, Any] = {
     'workspace': int,
 }
 CHECKED: dict[str, Any] = {'passed': bool, 'mean_error': (int, float), 'max_error': (int, float)}
-# What helps where a folder takes no file, beside another folder.
+# What to do if a file cannot be written, by the error.
 REMEDIES = {
     errno.ENOSPC: 'make room there',
     errno.EDQUOT: 'make room there',
@@ -55,7 +55,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class CachedEngine:
-    """A plan from the cache and the facts that were stored with it."""
+    """A plan from the cache, and the facts that were stored with it."""
 
     plan: bytes
     facts: dict[str, Any]
@@ -64,23 +64,27 @@ class CachedEngine:
 class EngineCache:
     """A folder of engines.
 
+    Parameters
+    ----------
+    folder : None = `default_cache_dir()`.
+
     Raises
     ------
     BackendError
-        If `folder` is None, for the default one, and there is none.
+        If there is no default folder.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or default_cache_dir()
 
     def path(self, key: EngineKey) -> Path:
-        """Return where the plan of a key is kept; its JSON file has the suffix .json."""
+        """Return the path of the plan of a key; the JSON file beside it has the suffix .json."""
         return self.folder / f'{key.stem()}.engine'
 
     def load(self, key: EngineKey) -> CachedEngine | None:
         """Return the stored engine of exactly this key, or None.
 
-        Where there is one that cannot be used, one line of the log says why.
+        If there is one that cannot be used, the log says why.
         """
         path = self.path(key)
         try:
@@ -89,10 +93,10 @@ class EngineCache:
             _check_facts(facts)
             plan = read_own(path)
             if hashlib.sha256(plan).hexdigest() != facts['plan_sha256']:
-                raise RefusedError('it is damaged: its SHA-256 is not the one noted for it')
+                raise RefusedError('it is damaged: its SHA-256 is not that in its JSON file')
         except FileNotFoundError:
             if path.exists():
-                _logger.warning('engine %s is not used: nothing is known of its origin', path)
+                _logger.warning('engine %s is not used: it has no JSON file', path)
             return None
         except (
             RefusedError,
@@ -108,12 +112,12 @@ class EngineCache:
         return CachedEngine(plan, facts)
 
     def store(self, key: EngineKey, plan: bytes, facts: dict[str, Any]) -> None:
-        """Keep an engine; to be called under its lock.
+        """Keep an engine; call this under its lock.
 
         Raises
         ------
         BackendError
-            If the folder does not take it: no right to write, no room, or not this user's alone.
+            If it cannot be written: no permission, no space, or a folder of several users.
         """
         known = {
             **facts,
@@ -125,22 +129,22 @@ class EngineCache:
         with self._refusals_explained(f'the engine of {key.model} cannot be kept'):
             self._make_folder()
             for left in self.folder.glob(f'.{glob.escape(path.name)}.*'):
-                left.unlink(missing_ok=True)  # of a process that was killed while it wrote
+                left.unlink(missing_ok=True)  # from a process that was killed while it wrote
             write_atomically(path, plan)
             try:
                 _write_facts(path, known)
             except BaseException:
-                path.unlink(missing_ok=True)  # of no use, and it takes the room of the next one
+                path.unlink(missing_ok=True)  # useless without its facts
                 raise
 
     def note(self, key: EngineKey, facts: dict[str, Any]) -> None:
-        """Note anew what is known of a stored engine; raises BackendError as `store`."""
+        """Replace the facts about a stored engine; raises BackendError as `store`."""
         with self._refusals_explained(f'the self-check of {key.model} cannot be noted'):
             check_folder(self.folder)
             _write_facts(self.path(key), facts)
 
     def check_takes(self, model: str) -> None:
-        """Raise BackendError, as `store` would, where nothing can be written: before a build."""
+        """Raise BackendError, as `store` would, if nothing can be written; call it before a build."""
         with self._refusals_explained(f'the engine of {model} cannot be kept'):
             self._make_folder()
             with tempfile.TemporaryFile(dir=self.folder):
@@ -162,14 +166,14 @@ class EngineCache:
             ) from error
 
     def load_timings(self, key: EngineKey) -> bytes:
-        """Return the timing cache that builds for this hardware share; b'' if there is none."""
+        """Return the timing cache for this hardware; b'' if there is none."""
         try:
             return read_own(self._timings_path(key))
         except (OSError, RefusedError):
             return b''
 
     def store_timings(self, key: EngineKey, timings: bytes) -> None:
-        """Keep a timing cache; without it the next build only takes longer."""
+        """Keep a timing cache, if possible: without it, the next build only takes longer."""
         if timings:
             with contextlib.suppress(OSError, RefusedError):
                 self._make_folder()
@@ -177,10 +181,10 @@ class EngineCache:
 
     @contextmanager
     def lock(self, key: EngineKey, progress: Progress | None = None) -> Iterator[bool]:
-        """Let one process at a time build this engine; gives whether another one had the lock.
+        """Let one process at a time build this engine; yield whether another one had the lock.
 
-        `progress` is called every 0.2 s while another process has the lock; what it raises ends
-        the wait. Where no lock can be made (a read-only folder) there is none.
+        `progress` is called every 0.2 s while another process has the lock; an exception from it
+        ends the wait. In a read-only folder there is no lock.
         """
         try:
             self._make_folder()
@@ -210,22 +214,22 @@ def _sidecar(path: Path) -> Path:
 
 
 def _write_facts(path: Path, facts: dict[str, Any]) -> None:
-    """Write what is known of a plan beside it."""
+    """Write the facts about a plan beside it."""
     write_atomically(_sidecar(path), (json.dumps(facts, indent=2) + '\n').encode())
 
 
 def _compare(wanted: dict[str, Any], facts: Any) -> None:
-    """Raise RefusedError, naming what differs, unless the facts are those of the key wanted."""
+    """Raise RefusedError, with what differs, unless the facts are those of the wanted key."""
     found = facts['key']
     if not isinstance(found, dict):
         raise ValueError('not a key')
     for name, value in wanted.items():
         if found.get(name) != value:
-            raise RefusedError(f'its {name} is {found.get(name)}, needed is {value}')
+            raise RefusedError(f'its {name} is {found.get(name)}, not {value}')
 
 
 def _check_facts(facts: dict[str, Any]) -> None:
-    """Raise RefusedError, naming the first one, if a fact that is used later is not noted."""
+    """Raise RefusedError, with its name, if a fact that is used later is missing."""
     checks = [('', facts, FACTS)]
     if 'self_check' in facts:  # not there until the engine has run
         checks.append(('self_check.', facts['self_check'], CHECKED))

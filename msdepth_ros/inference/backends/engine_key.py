@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""All that a built engine depends on."""
+"""Everything that a built engine depends on."""
 
 import json
 import re
@@ -12,14 +12,14 @@ FORMAT = 2  # increment when the build changes, to invalidate old engines
 
 @dataclass(frozen=True)
 class EngineKey:
-    """All that an engine depends on; two engines of the same key are interchangeable.
+    """Everything that an engine depends on: engines of the same key are interchangeable.
 
     Attributes
     ----------
     model, model_sha256 : name of the model and SHA-256 of its ONNX file.
     precision : 'fp16' or 'fp32'.
     runtime, version : 'tensorrt' or 'tensorrt_rtx', and its version.
-    gpu : the GPU's name; '' for TensorRT for RTX, whose plans fit all GPUs of a capability.
+    gpu : name of the GPU; '' for TensorRT for RTX, whose plans run on all GPUs of a capability.
     capability : compute capability, for example 'sm87'.
     inputs, outputs : shapes of the engine's tensors by name.
     format : FORMAT of the program that built it.
@@ -37,7 +37,7 @@ class EngineKey:
     format: int = FORMAT
 
     def fields(self) -> dict[str, Any]:
-        """Return the key as JSON gives it back."""
+        """Return the key as it is read back from JSON."""
         fields: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         return fields
 

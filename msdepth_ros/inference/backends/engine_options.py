@@ -12,14 +12,14 @@ from msdepth_ros.errors import BackendError
 ENGINE_PRECISIONS = ('fp16', 'fp32')
 
 Progress = Callable[[str, float], None]
-"""Called as progress(stage, fraction) while an engine is built, from threads of its own.
+"""Called as progress(stage, fraction) while an engine is built, from other threads.
 
-`fraction` grows from 0 to 1. An exception raised by it stops the build and is raised again there.
+`fraction` grows from 0 to 1. An exception from it stops the build, and the build raises it again.
 """
 
 
 def default_cache_dir() -> Path:
-    """Return the folder for engines: $XDG_CACHE_HOME/msdepth_ros/engines, else below ~/.cache.
+    """Return the folder for engines: msdepth_ros/engines in $XDG_CACHE_HOME, else in ~/.cache.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def default_cache_dir() -> Path:
         cache = Path(base) if Path(base).is_absolute() else Path('~/.cache').expanduser()
     except RuntimeError as error:
         raise BackendError(
-            'there is no folder for engines, as this user has no home folder: set HOME, or name a '
+            'there is no folder for engines, as this user has no home folder: set HOME, or give a '
             'folder (parameter `engine_cache_dir`, option --cache-dir)'
         ) from error
     return cache / 'msdepth_ros' / 'engines'
@@ -39,15 +39,15 @@ def default_cache_dir() -> Path:
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """What the user may choose about TensorRT engines.
+    """The user's options for TensorRT engines.
 
     Attributes
     ----------
     cache_dir : folder that keeps built engines; None = default_cache_dir().
-    force_update : build again even where the cache holds a good engine.
-    workspace : bytes of GPU memory that one layer may use as scratch while it runs.
-    cuda_graph : replay each frame's work as one CUDA graph where that is possible.
-    must_keep : fail where the folder does not take an engine, before it is built.
+    force_update : build again even if the cache has a good engine.
+    workspace : bytes of temporary GPU memory for one layer.
+    cuda_graph : launch each frame's work as one CUDA graph, if possible.
+    must_keep : fail before the build if the engine could not be kept in the folder.
     """
 
     cache_dir: Path | None = None

@@ -1,11 +1,11 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Rewrites an FP32 ONNX graph to FP16 arithmetic, with FP32 kept where it matters.
+"""Converts an FP32 ONNX graph to FP16 arithmetic, and keeps FP32 where it matters.
 
-The FP16 part is what lies between the first and the last convolution or matrix product of every
-path: there are the weights and the time. What comes before (from uint8 to the normalised image)
-and after (exp and the final scale), and every operation that loses accuracy or overflows in
-FP16, stays FP32. The result states the type of every tensor, as strongly typed networks need.
+FP16 is used between the first and the last convolution or matrix product of every path, where the
+weights and the computing time are. FP32 is kept before that (from uint8 to the normalised image),
+after that (exp and the final scale), and in every operation that loses accuracy or overflows in
+FP16. Every tensor of the result has a type, as strongly typed networks need.
 """
 
 from dataclasses import dataclass
@@ -25,20 +25,20 @@ KEPT_FP32 = frozenset(
         *('QuantizeLinear', 'DequantizeLinear', 'Cast'),
     )
 )
-# Float inputs that ONNX wants in FP32 whatever the type of the data.
+# Inputs that must be FP32 in ONNX, whatever the type of the data.
 FP32_INPUTS = {'Resize': (1, 2), 'Upsample': (1,)}
 LARGEST_FP16 = float(np.finfo(np.float16).max)
 
 
 @dataclass(frozen=True)
 class Fp16Counts:
-    """What a conversion did.
+    """The result of a conversion in numbers.
 
     Attributes
     ----------
-    fp16_nodes, fp32_nodes : how many operations compute in each type.
-    products, fp32_products : how many convolutions and matrix products there are, and how many
-        of them stay FP32 because a weight is too large for FP16.
+    fp16_nodes, fp32_nodes : number of operations in each type.
+    products : number of convolutions and matrix products.
+    fp32_products : those of them that stay FP32 because a weight is too large for FP16.
     """
 
     fp16_nodes: int
@@ -59,7 +59,7 @@ def convert_to_fp16(onnx: Any, model: Any, types: dict[str, int]) -> Fp16Counts:
     Raises
     ------
     ModelError
-        If the model holds no products, or has control flow.
+        If the model has no products, or has control flow.
     """
     return _Converter(onnx, model, types).convert(to_fp16=True)
 
@@ -70,7 +70,7 @@ def convert_to_fp32(onnx: Any, model: Any, types: dict[str, int]) -> None:
 
 
 class _Converter:
-    """One conversion; see the module's text for what becomes FP16."""
+    """One conversion; the module's docstring says what becomes FP16."""
 
     def __init__(self, onnx: Any, model: Any, types: dict[str, int]) -> None:
         self._onnx = onnx
@@ -85,8 +85,8 @@ class _Converter:
         for node in nodes:
             if any(a.type in (a.GRAPH, a.GRAPHS) for a in node.attribute):
                 raise ModelError(
-                    f"node '{node.name or node.op_type}' holds a graph of its own ({node.op_type}),"
-                    ' which no engine is built of here: export the model without it'
+                    f"node '{node.name or node.op_type}' contains another graph ({node.op_type}), "
+                    'which is not supported in an engine: export the model without it'
                 )
         if not any(node.op_type in PRODUCTS for node in nodes):
             raise ModelError('the model has no convolution and no matrix product: not a network')
@@ -113,7 +113,7 @@ class _Converter:
         return self._finish(made, half, nodes)
 
     def _fold_constants(self) -> dict[str, Any]:
-        """Return the float constants, seen through the casts of FP16 storage, which go."""
+        """Return the float constants; casts of weights stored as FP16 are removed."""
         graph = self._model.graph
         stored = {tensor.name: tensor for tensor in graph.initializer}
         kept = []
@@ -135,7 +135,7 @@ class _Converter:
         return {n: t for n, t in stored.items() if self._types.get(n) == self._float}
 
     def _half_nodes(self, nodes: list[Any]) -> list[bool]:
-        """Say of each node (in topological order) whether it computes in FP16."""
+        """Return for each node (in topological order) whether it computes in FP16."""
         after: set[str] = set()  # tensors that depend on a product
         is_after = []
         for node in nodes:
@@ -193,7 +193,7 @@ class _Converter:
         return cast
 
     def _rename_output(self, name: str, made: list[Any]) -> None:
-        """Let the graph's output be an FP32 cast of the FP16 tensor that had its name."""
+        """Rename an FP16 output, and add a cast of it to FP32 under the old name."""
         inner = f'{name}_fp16'
         for node in made:
             for names in (node.input, node.output):

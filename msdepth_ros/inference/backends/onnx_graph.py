@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the ONNX graph that TensorRT is given from the ONNX file that a model ships."""
+"""Prepares a model's ONNX graph for TensorRT."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +9,8 @@ from typing import Any
 from msdepth_ros.errors import BackendError, ModelError
 from msdepth_ros.inference.backends.fp16 import Fp16Counts, convert_to_fp16, convert_to_fp32
 
-LARGEST_GRAPH = (1 << 31) - 1  # bytes that one protobuf message may have
-LARGE = 4096  # bytes; larger tensors are weights, smaller ones may be sizes that shapes follow
+LARGEST_GRAPH = (1 << 31) - 1  # bytes of a protobuf message
+LARGE = 4096  # bytes; larger tensors are weights, smaller ones may be needed to infer shapes
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class PreparedGraph:
 
     Attributes
     ----------
-    onnx : the serialised ONNX model, with the shipped model's inputs and outputs.
-    fp32_weight_bytes : what its weights take at four bytes each.
-    counts : what computes in FP16; None if nothing does.
+    onnx : the serialised ONNX model; its inputs and outputs are unchanged.
+    fp32_weight_bytes : size of its weights in FP32.
+    counts : what computes in FP16; None: nothing does.
     """
 
     onnx: bytes
@@ -32,14 +32,18 @@ class PreparedGraph:
 def prepare_graph(data: bytes, precision: str, folder: Path | None = None) -> PreparedGraph:
     """Prepare a serialised FP32 ONNX model for TensorRT.
 
-    The uint8 image is cast to float before anything else touches it (TensorRT has no other
-    operation on uint8), and with `precision` 'fp16' the network's arithmetic becomes FP16. `folder`
-    holds the weights of a model that is too large for one file.
+    The uint8 image is first cast to float, as TensorRT has no other operation on uint8.
+
+    Parameters
+    ----------
+    data : the ONNX model.
+    precision : 'fp16' converts the network's arithmetic to FP16; 'fp32' keeps it.
+    folder : with the weights of a model that is too large for one file; None: they are in `data`.
 
     Raises
     ------
     ModelError
-        If the model is not valid ONNX or cannot be converted.
+        If the model is not valid ONNX, cannot be converted, or is too large.
     BackendError
         If the `onnx` package is not installed.
     """
@@ -65,15 +69,15 @@ def prepare_graph(data: bytes, precision: str, folder: Path | None = None) -> Pr
     ]
     if model.ByteSize() > LARGEST_GRAPH:
         raise ModelError(
-            f'the graph has {model.ByteSize() / 1e9:.1f} GB and ONNX ends at 2 GB: set the '
-            'parameter `precision` to fp16, or `backend` to onnxruntime'
+            f'the graph has {model.ByteSize() / 1e9:.1f} GB, and the limit of ONNX is 2 GB: set '
+            'the parameter `precision` to fp16, or `backend` to onnxruntime'
         )
     try:
         onnx.checker.check_model(model)
     except Exception as error:  # of onnx's own type
         raise ModelError(
-            f'the Python package onnx {onnx.__version__} refuses the model, perhaps being older '
-            f'than it: {" ".join(str(error).split())}'
+            f'the Python package onnx {onnx.__version__} rejects the model, which may need a newer '
+            f'one: {" ".join(str(error).split())}'
         ) from error
     return PreparedGraph(model.SerializeToString(), 4 * sum(sizes), counts)
 
@@ -89,7 +93,7 @@ def _import_onnx() -> Any:
 
 
 def _cast_uint8_first(onnx: Any, model: Any) -> None:
-    """Put a cast to float before all that uses a uint8 input; later casts then change nothing."""
+    """Insert a cast to float after each uint8 input; later casts then change nothing."""
     graph, casts = model.graph, []
     for tensor in graph.input:
         if tensor.type.tensor_type.elem_type != onnx.TensorProto.UINT8:

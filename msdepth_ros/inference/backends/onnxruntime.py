@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""ONNX Runtime: its CPU provider runs everywhere, its CUDA provider where it is installed."""
+"""ONNX Runtime: its CPU provider, and its CUDA provider where it is installed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -28,9 +28,9 @@ def has_cuda_provider() -> bool:
 class OnnxRuntimeBackend(Backend):
     """Runs a model on ONNX Runtime, with bound buffers.
 
-    On the CPU no copy is made in a frame, and `precision` is 'int8', 'fp32', or 'auto': int8 where
-    the model has such a file. On a GPU the inputs go up and the outputs come down once a frame, and
-    `precision` is 'fp32', or 'auto': FP32 with products in TF32 where the GPU has that.
+    On the CPU nothing is copied, and `precision` is 'int8', 'fp32', or 'auto': int8 if the model
+    has an int8 file. On a GPU inputs and outputs are copied once a frame, and `precision` is
+    'fp32', or 'auto': FP32 with products in TF32 if the GPU supports it.
     """
 
     name = 'onnxruntime'
@@ -52,9 +52,9 @@ class OnnxRuntimeBackend(Backend):
         RuntimeMissingError
             If ONNX Runtime, or its CUDA provider, is not installed.
         BackendError
-            If the precision is not to be had, or the CUDA provider does not start.
+            If the precision is not available, or the CUDA provider does not start.
         ModelError
-            If the model's files are not usable.
+            If the model's files cannot be used.
         """
         ort = _import()
         if cuda:
@@ -94,9 +94,9 @@ class OnnxRuntimeBackend(Backend):
         self._binding.bind_input(*tensor)
 
     def _bind_uploads(self, ort: Any) -> dict[str, np.ndarray]:
-        """Give each input a buffer here and one on the GPU; return those here by role.
+        """Create a buffer in CPU and in GPU memory for each input; return the CPU's by role.
 
-        What is bound in the CPU's memory would be copied to the GPU once, now, and never again.
+        (An input that is bound in CPU memory would be copied to the GPU only once, now.)
         """
         buffers = {}
         for role, tensor in self.model.inputs.items():
@@ -112,7 +112,7 @@ def _session(ort: Any, model: Model, threads: int, providers: list[Any]) -> Any:
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Idle threads that spin would take the cores from the camera driver and from DDS.
+    # Idle threads must not spin: the camera driver and DDS need the cores.
     options.add_session_config_entry('session.intra_op.allow_spinning', '0')
     options.add_session_config_entry(_DATA_FOLDER, str(model.onnx.parent))
     options.log_severity_level = 3
@@ -130,10 +130,10 @@ def _session(ort: Any, model: Model, threads: int, providers: list[Any]) -> Any:
         raise ModelError(
             f'model {model.name}: ONNX Runtime cannot load {model.onnx}: {reason}'
         ) from error
-    if wanted not in session.get_providers():  # it goes on without one that does not start
+    if wanted not in session.get_providers():  # it silently drops a provider that does not start
         raise BackendError(
-            "ONNX Runtime's CUDA provider does not start: it needs a GPU that is visible, and the "
-            'CUDA and cuDNN of the versions that its release names'
+            "ONNX Runtime's CUDA provider does not start: it needs a visible GPU, and the versions "
+            'of CUDA and cuDNN that its release notes name'
         )
     return session
 

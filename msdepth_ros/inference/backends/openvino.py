@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""OpenVINO: on a CPU faster than ONNX Runtime, most of all in int8; and Intel's GPU and NPU."""
+"""OpenVINO: on a CPU (faster than ONNX Runtime, above all in int8), Intel's GPU or NPU."""
 
 import sys
 from typing import Any
@@ -23,10 +23,10 @@ _ONNX_TYPES = {'u8': 'uint8', 'i8': 'int8', 'f16': 'float16', 'f32': 'float', 'f
 
 
 class OpenVinoBackend(Backend):
-    """Runs a model on one of OpenVINO's devices, on tensors of its own (no copy a frame on a CPU).
+    """Runs a model on one of OpenVINO's devices; on a CPU nothing is copied.
 
-    What a GPU or an NPU computes is compared with ONNX Runtime's FP32 when it is loaded; where it
-    differs too much, the next slower way is taken (`openvino_device.plans_for`), or it is refused.
+    A model on a GPU or an NPU is compared with ONNX Runtime in FP32 when it is loaded. If it
+    differs too much, the next slower plan is tried (`openvino_device.plans_for`).
     """
 
     name = 'openvino'
@@ -38,13 +38,25 @@ class OpenVinoBackend(Backend):
 
         Parameters
         ----------
-        device : 'CPU', 'GPU', 'NPU', or 'AUTO': the fastest that is there and works.
+        model : the model to load.
+        threads : of the CPU, 0 = one per core.
+        precision : 'auto', or one that the device supports, see `openvino_device.plans_for`.
+        device : 'CPU', 'GPU', 'NPU'; or 'AUTO', the fastest that is present and works.
+
+        Raises
+        ------
+        RuntimeMissingError
+            If OpenVINO is not installed.
+        BackendError
+            If the device is not present, or computes too inexactly.
+        ModelError
+            If the model's files cannot be used.
         """
         with kept_signal_stack():
             openvino = _import()
             core = openvino.Core()
             devices = choose_devices(core, device)
-            refusal: BackendError | ModelError | None = None
+            rejection: BackendError | ModelError | None = None
             for each in devices:
                 try:
                     for plan in plans_for(core, each, model, threads, precision):
@@ -52,12 +64,12 @@ class OpenVinoBackend(Backend):
                             self._load(openvino, core, plan)
                             return
                         except BackendError as error:
-                            refusal = error
+                            rejection = error
                 except (BackendError, ModelError) as error:
-                    refusal = error
+                    rejection = error
                     if len(devices) == 1:
                         raise
-            raise refusal or BackendError('OpenVINO sees no device')
+            raise rejection or BackendError('OpenVINO finds no device on this machine')
 
     def _load(self, openvino: Any, core: Any, plan: DevicePlan) -> None:
         """Compile a model as planned; raises BackendError or ModelError."""
@@ -122,7 +134,7 @@ def _check(model: Model, network: Any) -> None:
 
 
 def _tensors(ports: list[Any], wanted: dict[str, Tensor]) -> dict[str, FoundTensor]:
-    """Return the tensors by name; a tensor may have several, of which a wanted one is preferred."""
+    """Return the tensors by name; if a tensor has several names, the wanted one."""
     names = {tensor.name for tensor in wanted.values()}
     found = {}
     for port in ports:
@@ -134,13 +146,13 @@ def _tensors(ports: list[Any], wanted: dict[str, Tensor]) -> dict[str, FoundTens
 
 
 def _reason(error: RuntimeError) -> str:
-    """Return the last line of what OpenVINO says: before it stand places in its source."""
+    """Return the last line of OpenVINO's message: the lines before are places in its source."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else 'it gave no reason'
 
 
 def _import() -> Any:
-    # Importing openvino tells its makers so over the network, unless this module is missing.
+    # Without this module, openvino sends no usage data over the network when it is imported.
     if 'openvino' not in sys.modules:
         sys.modules.setdefault('openvino_telemetry', None)  # type: ignore[arg-type]
     try:

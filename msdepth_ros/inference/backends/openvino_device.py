@@ -25,8 +25,8 @@ class DevicePlan:
 
     Attributes
     ----------
-    device : OpenVINO's name.
-    title : for people.
+    device : OpenVINO's name of it.
+    title : of the device, as text for users.
     model : with the file that is compiled.
     precision : 'fp32', 'bf16', 'fp16' or 'int8'.
     settings : OpenVINO's properties.
@@ -40,23 +40,23 @@ class DevicePlan:
 
 
 def choose_devices(core: Any, device: str) -> list[str]:
-    """Return the devices to try: the one asked for, or with AUTO all, the fastest first.
+    """Return the devices to try: the one asked for; with AUTO all of them, the fastest first.
 
     Raises
     ------
     BackendError
-        If the device is not there; it says which are, and what to do.
+        If the device is not present; the message says which are, and what to do.
     """
     if device not in OPENVINO_DEVICES:
         raise BackendError(
             f"openvino_device is '{device}' but must be one of {', '.join(OPENVINO_DEVICES)}"
         )
-    there = {name.split('.')[0] for name in core.available_devices}
+    present = {name.split('.')[0] for name in core.available_devices}
     if device == 'AUTO':
-        return [name for name in _FASTEST_FIRST if name in there]
-    if device not in there:
+        return [name for name in _FASTEST_FIRST if name in present]
+    if device not in present:
         raise BackendError(
-            f'OpenVINO sees no {device} on this machine (it sees {", ".join(sorted(there))}): '
+            f'OpenVINO finds no {device} on this machine, only {", ".join(sorted(present))}: '
             f'{_REMEDIES.get(device, "choose another")}, add this user to the group render, or '
             'set openvino_device to CPU or AUTO'
         )
@@ -68,15 +68,15 @@ def plans_for(
 ) -> list[DevicePlan]:
     """Return the ways to compile a model for a device, the fastest first.
 
-    On a CPU 'auto' takes the model's int8 file where it has one, and computes what is not int8 in
-    BF16 where the CPU has instructions for it (AMX, AVX512-BF16), else in FP32: OpenVINO's FP16 is
-    slower than its FP32 on x86. A GPU or an NPU computes in FP16, or on request in int8; a GPU
-    also in FP32.
+    On a CPU 'auto' takes the model's int8 file if it has one. What is not int8 is computed in BF16
+    if the CPU has instructions for it (AMX, AVX512-BF16), else in FP32: OpenVINO's FP16 is slower
+    than its FP32 on x86. A GPU or an NPU computes in FP16, or on request in int8; a GPU also in
+    FP32.
 
     Raises
     ------
     BackendError
-        If the device does not compute in `precision`, or the model has no int8 file.
+        If the device does not support `precision`, or the model has no int8 file.
     """
     if device == 'CPU':
         return [_on_cpu(core, model, threads, precision)]
@@ -102,7 +102,7 @@ def _on_cpu(core: Any, model: Model, threads: int, precision: str) -> DevicePlan
         'NUM_STREAMS': 1,
         'INFERENCE_NUM_THREADS': threads,
         'INFERENCE_PRECISION_HINT': floats,
-        # The nodes of two cameras would pin their threads to the same cores.
+        # With pinning, the nodes of two cameras would use the same cores.
         'ENABLE_CPU_PINNING': False,
     }
     name = 'int8' if quantised else {'f32': 'fp32'}.get(floats, floats)
@@ -110,7 +110,7 @@ def _on_cpu(core: Any, model: Model, threads: int, precision: str) -> DevicePlan
 
 
 def _cache_dir() -> str:
-    """Return where compiled kernels are kept: a GPU's take seconds; '' (nowhere) without a home."""
+    """Return the folder for compiled kernels (a GPU's take seconds); '' = none can be written."""
     base = os.environ.get('XDG_CACHE_HOME', '')
     try:
         cache = Path(base) if Path(base).is_absolute() else Path('~/.cache').expanduser()

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the parameter `precision` means on each runtime."""
+"""Which values of the parameter `precision` a runtime supports."""
 
 from msdepth_ros.errors import BackendError
 from msdepth_ros.inference.model import Model
@@ -9,18 +9,24 @@ PRECISIONS = ('auto', 'fp16', 'int8', 'fp32')
 
 
 def check_precision(precision: str, runtime: str, able: tuple[str, ...]) -> None:
-    """Raise BackendError unless a runtime computes in this precision, one of `able` or 'auto'."""
+    """Check that a precision is 'auto' or one of `able`.
+
+    Raises
+    ------
+    BackendError
+        If it is not.
+    """
     if precision not in ('auto', *able):
         raise BackendError(
-            f'{runtime} does not compute in {precision}: set the parameter `precision` to auto, '
+            f'{runtime} does not support {precision}: set the parameter `precision` to auto, '
             f'{" or ".join(able)}, or choose another `backend`'
         )
 
 
 def cpu_file(model: Model, precision: str, runtime: str) -> tuple[Model, bool]:
-    """Return the file of a model that a CPU runs, and whether it is the int8 one.
+    """Return the model file for a CPU, and whether it is the int8 file.
 
-    'auto' takes the int8 file where the model has one, as it is the fastest; FP32 otherwise.
+    'auto' is int8, the fastest, if the model has an int8 file; otherwise FP32.
 
     Raises
     ------

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Compares an engine's depths with those that ONNX Runtime computes in FP32."""
+"""Compares an engine's depth with that of ONNX Runtime in FP32."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,17 +17,19 @@ CLIP = Path(__file__).resolve().parents[2] / 'clips' / 'room.mp4'
 IMAGES = 4
 LARGEST_MEAN_ERROR = 0.01
 LARGEST_ERROR = 0.10
-LARGEST_FLIPPED = 0.01  # share of cells at the edge of a mask (sky) that may fall to the other side
+LARGEST_FLIPPED = (
+    0.01  # largest fraction of cells (edge of the sky) that are NaN in only one
+)
 
 
 @dataclass(frozen=True)
 class SelfCheck:
-    """How far an engine's depths are from FP32, relative to those.
+    """The relative error of an engine's depth against FP32.
 
     Attributes
     ----------
     mean_error, max_error : over all cells of all images; infinite if a depth is not finite.
-    images : how many images were compared.
+    images : number of images that were compared.
     """
 
     mean_error: float
@@ -40,7 +42,7 @@ class SelfCheck:
         return self.mean_error <= LARGEST_MEAN_ERROR and self.max_error <= LARGEST_ERROR
 
     def __str__(self) -> str:
-        """Return the errors for people."""
+        """Return the errors as text for users."""
         return f'{self.mean_error:.3%} mean and {self.max_error:.3%} largest relative error'
 
 
@@ -54,8 +56,8 @@ def check_engine(
 
     Parameters
     ----------
-    model : the model that the engine was built of.
-    inputs, outputs : the engine's buffers by role, as Backend has them.
+    model : from which the engine was built.
+    inputs, outputs : the engine's buffers by role, see `Backend`.
     run : computes `outputs` from `inputs`.
     """
     reference = OnnxRuntimeBackend(model)
@@ -71,7 +73,7 @@ def check_engine(
 
 
 def check_images(width: int, height: int) -> list[np.ndarray]:
-    """Return uint8 [height, width, 3] images: frames of the package's clip, else drawn ones."""
+    """Return uint8 [height, width, 3] images: frames of the package's clip, or drawn ones."""
     frames = []
     video = cv2.VideoCapture(str(CLIP)) if CLIP.is_file() else None
     if video is not None:
@@ -86,7 +88,7 @@ def check_images(width: int, height: int) -> list[np.ndarray]:
 
 
 def _drawn_image(width: int, height: int, seed: int) -> np.ndarray:
-    """Return boxes of random colours before a gradient, with noise; the same for the same seed."""
+    """Return an image of random boxes on a gradient, with noise; the same for the same seed."""
     random = np.random.default_rng(seed)
     image = np.linspace(60, 200, height)[:, None, None] * random.uniform(0.6, 1.1, 3)
     image = np.repeat(image, width, axis=1)
@@ -106,10 +108,10 @@ def _errors(
     run: Callable[[], None],
     reference: Backend,
 ) -> np.ndarray:
-    """Return the error of each cell of each output, infinite where not finite.
+    """Return the error of each cell of each output; infinite where it is not finite.
 
-    Of depth it is |depth / FP32 depth - 1|, of a probability its absolute error. A cell that is NaN
-    in both has none; where FP32 has such cells, few may be NaN in one alone.
+    For depth it is |depth / FP32 depth - 1|, for a probability the absolute error. A cell that is
+    NaN in both has error 0. If FP32 has NaN cells, a few may be NaN in one of the two only.
     """
     width, height = model.input_size
     for buffers in (inputs, reference.inputs):

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the tensors of an ONNX file are those that the model's YAML names."""
+"""Checks that the tensors of an ONNX file are those that the model's YAML names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from msdepth_ros.inference.model import Model, Tensor
 
 @dataclass(frozen=True)
 class FoundTensor:
-    """A tensor as a runtime found it.
+    """A tensor as a runtime reports it.
 
     Attributes
     ----------
-    kind : its type in ONNX's words: 'uint8', 'float', ...
-    shape : its sizes; what is not an int is free.
+    kind : ONNX's name of its type: 'uint8', 'float', ...
+    shape : its sizes; one that is not an int is free.
     """
 
     kind: str
@@ -30,7 +30,13 @@ _KINDS = {'uint8': 'uint8', 'float32': 'float'}
 def check_tensors(
     model: Model, inputs: Mapping[str, FoundTensor], outputs: Mapping[str, FoundTensor]
 ) -> None:
-    """Raise ModelError unless the file's tensors, by name, fit the model's YAML."""
+    """Check a file's tensors, by name, against the model's YAML.
+
+    Raises
+    ------
+    ModelError
+        If one is missing or has another type or shape, or an input is not in the YAML.
+    """
     _check_all(model, 'inputs', inputs, model.inputs)
     _check_all(model, 'outputs', outputs, model.outputs)
 

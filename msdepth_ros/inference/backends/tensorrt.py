@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""NVIDIA TensorRT: the backend for GPUs and Jetsons, with its engine from the cache or built."""
+"""NVIDIA TensorRT: the backend for GPUs and Jetsons. Its engine is from the cache, or built now."""
 
 import hashlib
 import logging
@@ -33,17 +33,21 @@ _logger = logging.getLogger(__name__)
 
 
 class TensorRtBackend(Backend):
-    """Runs a model as a TensorRT engine, FP16 where that is as good as FP32.
+    """Runs a model as a TensorRT engine.
 
-    `precision` is 'fp16', 'fp32', or 'auto': FP16 unless the self-check refuses it, then FP32.
+    It belongs to the thread that created it. `inputs` and `outputs` are page-locked.
 
-    It belongs to the thread that made it, as everything of CUDA here does. `inputs` and `outputs`
-    are page-locked.
+    Parameters
+    ----------
+    model : the model to load.
+    precision : 'fp16', 'fp32', or 'auto': FP16 unless it fails the self-check, then FP32.
+    options : where engines are kept and how they are built.
+    progress : called while an engine is built.
 
     Attributes
     ----------
-    details : what is known of the engine, for diagnostics: its origin, where it is kept ('' =
-        nowhere), sizes, self-check.
+    details : facts about the engine, for diagnostics: its origin, where it is kept ('' = nowhere),
+        sizes, self-check.
 
     Raises
     ------
@@ -52,7 +56,7 @@ class TensorRtBackend(Backend):
     BackendError
         If there is no GPU, or it or TensorRT fails; the message says what to do.
     ModelError
-        If the model is not usable.
+        If the model cannot be used.
     """
 
     name = 'tensorrt'
@@ -72,7 +76,7 @@ class TensorRtBackend(Backend):
         check_installed()
         self._cuda = CudaDevice()
         try:
-            self._api = import_tensorrt()  # takes a second, so only where there is a GPU
+            self._api = import_tensorrt()  # after the GPU was found, as it takes a second
             self._api.check_runs_on(self._cuda.capability, self._cuda.name)
             self._start('fp16' if precision == 'auto' else precision, precision == 'auto')
         except BaseException:
@@ -86,12 +90,12 @@ class TensorRtBackend(Backend):
         self._session.run()
 
     def close(self) -> None:
-        """Free the GPU; `inputs` and `outputs` keep what they hold, as copies."""
+        """Free the GPU; `inputs` and `outputs` become copies of what they were."""
         if self._session is not None:
-            # Page-locked memory must go before the context does, whoever still reads these.
+            # Page-locked memory must be freed before the context, but others may hold the arrays.
             self.inputs = {role: each.copy() for role, each in self._session.inputs.items()}
             self.outputs = {role: each.copy() for role, each in self._session.outputs.items()}
-            with suppress(BackendError):  # of a GPU that is lost already
+            with suppress(BackendError):  # the GPU may be lost
                 self._session.close()
             self._session = None
         self._cuda.close()
@@ -117,7 +121,7 @@ class TensorRtBackend(Backend):
         self.inputs, self.outputs = session.inputs, session.outputs
 
     def _obtain(self, precision: str) -> tuple[TensorRtSession, dict[str, Any]]:
-        """Return a session and its facts: of the cache's engine, else of one built now."""
+        """Return a session and its facts: of the engine in the cache, or of one built now."""
         cache = EngineCache(self._options.cache_dir)
         key = engine_key(
             self._api,
@@ -165,19 +169,19 @@ class TensorRtBackend(Backend):
             _logger.warning('engine %s is not used: %s', cache.path(key), error)
             return None
         facts = cached.facts
-        if 'self_check' not in facts:  # built ahead of time, where there was no GPU to run it
+        if 'self_check' not in facts:  # it was built ahead of time, on a machine without this GPU
             facts = self._examine(session, facts)
             try:
                 cache.note(key, facts)
             except BackendError as error:
-                _logger.info('%s. Until then it is repeated at each start', error)
+                _logger.info('%s. Until then the self-check is repeated at each start', error)
         place = str(cache.path(key))
         return session, {**facts, 'origin': f'cache: {place}', 'kept': place}
 
     def _store(
         self, cache: EngineCache, key: EngineKey, plan: bytes, facts: dict[str, Any]
     ) -> bool:
-        """Keep an engine if the folder takes it; return whether it did."""
+        """Keep an engine, if it can be written; return whether it was."""
         try:
             cache.store(key, plan, facts)
         except BackendError as error:
@@ -193,7 +197,7 @@ class TensorRtBackend(Backend):
         return self._session
 
     def _examine(self, session: TensorRtSession, facts: dict[str, Any]) -> dict[str, Any]:
-        """Add what only a running engine tells: its layers, and whether its answers are right."""
+        """Add the facts that need a running engine: its layers and the self-check."""
         layers = session.layers()
         check = check_engine(self.model, session.inputs, session.outputs, session.run)
         _logger.info('self-check of %s against FP32: %s', self.model.name, check)
@@ -210,7 +214,7 @@ class TensorRtBackend(Backend):
 
 
 def _what_is_wrong(facts: dict[str, Any], precision: str) -> str:
-    """Return why an engine must not be used, '' if it may be."""
+    """Return why an engine must not be used; '' = it may be used."""
     check = facts['self_check']
     if not check['passed']:
         return (

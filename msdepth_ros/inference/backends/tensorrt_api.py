@@ -1,10 +1,10 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""TensorRT 8.5 to 11 and TensorRT for RTX behind one face: all that differs between them.
+"""One interface to TensorRT 8.5 to 11 and TensorRT for RTX: everything that differs between them.
 
-From TensorRT 10 on, and in TensorRT for RTX, networks are strongly typed: the graph's own types
-are the engine's. Before, types are a wish: FP16 must be allowed by a flag, and operations that
-shall stay FP32 are named one by one. TensorRT 11 has the old way no more.
+From TensorRT 10 on, and in TensorRT for RTX, networks are strongly typed: the engine has the types
+of the graph. In older versions types are only a preference: a flag allows FP16, and each operation
+that must stay FP32 is marked. TensorRT 11 no longer has that flag.
 """
 
 import functools
@@ -38,8 +38,8 @@ class TensorRt:
     Attributes
     ----------
     module : the Python module.
-    flavour : 'tensorrt' or 'tensorrt_rtx'; their plans are not each other's.
-    version : as the module tells it, for example '10.3.0'.
+    flavour : 'tensorrt' or 'tensorrt_rtx'; neither can run the other's plans.
+    version : of the module, for example '10.3.0'.
     log : receives TensorRT's messages and keeps the errors.
     """
 
@@ -50,17 +50,17 @@ class TensorRt:
 
     @property
     def is_rtx(self) -> bool:
-        """Whether this is TensorRT for RTX, which compiles for a GPU without having one."""
+        """Whether this is TensorRT for RTX, which can build for a GPU that is not present."""
         return self.flavour == 'tensorrt_rtx'
 
     @property
     def title(self) -> str:
-        """The product's name and version, for people."""
+        """The product's name and version, as text for users."""
         return f'TensorRT{" for RTX" if self.is_rtx else ""} {self.version}'
 
     @property
     def strongly_typed(self) -> bool:
-        """Whether the graph's own types are the engine's."""
+        """Whether the engine has the types of the graph."""
         return self.is_rtx or _numbers(self.version) >= (10,)
 
     def create_network(self, builder: Any) -> Any:
@@ -73,7 +73,7 @@ class TensorRt:
         return builder.create_network(1 << int(flag))
 
     def set_precision(self, config: Any, network: Any, precision: str) -> None:
-        """Let the engine compute in the network's types, and FP32 be FP32 (not TF32)."""
+        """Let the engine compute in the network's types; FP32 is FP32, not TF32."""
         trt = self.module
         if precision == 'fp32':
             config.clear_flag(trt.BuilderFlag.TF32)
@@ -88,9 +88,9 @@ class TensorRt:
                 layer.precision = trt.DataType.FLOAT
 
     def attach_timings(self, config: Any, timings: bytes) -> Any:
-        """Let a build use and extend a timing cache; return what must live as long as the build.
+        """Let a build use and extend a timing cache; keep the result until the build has ended.
 
-        TensorRT for RTX has none: it times nothing.
+        Returns None for TensorRT for RTX, which measures nothing.
         """
         if self.is_rtx:
             return None
@@ -99,18 +99,18 @@ class TensorRt:
         return cache
 
     def check_target(self, capability: str) -> None:
-        """Refuse a compute capability that this TensorRT does not compile for.
+        """Check that this TensorRT can build for a compute capability that is not present.
 
         Raises
         ------
         BackendError
-            If it is none that TensorRT for RTX knows, or this is not TensorRT for RTX.
+            If TensorRT for RTX does not know it, or this is not TensorRT for RTX.
         """
         if not self.is_rtx:
             raise BackendError(
                 f'{self.title} compiles for the GPU of this machine only: build on the robot '
                 'itself, or with TensorRT for RTX (pip install tensorrt-rtx-cu13) in a virtual '
-                'environment without `tensorrt`, which is taken where both are installed'
+                'environment without `tensorrt`, which is used if both are installed'
             )
         targets = self._targets()
         if capability not in targets:
@@ -118,18 +118,18 @@ class TensorRt:
             raise BackendError(f'{self.title} does not compile for {capability}, only for {names}')
 
     def set_target(self, config: Any, capability: str) -> None:
-        """Compile for a compute capability such as 'sm89', which `check_target` let through."""
+        """Build for a compute capability such as 'sm89', which `check_target` accepts."""
         config.num_compute_capabilities = 1
         config.set_compute_capability(self._targets()[capability], 0)
 
     def check_runs_on(self, capability: str, gpu: str) -> None:
-        """Refuse a GPU that no engine of this TensorRT can run on, before one is built for it.
+        """Check that engines of this TensorRT can run on a GPU, before one is built.
 
         Raises
         ------
         BackendError
-            If this is TensorRT for RTX and the GPU's compute capability, such as 'sm90', is none
-            of its own, nor newer than all of them.
+            If this is TensorRT for RTX, and the GPU's compute capability, such as 'sm90', is
+            neither one of its targets nor newer than all of them.
         """
         if not self.is_rtx:
             return
@@ -143,30 +143,30 @@ class TensorRt:
             )
 
     def target_of(self, capability: str) -> str | None:
-        """Return the target to build for on such a GPU; None = as TensorRT sees fit."""
+        """Return the target to build for on such a GPU; None = TensorRT's default."""
         return capability if self.is_rtx and capability in self._targets() else None
 
     def _targets(self) -> dict[str, Any]:
-        """Return the compute capabilities that TensorRT for RTX compiles for, such as 'sm89'."""
+        """Return TensorRT for RTX's targets by their compute capability, such as 'sm89'."""
         known = self.module.ComputeCapability.__members__
         return {name.lower(): each for name, each in known.items() if name.startswith('SM')}
 
     def can_capture(self, context: Any, stream: int) -> bool:
-        """Whether the context's work on a stream can become a CUDA graph."""
+        """Return whether the context's work on a stream can be captured as a CUDA graph."""
         return not self.is_rtx or bool(context.is_stream_capturable(stream))
 
     def gpu_failed(self) -> bool:
-        """Whether TensorRT's errors are of CUDA or of memory, not of what it was given."""
+        """Return whether one of TensorRT's errors is about CUDA or memory, not about its input."""
         return any(map(is_cuda_error, self.log.errors))
 
     def error(self, what: str) -> BackendError:
-        """Return an error that says what failed and TensorRT's own first words on it."""
+        """Return an error that says what failed, with TensorRT's first message on it."""
         words = self.log.first() or 'it gave no reason'
         return BackendError(f'{what}: {self.title} says: {words}{cuda_remedy(words)}')
 
 
 class MessageLog:
-    """Hands TensorRT's messages to Python's logging and keeps the errors of each step."""
+    """Passes TensorRT's messages to Python's logging, and keeps the errors of each step."""
 
     def __init__(self, trt: Any) -> None:
         self.errors: list[str] = []
@@ -195,7 +195,7 @@ class MessageLog:
         self.errors.clear()
 
     def first(self, words: str = '') -> str:
-        """Return the first error that holds these words: later ones follow from it; '' = none."""
+        """Return the first error with these words, as later errors follow from it; '' = none."""
         return next((error for error in self.errors if words in error), '')
 
 
@@ -221,21 +221,27 @@ def import_tensorrt() -> TensorRt:
             raise BackendError(f'the Python module {name} does not load: {error}') from error
         except (ImportError, OSError) as error:
             raise BackendError(
-                f'the Python module {name} does not load: {" ".join(str(error).split())}. Its '
-                'libraries and its version must fit each other'
+                f'the Python module {name} does not load: {" ".join(str(error).split())}. Install '
+                "TensorRT's libraries and its Python module in the same version"
             ) from error
         if not hasattr(module, '__version__'):
-            continue  # an empty folder: Docker makes one where a mount has nothing to show
+            continue  # an empty folder, as Docker creates for a mount without a source
         version = str(module.__version__)
         flavour = 'tensorrt_rtx' if name.startswith('tensorrt_rtx') else 'tensorrt'
         if flavour == 'tensorrt' and _numbers(version) < OLDEST:
-            raise BackendError(f'TensorRT {version} is too old: 8.5 or later is needed')
+            raise BackendError(f'TensorRT {version} is too old: install 8.5 or later')
         return TensorRt(module, flavour, version, MessageLog(module))
     raise _missing()
 
 
 def check_installed() -> None:
-    """Raise TensorRtMissingError where there is no TensorRT, without the cost of importing it."""
+    """Check, without importing it, that TensorRT is installed.
+
+    Raises
+    ------
+    TensorRtMissingError
+        If it is not.
+    """
     if not any(spec.origin for spec in _specs()):  # a mere folder has none
         raise _missing()
 
@@ -246,7 +252,7 @@ def _specs() -> list[ModuleSpec]:
 
 def _missing() -> TensorRtMissingError:
     places = [spec.origin or ' '.join(spec.submodule_search_locations or ()) for spec in _specs()]
-    empty = f' ({", ".join(places)} holds nothing of it)' if places else ''
+    empty = f' ({", ".join(places)} is an empty folder)' if places else ''
     return TensorRtMissingError(
         f'TensorRT is not installed for this Python{empty}: see docs/jetson.md'
     )
@@ -263,7 +269,7 @@ def network_layers(network: Any) -> list[Any]:
 
 
 def layer_tensors(layer: Any) -> list[Any]:
-    """Return a layer's input and output tensors, without the optional ones that are not there."""
+    """Return a layer's input and output tensors, without optional ones that are absent."""
     tensors = [layer.get_input(index) for index in range(layer.num_inputs)]
     tensors += [layer.get_output(index) for index in range(layer.num_outputs)]
     return [tensor for tensor in tensors if tensor is not None]

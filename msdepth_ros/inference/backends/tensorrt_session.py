@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One TensorRT engine at work: its context, its buffers, and the graph that runs a frame."""
+"""A running TensorRT engine: its context, its buffers, and the CUDA graph of a frame."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from msdepth_ros.inference.backends.cuda import CudaDevice, CudaGraph
 from msdepth_ros.inference.backends.tensorrt_api import TensorRt, tensor_type
 from msdepth_ros.inference.model import Model, Tensor
 
-# What the inspector calls layers that multiply: 'CaskConvolution', 'gemm', 'correlation' and so on.
+# Names that the inspector gives to convolutions and matrix products: 'CaskConvolution', 'gemm', ...
 PRODUCT = re.compile(
     'conv|gemm|matrix_?multiply|matmul|fully_?connected|correlation', re.IGNORECASE
 )
@@ -22,7 +22,7 @@ HALF = re.compile(r'\b(?:half|fp16)\b', re.IGNORECASE)
 
 
 class BadPlanError(BackendError):
-    """The plan is not one that this TensorRT runs, or not of this model: build it anew."""
+    """TensorRT cannot run the plan, or it is of another model: build it again."""
 
 
 class TensorRtSession:
@@ -30,15 +30,15 @@ class TensorRtSession:
 
     Attributes
     ----------
-    inputs, outputs : arrays by role, as Backend has them, page-locked.
+    inputs, outputs : page-locked arrays by role, see `Backend`.
     uses_graph : whether a frame is one launch of a CUDA graph.
 
     Raises
     ------
     BadPlanError
-        If TensorRT refuses the plan, or it is not of this model.
+        If TensorRT rejects the plan, or it is of another model.
     BackendError
-        If memory runs out or the GPU fails, which no other plan would mend.
+        If there is not enough memory or the GPU fails: another plan would not help.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class TensorRtSession:
             for role, tensor in (model.inputs | model.outputs).items():
                 if not context.set_tensor_address(tensor.name, int(self._memory[role])):
                     raise api.error(f'{model.name} has no tensor {tensor.name}')
-            self._enqueue()  # what is initialised at the first run must not be captured
+            self._enqueue()  # the first run initialises, which must not be captured
             cuda.wait()
             if cuda_graph and api.can_capture(context, cuda.stream):
                 self._graph = cuda.capture(self._enqueue)
@@ -81,7 +81,7 @@ class TensorRtSession:
             self._cuda.wait()
 
     def layers(self) -> list[Any]:
-        """Return what the engine's inspector tells of each layer (dicts, or names alone)."""
+        """Return the engine inspector's description of each layer (dicts, or only names)."""
         trt = self._api.module
         with self._cuda.current():
             inspector = self._engine.create_engine_inspector()
@@ -92,7 +92,7 @@ class TensorRtSession:
             return []
 
     def close(self) -> None:
-        """Free the engine and all memory; `inputs` and `outputs` go with their last user."""
+        """Free the engine and all memory, that of `inputs` and `outputs` with their last user."""
         with self._cuda.current():
             if self._graph is not None:
                 self._graph.close()
@@ -143,10 +143,14 @@ class TensorRtSession:
 
 
 def count_half_products(layers: list[Any]) -> tuple[int, int]:
-    """Return how many layers convolve or multiply matrices, and how many of those do it in FP16.
+    """Return the number of convolutions and matrix products, and how many of them are FP16.
 
-    Only the types count that the inspector gives the operands, for a name says nothing. It writes
-    them 'Half', 'Row major linear FP16 format' and the like.
+    A layer is FP16 by the types of its operands, not by its name. The inspector writes them as
+    'Half', 'Row major linear FP16 format' and the like.
+
+    Parameters
+    ----------
+    layers : as `TensorRtSession.layers` returns them.
     """
     products = [
         info

@@ -56,7 +56,7 @@ def test_a_model_that_is_too_new_for_the_package_onnx(monkeypatch):
 
     model = small_onnx()
     monkeypatch.setattr(onnx.checker, 'check_model', refuse)
-    with pytest.raises(ModelError, match=r'package onnx .* refuses the model, .* ir_version 99'):
+    with pytest.raises(ModelError, match=r'package onnx .* rejects the model, .* ir_version 99'):
         prepare_graph(model, 'fp16')
 
 

@@ -80,7 +80,7 @@ def model(tmp_path: Path) -> Model:
 def gpu(monkeypatch: pytest.MonkeyPatch) -> StandIn:
     stand_in = StandIn(onnxruntime)
     monkeypatch.setattr(backend_module, '_import', lambda: stand_in)
-    monkeypatch.setattr(create, '_said', set())
+    monkeypatch.setattr(create, '_logged', set())
     return stand_in
 
 
@@ -104,7 +104,7 @@ def test_fp32_means_fp32(gpu: StandIn, model: Model):
     assert gpu.options['use_tf32'] == '1'
     OnnxRuntimeBackend(model, precision='fp32', cuda=True).close()
     assert gpu.options['use_tf32'] == '0'
-    with pytest.raises(BackendError, match='does not compute in fp16'):
+    with pytest.raises(BackendError, match='does not support fp16'):
         OnnxRuntimeBackend(model, precision='fp16', cuda=True)
 
 

@@ -121,7 +121,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Gpu]:
     monkeypatch.setattr(cuda, 'CudaDevice', Device)
     monkeypatch.setattr(tensorrt, 'TensorRtSession', Session)
     monkeypatch.setattr(tensorrt, 'build_engine', counted)
-    monkeypatch.setattr(create, '_said', set())
+    monkeypatch.setattr(create, '_logged', set())
     yield gpu
     assert gpu.open_devices == gpu.open_sessions == 0, 'something was left open'
 
