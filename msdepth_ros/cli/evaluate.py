@@ -221,7 +221,6 @@ def parse_intrinsics(text: str | None) -> tuple[float, float, float, float] | No
     Raises
     ------
     MsdepthError : it is not four numbers.
-
     """
     if text is None:
         return None

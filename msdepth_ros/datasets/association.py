@@ -21,7 +21,6 @@ def associate(
     Returns
     -------
     (index of the image, index of the depth) in the order of the images.
-
     """
     candidates = []
     for i, stamp in enumerate(images):

@@ -39,7 +39,6 @@ class BagCursor:
         ------
         DatasetError
             If it is not there any more, or the recording is damaged.
-
         """
         known = self._passed.pop(place, None)
         if known is not None:

@@ -35,7 +35,6 @@ def color_image(message: Any, stretch: Stretch | None = None) -> np.ndarray:
     ------
     ImageError
         If it is damaged, or of an encoding that is not known.
-
     """
     if hasattr(message, 'encoding'):
         pixels, encoding = image_pixels(message, stretch)
@@ -58,7 +57,6 @@ def depth_image(message: Any, units_per_metre: float | None) -> np.ndarray:
     ------
     ImageError
         If it is damaged, or no depth image.
-
     """
     values = depth_pixels(message) if hasattr(message, 'encoding') else _compressed_depth(message)
     units = units_per_metre or (_MILLIMETRES if values.dtype.kind == 'u' else 1.0)
@@ -78,7 +76,6 @@ def has_depth(message: Any) -> bool:
     ------
     ImageError
         See `depth_image`.
-
     """
     if hasattr(message, 'encoding'):
         values = depth_pixels(message)

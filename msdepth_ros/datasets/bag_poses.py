@@ -28,7 +28,6 @@ def camera_trajectory(bag: BagReader, wanted: str | None, camera_frame: str) -> 
     DatasetError
         If there is no such topic, several, or static TF does not tell where the camera is on the
         robot.
-
     """
     topic = _odometry_topic(bag, wanted)
     poses, robot_frame = [], ''

@@ -58,7 +58,6 @@ class BagReader:
         If it is no recording, or damaged.
     MsdepthError
         If the package that reads it is not installed.
-
     """
 
     def __init__(self, path: Path) -> None:
@@ -138,7 +137,6 @@ class BagReader:
         ------
         DatasetError
             If the recording is damaged.
-
         """
         wanted = [c for c in self._reader.connections if c.topic in topics]
         if not wanted:
@@ -156,7 +154,6 @@ class BagReader:
         ------
         DatasetError
             If it is damaged.
-
         """
         with self.readable():
             return self._types.deserialize_cdr(recorded.data, recorded.kind)

@@ -56,7 +56,6 @@ def choose_topics(
     ------
     DatasetError
         If a topic is not there, or which one is meant is not clear.
-
     """
     depths = [name for name, encoding in images.items() if _is_depth(name, encoding)]
     likely = _with(_with(depths, ('depth',)), ('aligned', 'registered'))

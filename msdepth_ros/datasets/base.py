@@ -43,7 +43,6 @@ class Frame:
         None where that is not known.
     floor : q of the floor's plane q . p = -1, float64 [3], optical frame, 1/metres; zeros where no
         floor is seen, None where that is not known.
-
     """
 
     name: str
@@ -76,7 +75,6 @@ class Dataset(ABC):
     intrinsics : of the camera that took the frames. Where frames differ, it is of most of them,
         and each frame's own are what counts.
     no_poses : why no frame has a pose; '' where frames may have one.
-
     """
 
     names: list[str]
@@ -94,7 +92,6 @@ class Dataset(ABC):
         ------
         DatasetError
             If it is unreadable, its parts do not fit together, or its depths cannot be.
-
         """
 
     def close(self) -> None:  # noqa: B027 (most hold no file open)
@@ -128,7 +125,6 @@ def check_depth(
     DatasetError
         If no pixel is valid, or the median of the valid ones is below 5 cm or beyond 200 m, which
         is a wrong unit.
-
     """
     valid = depth[depth > 0]
     if not valid.size:
@@ -154,7 +150,6 @@ class JoinedDatasets(Dataset):
     ------
     DatasetError
         If there are none.
-
     """
 
     def __init__(self, parts: Mapping[str, Dataset]) -> None:
@@ -191,7 +186,6 @@ def split_in_blocks(count: int, blocks: int, share: float) -> tuple[list[int], l
     Returns
     -------
     (training, validation) indices, ascending.
-
     """
     if blocks < 1 or not 0 <= share < 1:
         raise ValueError(

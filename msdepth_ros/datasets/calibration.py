@@ -29,7 +29,6 @@ class Calibration:
     frames : a frame's own intrinsics, by its name.
     units_per_metre : of the depth files.
     file : where this was read, for errors.
-
     """
 
     default: Intrinsics | None
@@ -44,7 +43,6 @@ class Calibration:
         ------
         DatasetError
             If there are none.
-
         """
         found = self.frames.get(name, self.default)
         if found is None:
@@ -64,7 +62,6 @@ def read_calibration(folder: Path, given: Intrinsics | None) -> Calibration:
     ------
     DatasetError
         If neither file is there, or what is there cannot be used.
-
     """
     for name, read in (('camera.yaml', _from_yaml), ('camera.json', _from_json)):
         path = folder / name

@@ -19,7 +19,6 @@ def read_color(path: Path) -> np.ndarray:
     ------
     DatasetError
         If it is missing, damaged or no image.
-
     """
     image = _decode(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
@@ -34,7 +33,6 @@ def read_depth(path: Path) -> np.ndarray:
     ------
     DatasetError
         If it is missing, damaged, or anything but a 16-bit image of one channel.
-
     """
     raw = _decode(path, cv2.IMREAD_UNCHANGED)
     if raw is None or raw.dtype != np.uint16 or raw.ndim != 2:
@@ -67,7 +65,6 @@ def resized_depth(depth: np.ndarray, intrinsics: Intrinsics, where: object) -> n
     ------
     DatasetError
         If its aspect is not the colour image's, by more than a cell.
-
     """
     height, width = depth.shape
     size = (intrinsics.width, intrinsics.height)

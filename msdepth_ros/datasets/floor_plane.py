@@ -32,7 +32,6 @@ def floor_plane(frame: Frame, heights: tuple[float, float]) -> np.ndarray | None
     -------
     q, float64 [3], in the optical frame (x right, y down, z forward), 1/metres; zeros where no
     floor is seen, None where that cannot be told.
-
     """
     points = _points(frame)
     if points is None:

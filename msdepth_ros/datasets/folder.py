@@ -39,7 +39,6 @@ class DatasetFolder(Dataset):
     ------
     DatasetError
         If the folder, its calibration, or the partner of a file is missing.
-
     """
 
     def __init__(
@@ -66,7 +65,6 @@ class DatasetFolder(Dataset):
         DatasetError
             If a file is unreadable, the image has another size than its calibration, the depth has
             another aspect than the image, no pixel has a depth, or the depths' unit is wrong.
-
         """
         name = self.names[index]
         intrinsics = self._calibration.of(name)
@@ -101,7 +99,6 @@ def list_images(folder: Path) -> list[Path]:
     ------
     DatasetError
         If there are none, or rgb/ or depth/ is missing.
-
     """
     for part in ('rgb', 'depth'):
         if not (folder / part).is_dir():

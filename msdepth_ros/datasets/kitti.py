@@ -37,7 +37,6 @@ class KittiDepth(Dataset):
     ------
     DatasetError
         If there are no depths, an image or a calibration is missing, or a calibration is damaged.
-
     """
 
     def __init__(

@@ -43,7 +43,6 @@ class NyuLabelled(Dataset):
         If a file is missing, damaged, or lacks an array.
     MsdepthError
         If a package that reads it is not installed.
-
     """
 
     def __init__(

@@ -62,7 +62,6 @@ def open_dataset(
     DatasetError
         If there is nothing of a known format, an option does not fit it, or what the format's
         reader raises.
-
     """
     path, topics = Path(path), topics or Topics()
     if not path.exists():

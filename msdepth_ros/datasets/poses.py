@@ -54,7 +54,6 @@ def read_named_poses(path: Path) -> dict[str, np.ndarray]:
     ------
     DatasetError
         If a line is not of that form.
-
     """
     poses = {}
     for number, parts in _lines(path):
@@ -80,7 +79,6 @@ def read_tum_poses(path: Path) -> Trajectory:
     ------
     DatasetError
         If a line is not of that form.
-
     """
     poses = []
     for number, parts in _lines(path):

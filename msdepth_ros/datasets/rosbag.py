@@ -53,7 +53,6 @@ class Rosbag(Dataset):
         If the recording is damaged, a topic is missing, or no image has a depth.
     MsdepthError
         If a package that reads it is not installed.
-
     """
 
     def __init__(

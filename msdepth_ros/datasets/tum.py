@@ -45,7 +45,6 @@ class TumSequence(Dataset):
     ------
     DatasetError
         If a list is missing or damaged, no image has a depth, or the camera is not known.
-
     """
 
     def __init__(

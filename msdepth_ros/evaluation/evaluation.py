@@ -46,7 +46,6 @@ class Summary:
     coverage : share of the pixels with a true depth for which the model gave a depth.
     pooled : errors over all pixels of all frames, as the paper prints them.
     per_image : mean over frames of each frame's errors.
-
     """
 
     frames: int
@@ -88,7 +87,6 @@ class Evaluation(Summary):
     navigation : what a robot would hit, where it was asked for and a floor is seen.
     steadiness : of a sequence with poses, how much the scale wanders from frame to frame, see
         `metrics.steadiness`.
-
     """
 
     near: Summary | None = None
@@ -199,7 +197,6 @@ def evaluate(
     ------
     MsdepthError : a frame cannot be read, `crop` is 'eigen' and images are not 640x480, or nothing
         can be compared, or views are to measure frames without poses.
-
     """
     tally, near_tally = Tally(), Tally()
     scenes: dict[str, Tally] = defaultdict(Tally)
@@ -273,7 +270,6 @@ def true_depth(frame: Frame, crop: str = 'none') -> np.ndarray:
     Raises
     ------
     MsdepthError : `crop` is not known, or 'eigen' and the frame is not 640x480.
-
     """
     if crop not in ('none', 'eigen'):
         raise MsdepthError(f"crop is '{crop}' but must be eigen or none")

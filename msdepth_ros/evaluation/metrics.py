@@ -31,7 +31,6 @@ class Errors:
     scale_invariant : root of the scale-invariant error, averaged over images: the standard
         deviation of ln z - ln z* within an image.
     delta1, delta2, delta3 : share of pixels with max(z / z*, z* / z) < 1.25, 1.25^2, 1.25^3.
-
     """
 
     abs_rel: float
@@ -67,7 +66,6 @@ class ErrorSums:
         Returns
         -------
         The image's own errors, None where it is passed over.
-
         """
         valid = _comparable(depth, truth)
         if not valid.any():
@@ -123,7 +121,6 @@ def mean_log_ratio(depth: np.ndarray, truth: np.ndarray) -> float:
     Parameters
     ----------
     depth, truth : float [H, W], metres, NaN where there is none.
-
     """
     with np.errstate(divide='ignore', invalid='ignore'):
         ratio = np.log(depth / truth)
@@ -142,7 +139,6 @@ def steadiness(log_ratios: Sequence[float]) -> float | None:
     Returns
     -------
     The r.m.s. difference of neighbours, of which 0.01 is 1 %; None where there are none.
-
     """
     changes = np.diff(np.asarray(log_ratios, np.float64))
     changes = changes[np.isfinite(changes)]
@@ -157,7 +153,6 @@ def median_scaled(depth: np.ndarray, truth: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     depth, truth : float [H, W], metres.
-
     """
     valid = _comparable(depth, truth)
     if not valid.any():
@@ -183,7 +178,6 @@ def scale_invariant_error(depth: np.ndarray, truth: np.ndarray, scale_weight: fl
     Parameters
     ----------
     depth, truth : float, any shape, metres.
-
     """
     valid = np.isfinite(depth) & np.isfinite(truth) & (depth > 0) & (truth > 0)
     if not valid.any():

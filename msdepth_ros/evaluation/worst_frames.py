@@ -37,7 +37,6 @@ def write_worst(
     Raises
     ------
     MsdepthError : the folder cannot be written to.
-
     """
     paths = []
     for rank, entry in enumerate(worst, 1):
@@ -73,7 +72,6 @@ def compare(image: np.ndarray, truth: np.ndarray, depth: np.ndarray, title: str)
     Returns
     -------
     uint8 [h, 4 w, 3], BGR.
-
     """
     ranges = [_range(truth), _range(depth)]
     scale = (min(near for near, _ in ranges), max(far for _, far in ranges))

@@ -31,7 +31,6 @@ def create_network(name: str, options: Mapping[str, Any]) -> DepthNetwork:
     ------
     MsdepthError
         If there is no such network, or it has no such option.
-
     """
     if name not in NETWORKS:
         raise MsdepthError(f"no network is called '{name}': choose from {', '.join(NETWORKS)}")

@@ -48,7 +48,6 @@ def fold(layer: nn.Conv2d, convolution: Tensor, norm: Mapping[str, Tensor], epsi
     layer : with a bias; gives what both together give when they are not trained.
     convolution : weights, float [out, in, h, w].
     norm : `weight`, `bias`, `running_mean` and `running_var` of the normalisation.
-
     """
     gain = norm['weight'] / torch.sqrt(norm['running_var'] + epsilon)
     layer.weight.copy_(convolution * gain.view(-1, 1, 1, 1))

@@ -17,7 +17,6 @@ class Correction:
     offset : ln metres.
     spread : standard deviations of an image's log depths that are added to all of them: above 0
         where views that reach far come out too near as a whole.
-
     """
 
     slope: float = 1.0

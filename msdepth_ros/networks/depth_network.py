@@ -25,7 +25,6 @@ class Supervised:
         field as the grid.
     heads : further maps by the head's name, float32 [N, 1, grid.height, grid.width]; see
         `msdepth_ros.networks.heads.probability` for what they mean.
-
     """
 
     maps: tuple[Tensor, ...]
@@ -50,7 +49,6 @@ class DepthNetwork(nn.Module, ABC):
     pretrained_on : on what, and where its weights come from; '' where there are none.
     heads : names of its outputs beside depth, see `msdepth_ros.networks.heads`.
     correction : that all its maps of log depth have gone through.
-
     """
 
     image_size: tuple[int, int]
@@ -70,7 +68,6 @@ class DepthNetwork(nn.Module, ABC):
         ------
         MsdepthError
             If the package that holds the weights is not installed.
-
         """
 
     def pretrained_parameters(self) -> set[nn.Parameter]:
@@ -89,7 +86,6 @@ class DepthNetwork(nn.Module, ABC):
         Parameters
         ----------
         image : float32 [N, 3, height, width], from `normalise`.
-
         """
 
     def complete(self, image: Tensor) -> Supervised:
@@ -126,7 +122,6 @@ def normalise(image: Tensor) -> Tensor:
     Returns
     -------
     float32 [N, 3, H, W], about zero mean and unit deviation.
-
     """
     planes = image.permute(0, 3, 1, 2).to(torch.float32)
     return (planes - 255 * _MEAN) * (1 / (255 * _DEVIATION))

@@ -21,7 +21,6 @@ class DepthwiseConv2d(nn.Conv2d):
     Parameters
     ----------
     channels, kernel, stride : numbers of channels, and pixels along both axes.
-
     """
 
     def __init__(self, channels: int, kernel: int, stride: int) -> None:

@@ -46,7 +46,6 @@ class EfficientNetLite(nn.Module):
     ----------
     channels : of the five maps; of version 0 they are 16, 24, 40, 112 and 192.
     package : what holds the ImageNet weights.
-
     """
 
     def __init__(self, version: int = 0, pretrained: bool = True) -> None:
@@ -79,7 +78,6 @@ class EfficientNetLite(nn.Module):
         Parameters
         ----------
         image : float [N, 3, H, W], from `msdepth_ros.networks.depth_network.normalise`.
-
         """
         image = (image * 0.25 + (0.45 - 0.498)) * (1 / 0.502)  # (byte - 127) / 128: the weights'
         maps = []
@@ -97,7 +95,6 @@ class EfficientNetLite(nn.Module):
         ------
         MsdepthError
             If the package that holds them is not installed.
-
         """
         try:
             package = importlib.import_module(self.package.replace('-', '_'))

@@ -83,7 +83,6 @@ class Eigen2014(DepthNetwork):
     ----------
     hidden : width of the fully connected layer; the paper's is 4096.
     dropout : share of its units dropped in training.
-
     """
 
     image_size = (304, 228)

@@ -84,7 +84,6 @@ def weights_of(path: Path) -> dict[str, Tensor]:
     ------
     MsdepthError
         If there is no such file, or none with weights by name.
-
     """
     try:
         model = onnx.load(path)
@@ -135,7 +134,6 @@ def store_as_half(model: onnx.ModelProto) -> None:
     ------
     MsdepthError
         If a weight is beyond FP16's range (65504).
-
     """
     casts = []
     for weight in model.graph.initializer:
@@ -166,7 +164,6 @@ def write_model(
     ----------
     depth_range : nearest and farthest depth, metres.
     metadata : what is known of the weights, appended to the YAML as it is.
-
     """
     folder.mkdir(parents=True, exist_ok=True)
     data = to_onnx(network).SerializeToString(deterministic=True)

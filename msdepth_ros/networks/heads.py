@@ -32,7 +32,6 @@ class Heads(nn.Module):
     names : of NAMES, one map each.
     skips : channels of the encoder's features at 1/32, 1/16 and 1/8.
     features : channels of the fine network's features at 1/8.
-
     """
 
     def __init__(self, names: Sequence[str], skips: Sequence[int], features: int) -> None:
@@ -55,7 +54,6 @@ class Heads(nn.Module):
         ----------
         skips : the encoder's features, float [N, C, h, w] each, at 1/32, 1/16 and 1/8.
         features : the fine network's, at 1/8.
-
         """
         value = functional.interpolate(self.below[0](skips[0]), scale_factor=2.0, mode='nearest')
         value = functional.relu(value + self.skips[0](skips[1]))

@@ -32,7 +32,6 @@ def scale_invariant_loss(
     Returns
     -------
     Scalar; images without a valid cell count for nothing, and a batch of them gives 0.
-
     """
     difference = _difference(log_depth, log_truth, valid)
     count = valid.sum(dim=(1, 2, 3))
@@ -78,7 +77,6 @@ def floor_loss(logit: Tensor, floor: Tensor, known: Tensor) -> Tensor:
     ----------
     logit : float [N, 1, h, w], of the probability that a cell shows the floor.
     floor, known : bool [N, 1, h, w]: whether it does, and whether that is known.
-
     """
     each = functional.binary_cross_entropy_with_logits(
         logit, floor.to(logit.dtype), reduction='none'
@@ -96,7 +94,6 @@ def laplace_loss(log_spread: Tensor, log_depth: Tensor, log_truth: Tensor, valid
     ----------
     log_spread : ln b, float [N, 1, h, w].
     log_depth, log_truth, valid : as in `scale_invariant_loss`.
-
     """
     error = _difference(log_depth, log_truth, valid).abs()
     count = valid.sum(dim=(1, 2, 3))
@@ -124,7 +121,6 @@ def multi_scale_loss(
     gradient_weight, absolute_weight : weights of `gradient_loss` and `absolute_loss` beside each
         scale-invariant loss.
     map_weights : weight of each map.
-
     """
     if len(maps) > len(map_weights):
         raise ValueError(f'{len(maps)} maps but only {len(map_weights)} map_weights')

@@ -37,7 +37,6 @@ class Coarse(nn.Module):
     reduced, hidden : channels that the full layer sees of each cell, and its width.
     dropout : share of its units dropped in training.
     normalised : see `MultiScaleDepth`.
-
     """
 
     def __init__(
@@ -76,7 +75,6 @@ class Refine(nn.Module):
     below, skip : channels of its own features so far, and of the encoder's features.
     channels : of the features that it hands on.
     normalised : see `MultiScaleDepth`.
-
     """
 
     def __init__(self, below: int, skip: int, channels: int, normalised: bool) -> None:
@@ -105,7 +103,6 @@ class MultiScaleDepth(DepthNetwork):
         that starts from an exported file has none: they are folded into its convolutions.
     size : (width, height) of the input, pixels, multiples of 32; there are half as many cells.
     heads : names of its outputs beside depth, see `msdepth_ros.networks.heads`.
-
     """
 
     stages: tuple[str, ...] = ('joint', 'settled')

@@ -46,7 +46,6 @@ def quantise(
     model : as `export.to_onnx` returns it, with FP32 weights.
     images : uint8 [H, W, 3] network inputs that the value ranges are measured on.
     precise : names of the network's submodules that stay FP32, where int8 costs accuracy.
-
     """
     maps = _of_one_channel(model)
     excluded = [

@@ -39,7 +39,6 @@ def frames_without_depth(
     Raises
     ------
     DatasetError : there is no image, or no calibration.
-
     """
     images = _of_bag(path, camera) if is_bag(path) else _of_files(path, camera)
     rectify = _Rectifier(path, focal_and_centre)

@@ -36,7 +36,6 @@ class Fit:
     errors : of each source, at the output's cells: 'uncorrected', 'corrected', and 'cross_fitted',
         where each block of frames is corrected by the line of all others. Empty where there are
         no others.
-
     """
 
     correction: Correction
@@ -62,7 +61,6 @@ def fit_correction(
     MsdepthError
         If the line's slope says that the network has not learned these frames' depths, or none of
         them has one.
-
     """
     network.eval()
     maker = ViewMaker.of(network)

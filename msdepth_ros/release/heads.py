@@ -31,7 +31,6 @@ def measure_heads(path: Path, network: DepthNetwork, frames: Iterable[Frame]) ->
     -------
     `HeadErrors.summary`, and as `reliability` of the confidence, bin by bin, what it promised, what
     was kept, and the share of the cells.
-
     """
     maker, errors = ViewMaker.of(network), HeadErrors()
     session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])

@@ -94,7 +94,6 @@ def release(
     MsdepthError
         If there is no usable checkpoint or dataset, nothing was held out, the trainings do not fit
         each other, there is no correction, or the model is there already.
-
     """
     runs = [TrainingRun.of(folder) for folder in folders]
     config = runs[0].config
@@ -193,7 +192,6 @@ def refuse_to_overwrite(path: Path, overwrite: bool) -> None:
     ------
     MsdepthError
         If there is a model already, and it is not to be overwritten.
-
     """
     if path.exists() and not overwrite:
         raise MsdepthError(

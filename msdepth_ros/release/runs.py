@@ -27,7 +27,6 @@ class TrainingRun:
     path : of the checkpoint.
     checkpoint : its content, see stage.StageTraining.
     config : of the training.
-
     """
 
     path: Path
@@ -42,7 +41,6 @@ class TrainingRun:
         ------
         MsdepthError
             If there is none, or it cannot be read.
-
         """
         path = folder / CHECKPOINT
         checkpoint = load_checkpoint(path)
@@ -94,7 +92,6 @@ def provenance(runs: Sequence[TrainingRun]) -> dict[str, Any]:
     ------
     MsdepthError
         If the trainings do not fit each other.
-
     """
     first, *others = runs
     for other in others:
@@ -150,7 +147,6 @@ def held_out_but_known(
     source : that the folder is of; under another `split` its frames have other numbers, so what
         learned from it there is not found.
     count : frames in the folder.
-
     """
     learned: set[int] = set()
     _, asked = split_source(source, count)

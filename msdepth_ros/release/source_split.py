@@ -26,7 +26,6 @@ class SourceSplit:
     training : indices of those trained on.
     blocks : of those held out, neighbours together.
     known : number of those held out that the weights which the training began from had learned.
-
     """
 
     source: Source
@@ -52,7 +51,6 @@ class SourceSplit:
         ------
         DatasetError
             If a folder cannot be read.
-
         """
         datasets = {
             folder: open_dataset(

@@ -115,7 +115,6 @@ def teach(
     ------
     MsdepthError
         If the images, the teachers or the start cannot be used, or a file is in the way.
-
     """
     refuse_to_overwrite(lesson.out / f'{lesson.name}.yaml', overwrite or resume)
     start = load_model(lesson.start)

@@ -46,7 +46,6 @@ class Augmentation:
     blur : largest standard deviation, input pixels.
     jpeg : share of views that are compressed, at a quality of 25 to 90.
     erase : share of views in which a rectangle is blotted out.
-
     """
 
     zoom: tuple[float, float] = (1.0, 1.0)
@@ -88,7 +87,6 @@ def check_zoom(zoom: tuple[float, float]) -> None:
     ------
     MsdepthError
         If it is no such range.
-
     """
     low, high = zoom
     if not 0 < low <= high < np.inf:
@@ -111,7 +109,6 @@ class View:
         with pixels of its own and no noise on top; None: nobody teaches.
     floor : uint8, same shape as `valid`: 1 where a cell shows the floor, 0 where not, UNKNOWN
         where that is not known.
-
     """
 
     image: np.ndarray
@@ -131,7 +128,6 @@ class ViewMaker:
     focal : focal length at which the network's output is metric, input pixels.
     teacher_size : (width, height) of what a teacher is shown, of the same aspect; None: nobody
         teaches.
-
     """
 
     def __init__(

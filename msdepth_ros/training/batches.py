@@ -65,7 +65,6 @@ class WeightedFrames:
     source : name of the source that the frames are of.
     zoom : smallest and largest, where they differ from the augmentation's.
     truth : whether their depths are shown; else only what they tell of the floor.
-
     """
 
     frames: Sequence[Frame]
@@ -86,7 +85,6 @@ class Batches:
     augmentation : how far they stray.
     size : views in a batch.
     seed : of everything random here, any sequence of non-negative integers.
-
     """
 
     def __init__(
@@ -133,7 +131,6 @@ class Batches:
         ------
         MsdepthError
             If one of those processes died.
-
         """
         threads = cv2.getNumThreads()
         cv2.setNumThreads(1)  # threads that it started would be missing in the processes
@@ -220,7 +217,6 @@ def cutmix(
     valid : bool [N, 1, h, w], where the truth holds.
     share : of the views that get a part of the one before them, 0.3 to 0.8 of its width and
         height.
-
     """
     count = round(share * len(image))
     parts = [(_random_part(), _random_part()) for _ in range(count)]

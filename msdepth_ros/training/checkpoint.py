@@ -24,7 +24,6 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
     ------
     MsdepthError
         If the disk is full or not writable; a checkpoint already there survives.
-
     """
     temporary = path.with_name(path.name + '.partial')
     try:
@@ -52,7 +51,6 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     ------
     MsdepthError
         If it is missing or damaged, or holds more than plain values.
-
     """
     if not path.is_file():
         raise MsdepthError(f'there is no checkpoint {path}: train first')
@@ -73,7 +71,6 @@ def load_weights(network: nn.Module, weights: dict[str, Any], path: Path) -> Non
     ------
     MsdepthError
         If they are of another network.
-
     """
     try:
         network.load_state_dict(weights)
@@ -103,7 +100,6 @@ def metadata_of_checkpoint(path: Path) -> dict[str, Any]:
     ------
     MsdepthError
         If the checkpoint is missing or damaged.
-
     """
     saved = load_checkpoint(path)
     kept = ('config', 'stage', 'step', 'teachers', 'started_from', 'correction')

@@ -44,7 +44,6 @@ class Source:
         to them is learned, in the stages with `distillation`. Depth that is there is not read.
     teaches_confidence : false where the depth that a stage of heads leaves as it is had learned
         from these frames: its errors there are too small to learn from.
-
     """
 
     folders: tuple[str, ...]
@@ -76,7 +75,6 @@ class Source:
         folder : one of `folders`.
         data : what the training is given.
         out : the training's own folder.
-
         """
         return (out if self.rendered else data) / folder
 
@@ -103,7 +101,6 @@ class Data:
     ----------
     sources : by a short name; the first is what a released model is measured on.
     cached_width : frames are shrunk to this width and kept in memory.
-
     """
 
     sources: Mapping[str, Source]
@@ -146,7 +143,6 @@ class Stage:
     held_out : also learn from the frames held out, this many times as often as from the others, and
         from the sources that have a weight in this stage alone; 0: do not. Only the last stage can:
         what is measured then are the weights before it.
-
     """
 
     trains: str
@@ -206,7 +202,6 @@ class Config:
     averaging : decay per step of the running mean of the weights, which is what is kept; 0: none.
     validate_every : images between validations and checkpoints.
     depth_range : nearest and farthest depth, metres, that the model is trusted with.
-
     """
 
     name: str
@@ -250,7 +245,6 @@ def read_config(path: str | Path) -> Config:
     ------
     MsdepthError
         If the file is missing, is no YAML, or has a wrong key or value; the message names the key.
-
     """
     try:
         document = yaml.safe_load(Path(path).read_text(encoding='utf-8'))

@@ -44,7 +44,6 @@ class TrainingData:
     MsdepthError
         If a dataset cannot be used, a stage names an unknown source, or nothing is left to train
         on.
-
     """
 
     def __init__(self, config: Config, folder: Path, out: Path, floors: bool = False) -> None:
@@ -103,7 +102,6 @@ class TrainingData:
         ------
         MsdepthError
             If the stage names a source that is not trained on.
-
         """
         weights = {} if stage is None else stage.weights
         zooms = {} if stage is None else stage.zoom
@@ -147,7 +145,6 @@ def render_once(path: Path, count: int) -> None:
     ----------
     path : the dataset folder.
     count : frames, 320x240, 65 degrees wide, the same every time.
-
     """
     if distributed.rank() == 0 and not path.exists():
         begun = path.with_name(path.name + '.partial')

@@ -29,7 +29,6 @@ def joined(device: str) -> Iterator[torch.device]:
     ------
     MsdepthError
         If the device cannot be used, or the other processes are not met.
-
     """
     together = distributed.is_available() and distributed.is_torchelastic_launched()
     chosen = choose_device(device, int(os.environ['LOCAL_RANK']) if together else None)

@@ -31,7 +31,6 @@ class HeadErrors:
         heads : probabilities, float [N, 1, h, w], by the head's name.
         log_depth : predicted, float [N, 1, h, w].
         batch : the views that they are of.
-
         """
         if FLOOR in heads:
             known = (batch.floor != UNKNOWN).numpy()

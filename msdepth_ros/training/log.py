@@ -83,7 +83,6 @@ class TrainingLog:
         line : what the line begins with.
         tables : errors by source.
         sheet : uint8 [H, W, 3] BGR, from `draw_sheet`.
-
         """
         losses = {name: round(float(np.mean(values)), 5) for name, values in self._losses.items()}
         validation = {

@@ -34,7 +34,6 @@ class ModelTeacher(nn.Module):
     Attributes
     ----------
     image_size, focal, grid : as a DepthNetwork has them; a focal length of 0 is any.
-
     """
 
     def __init__(self, model: Model) -> None:
@@ -54,7 +53,6 @@ class ModelTeacher(nn.Module):
         ----------
         image : float [N, 3, H, W] of `image_size`, from `normalise`.
         focal : focal length in pixels of these images.
-
         """
         pixels = denormalise(image).cpu().numpy()
         answers = [self._answer(each, focal) for each in pixels]
@@ -112,7 +110,6 @@ class ModelAnswers(nn.Module):
         image : float [N, 3, H, W] of the given size, from `normalise`.
         log_depth, valid : the truth on the student's grid.
         student : its own log depth, see `teacher_alignment`.
-
         """
         if self._resized:
             width, height = self.teacher.image_size
@@ -144,7 +141,6 @@ def load_model_teacher(path: Path) -> tuple[ModelTeacher, dict[str, Any]]:
     ------
     ModelError
         If the model file is not usable.
-
     """
     model = load_model(path)
     document = model.document

@@ -15,7 +15,6 @@ def create_network_of(config: Config) -> DepthNetwork:
     ------
     MsdepthError
         If there is no such network or option, or a stage that it does not have.
-
     """
     options = dict(config.network)
     network = create_network(str(options.pop('name', config.name)), options)

@@ -21,7 +21,6 @@ def create_optimiser(
     Parameters
     ----------
     parameters : those that learn, some of which may be `pretrained`.
-
     """
     slow = set(pretrained)
     groups = []

@@ -28,7 +28,6 @@ class Session:
     out : folder for the checkpoint and the log.
     log : None in all processes but the first.
     started_from : metadata of the weights that the training started from, see `start.metadata_of`.
-
     """
 
     config: Config

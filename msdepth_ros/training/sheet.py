@@ -38,7 +38,6 @@ def draw_sheet(
     Returns
     -------
     uint8 [H, W, 3], BGR.
-
     """
     network.eval()
     rows = []

@@ -40,7 +40,6 @@ class StageTraining:
     ----------
     session : the training.
     index : of the stage.
-
     """
 
     def __init__(self, session: Session, index: int) -> None:

@@ -50,7 +50,6 @@ def weights_path(text: str) -> Path:
     ------
     MsdepthError
         If there is no such model.
-
     """
     path = Path(text)
     return path if path.suffix in ('.pt', '.onnx') else load_model(text).onnx
@@ -66,7 +65,6 @@ def metadata_of(path: Path) -> dict[str, Any]:
     ------
     MsdepthError
         If the file is missing or damaged.
-
     """
     if path.suffix != '.onnx':
         return metadata_of_checkpoint(path)
@@ -95,7 +93,6 @@ def start_from_weights(network: DepthNetwork, paths: Sequence[Path]) -> None:
     ------
     MsdepthError
         If a file cannot be read, is of another network, or they have different corrections.
-
     """
     own = network.state_dict()
     corrections = {correction_in(metadata_of(path)) for path in paths}
@@ -153,7 +150,6 @@ def initialise_from_data(
     ----------
     layers : those to set; a full layer keeps its weights' directions.
     run : runs the network once on a sample of images, some dozens at least.
-
     """
     handles: list[RemovableHandle] = []
     for layer in layers:
@@ -196,7 +192,6 @@ def cluster_filters(patches: Tensor, count: int) -> Tensor:
     Returns
     -------
     float [count, size]; a filter's product with a patch is largest for patches of its cluster.
-
     """
     centred = patches - patches.mean(dim=0)
     directions = min(count, *patches.shape)  # the others are noise, mostly

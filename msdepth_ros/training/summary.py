@@ -26,7 +26,6 @@ def summary(lines: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
     Returns
     -------
     (errors, warnings), one line each source at most.
-
     """
     errors, warnings = [], []
     course: dict[str, list[tuple[str, Mapping[str, float]]]] = {}

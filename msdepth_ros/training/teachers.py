@@ -47,7 +47,6 @@ class DepthTeacher(nn.Module):
     Attributes
     ----------
     image_size : (width, height) of the images that they are shown.
-
     """
 
     def __init__(
@@ -79,7 +78,6 @@ class DepthTeacher(nn.Module):
         log_depth, valid : the truth; and
         student : the student's own answer: what teachers are fitted to that know no metres, see
             `teacher_alignment`.
-
         """
         answers = [answer(image, log_depth, valid, student) for answer in self.answers]
         return torch.stack(answers).nanmean(0)
@@ -133,7 +131,6 @@ class Teacher:
     network : with its averaged weights; or a model file.
     metadata : plain values: the name, the network's options and the data of its training, and the
         checkpoint's sha256.
-
     """
 
     network: DepthNetwork | ModelTeacher
@@ -147,7 +144,6 @@ def load_teacher(path: Path) -> Teacher:
     ------
     MsdepthError
         If the file cannot be read, or a checkpoint does not say what network it is of.
-
     """
     if path.suffix in SUFFIXES:
         return Teacher(*load_model_teacher(path))
@@ -181,7 +177,6 @@ def check_aspect(teacher: DepthNetwork | ModelTeacher, student: DepthNetwork) ->
     ------
     MsdepthError
         If its input has another aspect.
-
     """
     (wide, high), (width, height) = teacher.image_size, student.image_size
     if abs(wide * height / (high * width) - 1) > 0.01:

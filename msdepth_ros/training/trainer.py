@@ -61,7 +61,6 @@ class Trainer:
     ------
     MsdepthError
         If the configuration does not fit the network, the data or the teachers.
-
     """
 
     def __init__(
@@ -115,7 +114,6 @@ class Trainer:
         MsdepthError
             If a checkpoint is in the way (or missing, to resume from), belongs to another
             configuration, cannot be written; or the loss is not a number.
-
         """
         saved = self._open(resume)
         if saved is not None:

@@ -73,7 +73,6 @@ def predictions(
     frames : of which a batch is held at a time.
     maker : of the network's views.
     device : where the network is.
-
     """
     views = map(maker.whole, frames)
     while some := list(itertools.islice(views, _BATCH)):

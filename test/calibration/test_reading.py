@@ -122,7 +122,7 @@ def test_what_is_hard_to_believe_is_logged_once_with_its_numbers(tmp_path, caplo
         read_camera(path)
     assert len(caplog.records) == 1
     assert f'{path}: ' in caplog.text
-    assert 'another image size, of 322x242' in caplog.text
+    assert 'another image size, 322x242' in caplog.text
 
 
 @pytest.mark.parametrize('name', files.FOREIGN)

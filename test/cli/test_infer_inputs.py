@@ -75,7 +75,7 @@ def test_a_calibration_that_is_hard_to_believe_is_used_and_told(model, picture, 
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0
-    assert done.stderr.count('another image size, of 322x242') == 1
+    assert done.stderr.count('another image size, 322x242') == 1
     assert '640x480, K fx 277 fy 277 cx 160.5 cy 120.5' in done.stderr
 
 
@@ -109,4 +109,4 @@ def test_a_calibration_without_a_size_is_judged_with_the_images(model, picture, 
     cv2.imwrite(str(small), np.full((240, 320, 3), 100, np.uint8))
     code, _ = depth(small, tmp_path / 'small', model, '--camera-info', good)
     assert code == 0
-    assert caplog.text.count('another image size, of 642x482') == 1
+    assert caplog.text.count('another image size, 642x482') == 1

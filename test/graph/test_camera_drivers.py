@@ -177,7 +177,7 @@ def test_a_calibration_that_is_hard_to_believe_is_used_and_told_once(graph, colo
         gazebo = camera_info(focal=277.0, center=(160.5, 120.5))
         answers = [client.ask(uniform(), gazebo) for _ in range(3)]
         assert all(answer.info.k[0] == 277.0 for answer in answers)
-        line = process.wait_for_output('another image size, of 322x242')
+        line = process.wait_for_output('another image size, 322x242')
         assert f'{client.namespace}/camera_info: ' in line
         assert '640x480, K fx 277 fy 277 cx 160.5 cy 120.5' in line
         assert process.output.count('another image size') == 1

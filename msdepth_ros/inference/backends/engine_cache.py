@@ -144,7 +144,7 @@ class EngineCache:
             _write_facts(self.path(key), facts)
 
     def check_takes(self, model: str) -> None:
-        """Raise BackendError, as `store` would, if nothing can be written; call it before a build."""
+        """Raise BackendError, as `store` would, if nothing can be written; call before a build."""
         with self._refusals_explained(f'the engine of {model} cannot be kept'):
             self._make_folder()
             with tempfile.TemporaryFile(dir=self.folder):

@@ -17,9 +17,7 @@ CLIP = Path(__file__).resolve().parents[2] / 'clips' / 'room.mp4'
 IMAGES = 4
 LARGEST_MEAN_ERROR = 0.01
 LARGEST_ERROR = 0.10
-LARGEST_FLIPPED = (
-    0.01  # largest fraction of cells (edge of the sky) that are NaN in only one
-)
+LARGEST_FLIPPED = 0.01  # largest fraction of cells (edge of the sky) that are NaN in only one
 
 
 @dataclass(frozen=True)
