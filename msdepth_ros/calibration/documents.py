@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files of keys and values as nested dicts and lists: YAML, JSON, XML, INI, assignments.
 
-Values stay texts, so that no parser makes a date, an octal number or a truth value of one.
+Values stay strings, so that no parser turns one into a date, an octal number or a boolean.
 """
 
 import configparser
@@ -16,11 +16,11 @@ import yaml
 from msdepth_ros.errors import CalibrationError
 
 _MAX_DEPTH = 12
-_MAX_VALUES = 200_000  # OpenCV's own program writes all the corners that it found, too
+_MAX_VALUES = 200_000  # OpenCV's calibration program also writes all corners that it found
 _MAX_STATEMENTS = 1 << 16  # characters
 _NUMBER = r'[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?'
 _COMMENT = re.compile(r'(?m)^[ \t]*//.*$|^[ \t]*/\*[^*]{0,999}\*/')
-_SIZE_ONLY = re.compile(r'\[\d+.\d+ [a-z]\w*\]')  # how MATLAB shows what it does not show
+_SIZE_ONLY = re.compile(r'\[\d+.\d+ [a-z]\w*\]')  # MATLAB's text for a value that it does not print
 _PAIR = re.compile(
     rf"""
     (?: (?P<mark>['"]) (?P<quoted>\w{{1,99}}) (?P=mark) [ ]? ,
@@ -37,7 +37,7 @@ _PAIR = re.compile(
 
 
 def from_json(text: str) -> Any:
-    """Return a JSON document, also one with OpenCV's comments; None if it is none."""
+    """Return a JSON document, also with OpenCV's comments; None if it is not JSON."""
     for candidate in (text, _COMMENT.sub('', text)):
         try:
             return json.loads(candidate)
@@ -52,20 +52,20 @@ def from_yaml(text: str) -> Any:
     Raises
     ------
     CalibrationError
-        If it is no YAML.
+        If it is not YAML, or too large or too deep for a calibration.
     """
-    if text.startswith('%YAML'):  # OpenCV's directive is no YAML
+    if text.startswith('%YAML'):  # OpenCV's directive is not valid YAML
         text = text.partition('\n')[2]
     loader = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
     try:
         node = next(iter(yaml.compose_all(text, Loader=loader)), None)
         return _Plain().value(node)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise CalibrationError(f'no YAML: {" ".join(str(error).split())}') from error
+        raise CalibrationError(f'not YAML: {" ".join(str(error).split())}') from error
 
 
 class _Plain:
-    """Turns YAML nodes into dicts, lists and texts, as many as a calibration may have."""
+    """Converts YAML nodes to dicts, lists and strings, up to the size of a calibration."""
 
     def __init__(self) -> None:
         self._left = _MAX_VALUES
@@ -73,7 +73,7 @@ class _Plain:
     def value(self, node: yaml.Node | None, depth: int = 0) -> Any:
         self._left -= 1
         if self._left < 0 or depth > _MAX_DEPTH:
-            raise CalibrationError('too many values, or too deeply nested ones, for a calibration')
+            raise CalibrationError('too many or too deeply nested values for a calibration')
         if isinstance(node, yaml.MappingNode):
             return {
                 str(self.value(key, depth + 1)): self.value(value, depth + 1)
@@ -85,19 +85,19 @@ class _Plain:
 
 
 def from_xml(text: str) -> dict[str, Any]:
-    """Return what OpenCV's FileStorage wrote as XML.
+    """Return the XML of OpenCV's FileStorage.
 
     Raises
     ------
     CalibrationError
-        If it is no XML, or not OpenCV's.
+        If it is not XML, or not OpenCV's.
     """
     if '<!DOCTYPE' in text or '<!ENTITY' in text:
-        raise CalibrationError('XML with a document type: OpenCV writes none')
+        raise CalibrationError('XML with a document type, which OpenCV does not write')
     try:
         root = ElementTree.fromstring(text)
     except (ElementTree.ParseError, ValueError) as error:
-        raise CalibrationError(f'no XML: {error}') from error
+        raise CalibrationError(f'not XML: {error}') from error
     if root.tag != 'opencv_storage':
         raise CalibrationError(f'XML of <{root.tag[:40]}>, not of <opencv_storage>')
     return {child.tag: _element(child, 0) for child in root}
@@ -115,7 +115,7 @@ def _element(element: ElementTree.Element, depth: int) -> Any:
 
 
 def from_ost(text: str) -> dict[str, Any]:
-    """Return camera_calibration's INI (ost.txt): sections, and names above their numbers."""
+    """Return camera_calibration's INI (ost.txt): in its sections, names stand above numbers."""
     sections: dict[str, dict[str, str]] = {}
     section: dict[str, str] = {}
     name = ''
@@ -133,23 +133,23 @@ def from_ost(text: str) -> dict[str, Any]:
 
 
 def from_ini(text: str) -> dict[str, Any]:
-    """Return an INI of `name = value`: its sections.
+    """Return the sections of an INI file of `name = value`.
 
     Raises
     ------
     CalibrationError
-        If it is no INI.
+        If it is not INI.
     """
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
         parser.read_string(text)
     except configparser.Error as error:
-        raise CalibrationError(f'no INI: {" ".join(str(error).split())}') from error
+        raise CalibrationError(f'not INI: {" ".join(str(error).split())}') from error
     return {title: dict(parser[title]) for title in parser.sections()}
 
 
 def from_assignments(text: str) -> dict[str, Any]:
-    """Return `name = value` and `name: value` pairs as MATLAB, Python and ROS print a struct."""
+    """Return the `name = value` and `name: value` pairs of a struct printed by MATLAB or Python."""
     found: dict[str, Any] = {}
     text = re.sub(r'[%#][^\n]*', '', text[:_MAX_STATEMENTS]) + '\n'
     for match in _PAIR.finditer(text):

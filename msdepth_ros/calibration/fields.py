@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A document of keys and values as a Camera, whichever tool named the keys."""
+"""A document of keys and values as a Camera, with the keys of many tools."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from msdepth_ros.errors import CalibrationError, quoted
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.lens import EQUIDISTANT, PLUMB_BOB
 
-# Keys without case and marks. Of each line the first that is there counts.
+# Keys in lower case, letters and digits only. In each tuple the first key that is present counts.
 _MATRIX = (
     'cameramatrix', 'k', 'intrinsicmatrix', 'intrinsicsmatrix', 'intrinsics', 'mtx', 'cameramat',
     'intrinsic', 'kmatrix',
@@ -43,7 +43,13 @@ _MATRICES = ('m', 'cameramatrix', 'mtx', 'intrinsics')
 
 
 def cameras_in(document: Any, depth: int = 0) -> dict[str, Mapping[str, Any]]:
-    """Return the mappings of a document that describe a camera, by name; '' is the document."""
+    """Return the mappings in a document that describe a camera, by name; '' = the document itself.
+
+    Parameters
+    ----------
+    document : nested dicts and lists.
+    depth : of this document in the whole one.
+    """
     if depth > _MAX_DEPTH:
         return {}
     if isinstance(document, list):
@@ -68,7 +74,7 @@ def camera_of(document: Mapping[str, Any]) -> Camera:
     Raises
     ------
     CalibrationError
-        If something is missing or is no number, or the calibration cannot be used.
+        If something is missing or is not a number, or the calibration cannot be used.
     """
     values = Values(document)
     matlab = 'radialdistortion' in values.keys or 'IntrinsicMatrix' in document
@@ -95,7 +101,7 @@ def camera_of(document: Mapping[str, Any]) -> Camera:
 
 
 def _stereo(document: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return the cameras of a document that numbers its keys: M1, D1, M2, D2, of stereo_calib."""
+    """Return the cameras of a document with numbered keys, as stereo_calib's M1, D1, M2, D2."""
     names = {plain(str(key)): value for key, value in document.items()}
     cameras: dict[str, Mapping[str, Any]] = {}
     for suffix in _SUFFIXES:
@@ -120,7 +126,7 @@ def _describes_camera(document: Mapping[Any, Any]) -> bool:
 
 
 def _size(values: Values, matlab: bool) -> tuple[int, int]:
-    """Return (width, height); (0, 0), those of the image, where the file does not say."""
+    """Return (width, height); (0, 0) if the file has no size."""
     names = [values.first(keys)[0] for keys in (_WIDTH, _HEIGHT)]
     if any(names):
         width, height = values.whole(*_WIDTH), values.whole(*_HEIGHT)
@@ -138,7 +144,7 @@ def _size(values: Values, matlab: bool) -> tuple[int, int]:
 
 
 def _camera_matrix(values: Values, matlab: bool) -> tuple[float, ...]:
-    """Return K row by row, its principal point counted from 0."""
+    """Return K, row-major, with pixels counted from 0."""
     name, _ = values.first(_MATRIX)
     k: tuple[float, ...] = ()
     if name and not (isinstance(values.keys[name], Mapping) and 'data' not in values.keys[name]):
@@ -154,11 +160,11 @@ def _camera_matrix(values: Values, matlab: bool) -> tuple[float, ...]:
             centre = values.numbers(_PRINCIPAL_POINTS)
             if len(focal) not in (1, 2) or len(centre) != 2:
                 missing = ', '.join(key for key, found in scalars.items() if not found)
-                raise CalibrationError(f'{missing} are missing, and there is no camera matrix')
+                raise CalibrationError(f'there is no camera matrix, and {missing} are missing')
             k = _k(focal[0], focal[-1], *centre)
     if len(k) != 9:
         raise CalibrationError(f'the camera matrix has {len(k)} numbers, not 9')
-    if not (k[2] or k[5]) and (k[6] or k[7]):  # column by column, as MATLAB and Open3D write it
+    if not (k[2] or k[5]) and (k[6] or k[7]):  # column-major, as in MATLAB and Open3D
         k = tuple(np.reshape(k, (3, 3)).T.ravel().tolist())
     if matlab:  # counts pixels from 1
         k = (*k[:2], k[2] - 1, *k[3:5], k[5] - 1, *k[6:])
@@ -170,7 +176,7 @@ def _k(fx: float, fy: float, cx: float, cy: float) -> tuple[float, ...]:
 
 
 def _lens(values: Values) -> tuple[str, tuple[float, ...]]:
-    """Return the lens model under the name that the file has for it, and its coefficients."""
+    """Return the lens model by the file's own name for it, and its coefficients."""
     names = [str(values.keys[name]) for name in _MODEL if isinstance(values.keys.get(name), str)]
     for name in names:
         if plain(name) in _OTHER_MODELS:
@@ -189,7 +195,7 @@ def _lens(values: Values) -> tuple[str, tuple[float, ...]]:
     name, value = values.first(_COEFFICIENTS)
     if name and not (isinstance(value, Mapping) and 'data' not in value):
         return model, numbers(name, value)
-    if 'mu' in values.keys and 'k5' in values.keys:  # camodocal counts a fisheye's from 2
+    if 'mu' in values.keys and 'k5' in values.keys:  # camodocal numbers a fisheye's k2 to k5
         return EQUIDISTANT, tuple(
             number(f'k{i}', values.keys.get(f'k{i}', 0.0)) for i in range(2, 6)
         )

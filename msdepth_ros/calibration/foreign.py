@@ -1,13 +1,13 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a file is that is no calibration that can be read, and what to do about it."""
+"""Names files that are not a calibration, or in a format that is not read; says what to do."""
 
 import re
 
 _AS_YAML = 'write its numbers as YAML, as config/camera.yaml shows'
-_ECHO = 'take `ros2 topic echo --once CAMERA_INFO_TOPIC > camera.yaml` of it'
-_UNPACK = 'unpack it and give the ost.yaml in it'
-_CALIBRATION = 'give the calibration of its camera'
+_ECHO = 'run `ros2 topic echo --once CAMERA_INFO_TOPIC > camera.yaml`'
+_UNPACK = 'unpack it and give its ost.yaml'
+_CALIBRATION = "give the camera's calibration"
 _STARTS = (
     (b'MATLAB 5.0 MAT', 'a MATLAB .mat file', 'write jsonencode(toStruct(parameters)) to a .json'),
     (b'MATLAB 7', 'a MATLAB .mat file', 'write jsonencode(toStruct(parameters)) to a .json'),
@@ -39,7 +39,7 @@ _TEXTS = (
 
 
 def name_bytes(data: bytes) -> tuple[str, str] | None:
-    """Return what a binary file is and what to do, None if it may be a text."""
+    """Return what a binary file is and what to do; None if it may be text."""
     for start, what, remedy in _STARTS:
         if data.startswith(start):
             return what, remedy
@@ -49,7 +49,7 @@ def name_bytes(data: bytes) -> tuple[str, str] | None:
 
 
 def name_text(text: str) -> tuple[str, str] | None:
-    """Return what a text is and what to do, None if it is nothing known."""
+    """Return what a text is and what to do; None if it is not known."""
     for pattern, what, remedy in _TEXTS:
         if re.search(pattern, text[:4096]):
             return what, remedy

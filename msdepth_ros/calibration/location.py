@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where a calibration is: URLs and substitutions as camera_info_manager resolves them."""
+"""The path of a calibration: URLs and substitutions as camera_info_manager resolves them."""
 
 import os
 import re
@@ -10,25 +10,25 @@ from urllib.parse import unquote, urlparse
 from msdepth_ros.errors import CalibrationError, quoted
 from msdepth_ros.resources import share_directory, user_path
 
-DEFAULT_NAME = 'camera'  # camera_info_manager's own, for a camera that has no name
+DEFAULT_NAME = 'camera'  # camera_info_manager's default name
 _SUBSTITUTION = re.compile(r'\$\{([^}]*)\}')
 
 
 def locate(url: str, name: str = '') -> Path:
-    """Return the path that a URL of a calibration means.
+    """Return the path for the URL of a calibration.
 
-    Plain paths, file:///PATH and package://PACKAGE/PATH; in them ${ROS_HOME} is that variable or
-    ~/.ros, and ${NAME} the camera's name.
+    Accepted are paths, file:///PATH and package://PACKAGE/PATH. In them ${ROS_HOME} is that
+    environment variable or ~/.ros, and ${NAME} is the camera's name.
 
     Parameters
     ----------
-    url : as users write camera_info_url.
-    name : the camera's; `camera` where there is none, or no file of that name.
+    url : as in the parameter camera_info_url.
+    name : of the camera; `camera` is used if it is '' or there is no file of that name.
 
     Raises
     ------
     CalibrationError
-        If the URL is of another kind, or names a package that is not there.
+        If the URL is of another kind, or its package is not found.
     """
     if name and '${NAME}' in url:
         path = _resolved(url, name)
@@ -56,7 +56,7 @@ def _resolved(url: str, name: str) -> Path:
 
 
 def _existing(path: Path) -> Path:
-    """Return a URL's path, its %20 a space unless a file is called so."""
+    """Return a URL's path; its %20 means a space, unless a file has that name."""
     return path if path.exists() else Path(unquote(str(path)))
 
 
@@ -72,7 +72,7 @@ def _substitute(variable: str, name: str, url: str) -> str:
 
 
 def _package(name: str) -> Path:
-    """Return a package's share folder, as ament_index finds it."""
+    """Return a package's share folder, as ament_index does."""
     for prefix in filter(None, os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep)):
         index = Path(prefix) / 'share' / 'ament_index' / 'resource_index' / 'packages' / name
         if name and index.is_file():

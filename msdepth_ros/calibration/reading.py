@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A calibration file of any tool as a Camera."""
+"""Reads the calibration files of many tools as a Camera."""
 
 import gzip
 import io
@@ -26,20 +26,20 @@ _logger = logging.getLogger(__name__)
 
 
 def camera_from_url(url: str, name: str = '') -> Camera:
-    """Read a calibration from where a URL or a path says, see `location.locate`.
+    """Read a calibration from a URL or a path, see `location.locate`.
 
-    Of a file with several cameras (Kalibr's camchain) the first counts, or the one named behind
-    a #: camchain.yaml#cam1.
+    In a file with several cameras (Kalibr's camchain) the first one is used, or the one named
+    after a #, as in camchain.yaml#cam1.
 
     Parameters
     ----------
     url : file:// or package:// URL, or a path.
-    name : the camera's, for ${NAME}.
+    name : of the camera, for ${NAME}.
 
     Raises
     ------
     CalibrationError
-        If the URL is of another kind, or the file is no calibration that can be read.
+        If the URL is of another kind, or the file cannot be read as a calibration.
     """
     path = locate(url, name)
     base, mark, which = url.rpartition('#')
@@ -49,7 +49,7 @@ def camera_from_url(url: str, name: str = '') -> Camera:
 
 
 def read_camera(path: str | Path, which: str = '') -> Camera:
-    """Read a calibration file, and log what is hard to believe of it.
+    """Read a calibration file, and log what is implausible in it.
 
     Formats: camera_calibration's YAML and ost.txt; OpenCV's FileStorage as YAML, XML and JSON;
     Kalibr's camchain; a CameraInfo as `ros2 topic echo` or `rostopic echo` prints it; MATLAB's
@@ -57,17 +57,18 @@ def read_camera(path: str | Path, which: str = '') -> Camera:
 
     Parameters
     ----------
-    which : the name of the camera in a file of several; '' = the first.
+    path : of the file.
+    which : the name of the camera in a file with several; '' = the first.
 
     Returns
     -------
-    A camera that is usable (Camera.check). Without a size in the file, that of its images: 0x0.
+    A camera that `Camera.check` accepts. If the file has no image size, it is 0x0.
 
     Raises
     ------
     CalibrationError
-        If the file cannot be read, or is no such calibration: in one line, with the format that was
-        seen and what to do.
+        If the file cannot be read as a calibration; the message names its format and says what to
+        do.
     """
     text = _text(Path(path))
     kind, document = _document(text, path)
@@ -80,7 +81,7 @@ def read_camera(path: str | Path, which: str = '') -> Camera:
         raise CalibrationError(f'{path} has no camera {quoted(chosen)}, it has {_few(cameras)}')
     if len(cameras) > 1 and not which:
         _logger.warning(
-            '%s has several cameras, %s: %s is taken; name another one behind a #, as %s#%s',
+            '%s has several cameras, %s: %s is used; name another one after a #, as %s#%s',
             path, _few(cameras), chosen, Path(path).name, list(cameras)[-1],
         )  # fmt: skip
     try:
@@ -88,7 +89,7 @@ def read_camera(path: str | Path, which: str = '') -> Camera:
     except CalibrationError as error:
         raise CalibrationError(f'{path}: {error}') from error
     except (ValueError, OverflowError) as error:
-        raise CalibrationError(f'{path}: a number in it cannot be one: {error}') from error
+        raise CalibrationError(f'{path}: correct a number in it: {error}') from error
     log_doubts(camera, str(path))
     return camera
 
@@ -99,22 +100,22 @@ def _few(names: Iterable[str]) -> str:
 
 
 def log_doubts(camera: Camera, where: str) -> None:
-    """Log what is hard to believe of a calibration, if it can be used and anything is."""
+    """Log what is implausible in a calibration, if it can be used; `where` names it."""
     try:
         camera.check()
-    except CalibrationError:  # told where it is used
+    except CalibrationError:  # reported where it is used
         return
     if doubt := doubts(camera):
         _logger.warning('%s: %s', where, doubt)
 
 
 def read_document(path: str | Path) -> dict[str, Any]:
-    """Return the keys and values of a calibration file, the values as they are or as texts.
+    """Return the keys and values of a calibration file; values may be strings.
 
     Raises
     ------
     CalibrationError
-        If the file cannot be read, or is of no format that has keys.
+        If the file cannot be read, or its format has no keys.
     """
     _, document = _document(_text(Path(path)), path)
     return document if isinstance(document, dict) else {}
@@ -184,7 +185,7 @@ def _format(text: str) -> tuple[str, Callable[[str], Any]]:
 
 
 def _described(kind: str, document: Any) -> str:
-    """Say what a document without a camera is."""
+    """Return what a document without a camera is."""
     if not isinstance(document, dict):
         return 'a text' if kind == 'YAML' else kind
     keys = ', '.join(quoted(str(key)) for key in list(document)[:5])

@@ -16,7 +16,7 @@ _MAX_NUMBERS = 64
 
 
 class Values:
-    """The values of a mapping by their keys without case and marks, those of groups included."""
+    """The values of a mapping and of the groups in it, by their `plain` keys."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self.keys: dict[str, Any] = {}
@@ -31,41 +31,41 @@ class Values:
                 self.keys.setdefault(plain(str(key)), value)
 
     def first(self, names: Iterable[str]) -> tuple[str, Any]:
-        """Return the first of the names that has a value, and that; ('', None) without one."""
+        """Return the first name that has a value, and the value; ('', None) = there is none."""
         for name in names:
             if self.keys.get(name) is not None:
                 return name, self.keys[name]
         return '', None
 
     def numbers(self, names: Iterable[str], single: bool = False) -> tuple[float, ...]:
-        """Return the numbers behind the first of the names, () if there is none."""
+        """Return the numbers of the first name that has a value, () if there is none."""
         name, value = self.first(names)
         return numbers(name, value, single) if name else ()
 
     def whole(self, *names: str) -> int:
-        """Return a whole number, 0 if there is none."""
+        """Return the whole number of the first name that has a value, 0 if there is none."""
         name, value = self.first(names)
         return int(number(name, value)) if name else 0
 
     def mapping(self, name: str) -> 'Values':
-        """Return what is in a mapping, nothing if there is none."""
+        """Return the values of a nested mapping, empty if there is none."""
         value = self.keys.get(name)
         return Values(value if isinstance(value, Mapping) else {})
 
 
 def plain(key: str) -> str:
-    """Return a key without case and marks, and without the name of a camera before it."""
+    """Return a key in lower case, letters and digits only, without a camera's name before it."""
     key = re.sub(r'^camera1?[./]', '', key.lower())
     return re.sub(r'[^a-z0-9]', '', key)
 
 
 def number(name: str, value: Any) -> float:
-    """Return a number that stands in a file as a number or a text.
+    """Return a value of a file as a number; it may be a string.
 
     Raises
     ------
     CalibrationError
-        If it is none.
+        If it is not a number.
     """
     if isinstance(value, str):
         value = value.strip().lower()
@@ -73,20 +73,22 @@ def number(name: str, value: Any) -> float:
     try:
         return float(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise CalibrationError(f'{name}: {quoted(str(value))} is no number') from error
+        raise CalibrationError(f'{name}: {quoted(str(value))} is not a number') from error
 
 
 def numbers(name: str, value: Any, single: bool = False) -> tuple[float, ...]:
-    """Return the numbers of a flat or nested list, of a matrix with `data`, or of a text.
+    """Return the numbers of a flat or nested list, of a matrix with `data`, or of a string.
 
     Parameters
     ----------
-    single : whether one number alone will do, instead of a list.
+    name : of the value, for errors.
+    value : of the file.
+    single : whether one number instead of a list is accepted.
 
     Raises
     ------
     CalibrationError
-        If something else is among them, or they are more than a calibration has.
+        If there is something else among them, or more than a calibration has.
     """
     if isinstance(value, Mapping):
         if 'data' not in value:

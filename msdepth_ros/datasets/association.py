@@ -1,17 +1,17 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pairs images with depths that were taken at nearly the same time."""
+"""Pairs images with depth images of nearly the same time."""
 
 import bisect
 from collections.abc import Sequence
 
-TOLERANCE = 0.02  # seconds, as the TUM RGB-D benchmark's own tool
+TOLERANCE = 0.02  # seconds, as in the TUM RGB-D benchmark's own tool
 
 
 def associate(
     images: Sequence[float], depths: Sequence[float], tolerance: float = TOLERANCE
 ) -> list[tuple[int, int]]:
-    """Pair stamps, the closest first, each used once (TUM RGB-D benchmark, associate.py).
+    """Pair stamps, the closest first; each is used once (TUM RGB-D benchmark, associate.py).
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def associate(
 
     Returns
     -------
-    (index of the image, index of the depth) in the order of the images.
+    (index of the image, index of the depth image), in the order of the images.
     """
     candidates = []
     for i, stamp in enumerate(images):

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Single messages of a recording, without going back to the file for each."""
+"""Single messages of a recording, read in one pass if they are asked for in order."""
 
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from msdepth_ros.datasets.bag_reader import BagReader, Recorded, header_stamp
 from msdepth_ros.datasets.base import DatasetError
 
-_REMEMBERED = 16  # messages that were passed: an image's depth may come before it
-_NEAR = 1_000_000_000  # ns; what is farther ahead is looked up anew
+_REMEMBERED = 16  # skipped messages that are kept: a depth image may be recorded before its image
+_NEAR = 1_000_000_000  # ns; a message farther ahead is searched by its time
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a message is: its topic, its header's stamp, and when it was received, ns."""
+    """Identifies a message: its topic, its header's stamp in ns, and when it was received, ns."""
 
     topic: str
     stamp: int
@@ -23,7 +23,7 @@ class Place:
 
 
 class BagCursor:
-    """Finds messages of some topics by their places; those asked for in order, in one pass."""
+    """Reads single messages of some topics by their places."""
 
     def __init__(self, bag: BagReader, topics: Collection[str]) -> None:
         self._bag = bag
@@ -38,7 +38,7 @@ class BagCursor:
         Raises
         ------
         DatasetError
-            If it is not there any more, or the recording is damaged.
+            If it is no longer there, or the recording is damaged.
         """
         known = self._passed.pop(place, None)
         if known is not None:
@@ -53,7 +53,7 @@ class BagCursor:
         return found
 
     def _advance(self, place: Place) -> Recorded | None:
-        """Read on to a place, None where the recording ends before it."""
+        """Read on to a place; None if the recording ends before it."""
         for recorded in self._messages:
             self._at = recorded.received
             here = place_of(self._bag, recorded)
@@ -66,6 +66,6 @@ class BagCursor:
 
 
 def place_of(bag: BagReader, recorded: Recorded) -> Place:
-    """Return where a message is."""
+    """Return the place of a message."""
     stamp = header_stamp(bag.message(recorded), recorded.received)
     return Place(recorded.topic, stamp, recorded.received)

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Images of a recording as training takes them: colour as BGR, depth in metres, both pinhole."""
+"""Images of a recording as arrays: colour as BGR, depth in metres."""
 
 import struct
 from typing import Any
@@ -29,12 +29,13 @@ def color_image(message: Any, stretch: Stretch | None = None) -> np.ndarray:
 
     Parameters
     ----------
-    stretch : of the images that are read in order, for 16-bit ones; None: the image alone counts.
+    message : of rclpy or of a recording.
+    stretch : that of the stream, for 16-bit images; None: a new one for this image.
 
     Raises
     ------
     ImageError
-        If it is damaged, or of an encoding that is not known.
+        If it is damaged, or its encoding is not supported.
     """
     if hasattr(message, 'encoding'):
         pixels, encoding = image_pixels(message, stretch)
@@ -51,12 +52,12 @@ def depth_image(message: Any, units_per_metre: float | None) -> np.ndarray:
     ----------
     message : sensor_msgs Image, or CompressedImage of compressed_depth_image_transport with png:
         16UC1 in millimetres or 32FC1 in metres (REP-118).
-    units_per_metre : instead of REP-118's.
+    units_per_metre : of the values; None: as REP-118 says.
 
     Raises
     ------
     ImageError
-        If it is damaged, or no depth image.
+        If it is damaged, or not a depth image.
     """
     values = depth_pixels(message) if hasattr(message, 'encoding') else _compressed_depth(message)
     units = units_per_metre or (_MILLIMETRES if values.dtype.kind == 'u' else 1.0)
@@ -66,7 +67,7 @@ def depth_image(message: Any, units_per_metre: float | None) -> np.ndarray:
 
 
 def has_depth(message: Any) -> bool:
-    """Return whether a depth image has a valid pixel, without decoding it where it can be seen.
+    """Return whether a depth image has a valid pixel; it is decoded only if necessary.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ def has_depth(message: Any) -> bool:
         if values.dtype.kind == 'u':
             return bool(values.any())
         with np.errstate(invalid='ignore'):
-            # A few rows tell of nearly every image.
+            # In nearly every image, a few rows are enough.
             return any(
                 bool((np.isfinite(part) & (part > 0)).any()) for part in (values[::16], values)
             )
@@ -90,9 +91,10 @@ def has_depth(message: Any) -> bool:
 
 
 def _is_varied_png(data: Any) -> bool:
-    """Return whether a compressed depth is too long for an image of zeros alone.
+    """Return whether a compressed depth image is too long to be all zeros.
 
-    Deflate makes a thousandth of zeros; only what is stored as it is, is as long as the image.
+    Deflate compresses zeros to about a thousandth. Data as long as the image is stored
+    uncompressed, and may be zeros.
     """
     head = bytes(data[_HEADER.size : _HEADER.size + 24])
     if head[:4] != _PNG or len(head) < 24:
@@ -102,10 +104,10 @@ def _is_varied_png(data: Any) -> bool:
 
 
 def _compressed_depth(message: Any) -> np.ndarray:
-    """Return the depth that compressed_depth_image_transport's codec wrote as a 16-bit PNG.
+    """Decode a depth image of compressed_depth_image_transport with a 16-bit PNG.
 
-    Its header is an int32 and two float32 a, b; a 16UC1 image follows as it is, one of 32FC1 as
-    q = a / z + b, rounded, 0 where invalid.
+    The data is an int32 and two float32 a, b, then the PNG: of 16UC1 the values themselves, of
+    32FC1 q = a / z + b, rounded, 0 where invalid.
     """
     data = bytes(message.data)
     encoding = message.format.split(';')[0].strip()

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the camera was by a recording: its odometry, and the mount in its static TF."""
+"""The camera's poses in a recording, from its odometry and its static TF."""
 
 from typing import Any
 
@@ -20,13 +20,14 @@ def camera_trajectory(bag: BagReader, wanted: str | None, camera_frame: str) -> 
 
     Parameters
     ----------
-    wanted : the topic with the odometry; None: the one that there is.
+    bag : the recording.
+    wanted : the topic with the odometry; None: the only one.
     camera_frame : frame_id of the images.
 
     Raises
     ------
     DatasetError
-        If there is no such topic, several, or static TF does not tell where the camera is on the
+        If there is no such topic, or several; or static TF has no transform from the camera to the
         robot.
     """
     topic = _odometry_topic(bag, wanted)
@@ -59,7 +60,7 @@ def _odometry_topic(bag: BagReader, wanted: str | None) -> str:
         )
     if len(there) > 1:
         raise DatasetError(
-            f'{bag.path}: which odometry is meant? Give one of {", ".join(there)} (--odom-topic)'
+            f'{bag.path} has several odometry topics: give one of {", ".join(there)} (--odom-topic)'
         )
     return there[0]
 
@@ -80,13 +81,13 @@ def _mount(bag: BagReader, robot_frame: str, camera_frame: str) -> np.ndarray:
         if frame in of_robot:
             return inverse(of_robot[frame]) @ to_ancestor
     raise DatasetError(
-        f"{bag.path}: {_STATIC} does not tell where '{camera_frame}' is on '{robot_frame}': record "
+        f"{bag.path}: {_STATIC} has no transform from '{camera_frame}' to '{robot_frame}': record "
         'it too'
     )
 
 
 def _ancestors(frame: str, parents: dict[str, tuple[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Return a frame and those above it in the tree, and the transform to each, nearest first."""
+    """Return a frame and its ancestors in the tree, nearest first, with the transform to each."""
     found = {frame: np.eye(4)}
     while frame in parents and parents[frame][0] not in found:
         above, transform = parents[frame]

@@ -1,8 +1,8 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A rosbag2 recording as its readers need it: topics by what they hold, messages in order.
+"""Reads a rosbag2 recording: its topics by their types, its messages in order.
 
-Read with the `rosbags` library (mcap and sqlite3, compressed or not), so no ROS is needed.
+The `rosbags` library reads it (mcap and sqlite3, compressed or not), so no ROS is needed.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ class Recorded:
     ----------
     topic, kind : its topic and the name of its type.
     received : when the recorder received it, ns.
-    data : CDR.
+    data : the message in CDR.
     """
 
     topic: str
@@ -50,14 +50,14 @@ class BagReader:
 
     Attributes
     ----------
-    cut : whether it is an mcap file that was cut off; its whole records are read.
+    cut : whether it is a truncated mcap file, whose complete records are read.
 
     Raises
     ------
     DatasetError
-        If it is no recording, or damaged.
+        If it is not a recording, or damaged.
     MsdepthError
-        If the package that reads it is not installed.
+        If the package `rosbags` is not installed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -66,7 +66,7 @@ class BagReader:
         from rosbags.typesys import Stores, get_typestore
 
         self.path = path
-        # The messages that are read are the same in every ROS 2.
+        # The types that are read are the same in every ROS 2 distribution.
         self._types = get_typestore(Stores.ROS2_JAZZY)
         storage = _storage(path)
         with self.readable():
@@ -76,8 +76,8 @@ class BagReader:
         if self.cut and not self._reader.message_count:
             self.close()
             raise DatasetError(
-                f'{path} is no rosbag2 that can be read: it was cut off before its first message '
-                'was whole, and neither `ros2 bag reindex` nor `mcap recover` brings one back'
+                f'{path} has no complete message: the recording was interrupted before the first '
+                'one was written. It cannot be repaired: record it again'
             )
 
     def __enter__(self) -> 'BagReader':
@@ -92,13 +92,13 @@ class BagReader:
         self.close()
 
     def close(self) -> None:
-        """Close the files, and remove what was decompressed; once is enough."""
+        """Close the files, and remove what was decompressed; a second call does nothing."""
         if self._reader.is_open:
             self._reader.close()
 
     @property
     def storage(self) -> str:
-        """The storage's name: mcap or sqlite3."""
+        """The name of the storage plugin: mcap or sqlite3."""
         names = [str(self.path), *(entry.name for entry in self._files())]
         return 'mcap' if any('.mcap' in Path(name).suffixes for name in names) else 'sqlite3'
 
@@ -107,7 +107,7 @@ class BagReader:
         return sum(c.msgcount for c in self._reader.connections if c.topic in topics)
 
     def images(self) -> dict[str, str]:
-        """Return the topics with images, and the encoding (or format) of each's first one."""
+        """Return the topics with images, and the encoding (or format) of each one's first image."""
         found = {}
         for connection in self._reader.connections:
             if connection.msgcount and connection.msgtype in IMAGE_TYPES:
@@ -131,7 +131,8 @@ class BagReader:
 
         Parameters
         ----------
-        start : ns; those received before are left out.
+        topics : names of topics.
+        start : ns; messages that were received before are skipped.
 
         Raises
         ------
@@ -141,14 +142,14 @@ class BagReader:
         wanted = [c for c in self._reader.connections if c.topic in topics]
         if not wanted:
             return
-        # Without an index, rosbags' `messages` insists on an order that recorders do not keep.
+        # Without an index, rosbags' `messages` expects an order that recorders do not keep.
         read: Any = self._reader.storage.messages_scan if self.cut else self._reader.messages  # type: ignore[attr-defined]
         with self.readable():
             for connection, received, data in read(wanted, start):
                 yield Recorded(connection.topic, connection.msgtype, received, data)
 
     def message(self, recorded: Recorded) -> Any:
-        """Return a message with the fields of its type; arrays of numbers are NumPy's.
+        """Deserialise a message; its arrays of numbers are NumPy arrays.
 
         Raises
         ------
@@ -160,7 +161,7 @@ class BagReader:
 
     @contextlib.contextmanager
     def readable(self) -> Iterator[None]:
-        """Turn what a damaged file makes its parser raise, which is anything, into one line."""
+        """Convert the exceptions of rosbags, of any type for a damaged file, to a DatasetError."""
         try:
             yield
         except (DatasetError, GeneratorExit):
@@ -169,8 +170,8 @@ class BagReader:
             raise DatasetError(f'{self.path}: {error}') from error
         except Exception as error:
             raise DatasetError(
-                f'{self.path} is no rosbag2 that can be read, or it is damaged ({error}): try '
-                '`ros2 bag reindex`, or `mcap recover`'
+                f'{self.path} is not a rosbag2, or it is damaged ({error}): try `ros2 bag reindex` '
+                'or `mcap recover`'
             ) from error
 
     def _files(self) -> list[Path]:
@@ -178,22 +179,22 @@ class BagReader:
 
 
 def is_bag(path: Path) -> bool:
-    """Return whether the path is a rosbag2."""
+    """Return whether a path is a rosbag2."""
     if path.is_file():
         return path.suffix in _SUFFIXES
     return path.is_dir() and ((path / _METADATA).is_file() or bool(_storage_files(path)))
 
 
 def header_stamp(message: Any, received: int) -> int:
-    """Return a header's stamp in ns; without one, when the message was received."""
+    """Return a header's stamp in ns; if it is 0, when the message was received."""
     stamp = message.header.stamp
     return stamp.sec * 10**9 + stamp.nanosec or received
 
 
 def _storage(path: Path) -> Path:
-    """Return what to open: the folder, or its one file where its metadata does not help."""
+    """Return the path to open: the folder, or its only file if there is no usable metadata."""
     if not path.exists():
-        raise DatasetError(f'{path} does not exist')
+        raise DatasetError(f'{path} does not exist: give a folder, an .mcap or a .db3 file')
     if path.is_file():
         return path
     files = _storage_files(path)
@@ -201,7 +202,7 @@ def _storage(path: Path) -> Path:
         one = len(files) == 1 and files[0].suffix == '.mcap'
         return files[0] if one and is_cut(files[0]) else path
     if len(files) != 1:
-        raise DatasetError(f'{path} has no {_METADATA}: `ros2 bag reindex` makes it')
+        raise DatasetError(f'{path} has no {_METADATA}: create it with `ros2 bag reindex`')
     return files[0]
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which topics of a recording are the colour image, its depth and its calibration."""
+"""Chooses the topics of a recording: the colour image, its depth and its calibration."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _OTHER_SENSORS = ('infra', '/ir/', '/left', '/right', 'confidence', 'mask')
 
 @dataclass(frozen=True)
 class Topics:
-    """Names of topics to be read; None: to be found, see `choose_topics`."""
+    """Names of topics to read; None: `choose_topics` finds it."""
 
     image: str | None = None
     depth: str | None = None
@@ -38,16 +38,17 @@ def choose_topics(
     calibrated: bool,
     where: str,
 ) -> ChosenTopics:
-    """Return the topics to read: those wanted and, for the rest, those that must be meant.
+    """Return the topics to read: the wanted ones, and for the others the only possible choice.
 
-    The encoding tells depth from colour. Among several depths, one with `depth` in its name and
-    then one with `aligned` or `registered` is meant; among several colour images, one without
-    another sensor's name; of a topic and its compressed twin, the raw one. camera_info is beside
-    the colour image, as image_transport has it, or the only one.
+    Depth and colour differ by their encoding. Among several depth topics, those with `depth` in
+    their name are preferred, then those with `aligned` or `registered`; among several colour
+    topics, those without another sensor's name; and the raw topic before its compressed one.
+    camera_info is the one beside the colour image, as in image_transport, or the only one.
 
     Parameters
     ----------
-    images : topics with images, and the encoding (or format, where compressed) of each.
+    wanted : the topics that the user gave.
+    images : topics with images, and the encoding (or format, if compressed) of each.
     camera_infos : topics with calibrations.
     calibrated : whether the intrinsics are known without a camera_info.
     where : names the recording in errors.
@@ -55,7 +56,7 @@ def choose_topics(
     Raises
     ------
     DatasetError
-        If a topic is not there, or which one is meant is not clear.
+        If a topic does not exist, or several are possible.
     """
     depths = [name for name, encoding in images.items() if _is_depth(name, encoding)]
     likely = _with(_with(depths, ('depth',)), ('aligned', 'registered'))
@@ -73,8 +74,8 @@ def choose_camera(
 ) -> tuple[str, str | None]:
     """Return the topics of a camera without depth: its images and its calibration.
 
-    Parameters and errors are those of `choose_topics`, but that a recording without any
-    camera_info is not refused: the second topic is None.
+    Parameters and errors are those of `choose_topics`, except that a recording without camera_info
+    is accepted: then the second topic is None.
     """
     image = _choose_image(wanted.image, images, where)
     known = calibrated or not (camera_infos or wanted.camera_info)
@@ -104,12 +105,12 @@ def _is_depth(name: str, encoding: str) -> bool:
 
 
 def _with(names: list[str], parts: Sequence[str]) -> list[str]:
-    """Return the names that hold one of the parts, or all names where none does."""
+    """Return the names that contain one of the parts, or all names if none does."""
     return [name for name in names if any(part in name.lower() for part in parts)] or names
 
 
 def _without_twins(names: list[str]) -> list[str]:
-    """Return the names without those of which the raw topic is there too."""
+    """Return the names without the compressed topics whose raw topic is there, too."""
     raw = {name: without_transport(name) for name in names}
     return [name for name in names if raw[name] == name or raw[name] not in names]
 
@@ -127,8 +128,8 @@ def _choose(
         return found[0]
     if found:
         raise DatasetError(
-            f'{where}: which {role} topic is meant? Give one of {", ".join(found)} ({option}), or '
-            'record no other'
+            f'{where} has several {role} topics: give one of {", ".join(found)} ({option}), or '
+            'record only one'
         )
     raise DatasetError(
         f'{where} has no {role} topic: record colour, the depth aligned to it, and camera_info; '

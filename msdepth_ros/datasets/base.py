@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What every reader of RGB-D data gives: frames with metric depth and their own intrinsics."""
+"""The interface of all readers of RGB-D data: frames with metric depth and their intrinsics."""
 
 import bisect
 import dataclasses
@@ -17,7 +17,7 @@ import numpy as np
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.geometry.pinhole import Intrinsics
 
-# Median depths in metres between which a dataset's unit is believed.
+# Smallest and largest plausible median depth, metres; otherwise the dataset's unit is wrong.
 _NEAREST_MEDIAN, _FARTHEST_MEDIAN = 0.05, 200.0
 
 
@@ -25,24 +25,24 @@ _Self = TypeVar('_Self', bound='Dataset')
 
 
 class DatasetError(MsdepthError):
-    """A dataset cannot be used: files missing, unreadable, or not what they should be."""
+    """A dataset cannot be used: files are missing, unreadable, or do not belong together."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One image with its depth, both of the intrinsics' size.
+    """One image with its ground truth; both have the size of the intrinsics.
 
     Attributes
     ----------
-    name : the file's stem, or whatever else tells frames of a dataset apart.
+    name : unique in the dataset, as the file's stem.
     image : uint8 [H, W, 3], BGR.
     depth : float32 [H, W], metres along Z, 0 where invalid.
     intrinsics : pinhole intrinsics of both.
-    scene : what the frame shows, or the recording it is from; None where that is not known.
-    pose : float64 [4, 4], camera (optical frame) to a frame that is fixed for the scene, metres;
-        None where that is not known.
-    floor : q of the floor's plane q . p = -1, float64 [3], optical frame, 1/metres; zeros where no
-        floor is seen, None where that is not known.
+    scene : what the frame shows, or its recording; None: not known.
+    pose : float64 [4, 4], from the camera's optical frame to a frame that is fixed for the scene,
+        metres; None: not known.
+    floor : q of the floor's plane q . p = -1, float64 [3], optical frame, 1/metres; zeros: no floor
+        is seen; None: not known.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Frame:
     floor: np.ndarray | None = None
 
     def shrunk(self, width: int) -> 'Frame':
-        """Return the frame resized to `width`, or itself if it is no wider."""
+        """Return the frame resized to `width`, or unchanged if it is not wider."""
         if self.intrinsics.width <= width:
             return self
         height = round(self.intrinsics.height * width / self.intrinsics.width)
@@ -67,19 +67,18 @@ class Frame:
 
 
 class Dataset(ABC):
-    """A sequence of frames, read when asked for.
+    """A sequence of frames; each is read when it is asked for.
 
     Attributes
     ----------
     names : of the frames, in order.
-    intrinsics : of the camera that took the frames. Where frames differ, it is of most of them,
-        and each frame's own are what counts.
-    no_poses : why no frame has a pose; '' where frames may have one.
+    intrinsics : of the camera; if frames differ, those of most of them (use each frame's own).
+    no_poses : why no frame has a pose; '' = frames may have one.
     """
 
     names: list[str]
     intrinsics: Intrinsics
-    no_poses: str = 'such a dataset tells no poses'
+    no_poses: str = 'this dataset format has no poses'
 
     def __len__(self) -> int:
         return len(self.names)
@@ -91,11 +90,11 @@ class Dataset(ABC):
         Raises
         ------
         DatasetError
-            If it is unreadable, its parts do not fit together, or its depths cannot be.
+            If it is unreadable, its image and depth do not agree, or the depth is implausible.
         """
 
-    def close(self) -> None:  # noqa: B027 (most hold no file open)
-        """Close the files that it holds open; no frame can be read any more."""
+    def close(self) -> None:  # noqa: B027 (most have no open file)
+        """Close open files; after that no frame can be read."""
 
     def __enter__(self: _Self) -> _Self:
         return self
@@ -112,19 +111,18 @@ class Dataset(ABC):
 def check_depth(
     depth: np.ndarray, where: str, cure: str = 'give depth_scale (--depth-scale)'
 ) -> None:
-    """Refuse depths that cannot be metres.
+    """Check that a depth image can be in metres.
 
     Parameters
     ----------
     depth : float32 [H, W], metres, 0 invalid.
     where : names the depth image in the error.
-    cure : how the right unit is given.
+    cure : how the user gives the right unit.
 
     Raises
     ------
     DatasetError
-        If no pixel is valid, or the median of the valid ones is below 5 cm or beyond 200 m, which
-        is a wrong unit.
+        If no pixel is valid, or if the median is below 5 cm or above 200 m: the unit is wrong.
     """
     valid = depth[depth > 0]
     if not valid.size:
@@ -132,19 +130,19 @@ def check_depth(
     median = float(np.median(valid))
     if not _NEAREST_MEDIAN <= median <= _FARTHEST_MEDIAN:
         raise DatasetError(
-            f'{where}: half of the depths are beyond {median:.3g} m, so their unit is wrong: '
-            f'{cure}, how many units make a metre'
+            f'{where}: the median depth is {median:.3g} m, so the unit is wrong: {cure}, the '
+            'number of units per metre'
         )
 
 
 class JoinedDatasets(Dataset):
-    """One dataset after the other.
+    """Several datasets as one.
 
-    A frame is named `DATASET/NAME`, and its scene is the dataset.
+    A frame's name is `DATASET/NAME`, and its scene is the dataset.
 
     Parameters
     ----------
-    parts : the datasets by their names, at least one.
+    parts : the datasets by their names.
 
     Raises
     ------
@@ -154,7 +152,7 @@ class JoinedDatasets(Dataset):
 
     def __init__(self, parts: Mapping[str, Dataset]) -> None:
         if not parts:
-            raise DatasetError('no dataset is given')
+            raise DatasetError('no dataset is given: give at least one')
         self._parts = list(parts.items())
         self._ends = list(itertools.accumulate(len(part) for part in parts.values()))
         self.names = [f'{title}/{name}' for title, part in self._parts for name in part.names]
@@ -171,7 +169,7 @@ class JoinedDatasets(Dataset):
         return dataclasses.replace(frame, name=name, scene=title)
 
     def close(self) -> None:
-        """Close the parts."""
+        """Close all datasets."""
         for _, part in self._parts:
             part.close()
 
@@ -179,13 +177,23 @@ class JoinedDatasets(Dataset):
 def split_in_blocks(count: int, blocks: int, share: float) -> tuple[list[int], list[int]]:
     """Split the indices of a sequence into training and validation, block by block.
 
-    Neighbouring frames often show the same room, so a random split would validate on rooms that
-    were trained on. The sequence is cut into `blocks` equal parts and the middle `share` of each
-    is held out.
+    Neighbouring frames often show the same room, so a random split would validate on rooms of the
+    training.
+
+    Parameters
+    ----------
+    count : length of the sequence.
+    blocks : number of equal parts of the sequence.
+    share : fraction of each part, in its middle, that is held out.
 
     Returns
     -------
     (training, validation) indices, ascending.
+
+    Raises
+    ------
+    ValueError
+        If there is no block, or the share is not in [0, 1).
     """
     if blocks < 1 or not 0 <= share < 1:
         raise ValueError(

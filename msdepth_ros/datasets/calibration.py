@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a dataset folder says of its camera: camera.yaml, or camera.json where frames differ."""
+"""The calibration of a dataset folder: camera.yaml, or camera.json if frames differ."""
 
 import json
 import math
@@ -25,10 +25,10 @@ class Calibration:
 
     Attributes
     ----------
-    default : intrinsics of the frames that have none of their own; None: not calibrated.
-    frames : a frame's own intrinsics, by its name.
+    default : intrinsics of the frames without their own; None: there are none.
     units_per_metre : of the depth files.
-    file : where this was read, for errors.
+    file : that was read, for errors.
+    frames : frames' own intrinsics, by the frame's name.
     """
 
     default: Intrinsics | None
@@ -55,13 +55,14 @@ def read_calibration(folder: Path, given: Intrinsics | None) -> Calibration:
 
     Parameters
     ----------
-    given : intrinsics that replace those of the files, which then need not exist; the depth unit
-        is still read.
+    folder : the dataset folder.
+    given : intrinsics that replace those of the files; then the files are optional, and only the
+        depth unit is read. None: the files' own.
 
     Raises
     ------
     DatasetError
-        If neither file is there, or what is there cannot be used.
+        If there is no file, or it cannot be used.
     """
     for name, read in (('camera.yaml', _from_yaml), ('camera.json', _from_json)):
         path = folder / name
@@ -118,7 +119,7 @@ def _from_json(path: Path, given: Intrinsics | None) -> Calibration:
         for name, entry in entries.items()
         if not isinstance(entry, dict) or 'fx' in entry
     }
-    if 'fx' not in document and not frames and cameras_in(document):  # another tool's
+    if 'fx' not in document and not frames and cameras_in(document):  # written by another tool
         return _from_yaml(path, given)
     default = _intrinsics(document, str(path)) if 'fx' in document or not frames else None
     return Calibration(default, scale, path, frames)
@@ -130,7 +131,7 @@ def _intrinsics(entry: Any, where: str) -> Intrinsics:
         width, height = int(entry['width']), int(entry['height'])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DatasetError(
-            f'{where} does not give fx, fy, cx, cy, width and height: {error!r}'
+            f'{where} must give fx, fy, cx, cy, width and height: {error!r}'
         ) from error
     if not all(map(math.isfinite, numbers)) or min(*numbers[:2], width, height) <= 0:
         raise DatasetError(f'{where}: focal lengths and size must be positive numbers')
@@ -138,7 +139,7 @@ def _intrinsics(entry: Any, where: str) -> Intrinsics:
 
 
 def _depth_scale(document: Any, path: Path) -> float:
-    """Return how many units of the depth files make a metre."""
+    """Return the units per metre of the depth files."""
     try:
         scale = float(document.get('depth_scale', _MILLIMETRES))
     except (AttributeError, TypeError, ValueError) as error:

@@ -1,9 +1,10 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""An mcap file whose recorder was ended before it closed the file, read as far as it goes.
+"""Reads an mcap file whose recorder stopped before it closed the file: all complete records.
 
-Layout: https://mcap.dev/spec. After its magic a file is a sequence of records, each an opcode of a
-byte, a length of eight, and the content; the last is the footer, and the magic again.
+Format: https://mcap.dev/spec. After its magic bytes a file is a sequence of records: each has an
+opcode (one byte), a length (eight bytes) and the content. The last record is the footer; after it
+the magic bytes are repeated.
 """
 
 import io
@@ -17,7 +18,7 @@ _RECORD_HEADER = 9
 
 
 def is_cut(path: Path) -> bool:
-    """Return whether a file begins as mcap but does not end as one."""
+    """Return whether a file begins as an mcap file, but does not end as one."""
     with path.open('rb') as file:
         if file.read(len(_MAGIC)) != _MAGIC:
             return False
@@ -26,9 +27,9 @@ def is_cut(path: Path) -> bool:
 
 
 class CompletedPath:
-    """Stands for the path of a cut file; what is opened has its whole records and an end.
+    """The path of a truncated file; the opened file has its complete records and a valid end.
 
-    It has what rosbags asks of a path.
+    It has the methods of a Path that rosbags uses.
     """
 
     def __init__(self, path: Path) -> None:
@@ -39,11 +40,11 @@ class CompletedPath:
         return str(self._path)
 
     def exists(self) -> bool:
-        """Return whether the file is there."""
+        """Return whether the file exists."""
         return self._path.exists()
 
     def is_dir(self) -> bool:
-        """Return False: it is a file."""
+        """Return False, as it is a file."""
         return False
 
     def open(self, _: str) -> BinaryIO:
@@ -52,7 +53,7 @@ class CompletedPath:
 
 
 class _Completed(io.RawIOBase):
-    """The whole records of a file, then the end of an mcap."""
+    """The complete records of a file, followed by the end of an mcap file."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open('rb')
@@ -89,14 +90,14 @@ class _Completed(io.RawIOBase):
 
 
 def _end_of_records(file: BinaryIO) -> int:
-    """Return where the last record ends that is whole."""
+    """Return where the last complete record ends."""
     size = file.seek(0, os.SEEK_END)
     place = file.seek(len(_MAGIC))
     while place + _RECORD_HEADER <= size:
         file.seek(place)
         header = file.read(_RECORD_HEADER)
         end = place + _RECORD_HEADER + int.from_bytes(header[1:], 'little')
-        if end > size or header[0] in (0, 2):  # zeros of a file system; a footer
+        if end > size or header[0] in (0, 2):  # zeros from the file system, or the footer
             break
         place = end
     return place

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Image files as readers need them: read, and refused with a word of what is wrong."""
+"""Reads the image files of datasets; errors say what is wrong with a file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,16 +13,16 @@ from msdepth_ros.geometry.pinhole import Intrinsics
 
 
 def read_color(path: Path) -> np.ndarray:
-    """Return an image file as uint8 [H, W, 3] BGR, as its pixels are stored.
+    """Return an image file as uint8 [H, W, 3] BGR; its EXIF orientation is ignored.
 
     Raises
     ------
     DatasetError
-        If it is missing, damaged or no image.
+        If it is missing, damaged or not an image.
     """
     image = _decode(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
     if image is None:
-        raise DatasetError(f'{path} is no image that OpenCV can read')
+        raise DatasetError(f'{path} is missing, damaged or not an image that OpenCV can read')
     return image
 
 
@@ -32,16 +32,22 @@ def read_depth(path: Path) -> np.ndarray:
     Raises
     ------
     DatasetError
-        If it is missing, damaged, or anything but a 16-bit image of one channel.
+        If it is missing, damaged, or not a 16-bit image of one channel.
     """
     raw = _decode(path, cv2.IMREAD_UNCHANGED)
     if raw is None or raw.dtype != np.uint16 or raw.ndim != 2:
-        raise DatasetError(f'{path} is not a 16-bit PNG of one channel')
+        raise DatasetError(f'{path} must be a 16-bit PNG of one channel')
     return raw
 
 
 def check_size(image: np.ndarray, intrinsics: Intrinsics, where: object) -> None:
-    """Raise DatasetError unless the image, [H, W, ...], has the intrinsics' size."""
+    """Check that an image, [H, W, ...], has the size of the intrinsics.
+
+    Raises
+    ------
+    DatasetError
+        If it has not; `where` names the image.
+    """
     height, width = image.shape[:2]
     if (width, height) != (intrinsics.width, intrinsics.height):
         raise DatasetError(
@@ -51,9 +57,9 @@ def check_size(image: np.ndarray, intrinsics: Intrinsics, where: object) -> None
 
 
 def resized_depth(depth: np.ndarray, intrinsics: Intrinsics, where: object) -> np.ndarray:
-    """Return a depth image at the size of the colour image whose field of view it covers.
+    """Resize a depth image to the colour image, which has the same field of view.
 
-    Each pixel takes the depth of the cell that covers it: no depth is made up between two.
+    Each pixel has the depth of the nearest pixel: depth is not interpolated.
 
     Parameters
     ----------
@@ -64,7 +70,7 @@ def resized_depth(depth: np.ndarray, intrinsics: Intrinsics, where: object) -> n
     Raises
     ------
     DatasetError
-        If its aspect is not the colour image's, by more than a cell.
+        If the aspect ratios differ by more than a pixel.
     """
     height, width = depth.shape
     size = (intrinsics.width, intrinsics.height)
@@ -72,8 +78,8 @@ def resized_depth(depth: np.ndarray, intrinsics: Intrinsics, where: object) -> n
         return depth
     if abs(width * size[1] - height * size[0]) >= max(size):
         raise DatasetError(
-            f'{where} is {width}x{height} but the calibration is for {size[0]}x{size[1]}, of '
-            'another aspect: register the depth to the colour image, or correct the calibration'
+            f'{where} is {width}x{height} but the calibration is for {size[0]}x{size[1]}, another '
+            'aspect ratio: register the depth to the colour image, or correct the calibration'
         )
     return np.asarray(cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST_EXACT))
 
@@ -86,7 +92,7 @@ def given_intrinsics(focal_and_centre: Sequence[float], image: np.ndarray) -> In
 
 
 def _decode(path: Path, flags: int) -> np.ndarray | None:
-    """Return an image file of any name, which OpenCV's imread takes in UTF-8 only."""
+    """Decode an image file with any name (OpenCV's imread accepts only UTF-8)."""
     try:
         data = np.fromfile(path, np.uint8)
         return cv2.imdecode(data, flags) if data.size else None

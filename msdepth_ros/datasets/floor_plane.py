@@ -1,37 +1,38 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the floor of a frame is, by the shape of its true depth alone.
+"""The floor in a frame, from the shape of its ground truth alone.
 
-Nobody labels anything: the floor is the lowest level plane in the truth, at a height under the
-camera that the kind of recording makes plausible (a hand-held camera: 1 to 2 m; a robot's: its
-mount's). As in `msdepth_ros.geometry.floor`, a plane is q . p = -1 for its points p.
+No labels are needed: the floor is the lowest level plane, at a plausible distance below the camera
+(of a hand-held camera 1 to 2 m; of a robot's camera the height of its mount). As in
+`msdepth_ros.geometry.floor`, a plane is q . p = -1 for its points p.
 """
 
 import numpy as np
 
 from msdepth_ros.datasets.base import Frame
 
-TOLERANCE = 0.05  # relative depth error up to which a cell is of the plane
-_SIZE = (96, 72)  # pixels of the depth that planes are looked for in
-_REACH = (4, 14)  # pixels between the three points that a plane is guessed from
+TOLERANCE = 0.05  # largest relative depth error of a point on the plane
+_SIZE = (96, 72)  # width and height of the depth image that is searched, about
+_REACH = (4, 14)  # pixels between the three points of a hypothesis
 _HYPOTHESES = 3000
-_ROLL, _UP, _DOWN = 25.0, 20.0, 60.0  # degrees that a camera may be rolled and pitched by
-_SURE, _NONE = 0.03, 0.01  # shares of the valid points: from here on a floor; below it none
-_UNDER = 0.02  # largest share of the valid points under a floor
+_ROLL, _UP, _DOWN = 25.0, 20.0, 60.0  # largest roll and pitch of a camera, degrees
+_SURE, _NONE = 0.03, 0.01  # fractions of the valid points: a floor has more; below: no floor
+_UNDER = 0.02  # largest fraction of the valid points below a floor
 _ROUNDS = 6
 
 
 def floor_plane(frame: Frame, heights: tuple[float, float]) -> np.ndarray | None:
-    """Return the plane of the floor that a frame shows.
+    """Return the plane of the floor in a frame.
 
     Parameters
     ----------
-    heights : of the camera above the floor, metres, smallest and largest.
+    frame : with its ground truth.
+    heights : smallest and largest height of the camera above the floor, metres.
 
     Returns
     -------
-    q, float64 [3], in the optical frame (x right, y down, z forward), 1/metres; zeros where no
-    floor is seen, None where that cannot be told.
+    q, float64 [3], in the optical frame (x right, y down, z forward), 1/metres; zeros: no floor is
+    seen; None: not certain.
     """
     points = _points(frame)
     if points is None:
@@ -41,9 +42,9 @@ def floor_plane(frame: Frame, heights: tuple[float, float]) -> np.ndarray | None
     if not len(planes) or len(valid) < 100:
         return np.zeros(3)
     error = valid[:: 1 + len(valid) // 1500] @ planes.T + 1
-    worth = (np.abs(error) <= TOLERANCE).mean(0) - 3 * (error < -3 * TOLERANCE).mean(0)
-    best = worth.argmax()
-    if worth[best] < _NONE:
+    score = (np.abs(error) <= TOLERANCE).mean(0) - 3 * (error < -3 * TOLERANCE).mean(0)
+    best = score.argmax()
+    if score[best] < _NONE:
         found = (np.abs(error) <= TOLERANCE).mean(0).max()
         return np.zeros(3) if found < _NONE else None
     plane = planes[best]
@@ -51,7 +52,7 @@ def floor_plane(frame: Frame, heights: tuple[float, float]) -> np.ndarray | None
         on = valid[np.abs(valid @ plane + 1) <= TOLERANCE]
         if len(on) < 3:
             return None
-        # each point counts by its distance, so that the residual is the relative error of its depth
+        # In this form, the residual of a point is the relative error of its depth.
         plane = np.linalg.lstsq(on, -np.ones(len(on)), rcond=None)[0]
     error = valid @ plane + 1
     share = (np.abs(error) <= TOLERANCE).mean()
@@ -62,7 +63,7 @@ def floor_plane(frame: Frame, heights: tuple[float, float]) -> np.ndarray | None
 
 
 def _points(frame: Frame) -> np.ndarray | None:
-    """Return a small image of points, float64 [h, w, 3], NaN where no depth is known."""
+    """Return a small image of points, float64 [h, w, 3], optical frame; NaN where invalid."""
     i = frame.intrinsics
     step = max(1, min(i.width // _SIZE[0], i.height // _SIZE[1]))
     depth = frame.depth[step // 2 :: step, step // 2 :: step].astype(np.float64)
@@ -75,7 +76,7 @@ def _points(frame: Frame) -> np.ndarray | None:
 
 
 def _hypotheses(points: np.ndarray, heights: tuple[float, float]) -> np.ndarray:
-    """Return plausible planes, float64 [n, 3], each through three points near one another."""
+    """Return plausible planes, float64 [n, 3], each through three neighbouring points."""
     rng = np.random.default_rng(0)
     height, width = points.shape[:2]
     rows = rng.integers(height, size=_HYPOTHESES)
@@ -95,7 +96,7 @@ def _hypotheses(points: np.ndarray, heights: tuple[float, float]) -> np.ndarray:
 
 
 def _plausible(planes: np.ndarray, heights: tuple[float, float]) -> np.ndarray:
-    """Return which planes may be a floor by their height and slope, bool [n]."""
+    """Return which planes can be a floor by their height and slope, bool [n]."""
     height = 1 / np.linalg.norm(planes, axis=1)
     right, down, ahead = planes.T
     roll = np.degrees(np.arctan2(right, -down))

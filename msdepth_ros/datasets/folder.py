@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The dataset folder, this project's own format.
 
-It holds `rgb/NAME.(jpg|png)`, `depth/NAME.png` (16-bit, 0 invalid, millimetres unless `depth_scale`
-says how many units make a metre) and `camera.yaml`, a pinhole calibration in the format of
-camera_calibration. Where frames have intrinsics or sizes of their own, `camera.json` gives them:
-`{"fx", "fy", "cx", "cy", "width", "height", "frames": {NAME: {"fx", ...}}}`. A `scenes.csv` of
-lines `NAME,scene` may say what each frame shows, and a `poses.txt` where the camera was, see
-`poses.read_named_poses`.
+It has `rgb/NAME.(jpg|png)`, `depth/NAME.png` (16-bit, 0 invalid, millimetres, or `depth_scale`
+units per metre) and `camera.yaml`, a pinhole calibration in the format of camera_calibration. If
+frames have their own intrinsics or sizes, `camera.json` gives them:
+`{"fx", "fy", "cx", "cy", "width", "height", "frames": {NAME: {"fx", ...}}}`. Optional are
+`scenes.csv`, lines `NAME,scene` that say what each frame shows, and `poses.txt`, the camera's
+poses (see `poses.read_named_poses`).
 
-A depth file may be smaller or larger than the colour image (a depth camera's own resolution): it
-covers the same field of view, and each of its cells counts for the colour pixels that it covers.
+A depth file may be smaller or larger than the colour image (a depth camera's own resolution). It
+has the same field of view; each colour pixel has the depth of the nearest depth pixel.
 """
 
 import csv
@@ -27,18 +27,19 @@ from msdepth_ros.images.listing import is_hidden, natural_key
 
 
 class DatasetFolder(Dataset):
-    """A dataset folder; frames are read when asked for, in the order of their names.
+    """A dataset folder; its frames are in the order of their names.
 
     Parameters
     ----------
     folder : the dataset folder.
-    intrinsics : used instead of the folder's camera.yaml or camera.json, for images of that size.
-    depth_scale : units of the depth files that make a metre, instead of the calibration's.
+    intrinsics : used instead of those in camera.yaml or camera.json.
+    depth_scale : units per metre of the depth files, instead of that in camera.yaml or camera.json.
 
     Raises
     ------
     DatasetError
-        If the folder, its calibration, or the partner of a file is missing.
+        If the folder or its calibration is missing, or an image without depth or a depth without
+        image.
     """
 
     def __init__(
@@ -63,8 +64,8 @@ class DatasetFolder(Dataset):
         Raises
         ------
         DatasetError
-            If a file is unreadable, the image has another size than its calibration, the depth has
-            another aspect than the image, no pixel has a depth, or the depths' unit is wrong.
+            If a file is unreadable, the image's size is not that of its calibration, the depth has
+            another aspect ratio, no pixel has a depth, or the unit of the depth is wrong.
         """
         name = self.names[index]
         intrinsics = self._calibration.of(name)
@@ -86,8 +87,8 @@ class DatasetFolder(Dataset):
         if lonely:
             part = 'depth' if lonely[0] in images else 'rgb'
             raise DatasetError(
-                f'{self.folder}: {len(lonely)} files have no partner, the first is {lonely[0]}, '
-                f'which is missing in {part}/: add it, or remove its partner'
+                f'{self.folder}: {len(lonely)} frames lack their image or their depth; the first, '
+                f'{lonely[0]}, is missing in {part}/: add it, or remove the other file'
             )
         return list(images), list(images.values())
 
@@ -103,7 +104,7 @@ def list_images(folder: Path) -> list[Path]:
     for part in ('rgb', 'depth'):
         if not (folder / part).is_dir():
             raise DatasetError(
-                f'{folder / part} is missing: a dataset folder holds rgb/NAME.jpg (or .png), '
+                f'{folder / part} is missing: a dataset folder has rgb/NAME.jpg (or .png), '
                 'depth/NAME.png and camera.yaml'
             )
     images = [
@@ -112,7 +113,7 @@ def list_images(folder: Path) -> list[Path]:
         if path.suffix.lower() in ('.jpg', '.jpeg', '.png') and not is_hidden(path)
     ]
     if not images:
-        raise DatasetError(f'{folder}/rgb holds no .jpg or .png image')
+        raise DatasetError(f'{folder}/rgb has no .jpg or .png image')
     return images
 
 

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """KITTI's depth annotations (Uhrig et al., 3DV 2017) on its raw recordings (Geiger et al., 2013).
 
-Somewhere below the dataset's folder, each drive has `DRIVE/proj_depth/groundtruth/image_02/N.png`
-(16-bit, 256 units a metre, sparse, 0 invalid), `DRIVE/image_02/data/N.png` (or .jpg) in the same or
-another folder of that name, and `calib_cam_to_cam.txt` in DRIVE or above.
+Below the dataset's folder, each drive has `DRIVE/proj_depth/groundtruth/image_02/N.png` (16-bit,
+256 units per metre, sparse, 0 invalid), `DRIVE/image_02/data/N.png` (or .jpg) in the same or
+another folder of that name, and `calib_cam_to_cam.txt` in DRIVE or above it.
 """
 
 import re
@@ -21,7 +21,7 @@ UNITS_PER_METRE = 256.0
 _DEPTHS = 'proj_depth/groundtruth/image_02'
 _IMAGES = 'image_02/data'
 _CALIBRATION = 'calib_cam_to_cam.txt'
-_LEVELS = ('', '*/', '*/*/', '*/*/*/')  # how far below the dataset's folder a drive may lie
+_LEVELS = ('', '*/', '*/*/', '*/*/*/')  # levels below the dataset's folder where drives can be
 
 
 class KittiDepth(Dataset):
@@ -29,9 +29,9 @@ class KittiDepth(Dataset):
 
     Parameters
     ----------
-    folder : holds drives and calibrations, at any depth up to three folders down.
-    focal_and_centre : fx, fy, cx, cy of the images, instead of calib_cam_to_cam.txt.
-    depth_scale : units of the depth files that make a metre.
+    folder : with drives and calibrations, up to three levels down.
+    focal_and_centre : fx, fy, cx, cy of the images, pixels, instead of calib_cam_to_cam.txt.
+    depth_scale : units per metre of the depth files.
 
     Raises
     ------
@@ -55,7 +55,7 @@ class KittiDepth(Dataset):
         ]
         if not self._depths:
             raise DatasetError(
-                f'{self.folder} holds no depths: KITTI has them as DRIVE/{_DEPTHS}/*.png'
+                f'{self.folder} has no depth files: in KITTI they are DRIVE/{_DEPTHS}/*.png'
             )
         images = {path.parents[1].name: path for path in _drives(self.folder, _IMAGES)}
         self._scenes = [path.parents[3].name for path in self._depths]
@@ -66,9 +66,9 @@ class KittiDepth(Dataset):
         missing = [i for i, image in enumerate(self._images) if image is None]
         if missing:
             raise DatasetError(
-                f'{self.folder}: {len(missing)} depths have no image, the first is '
+                f'{self.folder}: {len(missing)} depth files have no image, the first is '
                 f'{self._depths[missing[0]]}: put the raw recording beside it as '
-                f'{self._scenes[missing[0]]}/{_IMAGES}/, or remove its depths'
+                f'{self._scenes[missing[0]]}/{_IMAGES}/, or remove its depth files'
             )
         self.names = [
             f'{scene}/{depth.stem}' for scene, depth in zip(self._scenes, self._depths, strict=True)
@@ -101,7 +101,7 @@ class KittiDepth(Dataset):
         return self._calibrations[drive]
 
     def _find_calibration(self, index: int, drive: Path) -> Path:
-        last = self.folder.parent  # of a drive's day, where the dataset's folder is one drive
+        last = self.folder.parent  # the folder of the day, if the dataset's folder is one drive
         for start in (drive, self._depths[index].parents[3]):
             for place in (start, *start.parents):
                 if (place / _CALIBRATION).is_file():
@@ -109,13 +109,13 @@ class KittiDepth(Dataset):
                 if place == last:
                     break
         raise DatasetError(
-            f'{drive}: no {_CALIBRATION} in it or above it: put the calibration of its day '
-            'there, or give the intrinsics as fx,fy,cx,cy'
+            f'{drive}: no {_CALIBRATION} in it or above it: put the calibration of that day there, '
+            'or give the intrinsics as fx,fy,cx,cy'
         )
 
 
 def recognises(path: Path) -> bool:
-    """Return whether KITTI's depths lie below the path."""
+    """Return whether there are KITTI depth files below a path."""
     return bool(_drives(path, _DEPTHS))
 
 
@@ -125,7 +125,7 @@ def _drives(folder: Path, part: str) -> list[Path]:
 
 
 def _partner(folder: Path | None, stem: str) -> Path | None:
-    """Return the image of a depth, None where there is none."""
+    """Return the image of a depth file, None if there is none."""
     paths = [] if folder is None else [folder / f'{stem}{suffix}' for suffix in ('.png', '.jpg')]
     return next((path for path in paths if path.is_file()), None)
 

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """NYU Depth v2's labelled set (Silberman et al., ECCV 2012): nyu_depth_v2_labeled.mat.
 
-The file is MATLAB 7.3, that is HDF5 with every array's axes reversed: `images` [N, 3, 640, 480]
-uint8 RGB, `depths` (in-painted) and `rawDepths` [N, 640, 480] float32 metres, `scenes` and
-`sceneTypes` as references to strings. `splits.mat` beside it holds the official split as numbers
-of frames, `trainNdxs` and `testNdxs`, from 1 on.
+The file is MATLAB 7.3, that is HDF5 with the axes of every array reversed: `images` [N, 3, 640,
+480] uint8 RGB, `depths` (in-painted) and `rawDepths` [N, 640, 480] float32 metres, `scenes` and
+`sceneTypes` as references to strings. `splits.mat` beside it has the official split as numbers of
+frames, counted from 1: `trainNdxs` and `testNdxs`.
 """
 
 from collections.abc import Sequence
@@ -22,27 +22,27 @@ from msdepth_ros.geometry.pinhole import Intrinsics
 
 FILE = 'nyu_depth_v2_labeled.mat'
 SPLITS = {'train': 'trainNdxs', 'test': 'testNdxs'}
-# The colour camera of the set's own toolbox (camera_params.m), at 640x480.
+# The colour camera by the dataset's own toolbox (camera_params.m), at 640x480.
 CAMERA = Intrinsics(640, 480, 518.8579, 519.4696, 325.5824, 253.7362)
 
 
 class NyuLabelled(Dataset):
-    """The labelled set or one side of its official split; a frame's name is its number from 1 on.
+    """The labelled set or a part of its official split; a frame's name is its number, from 1.
 
     Parameters
     ----------
-    path : the .mat file, or the folder that holds it by its own name.
+    path : the .mat file, or the folder that has it under its original name.
     split : 'train', 'test', or 'all', which needs no splits.mat.
-    focal_and_centre : fx, fy, cx, cy of the images, instead of the toolbox's.
-    depth_scale : units of the depths that make a metre.
-    raw : take the sensor's own depths, with holes, rather than the in-painted ones.
+    focal_and_centre : fx, fy, cx, cy of the images, pixels, instead of the toolbox's.
+    depth_scale : units per metre of the depth.
+    raw : read the sensor's depth, with holes, instead of the in-painted depth.
 
     Raises
     ------
     DatasetError
         If a file is missing, damaged, or lacks an array.
     MsdepthError
-        If a package that reads it is not installed.
+        If the package h5py or scipy is needed and not installed.
     """
 
     def __init__(
@@ -69,14 +69,14 @@ class NyuLabelled(Dataset):
         self._file.close()
 
     def _read(self, split: str, focal_and_centre: Sequence[float] | None, raw: bool) -> None:
-        """Read all but the frames."""
+        """Read everything except the frames."""
         self._images = _array(self._file, 'images', self.path, 4)
         self._depths = _array(self._file, 'rawDepths' if raw else 'depths', self.path, 3)
         count, _, width, height = self._images.shape
         if self._images.shape[1] != 3 or self._depths.shape != (count, width, height):
             raise DatasetError(
                 f'{self.path}: images of {self._images.shape} and depths of {self._depths.shape} '
-                'do not fit together: download the file again'
+                'do not agree: download the file again'
             )
         self._places = _places(self.path.with_name('splits.mat'), split, count)
         self.names = [f'{place + 1:04}' for place in self._places]
@@ -103,7 +103,7 @@ class NyuLabelled(Dataset):
 
 
 def recognises(path: Path) -> bool:
-    """Return whether the path is the labelled set, or a folder with it."""
+    """Return whether a path is the labelled set, or a folder with it."""
     return path.suffix == '.mat' if path.is_file() else (path / FILE).is_file()
 
 
@@ -116,7 +116,7 @@ def _open(path: Path) -> Any:
         return h5py.File(path, 'r')
     except OSError as error:
         raise DatasetError(
-            f'{path} is no MATLAB 7.3 file, or it is damaged: download it again ({error})'
+            f'{path} is not a MATLAB 7.3 file, or it is damaged: download it again ({error})'
         ) from error
 
 
@@ -130,7 +130,7 @@ def _array(file: Any, name: str, path: Path, axes: int) -> Any:
 
 
 def _strings(file: Any, names: Sequence[str], count: int) -> list[str | None]:
-    """Return the strings of the first of MATLAB's cell arrays that is there."""
+    """Return the strings of the first MATLAB cell array of these names that exists."""
     for name in names:
         cells = file.get(name)
         if cells is not None and cells.size == count:
@@ -143,26 +143,27 @@ def _text(characters: Any) -> str | None:
 
 
 def _places(path: Path, split: str, count: int) -> list[int]:
-    """Return the places in the file's arrays of a split's frames, from 0 on."""
+    """Return the indices of a split's frames in the file's arrays."""
     if split == 'all':
         return list(range(count))
     if split not in SPLITS:
         raise DatasetError(f"split is '{split}' but must be all, {' or '.join(SPLITS)}")
     if not path.is_file():
         raise DatasetError(
-            f'{path} is missing: download splits.mat, which says what is {split}, or take all'
+            f'{path} is missing: download splits.mat, which lists the frames of {split}, or use '
+            'the split all'
         )
     places = [int(number) - 1 for number in np.ravel(_read_variable(path, SPLITS[split]))]
     if not places or min(places) < 0 or max(places) >= count:
         raise DatasetError(
-            f'{path}: {SPLITS[split]} must be numbers of frames from 1 to {count}: it is of '
-            'another file'
+            f'{path}: {SPLITS[split]} must be numbers of frames from 1 to {count}: give the '
+            'splits.mat of this dataset'
         )
     return places
 
 
 def _read_variable(path: Path, name: str) -> np.ndarray:
-    """Return a variable of a MATLAB file, of version 7.3 (HDF5) or before."""
+    """Return a variable of a MATLAB file, of version 7.3 (HDF5) or older."""
     require('h5py', 'scipy')
     import h5py
     from scipy.io import loadmat
@@ -174,4 +175,4 @@ def _read_variable(path: Path, name: str) -> np.ndarray:
                 return np.asarray(file[name][()])
         return np.asarray(loadmat(path, variable_names=[name])[name])
     except (KeyError, OSError, ValueError, TypeError, NotImplementedError, MatReadError) as error:
-        raise DatasetError(f"{path} is no MATLAB file with '{name}': {error}") from error
+        raise DatasetError(f"{path} is not a MATLAB file with '{name}': {error}") from error

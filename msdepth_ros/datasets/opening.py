@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Opens a dataset of any format that is known."""
+"""Opens a dataset of any supported format."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from msdepth_ros.geometry.pinhole import Intrinsics
 
 @dataclass(frozen=True)
 class _Options:
-    """What `open_dataset` is told beside path and format."""
+    """The arguments of `open_dataset` other than path and format."""
 
     focal_and_centre: Sequence[float] | None
     depth_scale: float | None
@@ -28,7 +28,7 @@ class _Options:
 
 @dataclass(frozen=True)
 class _Format:
-    """One format: whether a path is of it, and how it is opened."""
+    """One format: its description, whether a path has it, and how it is opened."""
 
     description: str
     recognises: Callable[[Path], bool]
@@ -51,17 +51,16 @@ def open_dataset(
     ----------
     path : folder or file.
     focal_and_centre : fx, fy, cx, cy in pixels, instead of the dataset's own calibration.
-    format : one of FORMATS; None: as the files look.
-    depth_scale : units of the depths that make a metre, instead of the format's own.
-    split : 'train', 'test' or 'all', of NYU Depth v2.
-    raw_depths : take NYU Depth v2's own depths rather than the in-painted ones.
-    topics : which to read of a rosbag2.
+    format : one of FORMATS; None: recognised by the files.
+    depth_scale : units per metre of the depth, instead of the format's own.
+    split : 'train', 'test' or 'all', for NYU Depth v2.
+    raw_depths : read NYU Depth v2's sensor depth instead of the in-painted depth.
+    topics : to read from a rosbag2.
 
     Raises
     ------
     DatasetError
-        If there is nothing of a known format, an option does not fit it, or what the format's
-        reader raises.
+        If the format is not known or has no such option; or if its reader raises it.
     """
     path, topics = Path(path), topics or Topics()
     if not path.exists():
@@ -69,13 +68,13 @@ def open_dataset(
     if format is None:
         format = next((name for name, known in FORMATS.items() if known.recognises(path)), None)
     if format is None:
-        raise DatasetError(f'{path} is no dataset of a known format: {describe_formats()}')
+        raise DatasetError(f'{path} is not a dataset of a known format: {describe_formats()}')
     if format not in FORMATS:
         raise DatasetError(f"format is '{format}' but must be one of {', '.join(FORMATS)}")
     if format != 'nyu' and (split is not None or raw_depths):
-        raise DatasetError(f'{path} is of format {format}: a split or raw depths has only nyu')
+        raise DatasetError(f'{path} has the format {format}: only nyu has a split and raw depths')
     if format != 'rosbag' and topics != Topics():
-        raise DatasetError(f'{path} is of format {format}: topics has only rosbag')
+        raise DatasetError(f'{path} has the format {format}: only rosbag has topics')
     if depth_scale is not None and not 0 < depth_scale < float('inf'):
         raise DatasetError(f'depth_scale is {depth_scale} but must be a positive number')
     options = _Options(focal_and_centre, depth_scale, split, raw_depths, topics)
@@ -83,7 +82,7 @@ def open_dataset(
 
 
 def describe_formats() -> str:
-    """Return the formats and what each looks like, in one line."""
+    """Return the formats and their files, in one line."""
     return '; '.join(f'{name}: {known.description}' for name, known in FORMATS.items())
 
 
@@ -117,7 +116,7 @@ def _is_folder(path: Path) -> bool:
     return (path / 'rgb').is_dir() or any(path.glob('depth/[!.]*.png'))
 
 
-# In the order in which they are tried: a TUM sequence has the folders of a dataset folder too.
+# They are tried in this order: a TUM sequence has the folders of a dataset folder, too.
 FORMATS = {
     'nyu': _Format(f'{nyu.FILE}', nyu.recognises, _open_nyu),
     'tum': _Format('rgb.txt and depth.txt', tum.recognises, _open_tum),

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Camera poses of datasets: written down by frame, or in time beside the images."""
+"""Camera poses of datasets: for each frame, or as a trajectory in time."""
 
 import bisect
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class Trajectory:
 
     Parameters
     ----------
-    poses : (stamp in seconds, float64 [4, 4]), in any order.
+    poses : (stamp in seconds, pose float64 [4, 4]), in any order.
     """
 
     def __init__(self, poses: Sequence[tuple[float, np.ndarray]]) -> None:
@@ -28,7 +28,7 @@ class Trajectory:
         self._stamps = [stamp for stamp, _ in self._poses]
 
     def at(self, stamp: float) -> np.ndarray | None:
-        """Return the pose at a stamp, float64 [4, 4]; None where no two poses are around it."""
+        """Return the pose at a stamp, float64 [4, 4]; None unless there are poses around it."""
         after = bisect.bisect_left(self._stamps, stamp)
         if after < len(self._stamps) and self._stamps[after] == stamp:
             return self._poses[after][1]
@@ -41,14 +41,14 @@ class Trajectory:
 
 
 def read_named_poses(path: Path) -> dict[str, np.ndarray]:
-    """Read poses.txt: lines of a frame's NAME and 12 numbers, camera to world, 3x4 row by row.
+    """Read poses.txt: lines of a frame's NAME and 12 numbers, camera to world, 3x4 row-major.
 
-    The camera's frame is optical: x right, y down, z ahead; metres. Lines that begin with # are
-    comments.
+    The camera's frame is the optical one: x right, y down, z forward; metres. Lines that begin with
+    # are comments.
 
     Returns
     -------
-    float64 [4, 4] of each frame.
+    The pose of each frame by its name, float64 [4, 4].
 
     Raises
     ------
@@ -60,11 +60,11 @@ def read_named_poses(path: Path) -> dict[str, np.ndarray]:
         numbers = _numbers(parts[1:], 12, path, number, 'NAME and 12 numbers')
         pose = np.vstack([np.reshape(numbers, (3, 4)), [0.0, 0.0, 0.0, 1.0]])
         rotation = pose[:3, :3]
-        off = np.abs(rotation @ rotation.T - np.eye(3)).max()
-        if off > _ROTATION_TOLERANCE or np.linalg.det(rotation) < 0:
+        error = np.abs(rotation @ rotation.T - np.eye(3)).max()
+        if error > _ROTATION_TOLERANCE or np.linalg.det(rotation) < 0:
             raise DatasetError(
-                f'{path}:{number}: the first three columns are no rotation: write camera to world, '
-                '3x4, row by row'
+                f'{path}:{number}: the first three columns are not a rotation: write camera to '
+                'world, 3x4, row-major'
             )
         poses[parts[0]] = pose
     return poses
@@ -73,7 +73,7 @@ def read_named_poses(path: Path) -> dict[str, np.ndarray]:
 def read_tum_poses(path: Path) -> Trajectory:
     """Read groundtruth.txt of the TUM RGB-D benchmark: lines of `stamp tx ty tz qx qy qz qw`.
 
-    They tell the colour camera's optical frame in the world.
+    They are the poses of the colour camera's optical frame in the world.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def read_tum_poses(path: Path) -> Trajectory:
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
-    """Return the number and the words of each line that is not empty and no comment."""
+    """Return the number and the words of each line, without empty lines and comments."""
     try:
         lines = path.read_text(encoding='utf-8').splitlines()
     except (OSError, ValueError) as error:

@@ -31,28 +31,28 @@ _IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 
 
 class Rosbag(Dataset):
-    """The colour images of a rosbag2 that have an aligned depth, in order of time.
+    """The colour images of a rosbag2 that have an aligned depth image, in order of time.
 
-    Images of a lens with distortion are rectified by their camera_info, and so are depths that lie
-    on them; topics named `...rect...` are taken as rectified, as image_pipeline names them. A
-    frame's intrinsics are those of its camera_info. Depths without a valid pixel are passed over.
-    Poses are told by odometry and static TF, where they were recorded.
+    Images with lens distortion, and the depth aligned to them, are rectified with their
+    camera_info; topics named `...rect...`, as in image_pipeline, are already rectified. A frame's
+    intrinsics are those of its camera_info. Depth images without a valid pixel are skipped. Poses
+    are from odometry and static TF, if they were recorded.
 
     Parameters
     ----------
     path : the recording's folder, or its one .mcap or .db3 file.
-    topics : which to read; those not given are found by what they hold, see `choose_topics`.
-    focal_and_centre : fx, fy, cx, cy of the images, which are then taken as rectified; no
-        camera_info is read.
-    depth_scale : units that make a metre, instead of REP-118's.
-    tolerance : largest difference of image's and depth's stamps, seconds.
+    topics : to read; `choose_topics` finds those not given.
+    focal_and_centre : fx, fy, cx, cy of the images, pixels; then camera_info is not read, and the
+        images are taken as rectified.
+    depth_scale : units per metre of the depth, instead of REP-118's.
+    tolerance : largest difference between the stamps of image and depth, seconds.
 
     Raises
     ------
     DatasetError
         If the recording is damaged, a topic is missing, or no image has a depth.
     MsdepthError
-        If a package that reads it is not installed.
+        If the package `rosbags` is not installed.
     """
 
     def __init__(
@@ -78,9 +78,9 @@ class Rosbag(Dataset):
         self._bag.close()
 
     def _read(self, topics: Topics, tolerance: float) -> None:
-        """Read all but the frames."""
+        """Read everything except the frames."""
         if self._bag.cut:
-            tqdm.write(f'{self.path} was cut off: what is whole of it is read', file=sys.stderr)
+            tqdm.write(f'{self.path} is truncated: its complete messages are read', file=sys.stderr)
         known = self._given is not None
         images, infos = self._bag.images(), self._bag.camera_infos()
         self.topics = choose_topics(topics, images, infos, known, str(self.path))
@@ -122,7 +122,7 @@ class Rosbag(Dataset):
         return Frame(self.names[index], image, depth, intrinsics, self.path.resolve().stem, pose)
 
     def _index(self) -> tuple[list[Place], list[Place]]:
-        """Go through the recording once: where images and depths are, and the calibrations."""
+        """Read the recording once; return the places of images and depth images."""
         places: dict[str, list[Place]] = {self.topics.image: [], self.topics.depth: []}
         wanted = [*places, *([self.topics.camera_info] if self.topics.camera_info else [])]
         messages, total = self._bag.messages(wanted), self._bag.count(wanted)
@@ -144,9 +144,9 @@ class Rosbag(Dataset):
     def _check_pairs(self, images: int, depths: int, tolerance: float) -> None:
         if not self._pairs:
             raise DatasetError(
-                f'{self.path}: none of {images} images on {self.topics.image} has one of {depths} '
-                f'depths with a valid pixel on {self.topics.depth} within {tolerance} s of its '
-                'stamp: record both from one camera and clock'
+                f'{self.path}: no image of {images} on {self.topics.image} has a depth image, of '
+                f'{depths} with a valid pixel on {self.topics.depth}, within {tolerance} s of its '
+                'stamp: record both from one camera with one clock'
             )
         image, depth = (self._frame_ids[name] for name in (self.topics.image, self.topics.depth))
         if image != depth and image and depth:
@@ -173,15 +173,15 @@ class Rosbag(Dataset):
         if not names_rectified_images(self.topics.depth):
             if any(camera.r) and not np.allclose(camera.r, _IDENTITY, atol=1e-6):
                 raise DatasetError(
-                    f'{self.path}: {self.topics.camera_info} turns the image (its R is not the '
-                    'identity), and depths with it: record the rectified image and the depth '
-                    'aligned to it'
+                    f'{self.path}: the R of {self.topics.camera_info} is not the identity, so the '
+                    'depth cannot be rectified: record the rectified image and the depth aligned '
+                    'to it'
                 )
             depth = lens.depth(depth)
         return lens.image(image), depth, lens.intrinsics
 
     def _camera(self, width: int, height: int, stamp: int) -> Camera:
-        """Return the calibration that was last published before an image, or the first."""
+        """Return the last calibration before an image's stamp, or the first one."""
         place = bisect.bisect_right(self._cameras, stamp, key=lambda pair: pair[0])
         camera = self._cameras[max(0, place - 1)][1]
         try:

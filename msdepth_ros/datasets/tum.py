@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """RGB-D sequences of TUM's benchmark (Sturm et al., IROS 2012), and others in its format.
 
-A sequence holds `rgb.txt` and `depth.txt`, lines of `stamp file`, and the files they name. Depths
-are 16-bit, 5000 units a metre, 0 invalid, and lie on the colour images pixel for pixel. Where
-`groundtruth.txt` is there, it tells the camera's poses.
+A sequence has `rgb.txt` and `depth.txt`, lines of `stamp file`, and the files that they name. Depth
+is 16-bit, 5000 units per metre, 0 invalid, registered to the colour images. `groundtruth.txt`, if
+it exists, has the camera's poses.
 """
 
 import re
@@ -19,7 +19,7 @@ from msdepth_ros.datasets.files import check_size, given_intrinsics, read_color,
 from msdepth_ros.datasets.poses import Trajectory, read_tum_poses
 
 UNITS_PER_METRE = 5000.0
-# Colour cameras of the benchmark's page "File formats", fx, fy, cx, cy at 640x480.
+# The colour cameras by the benchmark's page "File formats": fx, fy, cx, cy at 640x480.
 _CAMERAS = {
     'freiburg1': (517.3, 516.5, 318.6, 255.3),
     'freiburg2': (520.9, 521.0, 325.1, 249.7),
@@ -28,23 +28,23 @@ _CAMERAS = {
 
 
 class TumSequence(Dataset):
-    """A TUM RGB-D sequence: the images that have a depth within 0.02 s, in order of time.
+    """A TUM RGB-D sequence: the images that have a depth image, in order of time.
 
-    Images are taken as they are: the benchmark's depths are registered to them so, and its small
-    lens distortion is left in both.
+    Images are not rectified: the benchmark's depth is registered to the raw images, and their lens
+    distortion is small.
 
     Parameters
     ----------
-    folder : holds rgb.txt and depth.txt.
-    focal_and_centre : fx, fy, cx, cy of the images, pixels. None: those of the freiburg camera
-        that the folder's name, or one of its parents', speaks of.
-    depth_scale : units of the depth files that make a metre.
-    tolerance : largest difference in time of image and depth, seconds.
+    folder : with rgb.txt and depth.txt.
+    focal_and_centre : fx, fy, cx, cy of the images, pixels. None: those of the freiburg camera in
+        the name of the folder or of one of its parents.
+    depth_scale : units per metre of the depth files.
+    tolerance : largest difference between the stamps of image and depth, seconds.
 
     Raises
     ------
     DatasetError
-        If a list is missing or damaged, no image has a depth, or the camera is not known.
+        If a list is missing or damaged, no image has a depth image, or the camera is not known.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class TumSequence(Dataset):
         pairs = associate([at for at, _ in images], [at for at, _ in depths], tolerance)
         if not pairs:
             raise DatasetError(
-                f'{self.folder}: none of {len(images)} images has a depth within {tolerance} s: '
-                'rgb.txt and depth.txt must be of one recording and one clock'
+                f'{self.folder}: none of {len(images)} images has a depth image within '
+                f'{tolerance} s: rgb.txt and depth.txt must be from one recording with one clock'
             )
         self._pairs = [(images[i][1], depths[j][1]) for i, j in pairs]
         self.names = [image.stem for image, _ in self._pairs]
@@ -85,7 +85,7 @@ class TumSequence(Dataset):
 
 
 def recognises(path: Path) -> bool:
-    """Return whether the path is such a sequence."""
+    """Return whether a path is such a sequence."""
     return (path / 'rgb.txt').is_file() or (path / 'depth.txt').is_file()
 
 
@@ -95,7 +95,7 @@ def _read_list(path: Path) -> list[tuple[float, Path]]:
         lines = path.read_text(encoding='utf-8').splitlines()
     except (OSError, ValueError) as error:
         raise DatasetError(
-            f'cannot read {path}: a TUM sequence holds rgb.txt and depth.txt with lines '
+            f'cannot read {path}: a TUM sequence has rgb.txt and depth.txt with lines '
             f'"stamp file" ({error})'
         ) from error
     entries = []
@@ -115,7 +115,7 @@ def _freiburg(folder: Path) -> tuple[float, float, float, float]:
     found = re.findall('|'.join(_CAMERAS), str(folder.resolve()))
     if not found:
         raise DatasetError(
-            f'{folder}: its name does not say which camera took it ({", ".join(_CAMERAS)}): give '
-            'the intrinsics as fx,fy,cx,cy'
+            f'{folder}: its name does not name the camera ({", ".join(_CAMERAS)}): give the '
+            'intrinsics as fx,fy,cx,cy'
         )
     return _CAMERAS[found[-1]]

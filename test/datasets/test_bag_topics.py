@@ -52,7 +52,7 @@ def test_no_camera_info_is_needed_where_the_intrinsics_are_given():
     assert choose_topics(Topics(), GAZEBO, [], True, 'bag').camera_info is None
     with pytest.raises(DatasetError, match='bag has no camera_info topic: record'):
         choose_topics(Topics(), GAZEBO, [], False, 'bag')
-    with pytest.raises(DatasetError, match='which camera_info topic is meant'):
+    with pytest.raises(DatasetError, match='has several camera_info topics'):
         choose_topics(Topics(), GAZEBO, ['/a/camera_info', '/b/camera_info'], False, 'bag')
 
 

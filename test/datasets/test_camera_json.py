@@ -79,10 +79,10 @@ def test_depth_scale(folder):
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'fx': None, 'frames': None}, 'does not give fx, fy'),
+        ({'fx': None, 'frames': None}, 'must give fx, fy'),
         ({'fx': 0}, 'must be positive'),
         ({'width': -1}, 'must be positive'),
-        ({'cx': 'middle'}, 'does not give fx'),
+        ({'cx': 'middle'}, 'must give fx'),
         ({'frames': {'0002': {'fx': 1}}}, "frame '0002' does not give"),
         ({'frames': {'0002': 3}}, "frame '0002' does not give"),
         ({'frames': [DEFAULT]}, 'frames must map'),

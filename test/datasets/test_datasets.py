@@ -75,13 +75,13 @@ def test_missing_partner_is_named(folder, lost, part):
 @pytest.mark.parametrize('part', ['rgb', 'depth'])
 def test_missing_part_tells_the_format(folder, part):
     (folder / part).rename(folder / 'elsewhere')
-    with pytest.raises(MsdepthError, match='a dataset folder holds rgb/NAME'):
+    with pytest.raises(MsdepthError, match='a dataset folder has rgb/NAME'):
         DatasetFolder(folder)
 
 
 def test_empty_folder(tmp_path):
     write_folder(tmp_path / 'set', 0)
-    with pytest.raises(MsdepthError, match='holds no'):
+    with pytest.raises(MsdepthError, match='has no .jpg'):
         DatasetFolder(tmp_path / 'set')
 
 

@@ -77,8 +77,8 @@ def test_nothing_but_numbers_is_a_depth(folder):
     [
         ({'depths': None}, "no array 'depths' of 3 axes"),
         ({'images': np.zeros((4, 32, 24), np.uint8)}, "no array 'images' of 4 axes"),
-        ({'depths': np.ones((3, 32, 24), np.float32)}, 'do not fit together'),
-        ({'depths': np.ones((4, 24, 32), np.float32)}, 'do not fit together'),
+        ({'depths': np.ones((3, 32, 24), np.float32)}, 'do not agree'),
+        ({'depths': np.ones((4, 24, 32), np.float32)}, 'do not agree'),
     ],
 )
 def test_missing_and_wrong_arrays(folder, changes, message):
@@ -118,7 +118,7 @@ def test_bad_splits(folder):
         with pytest.raises(DatasetError, match='numbers of frames from 1 to 4'):
             open_dataset(folder, split=split)
     (folder / 'splits.mat').write_bytes(b'rubbish')
-    with pytest.raises(DatasetError, match=r"splits.mat is no MATLAB file with 'testNdxs'"):
+    with pytest.raises(DatasetError, match=r"splits.mat is not a MATLAB file with 'testNdxs'"):
         open_dataset(folder, split='test')
     (folder / 'splits.mat').unlink()
     with pytest.raises(DatasetError, match=r'splits.mat is missing: download'):

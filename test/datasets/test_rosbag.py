@@ -232,7 +232,7 @@ def test_given_topics_intrinsics_and_scale(tmp_path):
             depth = depth * 2
     with pytest.raises(DatasetError, match=r'which image topic.*/front/image_raw.*--image-topic'):
         open_dataset(tmp_path / 'bag', (50, 50, 32, 24))
-    with pytest.raises(DatasetError, match=r'which depth topic is meant.*--depth-topic'):
+    with pytest.raises(DatasetError, match=r'has several depth topics.*--depth-topic'):
         open_dataset(tmp_path / 'bag', (50, 50, 32, 24), topics=Topics('/back/image_raw'))
     topics = Topics('/back/image_raw', '/back/depth/image_raw')
     with pytest.raises(DatasetError, match='no camera_info topic'):

@@ -36,7 +36,7 @@ def test_camera_of_a_parent_folder_and_given(tmp_path):
 
 
 def test_unknown_camera(tmp_path):
-    with pytest.raises(DatasetError, match=r'does not say which camera.*fx,fy,cx,cy'):
+    with pytest.raises(DatasetError, match=r'does not name the camera.*fx,fy,cx,cy'):
         open_dataset(write_tum(tmp_path / 'mine'))
 
 
@@ -65,7 +65,7 @@ def test_depth_scale(folder):
 def test_no_pairs(folder):
     text = (folder / 'depth.txt').read_text().replace('\n100', '\n900')
     (folder / 'depth.txt').write_text(text)
-    with pytest.raises(DatasetError, match=r'none of 3 images has a depth within 0.02 s'):
+    with pytest.raises(DatasetError, match=r'none of 3 images has a depth image within 0.02 s'):
         open_dataset(folder)
 
 
@@ -82,7 +82,7 @@ def test_missing_and_damaged_lists(folder, part):
 
 def test_missing_damaged_and_wrong_files(folder):
     (folder / 'rgb/100.100000.png').unlink()
-    with pytest.raises(DatasetError, match=r'rgb/100.100000.png is no image'):
+    with pytest.raises(DatasetError, match=r'rgb/100.100000.png is missing, damaged'):
         open_dataset(folder)[1]
     depth = folder / 'depth/100.015000.png'
     cv2.imwrite(str(depth), np.ones((24, 32), np.uint16))

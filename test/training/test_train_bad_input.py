@@ -74,7 +74,7 @@ DATASETS = {
     'no calibration': (lambda: Path('set/camera.yaml').unlink(), 'camera.yaml'),
     'depth of another aspect': (
         lambda: rewrite('set/depth/0003.png', lambda depth: depth[::2, ::4]),
-        '0003.png is 40x60 but the calibration is for 160x120, of another aspect: register',
+        '0003.png is 40x60 but the calibration is for 160x120, another aspect ratio: register',
     ),
     'image of another size': (
         lambda: rewrite('set/rgb/0003.png', lambda image: image[:100]),
@@ -86,15 +86,15 @@ DATASETS = {
     ),
     'depth in hundredths of millimetres': (
         lambda: rewrite('set/depth/0002.png', lambda depth: depth // 100),
-        '0002.png: half of the depths are beyond 0.03 m, so their unit is wrong: set depth_scale',
+        '0002.png: the median depth is 0.03 m, so the unit is wrong: set depth_scale',
     ),
     'depth of 8 bits': (
         lambda: rewrite('set/depth/0003.png', lambda depth: (depth // 256).astype(np.uint8)),
-        'is not a 16-bit PNG',
+        'must be a 16-bit PNG',
     ),
     'damaged image': (
         lambda: Path('set/rgb/0003.png').write_bytes(b'\x89PNG nothing'),
-        '0003.png is no image that OpenCV can read',
+        '0003.png is missing, damaged or not an image',
     ),
 }
 
