@@ -81,7 +81,7 @@ def test_missing_part_tells_the_format(folder, part):
 
 def test_empty_folder(tmp_path):
     write_folder(tmp_path / 'set', 0)
-    with pytest.raises(MsdepthError, match='has no .jpg'):
+    with pytest.raises(MsdepthError, match=r'has no \.jpg'):
         DatasetFolder(tmp_path / 'set')
 
 

@@ -75,9 +75,7 @@ def test_missing_parts(folder):
     with pytest.raises(DatasetError, match=rf'3 depths have no image.*{DRIVES[0]}/image_02/data'):
         open_dataset(folder)
     shutil.rmtree(folder / 'depth')
-    with pytest.raises(
-        DatasetError, match='has no depth files: in KITTI they are DRIVE/proj_depth'
-    ):
+    with pytest.raises(DatasetError, match='no depth files: in KITTI they are DRIVE/proj_depth'):
         open_dataset(folder, format='kitti')
 
 

@@ -246,9 +246,7 @@ def test_an_empty_folder_is_no_tensorrt(monkeypatch: pytest.MonkeyPatch, tmp_pat
     find = tensorrt_api.import_tensorrt.__wrapped__
     monkeypatch.setattr(tensorrt_api, 'MODULES', ('empty_tensorrt',))
     for refuse in (tensorrt_api.check_installed, find):
-        with pytest.raises(
-            TensorRtMissingError, match=rf'{tmp_path}/empty_tensorrt is an empty folder'
-        ):
+        with pytest.raises(TensorRtMissingError, match='/empty_tensorrt is an empty folder'):
             refuse()
     monkeypatch.setattr(tensorrt_api, 'MODULES', ('empty_tensorrt', 'second_tensorrt'))
     tensorrt_api.check_installed()
