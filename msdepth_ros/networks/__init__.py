@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Depth networks in torch, and their export to the ONNX files that run on a robot.
 
-Importing this package needs torch, which only training and export need: a robot has none.
+Importing this package needs torch, which only training and export use, never a robot.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ def create_network(name: str, options: Mapping[str, Any]) -> DepthNetwork:
         If there is no such network, or it has no such option.
     """
     if name not in NETWORKS:
-        raise MsdepthError(f"no network is called '{name}': choose from {', '.join(NETWORKS)}")
+        raise MsdepthError(f"no network is named '{name}': choose from {', '.join(NETWORKS)}")
     try:
         return NETWORKS[name](**options)
     except (TypeError, ValueError) as error:

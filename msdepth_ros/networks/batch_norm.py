@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Batch normalisation by the whole batch, however many processes it is divided among."""
+"""Batch normalisation over the whole batch, also if it is divided among several processes."""
 
 from collections.abc import Mapping
 
@@ -11,10 +11,10 @@ from msdepth_ros.networks import distributed
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """`torch.nn.BatchNorm2d` that counts the images of all processes.
+    """`torch.nn.BatchNorm2d` over the images of all processes.
 
-    What `torch.nn.SyncBatchNorm` does, which runs on GPUs only. Each process must have as many
-    images.
+    It is `torch.nn.SyncBatchNorm`, which needs GPUs, for CPUs, too. Each process must have the same
+    number of images.
     """
 
     def forward(self, value: Tensor) -> Tensor:
@@ -41,13 +41,14 @@ class BatchNorm2d(nn.BatchNorm2d):
 
 @torch.no_grad()
 def fold(layer: nn.Conv2d, convolution: Tensor, norm: Mapping[str, Tensor], epsilon: float) -> None:
-    """Set a layer to a convolution without a bias and the normalisation that follows it.
+    """Set a layer so that it equals a convolution without bias, followed by a normalisation.
 
     Parameters
     ----------
-    layer : with a bias; gives what both together give when they are not trained.
+    layer : to be set; it has a bias.
     convolution : weights, float [out, in, h, w].
     norm : `weight`, `bias`, `running_mean` and `running_var` of the normalisation.
+    epsilon : of the normalisation.
     """
     gain = norm['weight'] / torch.sqrt(norm['running_var'] + epsilon)
     layer.weight.copy_(convolution * gain.view(-1, 1, 1, 1))

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The line that a network's log depths are mapped by before they leave it."""
+"""A linear correction of a network's log depth, as its last step."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Correction:
-    """A straight line in log depth, and a share of the image's own spread.
+    """A linear function of log depth, plus a multiple of its standard deviation in the image.
 
     Attributes
     ----------
-    slope : above 1 where the predictions keep too near to their mean.
+    slope : above 1 if predictions are too close to their mean.
     offset : ln metres.
-    spread : standard deviations of an image's log depths that are added to all of them: above 0
-        where views that reach far come out too near as a whole.
+    spread : factor on the standard deviation of the image's log depth, which is added to all
+        cells; above 0 if images with large depths are predicted too near as a whole.
     """
 
     slope: float = 1.0
@@ -24,7 +24,7 @@ class Correction:
     spread: float = 0.0
 
     def __call__(self, log_depth: Tensor) -> Tensor:
-        """Return corrected log depth [N, 1, h, w] of log depth [N, 1, h, w]."""
+        """Return the corrected log depth, float [N, 1, h, w], of log depth of that shape."""
         if self == NONE:
             return log_depth
         corrected = self.slope * log_depth + self.offset
@@ -34,7 +34,7 @@ class Correction:
         return corrected
 
     def after(self, first: 'Correction') -> 'Correction':
-        """Return the correction that does `first` and then this one."""
+        """Return the correction that applies `first`, then this one."""
         return Correction(
             self.slope * first.slope,
             self.slope * first.offset + self.offset,

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the training loop and the export ask of a network."""
+"""The interface of a depth network, for training and export."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -17,25 +17,25 @@ _MEAN, _DEVIATION = 0.45, 0.25  # of [0, 1] RGB, near the mean of photographs of
 
 @dataclass(frozen=True)
 class Supervised:
-    """What a network predicts in training.
+    """A network's predictions.
 
     Attributes
     ----------
-    maps : log depth, float [N, 1, h, w] each, finest first; cells of a coarser map cover the same
-        field as the grid.
-    heads : further maps by the head's name, float32 [N, 1, grid.height, grid.width]; see
-        `msdepth_ros.networks.heads.probability` for what they mean.
+    maps : log depth, float [N, 1, h, w] each, finest first; a coarser map covers the same part of
+        the image as the grid.
+    heads : further maps by the head's name, float32 [N, 1, grid.height, grid.width]; for their
+        meaning see `msdepth_ros.networks.heads.probability`.
     """
 
     maps: tuple[Tensor, ...]
     heads: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-HEADS = 'heads'  # the stage that trains the heads alone, of networks that have some
+HEADS = 'heads'  # the stage that trains only the heads, in networks that have heads
 
 
 class DepthNetwork(nn.Module, ABC):
-    """An image in, maps of log depth out, trained in one or more stages.
+    """A network from an image to maps of log depth, trained in one or more stages.
 
     Attributes
     ----------
@@ -46,9 +46,9 @@ class DepthNetwork(nn.Module, ABC):
     stages : names of the training stages, in order.
     precise : names of the submodules that an int8 export leaves in FP32.
     pretrained : names of the submodules that `load_pretrained` sets.
-    pretrained_on : on what, and where its weights come from; '' where there are none.
-    heads : names of its outputs beside depth, see `msdepth_ros.networks.heads`.
-    correction : that all its maps of log depth have gone through.
+    pretrained_on : the data and the source of the pretrained weights; '' = there are none.
+    heads : names of its outputs other than depth, see `msdepth_ros.networks.heads`.
+    correction : applied to all its maps of log depth.
     """
 
     image_size: tuple[int, int]
@@ -62,12 +62,12 @@ class DepthNetwork(nn.Module, ABC):
     correction: Correction = NONE
 
     def load_pretrained(self) -> None:
-        """Start the `pretrained` submodules from published weights.
+        """Load published weights into the `pretrained` submodules.
 
         Raises
         ------
         MsdepthError
-            If the package that holds the weights is not installed.
+            If the package with the weights is not installed.
         """
 
     def pretrained_parameters(self) -> set[nn.Parameter]:
@@ -81,7 +81,7 @@ class DepthNetwork(nn.Module, ABC):
 
     @abstractmethod
     def supervised(self, image: Tensor) -> Supervised:
-        """Return what the present stage learns from.
+        """Return the predictions that the current stage is trained on.
 
         Parameters
         ----------
@@ -89,7 +89,7 @@ class DepthNetwork(nn.Module, ABC):
         """
 
     def complete(self, image: Tensor) -> Supervised:
-        """Return what a trained network predicts: its finest map first, and its heads' maps."""
+        """Return all predictions of a trained network: the finest map first; the heads' maps."""
         return self.supervised(image)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -99,21 +99,27 @@ class DepthNetwork(nn.Module, ABC):
     def folded(self) -> 'DepthNetwork':
         """Return the network with its normalisations folded into the convolutions before them.
 
-        It predicts what this one does when it is not trained. This one itself where it has none.
+        In evaluation mode its predictions are the same. A network without normalisations returns
+        itself.
         """
         return self
 
     @abstractmethod
     def plain_layers(self) -> list[nn.Conv2d | nn.Linear]:
-        """Return the layers that a ReLU follows with no normalisation between."""
+        """Return the layers that are followed by a ReLU without a normalisation between them."""
 
     @abstractmethod
     def set_mean_log_depth(self, mean: Tensor) -> None:
-        """Start from a mean map: float32 [grid.height, grid.width], log metres at `focal`."""
+        """Set the weights so that every prediction is this map, before training.
+
+        Parameters
+        ----------
+        mean : float32 [grid.height, grid.width], ln metres at `focal`.
+        """
 
 
 def normalise(image: Tensor) -> Tensor:
-    """Return the network's view of an image.
+    """Return an image as the network's input.
 
     Parameters
     ----------
@@ -121,13 +127,13 @@ def normalise(image: Tensor) -> Tensor:
 
     Returns
     -------
-    float32 [N, 3, H, W], about zero mean and unit deviation.
+    float32 [N, 3, H, W], with about zero mean and unit standard deviation.
     """
     planes = image.permute(0, 3, 1, 2).to(torch.float32)
     return (planes - 255 * _MEAN) * (1 / (255 * _DEVIATION))
 
 
 def denormalise(image: Tensor) -> Tensor:
-    """Return the image, uint8 [N, H, W, 3], that `normalise` made float [N, 3, H, W] of."""
+    """Return the image, uint8 [N, H, W, 3], of a network input, float [N, 3, H, W]."""
     planes = image.float() * (255 * _DEVIATION) + 255 * _MEAN
     return planes.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()

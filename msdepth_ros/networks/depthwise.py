@@ -1,10 +1,10 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Depthwise convolutions that train at a bearable speed on a CPU.
+"""Depthwise convolutions that train fast enough on a CPU.
 
-In bfloat16 on a CPU the gradient of a depthwise convolution takes many times as long as the
-convolution itself, unlike in float32. So it is computed in float32 there; the rest of the
-network's arithmetic stays as autocast chose it.
+In bfloat16 on a CPU, the gradient of a depthwise convolution takes many times as long as the
+convolution itself; in float32 it does not. So the gradient is computed in float32 there. The rest
+of the network's arithmetic has the type that autocast chooses.
 """
 
 from typing import Any
@@ -16,11 +16,12 @@ from torch.nn import functional
 
 
 class DepthwiseConv2d(nn.Conv2d):
-    """A convolution with one filter a channel, padded as TensorFlow's SAME: the odd pixel last.
+    """A convolution with one filter per channel, padded as TensorFlow's SAME.
 
     Parameters
     ----------
-    channels, kernel, stride : numbers of channels, and pixels along both axes.
+    channels : number of channels.
+    kernel, stride : in pixels, along both axes.
     """
 
     def __init__(self, channels: int, kernel: int, stride: int) -> None:
@@ -43,7 +44,7 @@ class DepthwiseConv2d(nn.Conv2d):
 
 
 def same_padding(value: Tensor, kernel: int, stride: int) -> list[int]:
-    """Return (left, right, top, bottom) so that the output is ceil(input / stride)."""
+    """Return the padding (left, right, top, bottom) for an output of ceil(input / stride)."""
     sides: list[int] = []
     for size in (int(value.shape[-1]), int(value.shape[-2])):
         missing = max((-(-size // stride) - 1) * stride + kernel - size, 0)

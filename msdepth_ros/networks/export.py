@@ -1,9 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From a trained network to the ONNX file that every backend runs.
+"""Exports a trained network to the ONNX file that every backend runs.
 
-Everything a backend might do differently is inside the file: a uint8 image goes in, metres come
-out. Weights are stored in half the bytes and computed with in FP32.
+The file has a uint8 image as input and metres as output, so that all backends compute the same.
+Weights are stored as FP16, and cast to FP32 before they are used.
 """
 
 import hashlib
@@ -29,9 +29,9 @@ from msdepth_ros.networks.heads import probability
 
 OPSET = 17  # the newest that TensorRT 8.5 reads
 IR_VERSION = 8  # the newest that ONNX Runtime 1.12 reads
-_SMALLEST = 256  # elements of a tensor that is worth a Cast
-_HALF = '_half'  # ends the name of a weight that is stored as FP16
-_OWN = 'network.'  # begins the name of a network's own weight, see Deployed
+_SMALLEST = 256  # elements; smaller tensors stay FP32
+_HALF = '_half'  # suffix of the name of a weight that is stored as FP16
+_OWN = 'network.'  # prefix of the names of the network's weights in Deployed
 
 
 class Deployed(nn.Module):
@@ -44,11 +44,11 @@ class Deployed(nn.Module):
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
         """Return depth along Z in metres at the network's focal length.
 
-        A network with heads adds their probabilities on the same grid, in the heads' order.
+        If the network has heads, their probabilities follow, on the same grid, in their order.
         """
-        answer = self.network.complete(normalise(image))
-        depth = torch.exp(answer.maps[0])
-        others = [probability(name, answer.heads[name]) for name in self.network.heads]
+        predicted = self.network.complete(normalise(image))
+        depth = torch.exp(predicted.maps[0])
+        others = [probability(name, predicted.heads[name]) for name in self.network.heads]
         return (depth, *others) if others else depth
 
 
@@ -57,7 +57,7 @@ def to_onnx(network: DepthNetwork, half: bool = True) -> onnx.ModelProto:
     width, height = network.image_size
     deployed = Deployed(network.folded()).cpu().eval()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # it warns of its own deprecation only
+        warnings.simplefilter('ignore')  # the exporter's own deprecation
         torch.onnx.export(
             deployed,
             (torch.zeros(1, height, width, 3, dtype=torch.uint8),),
@@ -78,12 +78,12 @@ def to_onnx(network: DepthNetwork, half: bool = True) -> onnx.ModelProto:
 
 
 def weights_of(path: Path) -> dict[str, Tensor]:
-    """Return the weights in a file that `to_onnx` made, under the names of `network.folded()`.
+    """Return the weights in a file of `to_onnx`, by their names in `network.folded()`.
 
     Raises
     ------
     MsdepthError
-        If there is no such file, or none with weights by name.
+        If the file cannot be read, or was not written by `msdepth export`.
     """
     try:
         model = onnx.load(path)
@@ -96,12 +96,14 @@ def weights_of(path: Path) -> dict[str, Tensor]:
         if name.startswith(_OWN)
     }
     if not weights:
-        raise MsdepthError(f'{path} was not written by `msdepth export`: it names no weights')
+        raise MsdepthError(
+            f'{path} was not written by `msdepth export`: give a file of it, or a checkpoint'
+        )
     return weights
 
 
 def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return the model with zero padding left to the convolutions, where Pad nodes did it."""
+    """Return the model with its Pad nodes merged into the convolutions after them."""
     for node in model.graph.node:
         if node.op_type == 'Pad':
             amounts = numpy_helper.from_array(_constant(model, node.input[1]), f'{node.name}_pads')
@@ -112,7 +114,7 @@ def simplify(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _constant(model: onnx.ModelProto, name: str) -> np.ndarray:
-    """Return a value that does not depend on the model's input."""
+    """Return the value of a tensor that does not depend on the model's input."""
     graph, wanted = model.graph, {name}
     nodes: list[onnx.NodeProto] = []
     for node in reversed(graph.node):  # they are in topological order
@@ -128,12 +130,12 @@ def _constant(model: onnx.ModelProto, name: str) -> np.ndarray:
 
 
 def store_as_half(model: onnx.ModelProto) -> None:
-    """Store the model's FP32 weights as FP16, each cast back to FP32 before it is used.
+    """Store the model's FP32 weights as FP16, with a cast to FP32 before each is used.
 
     Raises
     ------
     MsdepthError
-        If a weight is beyond FP16's range (65504).
+        If a weight is larger than FP16's maximum (65504).
     """
     casts = []
     for weight in model.graph.initializer:
@@ -162,8 +164,11 @@ def write_model(
 
     Parameters
     ----------
+    network : to export.
+    name : of the model.
+    folder : to write to; created if it is missing.
     depth_range : nearest and farthest depth, metres.
-    metadata : what is known of the weights, appended to the YAML as it is.
+    metadata : appended to the YAML.
     """
     folder.mkdir(parents=True, exist_ok=True)
     data = to_onnx(network).SerializeToString(deterministic=True)
@@ -193,7 +198,7 @@ def write_model(
 
 
 def add_metadata(path: Path, metadata: dict[str, Any]) -> None:
-    """Append to a YAML that `write_model` wrote."""
+    """Append metadata to a YAML of `write_model`."""
     _write_yaml(path, {**yaml.safe_load(path.read_text(encoding='utf-8')), **metadata})
 
 

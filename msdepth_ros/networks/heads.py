@@ -1,9 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a depth network says beside depth: which cells show the floor, and how sure it is.
+"""The outputs of a depth network other than depth: floor and confidence.
 
-A small network of its own reads the features that the depth is made of and changes none of them,
-so depth is the same with it and without.
+They are computed by a small network from the features of the depth network, which it does not
+change: depth is the same with and without it.
 """
 
 import math
@@ -15,21 +15,21 @@ from torch.nn import functional
 
 FLOOR, CONFIDENCE = 'floor', 'confidence'
 NAMES = (FLOOR, CONFIDENCE)
-PREFIX = 'head.'  # begins the names of the heads' weights in a network's
-WITHIN = 1.25  # ratio to the truth up to which a depth counts as right: the paper's delta1
+PREFIX = 'head.'  # prefix of the names of the heads' weights in a network
+WITHIN = 1.25  # largest ratio of a right depth to the truth: the paper's delta1
 _CHANNELS = (64, 48)  # at 1/16 and 1/8 of the input's size
 _FINER = 4  # output cells along each side of a cell at 1/8
 
 
 class Heads(nn.Module):
-    """Reads features at 1/8 to 1/32 of the input's size, joined from coarse to fine.
+    """Joins features at 1/32, 1/16 and 1/8 of the input's size, from coarse to fine.
 
-    The last convolution draws the 4x4 cells of the output under each of its own (sub-pixel
-    convolution, Shi et al. 2016): an upsampling that costs next to nothing.
+    The last convolution predicts 4x4 output cells for each of its own (sub-pixel convolution, Shi
+    et al. 2016): an upsampling with nearly no cost.
 
     Parameters
     ----------
-    names : of NAMES, one map each.
+    names : of NAMES; each has one map.
     skips : channels of the encoder's features at 1/32, 1/16 and 1/8.
     features : channels of the fine network's features at 1/8.
     """
@@ -53,7 +53,7 @@ class Heads(nn.Module):
         Parameters
         ----------
         skips : the encoder's features, float [N, C, h, w] each, at 1/32, 1/16 and 1/8.
-        features : the fine network's, at 1/8.
+        features : the fine network's, float [N, C, h, w], at 1/8.
         """
         value = functional.interpolate(self.below[0](skips[0]), scale_factor=2.0, mode='nearest')
         value = functional.relu(value + self.skips[0](skips[1]))
@@ -65,12 +65,16 @@ class Heads(nn.Module):
 
 
 def probability(name: str, value: Tensor) -> Tensor:
-    """Return what a head's map means, as it is exported: a probability, of the same shape.
+    """Return a head's map as a probability of the same shape, as it is exported.
 
     `floor` is the logit of the probability that a cell shows the floor. `confidence` is the
-    logarithm of b, where the error of log depth follows Laplace's density exp(-|e| / b) / 2b: then
-    the probability that the depth is within a ratio of WITHIN of the truth is
-    1 - exp(-ln(WITHIN) / b).
+    logarithm of b in the Laplace density exp(-|e| / b) / 2b of the error e of log depth. The
+    probability that the depth is within a ratio of WITHIN of the truth is 1 - exp(-ln(WITHIN) / b).
+
+    Parameters
+    ----------
+    name : of the head.
+    value : its map, float32 [N, 1, h, w].
     """
     if name == FLOOR:
         return value.sigmoid()

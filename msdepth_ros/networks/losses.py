@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scale-invariant log depth loss and its extensions, in torch.
 
-`msdepth_ros.evaluation.metrics` holds the same error in NumPy.
+`msdepth_ros.evaluation.metrics` has the same error in NumPy.
 """
 
 from collections.abc import Sequence
@@ -20,18 +20,18 @@ def scale_invariant_loss(
     """Return the training loss of Eigen et al. 2014, equation 4, averaged over images.
 
     ``L = mean(d^2) - scale_weight * mean(d)^2`` with ``d = log_depth - log_truth`` over an image's
-    valid cells. At 0 it is the squared error, at 1 it forgives any error of scale; the paper
-    trains at 0.5.
+    valid cells. A weight of 0 is the squared error; with 1, an error of scale costs nothing. The
+    paper uses 0.5.
 
     Parameters
     ----------
-    log_depth, log_truth : float [N, 1, h, w]; truth may hold anything, NaN too, where not valid.
+    log_depth, log_truth : float [N, 1, h, w]; the truth of invalid cells is ignored, also NaN.
     valid : bool [N, 1, h, w].
     scale_weight : the paper's lambda.
 
     Returns
     -------
-    Scalar; images without a valid cell count for nothing, and a batch of them gives 0.
+    Scalar. Images without a valid cell do not count; if no image has one, it is 0.
     """
     difference = _difference(log_depth, log_truth, valid)
     count = valid.sum(dim=(1, 2, 3))
@@ -44,8 +44,8 @@ def scale_invariant_loss(
 def absolute_loss(log_depth: Tensor, log_truth: Tensor, valid: Tensor) -> Tensor:
     """Return the mean absolute error of log depth, averaged over images.
 
-    A far-off cell counts for less than in the squared error: the table's abs rel and delta1 are
-    nearer to this. Parameters and units as `scale_invariant_loss`.
+    Cells with large errors count less than in the squared error, as they do in abs rel and delta1
+    of the error table. Parameters and units as in `scale_invariant_loss`.
     """
     count = valid.sum(dim=(1, 2, 3))
     total = _difference(log_depth, log_truth, valid).abs().sum(dim=(1, 2, 3))
@@ -55,8 +55,8 @@ def absolute_loss(log_depth: Tensor, log_truth: Tensor, valid: Tensor) -> Tensor
 def gradient_loss(log_depth: Tensor, log_truth: Tensor, valid: Tensor) -> Tensor:
     """Return the mean squared gradient of the error: the term of Eigen and Fergus 2015.
 
-    Compares depth steps rather than depths: neighbouring cells that are both valid, along rows and
-    along columns. Parameters and units as `scale_invariant_loss`.
+    It compares the depth steps between neighbouring valid cells, along rows and along columns.
+    Parameters and units as in `scale_invariant_loss`.
     """
     difference = _difference(log_depth, log_truth, valid)
     total = difference.new_zeros(len(difference))
@@ -66,12 +66,12 @@ def gradient_loss(log_depth: Tensor, log_truth: Tensor, valid: Tensor) -> Tensor
         both = valid.narrow(axis, 0, size) & valid.narrow(axis, 1, size)
         step = difference.diff(dim=axis) * both
         total = total + step.square().sum(dim=(1, 2, 3))
-        count = count + both.sum(dim=(1, 2, 3)) / 2  # each cell has a step along either axis
+        count = count + both.sum(dim=(1, 2, 3)) / 2  # each cell has one step along each axis
     return _mean_over_seen(total / count.clamp(min=1), count)
 
 
 def floor_loss(logit: Tensor, floor: Tensor, known: Tensor) -> Tensor:
-    """Return the cross-entropy of the cells that show the floor, averaged over images.
+    """Return the cross-entropy of the floor's probability, averaged over images.
 
     Parameters
     ----------
@@ -86,9 +86,9 @@ def floor_loss(logit: Tensor, floor: Tensor, known: Tensor) -> Tensor:
 
 
 def laplace_loss(log_spread: Tensor, log_depth: Tensor, log_truth: Tensor, valid: Tensor) -> Tensor:
-    """Return minus the log likelihood of an error of log depth under Laplace's density.
+    """Return the negative log likelihood of the error of log depth under a Laplace density.
 
-    The density is exp(-|e| / b) / 2b (Kendall and Gal 2017); the constant ln 2 is left out.
+    The density is exp(-|e| / b) / 2b (Kendall and Gal 2017); the constant ln 2 is omitted.
 
     Parameters
     ----------
@@ -112,15 +112,21 @@ def multi_scale_loss(
 ) -> Tensor:
     """Return the weighted sum of the losses of one network's maps, finest first.
 
-    A coarser map is compared with the truth averaged over the valid cells under each of its own.
+    A coarser map is compared with the mean of the truth over the valid cells in each of its cells.
 
     Parameters
     ----------
     maps : log depth, float [N, 1, h, w] each.
-    log_truth, valid : at the finest map's size, as in `scale_invariant_loss`.
-    gradient_weight, absolute_weight : weights of `gradient_loss` and `absolute_loss` beside each
-        scale-invariant loss.
+    log_truth, valid : of the finest map's size, as in `scale_invariant_loss`.
+    scale_weight : see `scale_invariant_loss`.
+    gradient_weight, absolute_weight : weights of `gradient_loss` and `absolute_loss`, relative to
+        the scale-invariant loss.
     map_weights : weight of each map.
+
+    Raises
+    ------
+    ValueError
+        If there are more maps than map_weights.
     """
     if len(maps) > len(map_weights):
         raise ValueError(f'{len(maps)} maps but only {len(map_weights)} map_weights')
@@ -141,7 +147,7 @@ def _difference(log_depth: Tensor, log_truth: Tensor, valid: Tensor) -> Tensor:
 
 
 def _mean_over_seen(losses: Tensor, count: Tensor) -> Tensor:
-    """Return the mean over images with a valid cell, so that processes' means are the batch's."""
+    """Return the mean over images with a valid cell; the processes' mean is that of the batch."""
     seen = count > 0
     number = distributed.all_reduce_sum(seen.sum()).clamp(min=1)
     return torch.where(seen, losses, 0.0).sum() * distributed.count() / number

@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The default network: the paper's coarse-to-fine idea on a compact pretrained encoder.
 
-The global network is EfficientNet-Lite; a full layer that sees all of its deepest map draws a
-coarse depth map, as the paper's full layers do. The fine network refines that map from scale to
-scale, up to half of the input's size. At every scale it takes in the map so far, its own features
-of the scale below, and the global network's features of that scale; and at every scale it is
-compared with the truth.
+The global network is EfficientNet-Lite. As in the paper, fully connected layers on its deepest map
+predict a coarse depth map. The fine network refines that map from scale to scale, up to half of the
+input's size. At every scale its inputs are the map so far, its own features from the scale before,
+and the global network's features of that scale. The map of every scale is compared with the ground
+truth.
 """
 
 from collections.abc import Sequence
@@ -22,20 +22,21 @@ from msdepth_ros.networks.depth_network import HEADS, DepthNetwork, Supervised
 from msdepth_ros.networks.efficientnet_lite import EfficientNetLite
 from msdepth_ros.networks.heads import Heads
 
-_REDUCTION = 32  # the input's size over the coarse map's
+_REDUCTION = 32  # the input's size divided by the coarse map's
 _FOCAL = 207.5  # Kinect's colour camera at a width of 256: 518.9 * 256 / 640
-_GLOBAL = 16  # channels of what the full layers tell the fine network beside the coarse map
+_GLOBAL = 16  # channels of features from the fully connected layers for the fine network
 
 
 class Coarse(nn.Module):
-    """Draws the coarse map from the encoder's deepest features, seeing the whole image.
+    """Predicts the coarse map from the encoder's deepest features, of the whole image.
 
     Parameters
     ----------
     inputs : channels of those features.
     size : (width, height) of the map.
-    reduced, hidden : channels that the full layer sees of each cell, and its width.
-    dropout : share of its units dropped in training.
+    reduced : channels of each cell as input of the fully connected layer.
+    hidden : width of that layer.
+    dropout : fraction of its units that is dropped in training.
     normalised : see `MultiScaleDepth`.
     """
 
@@ -59,7 +60,12 @@ class Coarse(nn.Module):
         nn.init.normal_(self.map.weight, std=1e-3)
 
     def forward(self, deepest: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the map, float [N, 1, h, w] log depth, and features of the same size."""
+        """Return the map of log depth, float [N, 1, h, w], and features, float [N, C, h, w].
+
+        Parameters
+        ----------
+        deepest : the encoder's features, float [N, inputs, h, w].
+        """
         width, height = self.size
         hidden = functional.relu(self.full(self.reduce(deepest).flatten(1)))
         hidden = self.dropout(hidden)
@@ -72,8 +78,9 @@ class Refine(nn.Module):
 
     Parameters
     ----------
-    below, skip : channels of its own features so far, and of the encoder's features.
-    channels : of the features that it hands on.
+    below : channels of the fine network's features from the scale before.
+    skip : channels of the encoder's features.
+    channels : of its output features.
     normalised : see `MultiScaleDepth`.
     """
 
@@ -92,17 +99,17 @@ class Refine(nn.Module):
 
 
 class MultiScaleDepth(DepthNetwork):
-    """About 4 M weights; by default 256x192 pixels in, 128x96 cells out.
+    """The default network: about 4 M weights; by default 256x192 pixels to 128x96 cells.
 
     Parameters
     ----------
     version : of EfficientNet-Lite.
-    reduced, hidden, dropout : of the full layers, see `Coarse`.
+    reduced, hidden, dropout : of the fully connected layers, see `Coarse`.
     channels : of the fine network at 1/32, 1/16, 1/8, 1/4 and 1/2 of the input's size.
-    normalised : whether batch normalisations follow the layers that are not pretrained. A network
-        that starts from an exported file has none: they are folded into its convolutions.
-    size : (width, height) of the input, pixels, multiples of 32; there are half as many cells.
-    heads : names of its outputs beside depth, see `msdepth_ros.networks.heads`.
+    normalised : whether layers that are not pretrained are followed by batch normalisation. A
+        network that starts from an exported file has none: it is folded into the convolutions.
+    size : (width, height) of the input, pixels, multiples of 32; the output has half of it.
+    heads : names of its outputs other than depth, see `msdepth_ros.networks.heads`.
     """
 
     stages: tuple[str, ...] = ('joint', 'settled')
@@ -159,25 +166,24 @@ class MultiScaleDepth(DepthNetwork):
             self.head = Heads(heads, skips[:3], channels[2])
 
     def load_pretrained(self) -> None:
-        """Start the encoder from its ImageNet weights."""
+        """Load the encoder's ImageNet weights."""
         self.encoder.load_imagenet()
 
     def begin_stage(self, stage: str) -> None:
-        """Train everything ('joint'), also by fixed statistics ('settled'), or the heads alone.
+        """Choose what is trained: everything ('joint' and 'settled'), or only the heads ('heads').
 
-        'settled' keeps the statistics of the normalisations, so that training sees the same
-        normalisation as inference, where batches of one source differ from those of many. Heads
-        learn in a stage of their own, in which depth stays as it is.
+        'settled' does not change the statistics of the normalisations, so that training has the
+        same normalisation as inference. 'heads' does not change the depth.
         """
         if stage not in self.stages:
-            raise ValueError(f"stage '{stage}' is none of {self.stages}")
+            raise ValueError(f"stage '{stage}' must be one of {self.stages}")
         self._stage = stage
         self.requires_grad_(stage != HEADS)
         if self.heads:
             self.head.requires_grad_(stage == HEADS)
 
     def train(self, mode: bool = True) -> 'MultiScaleDepth':
-        """Switch dropout and, in the stage 'joint', the normalisations to training."""
+        """Set the training mode of dropout and, in the stage 'joint', of the normalisations."""
         super().train(mode and self._stage != HEADS)
         if self._stage == 'settled':
             for module in self.modules():
@@ -186,19 +192,19 @@ class MultiScaleDepth(DepthNetwork):
         return self
 
     def supervised(self, image: Tensor) -> Supervised:
-        """Return the map of every scale, finest first, and the heads' in their stage."""
-        return self._answer(image, heads=self._stage == HEADS)
+        """Return the map of every scale, finest first; in the stage 'heads' their maps, too."""
+        return self._predict(image, heads=self._stage == HEADS)
 
     def complete(self, image: Tensor) -> Supervised:
-        """Return all that is exported, see `supervised`."""
-        return self._answer(image, heads=True)
+        """Return the map of every scale, finest first, and the heads' maps."""
+        return self._predict(image, heads=True)
 
-    def _answer(self, image: Tensor, heads: bool) -> Supervised:
+    def _predict(self, image: Tensor, heads: bool) -> Supervised:
         skips = self.encoder(image)
         log_depth, features = self.coarse(skips[-1])
         log_depth = log_depth.float()
         maps = [log_depth]
-        fine = []  # its features, from coarse to fine
+        fine = []  # features of the fine network, from coarse to fine
         for refine, skip in zip(self.fine, reversed(skips), strict=True):
             if skip.shape[-1] != log_depth.shape[-1]:
                 log_depth = functional.interpolate(log_depth, scale_factor=2.0, mode='bilinear')
@@ -228,12 +234,12 @@ class MultiScaleDepth(DepthNetwork):
         return network
 
     def plain_layers(self) -> list[nn.Conv2d | nn.Linear]:
-        """Return none: the encoder is pretrained, and the rest is normalised."""
+        """Return an empty list: the encoder is pretrained, the other layers are normalised."""
         return []
 
     @torch.no_grad()
     def set_mean_log_depth(self, mean: Tensor) -> None:
-        """Let the coarse map be the mean map before anything is learned."""
+        """Set the coarse network's last bias to the mean map."""
         width, height = self.coarse.size
         cells = functional.adaptive_avg_pool2d(mean[None], (height, width))
         self.coarse.map.bias.copy_(cells.flatten())

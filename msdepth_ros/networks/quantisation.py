@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From an exported network to one that computes in int8, for the CPU."""
+"""Quantises an exported network to int8, for CPUs."""
 
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ class _Calibration(CalibrationDataReader):  # type: ignore[misc]
         self._images = iter(images)
 
     def get_next(self) -> dict[str, Any] | None:
-        """Return the next image as the network's input, None after the last."""
+        """Return the next image as the network's input; None after the last one."""
         image = next(self._images, None)
         return None if image is None else {'image': image[None]}
 
@@ -36,16 +36,16 @@ class _Calibration(CalibrationDataReader):  # type: ignore[misc]
 def quantise(
     model: onnx.ModelProto, images: Iterable[np.ndarray], precise: Sequence[str]
 ) -> onnx.ModelProto:
-    """Return a model whose features are computed in int8 (static QDQ).
+    """Return a model that computes its features in int8 (static QDQ).
 
-    Maps of one channel, which are depths, stay FP32. Weights have seven bits: x86 CPUs without VNNI
-    add two products of eight bits in sixteen, which overflow.
+    Maps of one channel, which are depth, stay FP32. Weights have seven bits: with eight bits, the
+    16-bit sums of x86 CPUs without VNNI would overflow.
 
     Parameters
     ----------
     model : as `export.to_onnx` returns it, with FP32 weights.
-    images : uint8 [H, W, 3] network inputs that the value ranges are measured on.
-    precise : names of the network's submodules that stay FP32, where int8 costs accuracy.
+    images : uint8 [H, W, 3], network inputs on which the ranges of values are measured.
+    precise : names of the network's submodules that stay FP32.
     """
     maps = _of_one_channel(model)
     excluded = [

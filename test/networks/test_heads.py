@@ -86,7 +86,7 @@ def test_their_stage_trains_nothing_else(networks):
 def test_a_head_that_does_not_exist():
     with pytest.raises(MsdepthError, match="no head 'flor': known are floor, confidence"):
         create_network('msdepth', {'heads': ['flor']})
-    with pytest.raises(ValueError, match='is none of'):
+    with pytest.raises(ValueError, match='must be one of'):
         create_network('msdepth', OPTIONS).begin_stage('heads')
 
 

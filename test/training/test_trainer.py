@@ -202,7 +202,7 @@ def test_loss_that_is_not_a_number_stops_with_the_batch_saved(data, tmp_path):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'network': {'name': 'vgg'}}, 'no network is called'),
+        ({'network': {'name': 'vgg'}}, 'no network is named'),
         ({'stages': (dataclasses.replace(COARSE, trains='joint'),)}, 'one of coarse, fine'),
         (
             {'stages': (COARSE, dataclasses.replace(FINE, weights={'rmaps': 1.0}))},
