@@ -36,7 +36,7 @@ def read_depth(path: Path) -> np.ndarray:
     """
     raw = _decode(path, cv2.IMREAD_UNCHANGED)
     if raw is None or raw.dtype != np.uint16 or raw.ndim != 2:
-        raise DatasetError(f'{path} must be a 16-bit PNG of one channel')
+        raise DatasetError(f'{path} is not a 16-bit PNG of one channel: write depth as uint16')
     return raw
 
 

@@ -95,5 +95,7 @@ def _read(path: Path) -> np.ndarray | None:
         return None
     raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if raw is None or raw.dtype != np.uint16 or raw.ndim != 2:
-        raise MsdepthError(f'{path} must be a 16-bit PNG of one channel, in millimetres')
+        raise MsdepthError(
+            f'{path} is not a 16-bit PNG of one channel: write depth as uint16, in millimetres'
+        )
     return raw.astype(np.float32) / _MILLIMETRES

@@ -1,3 +1,3 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Training: views, batches, the loop, teachers, checkpoints."""
+"""Training of depth networks: views, batches, stages, teachers, checkpoints."""

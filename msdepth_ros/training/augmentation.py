@@ -1,12 +1,11 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Random views of a frame, as Eigen et al. 2014 make them, with photometric noise on top.
+"""Random views of a frame, as in Eigen et al. 2014, with changes of colour and noise.
 
-A view is what the network's input would show if the camera had been turned about its centre, and
-its image then zoomed, cropped and mirrored. Turning is exact: it moves every pixel by a homography
-and changes the depth along Z as it changes the axis. Zooming by s is the same picture as a camera
-of s times the focal length, and the network predicts depth for one focal length, so the depth it
-must answer is divided by s.
+A view is what the network would see if the camera were rotated about its centre, and its image then
+zoomed, cropped and mirrored. The rotation is exact: it is a homography of the pixels, and it
+changes the depth along Z. A zoom by s gives the same image as s times the focal length. As the
+network predicts depth for one focal length, the view's depth is divided by s.
 """
 
 import functools
@@ -23,29 +22,35 @@ from msdepth_ros.geometry.pinhole import Grid
 from msdepth_ros.images.disturbances import compressed
 from msdepth_ros.networks.depth_network import DepthNetwork
 
-UNKNOWN = 255  # of a cell of which it is not known whether it shows the floor
+UNKNOWN = 255  # the floor label of a cell that may or may not show the floor
 MAX_TILT = 20.0  # degrees
-_SHIFTS = 1 << 18  # ways to shift the numbers that noise is made of
+_SHIFTS = 1 << 18  # possible offsets into the precomputed noise
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far views and colours may stray; the defaults change nothing.
+    """How much views and colours vary; the defaults change nothing.
 
     Attributes
     ----------
-    zoom : smallest and largest; 1 shows the largest part of the image that has the input's aspect.
+    zoom : smallest and largest; 1 shows the largest part of the image with the input's aspect
+        ratio.
     rotation : largest angle about the optical axis, degrees.
-    tilt : largest angle about the image's horizontal and vertical axis each, degrees.
+    tilt : largest angle about each of the image's horizontal and vertical axes, degrees.
     flip : mirror half of the views.
-    colour : largest relative gain of each colour channel, and of all of them together.
+    colour : largest relative change of gain, of each channel and of all together.
     gamma : largest logarithm of the exponent.
-    exposure : largest number of stops by which a tenth of the views is darker or brighter.
-    grey : share of views without colour.
+    exposure : largest change in stops, of a tenth of the views.
+    grey : fraction of the views without colour.
     noise : largest standard deviation, grey levels.
     blur : largest standard deviation, input pixels.
-    jpeg : share of views that are compressed, at a quality of 25 to 90.
-    erase : share of views in which a rectangle is blotted out.
+    jpeg : fraction of the views that are compressed, with a quality of 25 to 90.
+    erase : fraction of the views in which a rectangle is erased.
+
+    Raises
+    ------
+    MsdepthError
+        If a value is out of its range.
     """
 
     zoom: tuple[float, float] = (1.0, 1.0)
@@ -76,17 +81,17 @@ class Augmentation:
         if not 0 <= self.tilt <= MAX_TILT:
             raise MsdepthError(
                 f'tilt is {self.tilt} but must be from 0 to {MAX_TILT:g} degrees: a camera that is '
-                'turned farther sees hardly anything of the frame'
+                'tilted more sees hardly anything of the frame'
             )
 
 
 def check_zoom(zoom: tuple[float, float]) -> None:
-    """Refuse a zoom that is no range of positive numbers.
+    """Check that a zoom is a range of positive numbers.
 
     Raises
     ------
     MsdepthError
-        If it is no such range.
+        If it is not.
     """
     low, high = zoom
     if not 0 < low <= high < np.inf:
@@ -98,17 +103,17 @@ def check_zoom(zoom: tuple[float, float]) -> None:
 
 @dataclass(frozen=True)
 class View:
-    """What a network is trained on.
+    """One training example.
 
     Attributes
     ----------
     image : uint8 [height, width, 3], RGB.
     log_depth : float32 [grid.height, grid.width], ln metres at the network's focal length.
-    valid : bool, same shape.
-    teacher_image : uint8 [its height, its width, 3], RGB: the same view as a teacher is shown it,
-        with pixels of its own and no noise on top; None: nobody teaches.
-    floor : uint8, same shape as `valid`: 1 where a cell shows the floor, 0 where not, UNKNOWN
-        where that is not known.
+    valid : bool [grid.height, grid.width].
+    teacher_image : uint8 [teacher's height, teacher's width, 3], RGB: the same view for the
+        teachers, without changes of colour and noise; None: there is no teacher.
+    floor : uint8 [grid.height, grid.width]: 1 where a cell shows the floor, 0 where it does not,
+        UNKNOWN where that is not known.
     """
 
     image: np.ndarray
@@ -126,8 +131,8 @@ class ViewMaker:
     image_size : (width, height) of the network's input.
     grid : the network's output cells in its input.
     focal : focal length at which the network's output is metric, input pixels.
-    teacher_size : (width, height) of what a teacher is shown, of the same aspect; None: nobody
-        teaches.
+    teacher_size : (width, height) of the teachers' image, of the same aspect ratio; None: there is
+        no teacher.
     """
 
     def __init__(
@@ -151,7 +156,7 @@ class ViewMaker:
 
     @classmethod
     def of(cls, network: DepthNetwork, teacher_size: tuple[int, int] | None = None) -> 'ViewMaker':
-        """Return what makes views for a network."""
+        """Return the view maker for a network."""
         return cls(network.image_size, network.grid, network.focal, teacher_size)
 
     def whole(self, frame: Frame) -> View:
@@ -163,8 +168,13 @@ class ViewMaker:
     ) -> View:
         """Return a random view of the frame.
 
-        `border` pixels along its edge hold no scene: half of the views show what is beside them
-        instead.
+        Parameters
+        ----------
+        frame : with its ground truth.
+        how : the augmentation.
+        rng : of everything random.
+        border : pixels along the frame's edge that do not show the scene; in half of the views
+            they are replaced by the pixels next to them.
         """
         shift = (rng.uniform(), rng.uniform())
         crop = self._crop(frame, rng.uniform(*how.zoom), shift, how.flip and rng.uniform() < 0.5)
@@ -177,8 +187,7 @@ class ViewMaker:
     def _crop(self, frame: Frame, zoom: float, shift: Sequence[float], flip: bool) -> np.ndarray:
         """Return the 3x3 affine map from input pixels to frame pixels.
 
-        `shift` places the view within the room that zooming leaves: 0 left or top, 1 right or
-        bottom.
+        `shift` is the place of the view in the frame: 0 is left or top, 1 is right or bottom.
         """
         (width, height), source = self._size, frame.intrinsics
         step = min(source.width / width, source.height / height) / zoom
@@ -191,7 +200,7 @@ class ViewMaker:
         return np.array([columns, [0, step, top + 0.5 * step - 0.5], [0, 0, 1]])
 
     def _view(self, frame: Frame, crop: np.ndarray, turn: np.ndarray) -> View:
-        """Return the view of a camera that was turned by the rotation `turn`, then cropped."""
+        """Return the view of a camera that was rotated by `turn`, then cropped."""
         i = frame.intrinsics
         camera = np.array([[i.fx, 0, i.cx], [0, i.fy, i.cy], [0, 0, 1]])
         to_ray = turn @ np.linalg.inv(camera) @ crop  # from input pixel to the frame's axes
@@ -212,7 +221,7 @@ class ViewMaker:
             borderValue=0,
         )
         columns, rows = np.arange(self._grid_size[0]), np.arange(self._grid_size[1])[:, None]
-        # a ray of length 1 along the turned axis has this length along the frame's
+        # A ray of length 1 along the rotated optical axis has this length along the frame's axis.
         along = to_ray[2, 0] * columns + to_ray[2, 1] * rows + to_ray[2, 2]
         valid = np.isfinite(depth) & (depth > 0) & (along > 0)
         focal = np.sqrt(i.fx * i.fy) / crop[1, 1]
@@ -229,7 +238,7 @@ class ViewMaker:
 
 
 def _warped(bgr: np.ndarray, to_frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Return RGB of a size, whose pixels a homography takes to the frame's."""
+    """Return an RGB image of a size; the homography maps its pixels to the frame's."""
     image = cv2.warpPerspective(
         bgr,
         to_frame,
@@ -241,9 +250,15 @@ def _warped(bgr: np.ndarray, to_frame: np.ndarray, size: tuple[int, int]) -> np.
 
 
 def turned(tilt: float, pan: float, roll: float) -> np.ndarray:
-    """Return the rotation from a turned camera's optical axes to those before, float64 [3, 3].
+    """Return the rotation from a rotated camera's optical axes to the original ones.
 
-    Angles about the x, y and z axis, degrees; z is applied first, x last.
+    Parameters
+    ----------
+    tilt, pan, roll : about the x, y and z axis, degrees; z is applied first, x last.
+
+    Returns
+    -------
+    float64 [3, 3].
     """
     axes = np.radians([[tilt, 0, 0], [0, pan, 0], [0, 0, roll]])
     about_x, about_y, about_z = (cv2.Rodrigues(axis)[0] for axis in axes)
@@ -256,7 +271,18 @@ def _without_border(image: np.ndarray, border: int) -> np.ndarray:
 
 
 def change_colours(image: np.ndarray, how: Augmentation, rng: np.random.Generator) -> np.ndarray:
-    """Return a uint8 RGB image with random colours, exposure, noise, blur, blot and JPEG."""
+    """Return an image with random colours, exposure, blur, noise, erased part and JPEG.
+
+    Parameters
+    ----------
+    image : uint8 [height, width, 3], RGB.
+    how : the augmentation.
+    rng : of everything random.
+
+    Returns
+    -------
+    uint8 [height, width, 3], RGB.
+    """
     if how.colour or how.gamma or how.exposure:
         levels = np.linspace(0, 1, 256)[:, None] ** np.exp(rng.uniform(-how.gamma, how.gamma))
         gain = 1 + rng.uniform(-how.colour, how.colour, 3)
@@ -288,5 +314,5 @@ def change_colours(image: np.ndarray, how: Augmentation, rng: np.random.Generato
 
 @functools.cache
 def _noise(size: int) -> np.ndarray:
-    """Return more than `size` normal numbers, to take some from anywhere: drawing takes longer."""
+    """Return normal random numbers, more than `size`: a part of them is taken, which is faster."""
     return np.random.default_rng(0).standard_normal(size + _SHIFTS, np.float32)

@@ -1,9 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Batches of random views, each a function of the seed and its own number alone.
+"""Batches of random views; each depends only on the seed and on its own number.
 
-So a training that is resumed sees exactly what one that was never interrupted sees, with no state
-of a random generator to be kept.
+So a resumed training sees exactly the same batches as one that was never interrupted, and no state
+of a random generator must be saved.
 """
 
 import signal
@@ -24,9 +24,15 @@ from msdepth_ros.training.augmentation import UNKNOWN, Augmentation, View, ViewM
 
 @dataclass(frozen=True)
 class Batch:
-    """Views as tensors: uint8 [N, H, W, 3] RGB; float32, bool and uint8 [N, 1, h, w].
+    """N views as tensors, see `View`.
 
-    What a teacher is shown has a height and a width of its own. It is None where nobody teaches.
+    Attributes
+    ----------
+    image : uint8 [N, H, W, 3], RGB.
+    log_depth : float32 [N, 1, h, w].
+    valid : bool [N, 1, h, w].
+    floor : uint8 [N, 1, h, w].
+    teacher_image : uint8 [N, teacher's H, teacher's W, 3], RGB; None: there is no teacher.
     """
 
     image: Tensor
@@ -36,12 +42,12 @@ class Batch:
     teacher_image: Tensor | None = None
 
     def split(self, size: int) -> 'list[Batch]':
-        """Return the batch in parts of `size` views, the last may be smaller."""
+        """Return the batch in parts of `size` views; the last one may be smaller."""
         parts = (each.split(size) for each in self._tensors())
         return [Batch(*part) for part in zip(*parts, strict=True)]
 
     def pin_memory(self) -> 'Batch':
-        """Return the batch in page-locked memory, as a DataLoader asks for."""
+        """Return the batch in page-locked memory; a DataLoader calls this."""
         return Batch(*(each.pin_memory() for each in self._tensors()))
 
     def to(self, device: torch.device) -> 'Batch':
@@ -55,16 +61,16 @@ class Batch:
 
 @dataclass(frozen=True)
 class WeightedFrames:
-    """Frames, and how often they are seen beside others.
+    """Frames, and how often views are made of them.
 
     Attributes
     ----------
     frames : kept in memory.
-    weight : share of the views, in the long run, relative to the others'.
-    border : pixels along a frame's edge that hold no scene.
-    source : name of the source that the frames are of.
-    zoom : smallest and largest, where they differ from the augmentation's.
-    truth : whether their depths are shown; else only what they tell of the floor.
+    weight : fraction of the views, relative to the weights of other frames.
+    border : pixels along a frame's edge that do not show the scene.
+    source : name of the frames' source.
+    zoom : smallest and largest; None: the augmentation's.
+    truth : whether their depth is used; otherwise only their floor is.
     """
 
     frames: Sequence[Frame]
@@ -80,11 +86,11 @@ class Batches:
 
     Parameters
     ----------
-    weighted : what to draw from.
+    weighted : the frames.
     maker : makes the views.
-    augmentation : how far they stray.
+    augmentation : of the views.
     size : views in a batch.
-    seed : of everything random here, any sequence of non-negative integers.
+    seed : of everything random here, a sequence of non-negative integers.
     """
 
     def __init__(
@@ -103,7 +109,7 @@ class Batches:
         self._cycle = sampling_cycle([each.weight for each in weighted])
 
     def __getitem__(self, number: int) -> Batch:
-        """Return batch `number`; each frame of a source comes once before any comes again."""
+        """Return batch `number`; no frame of a source is repeated before all others were used."""
         rng = np.random.default_rng([*self._seed, 1, number])
         views = []
         for position in range(number * self._size, (number + 1) * self._size):
@@ -120,26 +126,26 @@ class Batches:
     def ahead(
         self, start: int, stop: int, workers: int = 1, pinned: bool = False
     ) -> Generator[Batch, None, None]:
-        """Yield the batches from `start` up to `stop`, made ahead by processes of their own.
+        """Yield the batches from `start` to before `stop`; worker processes prepare them.
 
         Parameters
         ----------
-        workers : number of those processes; 0: this one makes them.
-        pinned : put the batches into page-locked memory, from where a GPU takes them faster.
+        workers : number of worker processes; 0: this process makes the batches.
+        pinned : put the batches into page-locked memory, for faster copies to a GPU.
 
         Raises
         ------
         MsdepthError
-            If one of those processes died.
+            If a worker process died.
         """
         threads = cv2.getNumThreads()
-        cv2.setNumThreads(1)  # threads that it started would be missing in the processes
+        cv2.setNumThreads(1)  # OpenCV's threads do not exist in forked processes
         loader: DataLoader[Batch] = DataLoader(
             self,  # type: ignore[arg-type]
             batch_size=None,
             sampler=range(start, stop),
             num_workers=workers,
-            worker_init_fn=_leave_interrupts_to_the_training,
+            worker_init_fn=_ignore_interrupts,
             pin_memory=pinned,
             multiprocessing_context='fork' if workers else None,  # frames are not copied
         )
@@ -149,14 +155,14 @@ class Batches:
             if 'worker' not in str(error):
                 raise
             raise MsdepthError(
-                'a process that makes batches died, perhaps for want of shared memory: give the '
-                'container more (docker run --ipc=host), or train with fewer --workers'
+                'a worker process died, perhaps because shared memory is full: give the container '
+                'more (docker run --ipc=host), or train with fewer --workers'
             ) from error
         finally:
             cv2.setNumThreads(threads)
 
     def _at(self, index: int) -> tuple[WeightedFrames, Frame]:
-        """Return the frame at a position of the endless sequence of views."""
+        """Return the frame of a view, by the view's position in the whole training."""
         cycle, position = divmod(index, len(self._cycle))
         order = np.random.default_rng([*self._seed, 2, cycle]).permutation(self._cycle)
         number = order[position]
@@ -167,14 +173,21 @@ class Batches:
         return weighted, weighted.frames[int(shuffled.permutation(len(weighted.frames))[position])]
 
 
-def _leave_interrupts_to_the_training(_worker: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _ignore_interrupts(_worker: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the training handles them
 
 
 def sampling_cycle(weights: Sequence[float], length: int = 500) -> np.ndarray:
-    """Return a cycle of `length` numbers of sources or a few more, each as often as it weighs.
+    """Return a cycle of source numbers, each as often as its weight says, but at least once.
 
-    One source alone has a cycle of one; each source comes at least once.
+    Parameters
+    ----------
+    weights : of the sources.
+    length : of the cycle, about; with a single source it is 1.
+
+    Returns
+    -------
+    int [about length], numbers of sources, ascending.
     """
     if len(weights) == 1:
         return np.zeros(1, int)
@@ -184,7 +197,7 @@ def sampling_cycle(weights: Sequence[float], length: int = 500) -> np.ndarray:
 
 def stack_views(views: Sequence[View]) -> Batch:
     """Return views as one batch."""
-    shown = [view.teacher_image for view in views if view.teacher_image is not None]
+    teachers = [view.teacher_image for view in views if view.teacher_image is not None]
     floors = [
         np.full_like(v.valid, UNKNOWN, np.uint8) if v.floor is None else v.floor for v in views
     ]
@@ -193,12 +206,12 @@ def stack_views(views: Sequence[View]) -> Batch:
         torch.from_numpy(np.stack([view.log_depth for view in views]))[:, None],
         torch.from_numpy(np.stack([view.valid for view in views]))[:, None],
         torch.from_numpy(np.stack(floors))[:, None],
-        torch.from_numpy(np.stack(shown)) if shown else None,
+        torch.from_numpy(np.stack(teachers)) if teachers else None,
     )
 
 
 def prepare(image: Tensor, device: torch.device) -> Tensor:
-    """Return uint8 [N, H, W, 3] images as a network takes them, on the device."""
+    """Return images, uint8 [N, H, W, 3], as network input, float32 [N, 3, H, W], on a device."""
     return normalise(image.to(device)).contiguous(memory_format=torch.channels_last)
 
 
@@ -207,16 +220,20 @@ def cutmix(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Paste a part of another view into some views of a batch (CutMix, Yun et al. 2019).
 
-    No camera saw what comes out, so it has no truth; but a teacher predicts its depth, and what it
-    does with images that are not the training's is learned too (Beyer et al. 2022).
+    These views have no ground truth, but a teacher predicts their depth. So the student also learns
+    the teacher's predictions for images outside of the training data (Beyer et al. 2022).
 
     Parameters
     ----------
-    image, teacher_image : float [N, 3, H, W], each of a size of its own: the views as the student
-        and as the teacher sees them. Both get the same part.
-    valid : bool [N, 1, h, w], where the truth holds.
-    share : of the views that get a part of the one before them, 0.3 to 0.8 of its width and
-        height.
+    image, teacher_image : float [N, 3, H, W], of two sizes: the views for the student and for the
+        teacher. The same part is pasted into both.
+    valid : bool [N, 1, h, w], where there is ground truth.
+    share : fraction of the views that get a part of the view before them, of 0.3 to 0.8 of its
+        width and height.
+
+    Returns
+    -------
+    New image, teacher_image and valid, of the same shapes.
     """
     count = round(share * len(image))
     parts = [(_random_part(), _random_part()) for _ in range(count)]
@@ -226,7 +243,7 @@ def cutmix(
 
 
 def _random_part() -> tuple[float, float]:
-    """Return where a part begins and ends, as shares of the whole."""
+    """Return where a part begins and ends, as fractions of the whole."""
     length, start = torch.rand(2).tolist()
     length = 0.3 + 0.5 * length
     return start * (1 - length), start * (1 - length) + length

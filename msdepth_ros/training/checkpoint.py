@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints that are either the old one or the new one, never half of either."""
+"""Checkpoints: files that are replaced as a whole, so that an interrupted write loses nothing."""
 
 import os
 from collections.abc import Sequence
@@ -18,12 +18,13 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
 
     Parameters
     ----------
-    content : tensors, numbers, texts, and dicts and lists of them.
+    path : of the checkpoint.
+    content : tensors, numbers, strings, and dicts and lists of them.
 
     Raises
     ------
     MsdepthError
-        If the disk is full or not writable; a checkpoint already there survives.
+        If the disk is full or not writable; an earlier checkpoint is kept.
     """
     temporary = path.with_name(path.name + '.partial')
     try:
@@ -33,7 +34,7 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
             os.fsync(file.fileno())
         temporary.replace(path)
     except (OSError, RuntimeError) as error:
-        # torch tells of a position; what stopped it is behind that
+        # torch's own error names a position in the file; the cause is its context.
         cause = error.__context__ if isinstance(error.__context__, OSError) else error
         kept = 'the one before it is unharmed' if path.exists() else 'there is none before it'
         raise MsdepthError(
@@ -45,18 +46,18 @@ def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint; no code in it is run.
+    """Read a checkpoint; code in it is not run.
 
     Raises
     ------
     MsdepthError
-        If it is missing or damaged, or holds more than plain values.
+        If it is missing or damaged, or has other objects than tensors and plain values.
     """
     if not path.is_file():
         raise MsdepthError(f'there is no checkpoint {path}: train first')
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # a damaged file can raise anything in the unpickler
+    except Exception as error:  # a damaged file raises exceptions of any type
         reason = (str(error) or repr(error)).splitlines()[0]
         raise MsdepthError(f'{path} is not a readable checkpoint: {reason}') from error
     if not isinstance(content, dict) or 'weights' not in content:
@@ -65,7 +66,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def load_weights(network: nn.Module, weights: dict[str, Any], path: Path) -> None:
-    """Give a network the weights that the checkpoint `path` holds.
+    """Load the weights of the checkpoint `path` into a network.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def load_weights(network: nn.Module, weights: dict[str, Any], path: Path) -> Non
 
 
 def mean_weights(weights: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Return the mean of several networks' weights; counters are the first one's."""
+    """Return the mean of several networks' weights; integers are those of the first."""
     first = weights[0]
     return {
         name: torch.stack([each[name].double() for each in weights]).mean(0).to(value.dtype)
@@ -94,7 +95,7 @@ def mean_weights(weights: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def metadata_of_checkpoint(path: Path) -> dict[str, Any]:
-    """Return what a checkpoint says of its training, without weights: plain values.
+    """Return the metadata of a checkpoint: plain values, without weights.
 
     Raises
     ------

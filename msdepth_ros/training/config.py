@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A training's configuration: one YAML says everything, and a misspelt key is an error."""
+"""The configuration of a training: one YAML file, checked key by key."""
 
 import dataclasses
 import math
@@ -19,31 +19,35 @@ from msdepth_ros.training.augmentation import Augmentation, check_zoom
 
 @dataclass(frozen=True)
 class Source:
-    """One dataset, or several of one kind.
+    """One dataset, or several of the same kind.
 
     Attributes
     ----------
-    folders : dataset folders, relative to the folder that the training is given.
-    weight : share of the views that it gives, relative to the other sources; its folders divide
-        it by the square roots of their numbers of frames. 0: everything is held out.
+    folders : dataset folders, relative to the training's data folder.
     description : what the data is, for the model's YAML.
-    licence : under what terms it was published, for the model's YAML.
+    licence : of the data, for the model's YAML.
+    weight : fraction of the views, relative to the other sources; it is divided among the folders
+        by the square roots of their numbers of frames. 0: all frames are held out.
     intrinsics : (fx, fy, cx, cy), pixels, instead of the folder's calibration.
-    border : pixels of the shrunk frame along its edge that hold no scene.
-    blocks, validation_share : as `split_in_blocks`; what is held out of training.
-    split : 'train', 'test' or 'all', of NYU Depth v2's own file.
-    every : of each folder's frames only every N-th, for recordings at full rate.
-    at_most : frames of each folder, evenly taken.
-    rendered : frames that `msdepth render` makes before the training begins; the one folder is then
-        relative to the training's own.
-    camera_height : of the camera above the floor, metres, smallest and largest: the floor head
-        learns from the lowest level plane at such a height in the truth. None: where the floor is
-        is not known.
-    floor_seen : whether the floor may be seen at all; false for table-tops and close-ups.
-    teacher_only : images without depth, in a rosbag2, a folder or a video: what the teachers answer
-        to them is learned, in the stages with `distillation`. Depth that is there is not read.
-    teaches_confidence : false where the depth that a stage of heads leaves as it is had learned
-        from these frames: its errors there are too small to learn from.
+    border : pixels along the edge of a resized frame that do not show the scene.
+    blocks, validation_share : which frames are held out, see `split_in_blocks`.
+    split : 'train', 'test' or 'all', for NYU Depth v2.
+    every : only every N-th frame of each folder is used, for recordings at full rate.
+    at_most : frames of each folder, evenly chosen; None: all.
+    rendered : frames that are rendered before the training begins; then there is one folder,
+        relative to the training's own folder.
+    camera_height : smallest and largest height of the camera above the floor, metres. The floor
+        head learns from the lowest level plane at such a height. None: the floor is not known.
+    floor_seen : whether frames may show the floor; false for table tops and close-ups.
+    teacher_only : images without depth, in a rosbag2, a folder or a video: stages with
+        `distillation` learn the teachers' predictions for them. Depth files are not read.
+    teaches_confidence : false if the depth network was trained on these frames before a stage of
+        heads: its errors on them are too small.
+
+    Raises
+    ------
+    MsdepthError
+        If a value is out of its range.
     """
 
     folders: tuple[str, ...]
@@ -64,16 +68,16 @@ class Source:
     teaches_confidence: bool = True
 
     def step(self, count: int) -> int:
-        """Return that only every N-th frame of a folder counts which has `count` of them."""
+        """Return N, if every N-th of a folder's `count` frames is used."""
         return max(self.every, -(-count // (self.at_most or count or 1)))
 
     def path(self, folder: str, data: Path, out: Path) -> Path:
-        """Return where a folder of this source lies.
+        """Return the path of a folder of this source.
 
         Parameters
         ----------
         folder : one of `folders`.
-        data : what the training is given.
+        data : the training's data folder.
         out : the training's own folder.
         """
         return (out if self.rendered else data) / folder
@@ -95,12 +99,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Data:
-    """What is trained on.
+    """The data of a training.
 
     Attributes
     ----------
-    sources : by a short name; the first is what a released model is measured on.
-    cached_width : frames are shrunk to this width and kept in memory.
+    sources : by a short name.
+    cached_width : frames are resized to this width, pixels, and kept in memory.
     """
 
     sources: Mapping[str, Source]
@@ -126,23 +130,29 @@ class Stage:
 
     Attributes
     ----------
-    trains : the network's stage: which of its weights learn.
-    images : how many views it sees.
-    rate : largest learning rate, reached after `warm_up` images, then falling as a cosine to 0.
+    trains : name of the network's stage: which of its weights are trained.
+    images : number of views.
+    rate : largest learning rate; it is reached after `warm_up` images, then falls as a cosine to 0.
+    batch : views in a batch.
     warm_up : None: a tenth of the images, at most 2000.
-    pretrained_rate : learning rate of weights that began pretrained, relative to `rate`.
+    weight_decay : of the optimiser.
+    pretrained_rate : learning rate of pretrained weights, relative to `rate`.
     depth_weight : weight of the depth loss.
-    distillation : weight of the loss towards the teachers' predictions (see `DepthTeacher`),
-        which is taken everywhere in the view; else as the depth loss.
-    cutmix : share of a batch's views into which a part of another is pasted: only the teachers'
-        predictions are learned from them (see `cutmix`).
-    weights : of sources, where they differ from the sources' own in this stage; 0: left out of it.
-    zoom : of sources, where it differs from the augmentation's in this stage.
-    averaging : where it differs from the configuration's: an average over more steps than a stage
-        has remembers the weights before it.
-    held_out : also learn from the frames held out, this many times as often as from the others, and
-        from the sources that have a weight in this stage alone; 0: do not. Only the last stage can:
-        what is measured then are the weights before it.
+    distillation : weight of the loss against the teachers' predictions (see `DepthTeacher`), which
+        is the depth loss over the whole view.
+    cutmix : fraction of a batch's views into which a part of another view is pasted; only the
+        teachers' predictions are learned from them (see `cutmix`).
+    weights : of sources in this stage, if they differ from the sources' own; 0: not used.
+    zoom : of sources in this stage, if it differs from the augmentation's.
+    averaging : if it differs from the configuration's. (An average over more steps than the stage
+        has still contains the weights before it.)
+    held_out : train also on the held-out frames, this many times as often as on the others; 0: do
+        not. Only in the last stage; then the weights before it are measured.
+
+    Raises
+    ------
+    MsdepthError
+        If a value is out of its range.
     """
 
     trains: str
@@ -162,7 +172,7 @@ class Stage:
 
     @property
     def warm_up_share(self) -> float:
-        """The share of its images after which the rate is at its largest."""
+        """The fraction of its images after which the rate is largest."""
         warm_up = min(2000, self.images // 10) if self.warm_up is None else self.warm_up
         return warm_up / self.images
 
@@ -178,7 +188,7 @@ class Stage:
         _check('depth_weight', self.depth_weight, self.depth_weight >= 0, '0 or more')
         _check('distillation', self.distillation, self.distillation >= 0, '0 or more')
         allowed = 0 <= self.cutmix <= (self.distillation > 0)
-        _check('cutmix', self.cutmix, allowed, 'from 0 to 1, and 0 where nobody is taught')
+        _check('cutmix', self.cutmix, allowed, 'from 0 to 1, and 0 without `distillation`')
         used = self.depth_weight > 0 or self.distillation > 0
         _check('depth_weight', self.depth_weight, used, 'positive, or else another term')
         for zoom in self.zoom.values():
@@ -191,17 +201,28 @@ class Stage:
 
 @dataclass(frozen=True)
 class Config:
-    """A training, whole.
+    """The configuration of a training.
 
     Attributes
     ----------
-    network : keyword `name` and the network's own options.
-    start : shipped models, or files of weights, whose mean a training starts from that is given
-        none (--weights); none: the network's pretrained weights.
+    name : of the model.
+    network : the key `name`, and the network's own options.
+    data : the frames.
+    stages : in order.
+    augmentation : of the views.
+    loss : weights of its terms.
+    averaging : decay per step of the running mean of the weights, which is the result; 0: no mean.
     bfloat16 : mixed precision, on devices that have instructions for it.
-    averaging : decay per step of the running mean of the weights, which is what is kept; 0: none.
+    start : shipped models, or files of weights: the training starts from their mean, unless
+        --weights is given; empty: the network's pretrained weights.
+    seed : of everything random.
     validate_every : images between validations and checkpoints.
-    depth_range : nearest and farthest depth, metres, that the model is trusted with.
+    depth_range : nearest and farthest depth, metres, in which the model is valid.
+
+    Raises
+    ------
+    MsdepthError
+        If a value is out of its range.
     """
 
     name: str
@@ -244,7 +265,7 @@ def read_config(path: str | Path) -> Config:
     Raises
     ------
     MsdepthError
-        If the file is missing, is no YAML, or has a wrong key or value; the message names the key.
+        If the file is missing, is not YAML, or has a wrong key or value; the message names the key.
     """
     try:
         document = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
@@ -254,14 +275,25 @@ def read_config(path: str | Path) -> Config:
 
 
 def from_document(document: Any, where: str) -> Config:
-    """Return a configuration from the plain values of its YAML; `where` names it in errors."""
+    """Return a configuration from the plain values of its YAML.
+
+    Parameters
+    ----------
+    document : of the YAML.
+    where : names it in errors.
+
+    Raises
+    ------
+    MsdepthError
+        If a key or a value is wrong.
+    """
     config = _build(Config, document, where)
     assert isinstance(config, Config)
     return config
 
 
 def _build(kind: Any, value: Any, where: str) -> Any:
-    """Return `value`, plain YAML, as the annotated type `kind`."""
+    """Return a plain value of YAML as the annotated type `kind`."""
     arguments = typing.get_args(kind)
     origin = typing.get_origin(kind)
     if origin in (types.UnionType, typing.Union):

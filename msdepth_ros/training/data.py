@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The frames that a training learns from, and those that it holds out, by source and folder."""
+"""The frames of a training, for training and held out, by source and folder."""
 
 import dataclasses
 import math
@@ -29,15 +29,15 @@ class TrainingData:
 
     Parameters
     ----------
-    config : whose sources are read.
-    folder : holds the sources' dataset folders.
-    out : the training's own folder, for rooms that are rendered for it.
-    floors : look for the floor in each frame's depth, for the floor head.
+    config : with the sources.
+    folder : with the sources' dataset folders.
+    out : the training's own folder, for rendered rooms.
+    floors : find the floor in each frame's depth, for the floor head.
 
     Attributes
     ----------
-    validation : frames held out, by source; whole, with their borders.
-    counts : frames in each folder of a source, by source.
+    validation : held-out frames by source, with their borders.
+    counts : number of frames in each folder, by source.
 
     Raises
     ------
@@ -58,7 +58,7 @@ class TrainingData:
                 if source.rendered:
                     render_once(path, source.rendered)
                 self._read(name, source, path, config.data.cached_width, floors)
-        # an error in a late stage is better found now than after the stages before it
+        # Errors in a late stage must be found now, not after the stages before it.
         if not all(map(self.in_stage, config.stages)):
             raise MsdepthError(
                 'data: every source has weight 0, or is teacher_only in a stage without '
@@ -69,7 +69,7 @@ class TrainingData:
         if source.teacher_only:
             images = frames_without_depth(path, None, source.intrinsics, width, source.every)
             self.counts[name].append(len(images))
-            # What is held out has no truth to be measured by, but a teacher's answer.
+            # Held-out images have no ground truth, only the teachers' predictions.
             kept, _ = split_in_blocks(len(images), source.blocks, source.validation_share)
             self._folders[name].append(([images[i] for i in kept], []))
             return
@@ -92,16 +92,20 @@ class TrainingData:
 
     @property
     def frames(self) -> list[Frame]:
-        """Return all frames that stages learn from which do not weigh the sources anew."""
+        """All training frames, with the sources' own weights."""
         return [frame for weighted in self.in_stage() for frame in weighted.frames]
 
     def in_stage(self, stage: Stage | None = None) -> list[WeightedFrames]:
-        """Return what a stage learns from; None: what stages do that do not say otherwise.
+        """Return the frames of a stage.
+
+        Parameters
+        ----------
+        stage : None: with the sources' own weights.
 
         Raises
         ------
         MsdepthError
-            If the stage names a source that is not trained on.
+            If the stage names a source that is not used in it.
         """
         weights = {} if stage is None else stage.weights
         zooms = {} if stage is None else stage.zoom
@@ -114,7 +118,7 @@ class TrainingData:
             roots = [math.sqrt(len(frames)) for frames in folders]
             weight = weights.get(name, source.weight)
             if source.teacher_only and not taught:
-                weight = 0.0  # without a teacher there is nothing to learn from them
+                weight = 0.0  # without teachers these images cannot be used
             found += [
                 WeightedFrames(
                     frames,
@@ -139,12 +143,12 @@ class TrainingData:
 
 
 def render_once(path: Path, count: int) -> None:
-    """Render rooms as a dataset folder, unless that was done before.
+    """Render rooms to a dataset folder, unless it exists.
 
     Parameters
     ----------
     path : the dataset folder.
-    count : frames, 320x240, 65 degrees wide, the same every time.
+    count : number of frames: 320x240, 65 degrees wide, the same every time.
     """
     if distributed.rank() == 0 and not path.exists():
         begun = path.with_name(path.name + '.partial')
@@ -155,7 +159,7 @@ def render_once(path: Path, count: int) -> None:
 
 
 def split_source(source: Source, count: int) -> tuple[list[int], list[int]]:
-    """Return the indices of a folder's frames to train on and to hold out."""
+    """Return the indices of a folder's frames for training, and of those held out."""
     kept = range(0, count, source.step(count))
     if not source.weight:
         return [], list(kept)
@@ -173,7 +177,7 @@ def mask_border(frame: Frame, border: int) -> Frame:
 
 
 def with_floor(frame: Frame, source: Source) -> Frame:
-    """Return the frame with the plane of its floor, as far as the source says one is to be seen."""
+    """Return the frame with the plane of its floor, found by what the source says about it."""
     if not source.floor_seen:
         return dataclasses.replace(frame, floor=np.zeros(3))
     if source.camera_height is None:
@@ -182,6 +186,6 @@ def with_floor(frame: Frame, source: Source) -> Frame:
 
 
 def consecutive(indices: Sequence[int], step: int) -> list[list[int]]:
-    """Return ascending indices cut where they do not follow each other by a step."""
+    """Return ascending indices, divided where their difference is not `step`."""
     cuts = 1 + np.flatnonzero(np.diff(indices) != step)
     return [part.tolist() for part in np.split(np.array(indices, int), cuts) if len(part)]

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where a training runs: in one process, or in several that torchrun started."""
+"""The device of a training, in one process or in several that torchrun started."""
 
 import functools
 import os
@@ -13,22 +13,22 @@ from torch import distributed
 
 from msdepth_ros.errors import MsdepthError
 
-_PATIENCE = timedelta(hours=2)  # of the others while the first one validates
+_PATIENCE = timedelta(hours=2)  # how long the other processes wait while the first one validates
 
 
 @contextmanager
 def joined(device: str) -> Iterator[torch.device]:
-    """Join the processes that torchrun started, if it did, and give this one's device.
+    """Join the other processes, if torchrun started this one, and yield this process's device.
 
     Parameters
     ----------
-    device : 'auto' (a GPU where torch sees one), 'cpu', 'cuda' or 'cuda:N'. Of several processes
-        on one machine, each takes a GPU of its own.
+    device : 'auto' (a GPU if torch finds one), 'cpu', 'cuda' or 'cuda:N'. Several processes on one
+        machine use one GPU each.
 
     Raises
     ------
     MsdepthError
-        If the device cannot be used, or the other processes are not met.
+        If the device cannot be used, or the other processes cannot be reached.
     """
     together = distributed.is_available() and distributed.is_torchelastic_launched()
     chosen = choose_device(device, int(os.environ['LOCAL_RANK']) if together else None)
@@ -43,7 +43,10 @@ def joined(device: str) -> Iterator[torch.device]:
             'nccl' if on_gpu else 'gloo', timeout=_PATIENCE, device_id=chosen if on_gpu else None
         )
     except (RuntimeError, ValueError) as error:
-        raise MsdepthError(f'cannot meet the other processes: {_first_line(error)}') from error
+        raise MsdepthError(
+            f'cannot reach the other processes: {_first_line(error)}: check the addresses given '
+            'to torchrun'
+        ) from error
     try:
         yield chosen
     finally:
@@ -51,7 +54,18 @@ def joined(device: str) -> Iterator[torch.device]:
 
 
 def choose_device(name: str, local_rank: int | None) -> torch.device:
-    """Return the torch device that a name means to one of the machine's processes, None: alone."""
+    """Return a torch device by its name.
+
+    Parameters
+    ----------
+    name : see `joined`.
+    local_rank : number of this process on its machine; None: there is only one.
+
+    Raises
+    ------
+    MsdepthError
+        If the device cannot be used.
+    """
     if name == 'auto':
         name = 'cuda' if torch.cuda.is_available() else 'cpu'
     if name == 'cuda' and local_rank is not None:
@@ -71,7 +85,7 @@ def choose_device(name: str, local_rank: int | None) -> torch.device:
 def computes_bfloat16(device: torch.device) -> bool:
     """Return whether a device has instructions for bfloat16.
 
-    Without them it is emulated, on a CPU at a twentieth of float32's speed.
+    Without them it is emulated; on a CPU that is some twenty times slower than float32.
     """
     if device.type == 'cuda':
         return torch.cuda.is_bf16_supported(including_emulation=False)

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How good the heads are: floor found and missed, confidence promised and kept."""
+"""The errors of the heads: precision and recall of the floor, calibration of the confidence."""
 
 import math
 from collections.abc import Mapping
@@ -13,24 +13,24 @@ from msdepth_ros.training.augmentation import UNKNOWN
 from msdepth_ros.training.batches import Batch
 
 BINS = 10
-_BARS = (0.5, 0.8)  # probabilities from which on a cell counts as floor
+_BARS = (0.5, 0.8)  # least probabilities with which a cell counts as floor
 
 
 class HeadErrors:
-    """Sums over cells of many frames."""
+    """Collects the errors over the cells of many frames."""
 
     def __init__(self) -> None:
-        self._floor = {bar: np.zeros(3) for bar in _BARS}  # found, of these right, there in truth
-        self._bins = np.zeros((BINS, 3))  # cells, promised, kept
+        self._floor = {bar: np.zeros(3) for bar in _BARS}  # found, found rightly, in the truth
+        self._bins = np.zeros((BINS, 3))  # cells, sum of confidence, right cells
 
     def add(self, heads: Mapping[str, Tensor], log_depth: Tensor, batch: Batch) -> None:
-        """Count the cells of a batch.
+        """Add the cells of a batch.
 
         Parameters
         ----------
         heads : probabilities, float [N, 1, h, w], by the head's name.
         log_depth : predicted, float [N, 1, h, w].
-        batch : the views that they are of.
+        batch : the views.
         """
         if FLOOR in heads:
             known = (batch.floor != UNKNOWN).numpy()
@@ -48,10 +48,10 @@ class HeadErrors:
                 self._bins[:, column] += np.bincount(places, weights, BINS)
 
     def summary(self) -> dict[str, float]:
-        """Return precision and recall of the floor at each bar, and the confidence's errors.
+        """Return precision and recall of the floor at each probability, and errors of confidence.
 
-        `calibration_error` is the mean of |promised - kept| over the cells of ten bins, `promised`
-        and `kept` the means over all cells.
+        `promised` is the mean confidence over all cells and `kept` the fraction of right cells;
+        `calibration_error` is the mean of |promised - kept| over ten bins, weighted by their cells.
         """
         found = {}
         for bar, (positive, right, truth) in self._floor.items():
@@ -66,7 +66,7 @@ class HeadErrors:
         return found
 
     def reliability(self) -> list[list[float]]:
-        """Return [promised, kept, share of the cells] of each bin that has cells."""
+        """Return [promised, kept, fraction of all cells] for each bin that has cells."""
         cells = self._bins[:, 0]
         return [
             [float(promised / count), float(kept / count), float(count / cells.sum())]

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C between two steps of a training, not in the middle of one."""
+"""Ctrl-C stops a training between two steps, not in the middle of one."""
 
 import signal
 import threading
@@ -11,10 +11,10 @@ from types import FrameType
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], None]]:
-    """Let the first SIGINT wait until the function that this gives is called.
+    """Delay the first SIGINT until the yielded function is called.
 
-    That raises KeyboardInterrupt then, and does nothing else. A second SIGINT raises it at once.
-    Outside the main thread, where Python takes no signals, nothing changes.
+    That function raises KeyboardInterrupt if there was a SIGINT. A second SIGINT raises it at once.
+    Outside the main thread, which alone handles signals in Python, nothing changes.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: None

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a training tells of itself: lines of JSON, TensorBoard, and picture sheets."""
+"""The log of a training: lines of JSON, TensorBoard, and sheets of pictures."""
 
 import errno
 import json
@@ -20,8 +20,8 @@ from torch.utils.tensorboard import SummaryWriter
 from msdepth_ros.errors import MsdepthError
 
 LOG = 'log.jsonl'
-_SHEETS = 5  # newest picture sheets that are kept as files
-_ROOM = 16 << 20  # bytes that the disk must have left
+_SHEETS = 5  # number of sheets that are kept as files
+_ROOM = 16 << 20  # least free bytes on the disk
 _STEPS = 50  # between points of the loss in TensorBoard
 
 
@@ -30,11 +30,11 @@ class TrainingLog:
 
     Parameters
     ----------
-    out : folder, which exists; `log.jsonl`, `tensorboard/` and `sheets/` are made in it.
-    images : seen before, by the checkpoint that the run continues; TensorBoard drops what it was
-        given beyond them.
+    out : an existing folder, for `log.jsonl`, `tensorboard/` and `sheets/`.
+    images : number of images at the checkpoint that the run continues; TensorBoard removes later
+        points.
 
-    Every `images` of the methods counts from the training's beginning, over all its stages.
+    In all methods, `images` is counted from the beginning of the training, over all stages.
     """
 
     def __init__(self, out: Path, images: int) -> None:
@@ -47,12 +47,12 @@ class TrainingLog:
             self._board = SummaryWriter(str(out / 'tensorboard'), purge_step=images + 1)
 
     def close(self) -> None:
-        """Write what is not yet written; what of it the disk does not take is lost."""
+        """Write what is not yet written, if the disk has space."""
         with suppress(OSError):
             self._board.close()
 
     def step(self, images: int, losses: Mapping[str, float], rate: float) -> None:
-        """Note a step: the terms of its loss and its learning rate."""
+        """Record a step: the terms of its loss and its learning rate."""
         for name, value in losses.items():
             self._losses[name].append(value)
         self._steps += 1
@@ -60,7 +60,7 @@ class TrainingLog:
             self._point(images, rate)
 
     def _point(self, images: int, rate: float) -> None:
-        """Give TensorBoard the mean loss since the last point, the rate and the speed."""
+        """Write the mean loss since the last point, the rate and the speed to TensorBoard."""
         now, (before, seen) = time.perf_counter(), self._clock
         self._clock = (now, images)
         with self._told():
@@ -76,13 +76,18 @@ class TrainingLog:
         tables: Mapping[str, Mapping[str, float]],
         sheet: np.ndarray | None,
     ) -> str:
-        """Note a validation and return its line of `log.jsonl`.
+        """Record a validation and return its line of `log.jsonl`.
 
         Parameters
         ----------
-        line : what the line begins with.
+        line : the first entries of the line.
         tables : errors by source.
-        sheet : uint8 [H, W, 3] BGR, from `draw_sheet`.
+        sheet : uint8 [H, W, 3] BGR, from `draw_sheet`; None: no sheet.
+
+        Raises
+        ------
+        MsdepthError
+            If the disk is full.
         """
         losses = {name: round(float(np.mean(values)), 5) for name, values in self._losses.items()}
         validation = {
@@ -105,7 +110,7 @@ class TrainingLog:
         return text
 
     def _keep(self, sheet: np.ndarray, images: int) -> None:
-        """Write a sheet to TensorBoard and to a file, of which the newest stay."""
+        """Write a sheet to TensorBoard and to a file, and delete old files."""
         self._board.add_image('sheet', sheet[..., ::-1].copy(), images, dataformats='HWC')
         folder = self._out / 'sheets'
         folder.mkdir(exist_ok=True)
@@ -115,7 +120,7 @@ class TrainingLog:
             old.unlink()
 
     def _check_room(self) -> None:
-        """Raise OSError on a full disk, before TensorBoard's thread meets it, with a traceback."""
+        """Raise OSError on a full disk, before TensorBoard's thread fails with a traceback."""
         if shutil.disk_usage(self._out).free < _ROOM:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -125,6 +130,6 @@ class TrainingLog:
             yield
         except OSError as error:
             raise MsdepthError(
-                f'cannot write the log in {self._out}: {error}; a checkpoint already saved is '
-                'unharmed. Free some space, then continue with --resume'
+                f'cannot write the log in {self._out}: {error}; the last checkpoint is kept. Free '
+                'some space, then continue with --resume'
             ) from error

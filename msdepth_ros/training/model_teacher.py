@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A model file as a teacher: any network that the node can run, somebody else's too."""
+"""A model file as a teacher: any network that the node can run, also an adopted one."""
 
 import hashlib
 import math
@@ -18,14 +18,14 @@ from msdepth_ros.inference.model import DEPTH, IMAGE, INTRINSICS, Model, load_mo
 from msdepth_ros.networks.depth_network import DepthNetwork, denormalise
 from msdepth_ros.training.teacher_alignment import aligned
 
-SUFFIXES = ('.yaml', '.yml', '.onnx')  # of model files, by which they are told from checkpoints
-_SURE = 0.99  # share of a cell's surroundings that must have a depth
+SUFFIXES = ('.yaml', '.yml', '.onnx')  # of model files; other files are checkpoints
+_SURE = 0.99  # least interpolation weight of valid cells
 
 
 class ModelTeacher(nn.Module):
-    """Answers with the log depth of a model file, on the student's grid and metric for it.
+    """Predicts with a model file, one image at a time.
 
-    It runs on ONNX Runtime, on a GPU where its CUDA provider is installed, an image at a time.
+    It runs on ONNX Runtime, on a GPU if its CUDA provider is installed.
 
     Parameters
     ----------
@@ -33,7 +33,8 @@ class ModelTeacher(nn.Module):
 
     Attributes
     ----------
-    image_size, focal, grid : as a DepthNetwork has them; a focal length of 0 is any.
+    kind : the model's `metric`.
+    image_size, focal, grid : as in DepthNetwork; a focal length of 0 means any.
     """
 
     def __init__(self, model: Model) -> None:
@@ -45,9 +46,9 @@ class ModelTeacher(nn.Module):
         self._backend: Backend | None = None
 
     def forward(self, image: Tensor, focal: float) -> Tensor:
-        """Return the network's answers, float32 [N, 1, h, w], NaN where it gives none.
+        """Return the predictions, float32 [N, 1, h, w], NaN where there is none.
 
-        Log depth at the model's own focal length; inverse depth where that is affine.
+        They are log depth at the model's own focal length; inverse depth if that is affine.
 
         Parameters
         ----------
@@ -55,10 +56,10 @@ class ModelTeacher(nn.Module):
         focal : focal length in pixels of these images.
         """
         pixels = denormalise(image).cpu().numpy()
-        answers = [self._answer(each, focal) for each in pixels]
-        return torch.from_numpy(np.stack(answers))[:, None].to(image.device)
+        predicted = [self._predict(each, focal) for each in pixels]
+        return torch.from_numpy(np.stack(predicted))[:, None].to(image.device)
 
-    def _answer(self, pixels: np.ndarray, focal: float) -> np.ndarray:
+    def _predict(self, pixels: np.ndarray, focal: float) -> np.ndarray:
         if self._backend is None:
             self._backend = create_backend(self.model, 'onnxruntime', precision='fp32')
         inputs = self._backend.inputs
@@ -70,21 +71,21 @@ class ModelTeacher(nn.Module):
         self._backend.run()
         return self._in_its_quantity(self._backend.outputs[DEPTH])
 
-    def _in_its_quantity(self, answer: np.ndarray) -> np.ndarray:
-        """Return log depth; inverse depth as it is where only that is affine."""
+    def _in_its_quantity(self, output: np.ndarray) -> np.ndarray:
+        """Return the network's output as log depth, or as inverse depth if that is affine."""
         with np.errstate(all='ignore'):
             if self.kind == 'affine':
-                found = answer if self.model.quantity == 'inverse_depth' else 1 / answer
+                found = output if self.model.quantity == 'inverse_depth' else 1 / output
             elif self.model.quantity == 'log_depth':
-                found = answer
+                found = output
             else:
                 sign = -1 if self.model.quantity == 'inverse_depth' else 1
-                found = sign * np.log(answer)
+                found = sign * np.log(output)
             return np.where(np.isfinite(found), found, np.nan).astype(np.float32)
 
 
 class ModelAnswers(nn.Module):
-    """A model file's answers to images of a size, on the student's grid and metric for it."""
+    """A model file's predictions for images of one size, on the student's grid, in its metres."""
 
     places: Tensor
 
@@ -103,29 +104,30 @@ class ModelAnswers(nn.Module):
         self.register_buffer('places', places)
 
     def forward(self, image: Tensor, log_depth: Tensor, valid: Tensor, student: Tensor) -> Tensor:
-        """Return log depth, float32 [N, 1, h, w], NaN where it is not to be learned.
+        """Return log depth, float32 [N, 1, h, w], NaN where it must not be learned.
 
         Parameters
         ----------
         image : float [N, 3, H, W] of the given size, from `normalise`.
-        log_depth, valid : the truth on the student's grid.
-        student : its own log depth, see `teacher_alignment`.
+        log_depth, valid : the ground truth on the student's grid, float32 and bool [N, 1, h, w].
+        student : its own log depth, float32 [N, 1, h, w], see `teacher_alignment`.
         """
         if self._resized:
             width, height = self.teacher.image_size
             image = functional.interpolate(image, (height, width), mode='bilinear', antialias=True)
-        answer = self._on_the_grid(self.teacher(image.float(), self._focal))
+        predicted = self._on_the_grid(self.teacher(image.float(), self._focal))
         if self.teacher.kind in ('scale', 'affine'):
-            return aligned(answer, self.teacher.kind, log_depth, valid, student)
-        return answer + self._nearer
+            return aligned(predicted, self.teacher.kind, log_depth, valid, student)
+        return predicted + self._nearer
 
-    def _on_the_grid(self, answer: Tensor) -> Tensor:
-        """Return the answers at the student's cells, NaN where a part of one is not known."""
-        known = torch.isfinite(answer)
-        both = torch.cat([torch.where(known, answer, torch.zeros_like(answer)), known.float()], 1)
+    def _on_the_grid(self, predicted: Tensor) -> Tensor:
+        """Return the predictions at the student's cells, NaN if a part of a cell has none."""
+        known = torch.isfinite(predicted)
+        zeros = torch.zeros_like(predicted)
+        both = torch.cat([torch.where(known, predicted, zeros), known.float()], 1)
         sampled = functional.grid_sample(
             both,
-            self.places.expand(len(answer), -1, -1, -1),
+            self.places.expand(len(predicted), -1, -1, -1),
             'bilinear',
             padding_mode='border',
             align_corners=True,
@@ -135,12 +137,12 @@ class ModelAnswers(nn.Module):
 
 
 def load_model_teacher(path: Path) -> tuple[ModelTeacher, dict[str, Any]]:
-    """Return a model file as a teacher, and what is known of it.
+    """Return a model file as a teacher, and its metadata.
 
     Raises
     ------
     ModelError
-        If the model file is not usable.
+        If the model file cannot be used.
     """
     model = load_model(path)
     document = model.document

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a stage of the training minimises."""
+"""The loss that a stage of the training minimises."""
 
 from collections.abc import Sequence
 
@@ -19,10 +19,10 @@ from msdepth_ros.training.teachers import DepthTeacher
 
 
 class Objective(nn.Module):
-    """The weighted terms of a stage's loss, and all the weights that learn from it.
+    """The weighted terms of a stage's loss, and the weights that it trains.
 
-    Where several processes train together, each has its part of the batch's images, and the mean
-    of their terms is the term of the whole batch.
+    If several processes train together, each has a part of the batch, and the mean of their terms
+    is the term of the whole batch.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class Objective(nn.Module):
         self._config = config
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the terms, scalars, of a batch that is on the network's device."""
+        """Return the terms of the loss, scalars, for a batch on the network's device."""
         device = batch.image.device
         image, valid = prepare(batch.image, device), batch.valid
         if self._stage.trains == HEADS:
             with autocast(device, self._config):
-                answer = self.network.supervised(image)
-            return self._of_heads(answer, batch)
+                predicted = self.network.supervised(image)
+            return self._of_heads(predicted, batch)
         teacher_image = None
         if batch.teacher_image is not None:
             teacher_image = prepare(batch.teacher_image, device)
@@ -54,8 +54,8 @@ class Objective(nn.Module):
                     image, teacher_image, valid, self._stage.cutmix
                 )
         with autocast(device, self._config):
-            answer = self.network.supervised(image)
-        maps = [each.float() for each in answer.maps]
+            predicted = self.network.supervised(image)
+        maps = [each.float() for each in predicted.maps]
         losses = {}
         if self._stage.depth_weight:
             losses['depth'] = self._stage.depth_weight * self._compare(maps, batch.log_depth, valid)
@@ -78,24 +78,24 @@ class Objective(nn.Module):
             absolute_weight=weights.absolute_weight,
         )
 
-    def _of_heads(self, answer: Supervised, batch: Batch) -> dict[str, Tensor]:
+    def _of_heads(self, predicted: Supervised, batch: Batch) -> dict[str, Tensor]:
         losses = {}
-        if FLOOR in answer.heads:
+        if FLOOR in predicted.heads:
             known = batch.floor != UNKNOWN
-            losses[FLOOR] = floor_loss(answer.heads[FLOOR], batch.floor == 1, known)
-        if CONFIDENCE in answer.heads:
-            log_depth = answer.maps[0].float().detach()
+            losses[FLOOR] = floor_loss(predicted.heads[FLOOR], batch.floor == 1, known)
+        if CONFIDENCE in predicted.heads:
+            log_depth = predicted.maps[0].float().detach()
             losses[CONFIDENCE] = laplace_loss(
-                answer.heads[CONFIDENCE], log_depth, batch.log_depth, batch.valid
+                predicted.heads[CONFIDENCE], log_depth, batch.log_depth, batch.valid
             )
         return losses
 
     def learning(self) -> list[nn.Parameter]:
-        """Return the weights that learn."""
+        """Return the weights that are trained."""
         return [parameter for parameter in self.parameters() if parameter.requires_grad]
 
 
 def autocast(device: torch.device, config: Config) -> torch.autocast:
-    """Return the context of a configuration's mixed precision, where the device is made for it."""
+    """Return the context of mixed precision, if configured and supported by the device."""
     mixed = config.bfloat16 and computes_bfloat16(device)
     return torch.autocast(device.type, torch.bfloat16, enabled=mixed)

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How a stage's weights move: the optimiser and the rate's course."""
+"""The optimiser of a stage, and its learning rate over time."""
 
 import math
 from collections.abc import Collection, Sequence
@@ -14,13 +14,15 @@ from msdepth_ros.training.config import Stage
 def create_optimiser(
     stage: Stage, parameters: Sequence[nn.Parameter], pretrained: Collection[nn.Parameter] = ()
 ) -> torch.optim.Optimizer:
-    """Return a stage's optimiser; biases do not decay.
+    """Return a stage's optimiser; biases have no weight decay.
 
-    Each group's entry 'share' says what share of the stage's rate its weights learn at.
+    Each group has an entry 'share', its learning rate relative to the stage's rate.
 
     Parameters
     ----------
-    parameters : those that learn, some of which may be `pretrained`.
+    stage : with the rates.
+    parameters : the weights that are trained.
+    pretrained : those of them that are pretrained.
     """
     slow = set(pretrained)
     groups = []
@@ -38,13 +40,19 @@ def create_optimiser(
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Set the learning rate of the step to come, each group at its share."""
+    """Set the learning rate of the next step, for each group by its share."""
     for group in optimiser.param_groups:
         group['lr'] = rate * group['share']
 
 
 def warm_cosine(progress: float, warm_up: float) -> float:
-    """Return the share of the largest rate at `progress` (0 to 1) through a stage."""
+    """Return the learning rate, relative to the largest.
+
+    Parameters
+    ----------
+    progress : through the stage, from 0 to 1.
+    warm_up : progress at which the rate is largest.
+    """
     if progress < warm_up:
         return (progress + 1e-3) / (warm_up + 1e-3)
     return 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / max(1e-9, 1 - warm_up)))

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What all stages of one training share."""
+"""What all stages of a training have in common."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +19,18 @@ from msdepth_ros.training.teachers import Teacher
 
 @dataclass(frozen=True)
 class Session:
-    """One training as its stages see it.
+    """One training, as its stages need it.
 
     Attributes
     ----------
-    network : which learns, stage after stage.
-    workers : processes that make batches.
+    config : of the training.
+    network : that is trained, stage after stage.
+    data : the frames.
+    teachers : for the stages with `distillation`.
+    device : of the network.
+    workers : number of processes that make batches.
     out : folder for the checkpoint and the log.
-    log : None in all processes but the first.
+    log : None except in the first process.
     started_from : metadata of the weights that the training started from, see `start.metadata_of`.
     """
 
@@ -41,5 +45,5 @@ class Session:
     started_from: Sequence[Mapping[str, Any]]
 
     def view_maker(self, teacher_size: tuple[int, int] | None = None) -> ViewMaker:
-        """Return what makes views for the network, and of a size for its teachers."""
+        """Return the view maker for the network, and for teachers of an image size."""
         return ViewMaker.of(self.network, teacher_size)

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of held-out frames as the network sees them while it trains, all on one sheet."""
+"""Predictions for held-out frames during training, as one sheet of pictures."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,9 +16,9 @@ from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.training.augmentation import View, ViewMaker
 from msdepth_ros.training.batches import prepare, stack_views
 
-_EACH = 4  # frames of a source
+_EACH = 4  # frames of each source
 _ABREAST = 2  # frames in a row
-_STRIP = 20  # pixels of text above a frame
+_STRIP = 20  # height of the text above a frame, pixels
 _DARK, _BRIGHT = (24, 24, 24), (220, 220, 220)
 _MARKS = (0.3, 0.5, 1.0, 2.0, 3.0, 5.0, 10.0)  # metres on the scale below
 
@@ -30,10 +30,17 @@ def draw_sheet(
     maker: ViewMaker,
     device: torch.device,
 ) -> np.ndarray:
-    """Return image, truth and prediction of a few frames of each source, the same every time.
+    """Return image, ground truth and prediction of a few frames of each source.
 
-    A colour is the same distance in every picture and on every sheet (`colorize`), the distance
-    at the network's focal length; what has no truth is black.
+    The frames are the same every time. A colour means the same distance, at the network's focal
+    length, in every picture (`colorize`); pixels without ground truth are black.
+
+    Parameters
+    ----------
+    network : on the device.
+    sources : held-out frames by source.
+    maker : of the network's views.
+    device : of the network.
 
     Returns
     -------
@@ -44,11 +51,11 @@ def draw_sheet(
     for source, frames in sources.items():
         chosen = [frames[i] for i in _spread(len(frames))]
         views = [maker.whole(frame) for frame in chosen]
-        answer = network.supervised(prepare(stack_views(views).image, device)).maps[0]
+        predicted = network.supervised(prepare(stack_views(views).image, device)).maps[0]
         panels = [
             _panel(f'{source}: {frame.name}', view, depth[0], network.grid)
             for frame, view, depth in zip(
-                chosen, views, answer.float().exp().cpu().numpy(), strict=True
+                chosen, views, predicted.float().exp().cpu().numpy(), strict=True
             )
         ]
         panels += [np.full_like(panels[0], _DARK)] * (-len(panels) % _ABREAST)
@@ -62,7 +69,7 @@ def _spread(count: int) -> list[int]:
 
 
 def _panel(name: str, view: View, depth: np.ndarray, grid: Grid) -> np.ndarray:
-    """Return one frame's image, truth and prediction abreast, its errors above."""
+    """Return one frame's image, ground truth and prediction side by side, with its errors above."""
     truth = np.where(view.valid, np.exp(view.log_depth), np.nan).astype(np.float32)
     errors = ErrorSums().add(depth, truth)
     if errors is not None:
@@ -70,8 +77,8 @@ def _panel(name: str, view: View, depth: np.ndarray, grid: Grid) -> np.ndarray:
     height, width = view.image.shape[:2]
     pictures = [cv2.cvtColor(view.image, cv2.COLOR_RGB2BGR)]
     to_input = np.array([[grid.step[0], 0, grid.origin[0]], [0, grid.step[1], grid.origin[1]]])
-    for shown in (truth, depth):
-        picture = colorize(shown)
+    for each in (truth, depth):
+        picture = colorize(each)
         pictures.append(cv2.warpAffine(picture, to_input, (width, height), flags=cv2.INTER_NEAREST))
     strip = np.full((_STRIP, 3 * width, 3), _DARK, np.uint8)
     _write(strip, name, 4)
@@ -79,7 +86,7 @@ def _panel(name: str, view: View, depth: np.ndarray, grid: Grid) -> np.ndarray:
 
 
 def _scale(width: int) -> np.ndarray:
-    """Return the colours from the nearest to the farthest distance, with metres."""
+    """Return the scale of colours, with metres."""
     span = np.log(FARTHEST / NEAREST)
     depth = NEAREST * np.exp(span * np.linspace(0, 1, width, dtype=np.float32))
     bar = np.repeat(colorize(depth[None].astype(np.float32)), _STRIP // 2, axis=0)

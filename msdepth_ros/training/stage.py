@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One stage of a training: steps, averaged weights, validation and checkpoints."""
+"""A stage of a training: steps, averaged weights, validation and checkpoints."""
 
 import dataclasses
 import json
@@ -30,11 +30,11 @@ from msdepth_ros.training.summary import START
 from msdepth_ros.training.validation import validate, validate_heads
 
 CHECKPOINT = 'checkpoint.pt'
-_LARGEST_GRADIENT = 5.0  # norm that gradients are cut to
+_LARGEST_GRADIENT = 5.0  # norm to which gradients are clipped
 
 
 class StageTraining:
-    """One stage: its optimiser, its averaged weights and how far it has come.
+    """A running stage: its optimiser, its averaged weights and its progress.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class StageTraining:
                     self._save()
 
     def _shared(self) -> nn.Module:
-        """Return the objective; its gradients become the mean of all processes'."""
+        """Return the objective; with several processes, its gradients are averaged over them."""
         if distributed.count() == 1:
             return self.objective
         device = self.session.device
@@ -120,7 +120,7 @@ class StageTraining:
 
     def _learn(self, batch: Batch, losses: nn.Module, progress: float) -> None:
         """Take one step."""
-        # dropout drops others in every process
+        # Dropout must differ from process to process.
         key = seed_of(self.config.seed, self.index, self.step)
         torch.manual_seed(key + distributed.rank())
         rate = self.stage.rate * warm_cosine(progress, self.stage.warm_up_share)
@@ -147,7 +147,7 @@ class StageTraining:
         distributed.wait()
         raise MsdepthError(
             f'the loss is {value} at image {self.step * self.stage.batch} of stage '
-            f'{self.stage.trains}: lower its rate, or look at the batch saved in {path}'
+            f'{self.stage.trains}: lower its rate, or check the batch saved in {path}'
         )
 
     def _note(self, bar: tqdm) -> None:
@@ -190,12 +190,12 @@ class StageTraining:
 
 
 def images_before(config: Config, index: int) -> int:
-    """Return how many images all stages before a stage see."""
+    """Return the number of images of all stages before a stage."""
     return sum(math.ceil(each.images / each.batch) * each.batch for each in config.stages[:index])
 
 
 def note_start(session: Session) -> None:
-    """Write into the log how good the weights are that a training starts from."""
+    """Log the errors of the weights that a training starts from."""
     if session.log is None:
         return
     tables = {
@@ -208,10 +208,10 @@ def note_start(session: Session) -> None:
 
 
 def seed_of(*numbers: int) -> int:
-    """Return a seed that only these numbers decide, the same in every version of Python."""
+    """Return a seed that depends only on these numbers, in every version of Python."""
     return int(np.random.SeedSequence(numbers).generate_state(1)[0] >> 1)
 
 
 def to_channels_last(module: nn.Module, device: torch.device) -> None:
-    """Move a module to a device, its weights laid out as convolutions are fastest."""
+    """Move a module to a device, in the memory layout that is fastest for convolutions."""
     module.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

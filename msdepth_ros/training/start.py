@@ -1,13 +1,13 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a training starts from: given weights, published ones, or the images themselves.
+"""The initial weights of a training: given ones, published ones, or computed from the images.
 
-Random weights followed by ReLUs answer nearly the same for every image, and a network without
-normalisation hardly learns from a small training set. Two steps, layer by layer, make a better
-start (Kraehenbuehl et al. 2016, "Data-dependent initializations of convolutional neural
-networks"): filters become the centres of clusters of whitened patches of the layer's own input
-(Coates and Ng 2012), and every channel is scaled to zero mean and unit deviation, as batch
-normalisation would.
+With random weights and ReLUs, the output is nearly the same for every image, and a network without
+normalisation hardly learns from a small training set. A better start has two steps, layer by layer
+(Kraehenbuehl et al. 2016, "Data-dependent initializations of convolutional neural networks").
+Filters are set to the centres of clusters of whitened patches of the layer's input (Coates and Ng
+2012). Then every channel is scaled to zero mean and unit standard deviation, as batch normalisation
+does.
 """
 
 import hashlib
@@ -38,13 +38,13 @@ from msdepth_ros.training.checkpoint import (
     metadata_of_checkpoint,
 )
 
-_SAMPLE = 96  # frames that a start from images is made of, at most
-_PATCHES = 100  # of each image, at least
+_SAMPLE = 96  # largest number of frames for a start from images
+_PATCHES = 100  # least number of patches of each image
 _ROUNDS = 10
 
 
 def weights_path(text: str) -> Path:
-    """Return the file of weights that a text names: itself, or that of a shipped model.
+    """Return the file of weights for a path or the name of a model.
 
     Raises
     ------
@@ -56,10 +56,10 @@ def weights_path(text: str) -> Path:
 
 
 def metadata_of(path: Path) -> dict[str, Any]:
-    """Return what is known of weights to start from: plain values, without the weights.
+    """Return the metadata of weights to start from: plain values, without the weights.
 
-    Of a checkpoint that is its training, see `metadata_of_checkpoint`; of an exported ONNX file its
-    hash and, as `model`, the YAML beside it.
+    For a checkpoint see `metadata_of_checkpoint`; for an exported ONNX file it is its hash and, as
+    `model`, the YAML beside it.
 
     Raises
     ------
@@ -78,21 +78,21 @@ def metadata_of(path: Path) -> dict[str, Any]:
 
 
 def correction_in(metadata: dict[str, Any]) -> Correction:
-    """Return the correction that belongs to weights, see `metadata_of`."""
+    """Return the correction in the metadata of weights, see `metadata_of`."""
     known = metadata.get('correction') or metadata.get('model', {}).get('correction') or {}
     terms = ('slope', 'offset', 'spread')
     return Correction(**{name: float(known[name]) for name in terms if name in known})
 
 
 def start_from_weights(network: DepthNetwork, paths: Sequence[Path]) -> None:
-    """Give a network the mean of the weights in checkpoints or exported ONNX files.
+    """Load the mean of the weights in checkpoints or exported ONNX files into a network.
 
-    Heads that the files lack start as they are; heads that the network lacks are left out.
+    Heads that the files lack are unchanged; heads that the network lacks are ignored.
 
     Raises
     ------
     MsdepthError
-        If a file cannot be read, is of another network, or they have different corrections.
+        If a file cannot be read, is of another network, or the corrections differ.
     """
     own = network.state_dict()
     corrections = {correction_in(metadata_of(path)) for path in paths}
@@ -128,7 +128,7 @@ def _weights_in(network: DepthNetwork, path: Path) -> dict[str, Any]:
 def start_from_data(
     network: DepthNetwork, frames: Sequence[Frame], maker: ViewMaker, device: torch.device
 ) -> None:
-    """Start from published weights, the frames' mean map of depth, and filters of their images."""
+    """Initialise a network: published weights, the mean depth map, and filters from the images."""
     network.load_pretrained()
     views = map(maker.whole, frames)
     mean = mean_log_depth((view.log_depth, view.valid) for view in views)
@@ -170,7 +170,7 @@ def _set_filters(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
 
 
 def _standardise(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-    """Rescale a layer so that its output has zero mean and unit deviation per channel."""
+    """Rescale a layer so that each channel of its output has mean 0 and standard deviation 1."""
     assert isinstance(layer, nn.Conv2d | nn.Linear)
     assert layer.bias is not None
     channels = output.transpose(0, 1).flatten(1)
@@ -182,19 +182,19 @@ def _standardise(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) 
 
 
 def cluster_filters(patches: Tensor, count: int) -> Tensor:
-    """Return filters that tell patches apart: centres of spherical k-means after whitening.
+    """Return filters that distinguish patches: the centres of spherical k-means after whitening.
 
     Parameters
     ----------
     patches : float [N, size], several times as many as filters.
-    count : filters wanted.
+    count : number of filters.
 
     Returns
     -------
-    float [count, size]; a filter's product with a patch is largest for patches of its cluster.
+    float [count, size]; a filter has the largest product with the patches of its cluster.
     """
     centred = patches - patches.mean(dim=0)
-    directions = min(count, *patches.shape)  # the others are noise, mostly
+    directions = min(count, *patches.shape)  # further directions are mostly noise
     _, spread, basis = torch.pca_lowrank(centred, q=directions, center=False, niter=1)
     deviation = spread / len(patches) ** 0.5
     whiten = basis / (deviation + 0.5 * deviation.mean())
@@ -209,7 +209,7 @@ def cluster_filters(patches: Tensor, count: int) -> Tensor:
 
 
 def _patches(layer: nn.Conv2d, value: Tensor) -> Tensor:
-    """Return random patches of a layer's input, as it sees them: float [N, size]."""
+    """Return random patches of a layer's input, float [N, size]."""
     assert not isinstance(layer.padding, str)
     each = max(_PATCHES, -(-4 * len(layer.weight) // len(value)))
     kept = []

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a training achieved on the frames that it held out: before, after, and at its best."""
+"""A summary of a training: the errors on held-out frames before, after, and at their best."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 START = 'start'  # the stage of the log's line about the weights that a training starts from
-_WORSE = 1.05  # times the least error: from here on a training has gone on for too long
+_WORSE = 1.05  # times the least error: with a larger one, the training was too long
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
@@ -21,11 +21,11 @@ def summary(lines: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
 
     Parameters
     ----------
-    lines : of the log, in order; those of stages that leave the depth as it is count for nothing.
+    lines : of the log, in order; those of stages that do not train the depth are ignored.
 
     Returns
     -------
-    (errors, warnings), one line each source at most.
+    (errors, warnings), with at most one line for each source.
     """
     errors, warnings = [], []
     course: dict[str, list[tuple[str, Mapping[str, float]]]] = {}
@@ -42,12 +42,12 @@ def summary(lines: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[str]]:
             first = tables[0]
             text += f'; before: {first["abs_rel"]:.3f}, {first["delta1"]:.3f}'
             if last['abs_rel'] >= first['abs_rel']:
-                warnings.append(f'{source}: no better than before on frames that were held out')
+                warnings.append(f'{source}: no better than before on held-out frames')
         errors.append(text)
         best_at, best = min(points[bool(starts) :] or points, key=lambda p: p[1]['abs_rel'])
         if last['abs_rel'] > _WORSE * best['abs_rel']:
             warnings.append(
-                f'{source}: it overfits: on frames that were held out abs rel was least '
+                f'{source}: it overfits: abs rel on held-out frames was least '
                 f'({best["abs_rel"]:.3f}) after {best_at}, and is {last["abs_rel"]:.3f} now: '
                 'train on fewer images, or on more different frames'
             )

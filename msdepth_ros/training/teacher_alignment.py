@@ -1,10 +1,10 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Makes metres of a teacher's answer that is known up to a factor, or up to scale and shift.
+"""Converts a teacher's relative prediction (up to a factor, or to scale and shift) to metres.
 
-Where a view has a truth, the answer is fitted to that; where it has none, to what the student
-answers: then the student learns shapes from it, and keeps its own metres (the scale- and
-shift-invariant loss of MiDaS, Ranftl et al. 2020, in another form).
+If a view has ground truth, the prediction is fitted to it. Otherwise it is fitted to the student's
+own prediction: then the student learns shapes from the teacher, and its metres are not changed (the
+scale- and shift-invariant loss of MiDaS, Ranftl et al. 2020, in another form).
 """
 
 import math
@@ -12,24 +12,26 @@ import math
 import torch
 from torch import Tensor
 
-FEWEST = 32  # cells with a truth that a fit to it needs
+FEWEST = 32  # least number of cells with ground truth for a fit to it
 _ROUNDS = 4  # of reweighting
-_FARTHEST = 1e3  # metres, of what a fit may make
+_FARTHEST = 1e3  # metres; a fit gives no larger depth
 
 
-def aligned(answer: Tensor, kind: str, log_depth: Tensor, valid: Tensor, student: Tensor) -> Tensor:
-    """Return log depth in metres, float32 [N, 1, h, w], NaN where it is not to be learned.
+def aligned(
+    predicted: Tensor, kind: str, log_depth: Tensor, valid: Tensor, student: Tensor
+) -> Tensor:
+    """Return log depth in metres, float32 [N, 1, h, w], NaN where it must not be learned.
 
     Parameters
     ----------
-    answer : float32 [N, 1, h, w]; log depth up to a constant (kind 'scale'), or inverse depth up to
-        scale and shift ('affine'); NaN where there is none.
+    predicted : float32 [N, 1, h, w]: log depth up to a constant (kind 'scale'), or inverse depth up
+        to scale and shift ('affine'); NaN where there is none.
     kind : 'scale' or 'affine'.
-    log_depth, valid : the truth, float32 and bool [N, 1, h, w].
-    student : its log depth, float32 [N, 1, h, w]; no gradient goes through it.
+    log_depth, valid : the ground truth, float32 and bool [N, 1, h, w].
+    student : its log depth, float32 [N, 1, h, w]; it gets no gradient.
     """
-    made = torch.full_like(answer, math.nan)
-    for index, values in enumerate(answer):
+    made = torch.full_like(predicted, math.nan)
+    for index, values in enumerate(predicted):
         known = torch.isfinite(values)
         truth = valid[index] & known
         by_truth = int(truth.sum()) >= FEWEST
@@ -47,9 +49,9 @@ def _scaled(values: Tensor, target: Tensor, cells: Tensor) -> Tensor:
 
 
 def _scaled_and_shifted(values: Tensor, target: Tensor, cells: Tensor) -> Tensor | None:
-    """Fit scale * values + shift to the inverse depth, by the least relative errors.
+    """Fit scale * values + shift to the inverse depth, with the least relative errors.
 
-    None where the answer says nothing of the depth: it is constant, or near and far are swapped.
+    Return None if the values are useless: constant, or with near and far swapped.
     """
     x, y = values[cells].double(), torch.exp(-target[cells].double())
     columns = torch.stack([x, torch.ones_like(x)], dim=1)

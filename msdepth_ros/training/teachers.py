@@ -1,9 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What other networks answer, as something to learn from beside the truth (Hinton et al. 2015).
+"""Teachers: other networks whose predictions are learned, too (Hinton et al. 2015).
 
-A larger network generalises better from few frames, and its predictions hold where a frame has no
-depth and for views that no camera took.
+A larger network generalises better from few frames. It also predicts depth where a frame has no
+ground truth, and for views that no camera took.
 """
 
 import hashlib
@@ -33,20 +33,20 @@ from msdepth_ros.training.start import correction_in
 
 
 class DepthTeacher(nn.Module):
-    """Predicts, on one network's grid, the mean of what other networks predict.
+    """The mean prediction of one or more networks, on the student's grid.
 
-    The others' inputs may have other sizes than the student's, of the same aspect. They are shown
-    the same view with as many pixels as the largest of them takes, without the noise that is put
-    on what the student sees; those that take fewer see it resized.
+    The teachers' inputs may have other sizes than the student's, of the same aspect ratio. The
+    teacher image has the size of the largest; for smaller ones it is resized. It is the student's
+    view without the changes of colour and noise.
 
     Parameters
     ----------
-    student : whose grid is answered on.
-    networks : whose predictions count, at least one.
+    student : whose grid is used.
+    networks : the teachers, at least one.
 
     Attributes
     ----------
-    image_size : (width, height) of the images that they are shown.
+    image_size : (width, height) of the teacher image.
     """
 
     def __init__(
@@ -54,37 +54,37 @@ class DepthTeacher(nn.Module):
     ) -> None:
         super().__init__()
         self.image_size = max(network.image_size for network in networks)
-        answers = nn.ModuleList(
+        teachers = nn.ModuleList(
             ModelAnswers(student, network, self.image_size)
             if isinstance(network, ModelTeacher)
             else _OnGridOf(student, network, self.image_size)
             for network in networks
         )
-        self.answers = answers.requires_grad_(False).eval()
+        self.teachers = teachers.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> 'DepthTeacher':
-        """Stay as it is: a teacher does not learn."""
+        """Stay in evaluation mode: teachers are not trained."""
         return super().train(False)
 
     @torch.no_grad()
     def forward(self, image: Tensor, log_depth: Tensor, valid: Tensor, student: Tensor) -> Tensor:
-        """Return the mean log depth, float32 [N, 1, h, w] of the student's grid, metric for it.
+        """Return the mean log depth, float32 [N, 1, h, w], on the student's grid in its metres.
 
-        It is NaN where no teacher has an answer.
+        It is NaN where no teacher has a prediction.
 
         Parameters
         ----------
         image : float [N, 3, H, W] of `image_size`, from `normalise`.
-        log_depth, valid : the truth; and
-        student : the student's own answer: what teachers are fitted to that know no metres, see
-            `teacher_alignment`.
+        log_depth, valid : the ground truth, float32 and bool [N, 1, h, w].
+        student : the student's own prediction, float32 [N, 1, h, w]. Teachers that are not metric
+            are fitted to these three, see `teacher_alignment`.
         """
-        answers = [answer(image, log_depth, valid, student) for answer in self.answers]
-        return torch.stack(answers).nanmean(0)
+        predicted = [teacher(image, log_depth, valid, student) for teacher in self.teachers]
+        return torch.stack(predicted).nanmean(0)
 
 
 class _OnGridOf(nn.Module):
-    """One network's predictions for images of a size, on the student's grid and metric for it."""
+    """One network's predictions for images of one size, on the student's grid, in its metres."""
 
     network: DepthNetwork
     places: Tensor | None
@@ -96,13 +96,13 @@ class _OnGridOf(nn.Module):
         self.network = network
         size, its_size, its = student.image_size, network.image_size, network.grid
         self._resized = given != its_size
-        # its focal length, of an image as wide as the student's
+        # The focal lengths of images of the same width are compared.
         self._nearer = math.log(student.focal / network.focal * its_size[0] / size[0])
         places = None
         if (size, student.grid) != (its_size, its):
             shares = (np.stack(student.grid.pixels(), -1) + 0.5) / size
             cells = (shares * its_size - 0.5 - its.origin) / its.step
-            # as grid_sample counts them: from -1 at the first cell's centre to 1 at the last one's
+            # In the coordinates of grid_sample: -1 at the first cell's centre, 1 at the last one's.
             places = torch.from_numpy(2 * cells / (its.width - 1, its.height - 1) - 1).float()
         self.register_buffer('places', places)
 
@@ -124,13 +124,13 @@ class _OnGridOf(nn.Module):
 
 @dataclass(frozen=True)
 class Teacher:
-    """A network that was trained before.
+    """A teacher and its metadata.
 
     Attributes
     ----------
     network : with its averaged weights; or a model file.
-    metadata : plain values: the name, the network's options and the data of its training, and the
-        checkpoint's sha256.
+    metadata : plain values: the name, the network's options, the data of its training, and the
+        file's sha256.
     """
 
     network: DepthNetwork | ModelTeacher
@@ -143,7 +143,7 @@ def load_teacher(path: Path) -> Teacher:
     Raises
     ------
     MsdepthError
-        If the file cannot be read, or a checkpoint does not say what network it is of.
+        If the file cannot be read, or a checkpoint has no configuration.
     """
     if path.suffix in SUFFIXES:
         return Teacher(*load_model_teacher(path))
@@ -151,7 +151,9 @@ def load_teacher(path: Path) -> Teacher:
     try:
         config = from_document(saved['config'], str(path))
     except KeyError as error:
-        raise MsdepthError(f'{path} does not say which network it is of') from error
+        raise MsdepthError(
+            f'{path} does not say which network it is of: give a checkpoint of `msdepth train`'
+        ) from error
     options = dict(config.network)
     network = create_network(str(options.pop('name', config.name)), options)
     load_weights(network, saved['weights'], path)
@@ -171,16 +173,16 @@ def load_teacher(path: Path) -> Teacher:
 
 
 def check_aspect(teacher: DepthNetwork | ModelTeacher, student: DepthNetwork) -> None:
-    """Refuse a teacher that would see the student's images stretched, by over a hundredth.
+    """Check that a teacher would not see stretched images.
 
     Raises
     ------
     MsdepthError
-        If its input has another aspect.
+        If the aspect ratios of the inputs differ by more than 1 %.
     """
     (wide, high), (width, height) = teacher.image_size, student.image_size
     if abs(wide * height / (high * width) - 1) > 0.01:
         raise MsdepthError(
             f'a teacher of {wide}x{high} pixels cannot teach a network of {width}x{height}: give '
-            'it an input `size` of the same aspect'
+            'it an input `size` of the same aspect ratio'
         )

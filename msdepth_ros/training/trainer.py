@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The training loop: stage after stage, with averaged weights, checkpoints and exact resume."""
+"""Runs a training: stage after stage, with averaged weights, checkpoints and exact resume."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -39,28 +39,30 @@ class Trainer:
 
     Parameters
     ----------
-    config : everything that decides the result.
-    data : folder that holds the configuration's dataset folders, which are read into memory.
-    out : folder for the checkpoint and the log, made if missing.
-    device : where to train.
-    workers : processes that make batches.
-    start : checkpoints or exported ONNX files of the same network, the mean of whose weights a
-        new training starts from; none: the network's pretrained ones.
-    teachers : checkpoints of networks whose predictions a stage with `distillation` learns from.
+    config : of the training; it alone decides the result.
+    data : folder with the configuration's dataset folders, which are read into memory.
+    out : folder for the checkpoint and the log, created if it is missing.
+    device : of the network.
+    workers : number of processes that make batches.
+    start : checkpoints or exported ONNX files of the same network: a new training starts from the
+        mean of their weights; empty: from the network's pretrained weights.
+    teachers : checkpoints or model files, for the stages with `distillation`.
 
     Attributes
     ----------
     data : the frames.
-    network : which learns.
+    network : that is trained.
     started_from : metadata of `start`, see `start.metadata_of`.
-
-    Where several processes train together (`msdepth_ros.training.devices.joined`), each has one
-    of these, all alike, and takes its part of every batch.
 
     Raises
     ------
     MsdepthError
-        If the configuration does not fit the network, the data or the teachers.
+        If the configuration does not agree with the network, the data or the teachers.
+
+    Notes
+    -----
+    If several processes train together (`msdepth_ros.training.devices.joined`), each has an equal
+    Trainer, and computes its part of every batch.
     """
 
     def __init__(
@@ -100,10 +102,14 @@ class Trainer:
                 'stages: distillation needs a teacher: add --teacher CHECKPOINT or MODEL.yaml'
             )
         if paths and not taught:
-            raise MsdepthError('--teacher is of no use: no stage of the YAML has `distillation`')
+            raise MsdepthError(
+                'no stage of the YAML has `distillation`: add it to a stage, or omit --teacher'
+            )
         own = (self.out / CHECKPOINT).resolve()
         if any(path.resolve() == own for path in paths):
-            raise MsdepthError(f'{own} is what this training writes: it cannot teach itself')
+            raise MsdepthError(
+                f'{own} is the file that this training writes: give another file as --teacher'
+            )
         return [load_teacher(path) for path in paths]
 
     def run(self, resume: bool) -> DepthNetwork:
@@ -155,7 +161,7 @@ class Trainer:
             note_start(session)
         elif not self.data.frames:
             raise MsdepthError(
-                'images without depth alone are no start: give the weights to go on from, '
+                'a training from nothing needs frames with depth: give the weights to start from, '
                 'such as --weights engines/msdepth.onnx'
             )
         else:
@@ -178,17 +184,19 @@ class Trainer:
             try:
                 self.out.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise MsdepthError(f'cannot make the folder {self.out}: {error}') from error
+                raise MsdepthError(f'cannot create the folder {self.out}: {error}') from error
             return None
         saved = load_checkpoint(path)
         if 'optimiser' not in saved:
-            raise MsdepthError(f'{path} cannot be continued: it was not written by `msdepth train`')
+            raise MsdepthError(
+                f'{path} cannot be continued: give the folder of a training by `msdepth train`'
+            )
         begun = int(saved['stage']) + 1
         started = from_document(saved['config'], str(path))
         if _until(started, begun) != _until(self.config, begun):
             raise MsdepthError(
                 f'{path} belongs to another configuration: resume with the YAML that it was '
-                'started with (stages not yet begun may differ), or start anew in another folder'
+                'started with (only stages not yet begun may differ), or start in another folder'
             )
         taught = any(stage.distillation for stage in started.stages[:begun])
         if taught and saved['teachers'] != [teacher.metadata for teacher in self.teachers]:

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A quick look at how good a network is while it trains."""
+"""Quick measurements of a network's errors during training."""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,8 +25,8 @@ def validate(
 ) -> Errors:
     """Return the errors on whole frames, at the output's cells and the network's focal length.
 
-    `msdepth_ros.evaluation.evaluation` measures exactly: at the
-    image's own size, through the exported file.
+    For exact errors (at the image's own size, with the exported file) see
+    `msdepth_ros.evaluation.evaluation`.
     """
     sums = ErrorSums()
     network.eval()
@@ -44,14 +44,14 @@ def validate(
 def validate_heads(
     network: DepthNetwork, frames: Sequence[Frame], maker: ViewMaker, device: torch.device
 ) -> dict[str, float]:
-    """Return how good a network's heads are on whole frames, see `HeadErrors.summary`."""
+    """Return the errors of a network's heads on whole frames, see `HeadErrors.summary`."""
     errors = HeadErrors()
     network.eval()
     for start in range(0, len(frames), _BATCH):
         batch = stack_views([maker.whole(frame) for frame in frames[start : start + _BATCH]])
-        answer = network.complete(prepare(batch.image, device))
-        found = {name: probability(name, value).cpu() for name, value in answer.heads.items()}
-        errors.add(found, answer.maps[0].float().cpu(), batch)
+        predicted = network.complete(prepare(batch.image, device))
+        found = {name: probability(name, value).cpu() for name, value in predicted.heads.items()}
+        errors.add(found, predicted.maps[0].float().cpu(), batch)
     network.train()
     return errors.summary()
 
@@ -63,16 +63,17 @@ def predictions(
     maker: ViewMaker,
     device: torch.device,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield a network's prediction of each whole frame and the truth; NaN where there is none.
+    """Yield the prediction and the ground truth of each whole frame.
 
-    Both are log depth, float32 [1, h, w], ln metres at the network's focal length.
+    Both are log depth, float32 [1, h, w], ln metres at the network's focal length; the truth is NaN
+    where there is none.
 
     Parameters
     ----------
-    network : from float [N, 3, height, width], from `prepare`, to log depth [N, 1, h, w].
-    frames : of which a batch is held at a time.
+    network : from float [N, 3, height, width], see `prepare`, to log depth [N, 1, h, w].
+    frames : read batch by batch.
     maker : of the network's views.
-    device : where the network is.
+    device : of the network.
     """
     views = map(maker.whole, frames)
     while some := list(itertools.islice(views, _BATCH)):

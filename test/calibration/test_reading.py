@@ -64,7 +64,7 @@ def test_a_file_of_several_cameras(tmp_path, caplog):
     path = files.write(tmp_path, 'camchain.yaml')
     first = camera_from_url(str(path))
     assert first.k[0] == files.FX
-    assert "'cam0', 'cam1': cam0 is taken" in caplog.text
+    assert "'cam0', 'cam1': cam0 is used" in caplog.text
     assert 'camchain.yaml#cam1' in caplog.text
     for url in (f'{path}#cam1', f'file://{path}#cam1'):
         second = camera_from_url(url)

@@ -121,7 +121,7 @@ def test_what_a_recording_lacks_is_said(tmp_path):
     assert bare[0].pose is None
     assert 'no odometry' in bare.no_poses
     loose = open_dataset(write_drive(tmp_path / 'loose', mount=False))
-    assert "where 'camera_color_optical_frame' is on 'base_link'" in loose.no_poses
+    assert "from 'camera_color_optical_frame' to 'base_link'" in loose.no_poses
     two = write_drive(tmp_path / 'two', odometry=('/odom', '/wheels'))
     assert '--odom-topic' in open_dataset(two).no_poses
     assert open_dataset(two, topics=Topics(odom='/wheels'))[0].pose is not None

@@ -68,7 +68,7 @@ def test_wrong_depth_scale(folder, scale):
 @pytest.mark.parametrize(('lost', 'part'), [('rgb', 'rgb'), ('depth', 'depth')])
 def test_missing_partner_is_named(folder, lost, part):
     (folder / lost / '0001.png').unlink()
-    with pytest.raises(MsdepthError, match=f'first is 0001, which is missing in {part}/'):
+    with pytest.raises(MsdepthError, match=f'the first, 0001, is missing in {part}/'):
         DatasetFolder(folder)
 
 

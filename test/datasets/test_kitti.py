@@ -69,10 +69,12 @@ def test_images_as_jpeg(folder):
 
 def test_missing_parts(folder):
     (raw(folder, 1) / 'image_02/data/0000000002.png').unlink()
-    with pytest.raises(DatasetError, match=r'1 depths have no image, the first is .*0000000002'):
+    with pytest.raises(DatasetError, match=r'1 depth files have no image, .*0000000002'):
         open_dataset(folder)
     shutil.rmtree(raw(folder))
-    with pytest.raises(DatasetError, match=rf'3 depths have no image.*{DRIVES[0]}/image_02/data'):
+    with pytest.raises(
+        DatasetError, match=rf'3 depth files have no image.*{DRIVES[0]}/image_02/data'
+    ):
         open_dataset(folder)
     shutil.rmtree(folder / 'depth')
     with pytest.raises(DatasetError, match='no depth files: in KITTI they are DRIVE/proj_depth'):

@@ -65,10 +65,10 @@ def test_options_of_other_formats_are_refused(dataset):
     format, path = dataset
     if format != 'nyu':
         for options in ({'split': 'test'}, {'raw_depths': True}):
-            with pytest.raises(DatasetError, match=f'of format {format}.*only nyu'):
+            with pytest.raises(DatasetError, match=f'format {format}.*only nyu'):
                 open_dataset(path, **options)
     if format != 'rosbag':
-        with pytest.raises(DatasetError, match=f'of format {format}.*only rosbag'):
+        with pytest.raises(DatasetError, match=f'format {format}.*only rosbag'):
             open_dataset(path, topics=Topics(image='/image'))
     for scale in (0, -1, float('nan'), float('inf')):
         with pytest.raises(DatasetError, match='depth_scale'):
@@ -86,10 +86,10 @@ def test_depth_scale_counts_for_each_format(dataset):
 def test_nothing_there_and_nothing_known(tmp_path):
     with pytest.raises(DatasetError, match='nowhere does not exist'):
         open_dataset(tmp_path / 'nowhere')
-    with pytest.raises(DatasetError, match=r'no dataset of a known format: nyu: .*kitti: DRIVE'):
+    with pytest.raises(DatasetError, match=r'not a dataset of a known format: nyu: .*kitti: DRIVE'):
         open_dataset(tmp_path)
     (tmp_path / 'file').write_text('?')
-    with pytest.raises(DatasetError, match='no dataset of a known format'):
+    with pytest.raises(DatasetError, match='not a dataset of a known format'):
         open_dataset(tmp_path / 'file')
     with pytest.raises(DatasetError, match="format is 'coco' but must be one of nyu, tum"):
         open_dataset(tmp_path, format='coco')

@@ -391,7 +391,7 @@ FOREIGN: dict[str, tuple[bytes, str, str]] = {  # name: bytes, format seen, reme
     'calib.txt': (b'P0: 7.1e+02 0.0 6.0e+02 0.0\n', 'KITTI', 'as YAML'),
     'results-cam.txt': (b'Calibration results \n=====\n\tcam0 (/a):\n', "Kalibr's", 'camchain'),
     'ocam.txt': (b'#polynomial coefficients for the DIRECT mapping\n', 'OCamCalib', 'plumb_bob'),
-    'depth.yaml': (b'/**:\n  ros__parameters:\n    a: 1\n', 'ROS parameters', 'calibration of'),
+    'depth.yaml': (b'/**:\n  ros__parameters:\n    a: 1\n', 'ROS parameters', 's calibration'),
     'stereo.yml': (b'%YAML:1.0\n---\nR: [1., 0.]\nT: [0., 0.]\n', "YAML with 'R', 'T'", 'OpenCV'),
     'notes.txt': (b'hello world\n', 'a text', 'camera_calibration'),
     'empty.yaml': (b'\n', 'empty', 'calibrate'),

@@ -72,5 +72,5 @@ def test_others_that_cannot_be_met(monkeypatch):
         'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': 'none',
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
-    with pytest.raises(MsdepthError, match='cannot meet the other processes'), joined('cpu'):
+    with pytest.raises(MsdepthError, match='cannot reach the other processes'), joined('cpu'):
         pass

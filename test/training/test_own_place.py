@@ -37,9 +37,9 @@ def test_a_training_that_goes_on_for_too_long_is_told():
     assert 'overfits' in warning
     assert 'abs rel was least (0.200) after 16 images of stage settled, and is 0.300' in warning
     _, (warning, _) = summary([line('start', 0, place=0.25), *course])
-    assert warning == 'place: no better than before on frames that were held out'
+    assert warning == 'place: no better than before on held-out frames'
     assert summary(course[:2]) == (['place, held out: abs rel 0.220, delta1 0.780'], [
-        'place: it overfits: on frames that were held out abs rel was least (0.200) after 16 '
+        'place: it overfits: abs rel on held-out frames was least (0.200) after 16 '
         'images of stage settled, and is 0.220 now: train on fewer images, or on more different '
         'frames'
     ])  # fmt: skip

@@ -144,5 +144,5 @@ def test_a_loss_that_is_not_a_number_stops_all_of_them(folder):
     (folder / 'wild.yaml').write_text(yaml.safe_dump(config))
     ended = train(folder, 'wild', 2, config='wild.yaml')
     assert ended.returncode != 0
-    assert 'lower its rate, or look at the batch' in ended.stderr
+    assert 'lower its rate, or check the batch' in ended.stderr
     assert load_checkpoint(folder / 'wild' / 'failed_batch.pt')['image'].shape[0] == 4

@@ -190,7 +190,7 @@ def test_only_the_teacher_says_what_a_pasted_image_shows(image):
 
 @pytest.mark.parametrize(('distillation', 'cutmix'), [(0.0, 0.5), (1.0, 1.5), (1.0, -0.1)])
 def test_nothing_is_pasted_without_a_teacher(distillation, cutmix):
-    with pytest.raises(MsdepthError, match='from 0 to 1, and 0 where nobody is taught'):
+    with pytest.raises(MsdepthError, match='from 0 to 1, and 0 without `distillation`'):
         dataclasses.replace(STAGE, distillation=distillation, cutmix=cutmix)
 
 
@@ -275,7 +275,7 @@ def test_on_the_command_line(data, tmp_path, taught, monkeypatch, capsys):
     command = ['train', 'taught.yaml', '--data', str(data), '--out', 'run', '--threads', '1']
     assert main([*command, '--teacher', str(taught)]) == 0
     assert main([*command, '--resume', '--teacher', 'run/checkpoint.pt']) == 2
-    assert 'cannot teach itself' in capsys.readouterr().err
+    assert 'is the file that this training writes' in capsys.readouterr().err
     assert main([*command, '--resume', '--teacher', str(taught), '--workers', '-1']) == 2
     assert '--workers is -1' in capsys.readouterr().err
 

@@ -90,7 +90,7 @@ DATASETS = {
     ),
     'depth of 8 bits': (
         lambda: rewrite('set/depth/0003.png', lambda depth: (depth // 256).astype(np.uint8)),
-        'must be a 16-bit PNG',
+        'is not a 16-bit PNG',
     ),
     'damaged image': (
         lambda: Path('set/rgb/0003.png').write_bytes(b'\x89PNG nothing'),
@@ -131,12 +131,12 @@ def test_a_device_that_is_not_there(folder, capsys):
 def test_a_folder_that_cannot_be_written(folder, capsys):
     (folder / 'run').write_text('a file')
     assert train() == 2
-    assert 'cannot make the folder run' in the_line(capsys)
+    assert 'cannot create the folder run' in the_line(capsys)
 
 
 def test_a_loss_that_is_not_a_number(folder, capsys):
     assert train(stages=[{**STAGE, 'rate': 1e30, 'images': 40}]) == 2
-    assert 'look at the batch saved in run/failed_batch.pt' in the_line(capsys)
+    assert 'check the batch saved in run/failed_batch.pt' in the_line(capsys)
     assert load_checkpoint(folder / 'run' / 'failed_batch.pt')['image'].shape == (4, 30, 40, 3)
 
 
@@ -175,7 +175,7 @@ def test_checkpoint_of_another_network(folder, capsys, monkeypatch, command):
     ('content', 'message'),
     [
         (b'', 'is not a readable checkpoint'),
-        ({'weights': {}}, 'was not written by `msdepth train`'),
+        ({'weights': {}}, 'give the folder of a training by `msdepth train`'),
         ({'a': 1}, 'is no checkpoint of msdepth train'),
     ],
 )

@@ -193,7 +193,7 @@ def test_nothing_to_resume(data, tmp_path):
 
 def test_loss_that_is_not_a_number_stops_with_the_batch_saved(data, tmp_path):
     wild = dataclasses.replace(CONFIG, stages=(dataclasses.replace(COARSE, rate=1e30),))
-    with pytest.raises(MsdepthError, match='lower its rate, or look at the batch'):
+    with pytest.raises(MsdepthError, match='lower its rate, or check the batch'):
         Trainer(wild, data, tmp_path).run(resume=False)
     batch = load_checkpoint(tmp_path / 'failed_batch.pt')
     assert batch['image'].shape == (4, 30, 40, 3)
