@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From an exported network to a model file: recognise, choose a size, wrap, check, write."""
+"""Adopts an exported network as a model file: recognise, choose a size, wrap, check, write."""
 
 import contextlib
 import hashlib
@@ -29,25 +29,25 @@ from msdepth_ros.adopt.recipe import Recipe
 from msdepth_ros.adopt.recognition import choose_preset, refuse_unusable
 from msdepth_ros.adopt.running import folded, run_exported, run_wrapped, save
 from msdepth_ros.adopt.runtimes import check_tensorrt_version, compare_runtimes
-from msdepth_ros.adopt.wrapping import DEPTH, Answers, wrap
+from msdepth_ros.adopt.wrapping import DEPTH, Predicted, wrap
 from msdepth_ros.errors import ModelError
 from msdepth_ros.inference.model import Model, load_model
 
 _IR_VERSION = 8  # the newest that ONNX Runtime 1.12 reads
-_OLDEST, _OPSET = 13, 17  # files of an older opset are converted where onnx can
+_OLDEST, _OPSET = 13, 17  # files of an older opset are converted to a newer one, if onnx can
 
 
 @dataclass(frozen=True)
 class Adopted:
-    """What became of it.
+    """The result of an adoption.
 
     Attributes
     ----------
-    model : the model file, as it is loaded.
-    preset : the preset that was used, None = all by hand.
+    model : the model file, loaded.
+    preset : that was used; None: everything was given by hand.
     recipe : how the network is used.
-    notes, warnings : lines for people.
-    picture : path of the picture.
+    notes, warnings : lines for the user.
+    picture : path of the picture of the check.
     """
 
     model: Model
@@ -59,12 +59,12 @@ class Adopted:
 
 
 def adopt(request: Request) -> Adopted:
-    """Make a model file of an exported network.
+    """Write a model file from an exported network.
 
     Raises
     ------
     ModelError
-        If the file cannot be adopted, or more has to be given; or a check warns and the request is
+        If the file cannot be adopted, or more must be given; or if a check warns and the request is
         strict. Then nothing is written.
     """
     network = ExportedNetwork(request.onnx)
@@ -80,22 +80,22 @@ def adopt(request: Request) -> Adopted:
         name, kind = recipe.camera_input
         further[name] = camera_value(kind, camera, network.inputs[name])
     raw = run_exported(network, recipe, pixels, further)
-    answers = Answers(plan.output, {name: value.shape for name, value in raw.items()})
-    expected = _expected(recipe, answers, raw)
+    predicted = Predicted(plan.output, {name: value.shape for name, value in raw.items()})
+    expected = _expected(recipe, predicted, raw)
     metres = _metres(recipe, expected, focal)
     name = request.folder.name
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f'{name}.onnx'
         run = partial(run_wrapped, pixels=pixels, camera=camera)
-        files, answer = _write_graph(network, plan, answers, run, expected, path)
-        unmasked = _expected(replace(recipe, invalid=None), answers, raw)
-        warnings = _warnings(network, preset, plan, request, answers, unmasked, metres)
-        warnings += checks.check_same(expected, answer, 'the wrapped graph is not the original')
+        files, prediction = _write_graph(network, plan, predicted, run, expected, path)
+        unmasked = _expected(replace(recipe, invalid=None), predicted, raw)
+        warnings = _warnings(network, preset, plan, request, predicted, unmasked, metres)
+        warnings += checks.check_same(expected, prediction, 'the wrapped graph is not the original')
         if recipe.metric.kind == 'focal':
             notes.append(checks.focal_response(recipe.metric, metres, focal))
-        document = describe(network, preset, plan, answers, request.license, notes, warnings)
+        document = describe(network, preset, plan, predicted, request.license, notes, warnings)
         yaml = _write_yaml(path, document)
-        compared = compare_runtimes(load_model(yaml), pixels, camera, answer)
+        compared = compare_runtimes(load_model(yaml), pixels, camera, prediction)
         warnings += compared + check_tensorrt_version(network)
         if request.strict and warnings:
             raise ModelError(f'not adopted, as --strict asks: {"; ".join(warnings)}')
@@ -108,17 +108,17 @@ def adopt(request: Request) -> Adopted:
     return Adopted(installed, preset, recipe, notes, warnings, request.folder / picture.name)
 
 
-def _expected(recipe: Recipe, answers: Answers, raw: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return what the wrapped graph must answer, float32 [h, w], from the original's outputs."""
+def _expected(recipe: Recipe, predicted: Predicted, raw: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return what the wrapped graph must predict, float32 [h, w], from the original's outputs."""
 
     def as_map(name: str, channel: int | None) -> np.ndarray:
-        width, height = answers.size(name, channel)
+        width, height = predicted.size(name, channel)
         values: np.ndarray = raw[name].astype(np.float32)
-        axis = answers.channel_axis(name)
+        axis = predicted.channel_axis(name)
         values = values if axis is None else values.take(channel or 0, axis)
         return values.reshape(height, width)
 
-    depth = as_map(answers.depth, recipe.channel) * np.float32(recipe.scale)
+    depth = as_map(predicted.depth, recipe.channel) * np.float32(recipe.scale)
     depth += np.float32(recipe.shift)
     if recipe.invalid is not None:
         marks = as_map(recipe.invalid.name, None)
@@ -131,36 +131,36 @@ def _expected(recipe: Recipe, answers: Answers, raw: Mapping[str, np.ndarray]) -
 def _write_graph(
     network: ExportedNetwork,
     plan: Plan,
-    answers: Answers,
+    predicted: Predicted,
     run: Callable[[Path], dict[str, np.ndarray]],
     expected: np.ndarray,
     path: Path,
 ) -> tuple[list[Path], np.ndarray]:
-    """Write the wrapped graph; return its files and what it answers to the photo.
+    """Write the wrapped graph; return its files and its prediction for the photo.
 
-    An old file is converted to a newer opset, unless the answer changes by it.
+    An old file is converted to a newer opset, unless this changes the prediction.
     """
     onnx = import_onnx()
     versions = [network.model]
     if network.opset < _OLDEST:
-        with contextlib.suppress(Exception):  # of several types: it does not know every operation
+        with contextlib.suppress(Exception):  # of any type, for operations that it does not know
             versions.insert(0, onnx.version_converter.convert_version(network.model, _OPSET))
     image = network.image_input(plan.recipe.input)
     for version in versions:
         last = version is network.model
         try:
-            model = folded(wrap(version, image, plan, answers))
+            model = folded(wrap(version, image, plan, predicted))
             store_exact_halves(onnx, model)
             needed = onnx.helper.find_min_ir_version_for(list(model.opset_import), True)
             model.ir_version = max(_IR_VERSION, needed)
             files = save(model, path)
-            answer = run(path)[DEPTH]
+            prediction = run(path)[DEPTH]
         except ModelError:
             if last:
                 raise
             continue
-        if last or not checks.check_same(expected, answer, ''):
-            return files, answer
+        if last or not checks.check_same(expected, prediction, ''):
+            return files, prediction
     raise AssertionError('the last version returns or raises')
 
 
@@ -169,8 +169,8 @@ def _warnings(
     preset: Preset | None,
     plan: Plan,
     request: Request,
-    answers: Answers,
-    answer: np.ndarray,
+    predicted: Predicted,
+    prediction: np.ndarray,
     metres: np.ndarray,
 ) -> list[str]:
     recipe, size = plan.recipe, plan.size
@@ -178,25 +178,25 @@ def _warnings(
     found = checks.check_normalisation(recipe, beginning, preset is not None and preset.inside)
     if preset is not None and not found:
         found += checks.check_preset_normalisation(recipe, preset.recipe, beginning)
-    wrong = checks.check_values(recipe, answer)
+    wrong = checks.check_values(recipe, prediction)
     found += wrong
     if not wrong:
-        found += checks.check_metres(recipe, metres, answer)
-        found += checks.check_near_and_far(recipe, answer)
-    found += checks.check_size(size, answers.size(answers.depth, recipe.channel))
+        found += checks.check_metres(recipe, metres, prediction)
+        found += checks.check_near_and_far(recipe, prediction)
+    found += checks.check_size(size, predicted.size(predicted.depth, recipe.channel))
     if request.camera_size is not None:
         infers = preset is not None and preset.infers_camera
         found += checks.check_aspect(infers, recipe.fit, size, request.camera_size)
     return found + checks.check_precision(network, recipe.precision)
 
 
-def _metres(recipe: Recipe, answer: np.ndarray, focal: float) -> np.ndarray:
-    """Return the depth of an answer as the estimator makes it, NaN where it is none."""
+def _metres(recipe: Recipe, prediction: np.ndarray, focal: float) -> np.ndarray:
+    """Return a prediction as depth, as the estimator computes it; NaN where invalid."""
     with np.errstate(all='ignore'):
         if recipe.quantity == 'inverse_depth':
-            depth = 1 / answer
+            depth = 1 / prediction
         else:
-            depth = np.exp(answer) if recipe.quantity == 'log_depth' else answer.copy()
+            depth = np.exp(prediction) if recipe.quantity == 'log_depth' else prediction.copy()
         if recipe.metric.kind == 'focal':
             depth = depth * np.float32(focal / recipe.metric.canonical)
     depth[~(np.isfinite(depth) & (depth > 0))] = np.nan
@@ -214,7 +214,7 @@ def _install(folder: Path, files: list[Path]) -> None:
     """Put a model's files into their folder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f'{folder.name}.onnx.data').unlink(missing_ok=True)  # of a model of before
+        (folder / f'{folder.name}.onnx.data').unlink(missing_ok=True)  # of an earlier model
         for file in files:
             shutil.move(str(file), folder / file.name)
     except OSError as error:

@@ -1,9 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The camera as some networks take it: what the value is, and the operations that make it.
+"""The camera as a further input of a network: its value, and the operations that compute it.
 
 Adopted models have the input `intrinsics`, the camera matrix in network pixels, which the estimator
-fills in for every calibration; what a network wants instead is computed from it in the graph.
+sets for every calibration. The network's own form of the camera is computed from it in the graph.
 """
 
 from collections.abc import Callable
@@ -21,9 +21,13 @@ def camera_value(kind: str, camera: Intrinsics, info: TensorInfo) -> np.ndarray:
     Parameters
     ----------
     kind : 'K' [3, 3], 'P3x4' [3, 4], 'fxfycxcy' [4] or 'rays' [3, H, W], unit vectors in the
-        optical frame; the file's own leading axes of 1 are added.
+        optical frame. Leading axes of length 1 are added as in the file.
     camera : of the network's input image.
     info : the input as the file declares it.
+
+    Returns
+    -------
+    float32.
 
     Raises
     ------
@@ -43,12 +47,12 @@ def camera_value(kind: str, camera: Intrinsics, info: TensorInfo) -> np.ndarray:
     leading = len(info.shape) - value.ndim
     if leading < 0:
         raise ModelError(
-            f"the input '{info.name}' {list(info.shape)} takes no {kind}: {value.shape} is needed"
+            f"the input '{info.name}' {list(info.shape)} is not {kind}: {value.shape} is needed"
         )
     value = value.reshape((1,) * leading + value.shape)
     if any(have not in (None, want) for have, want in zip(info.shape, value.shape)):
         raise ModelError(
-            f"the input '{info.name}' {list(info.shape)} takes no {kind} of {value.shape}"
+            f"the input '{info.name}' {list(info.shape)} is not {kind}: {value.shape} is needed"
         )
     return value.astype(np.float32)
 
@@ -61,14 +65,14 @@ def add_camera(
     add: Callable[..., str],
     store: Callable[[str, np.ndarray], str],
 ) -> str:
-    """Add the operations that make a camera input of the camera matrix; return its tensor.
+    """Add the operations that compute a camera input from the camera matrix; return its name.
 
     Parameters
     ----------
     kind : as in `camera_value`.
-    matrix : name of the tensor float32 [1, 3, 3].
+    matrix : name of the camera matrix, a tensor float32 [1, 3, 3].
     size : (width, height) of the network's input.
-    rank : of the file's input: leading axes of 1 are added or left away.
+    rank : of the file's input: leading axes of length 1 are added or removed.
     add : add(operation, inputs, output, **attributes) adds a node and returns its output.
     store : store(name, values) stores a constant and returns its name.
     """
@@ -117,7 +121,7 @@ def _rays(
 
 
 def constant_value(value: float, info: TensorInfo) -> np.ndarray:
-    """Return a tensor full of one value, of the shape that a file declares; open sizes are 1."""
+    """Return a tensor with one value everywhere, of the shape in the file; open sizes are 1."""
     shape = tuple(1 if side is None else side for side in info.shape)
     whole = info.kind.startswith(('INT', 'UINT', 'BOOL'))
     return np.full(shape, value, np.int64 if whole else np.float32)

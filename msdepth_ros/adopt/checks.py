@@ -1,8 +1,8 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What one photo tells of a recipe that does not fit its network; each check catches a known trap.
+"""Checks of a recipe with one photo; each finds a known mistake.
 
-Every function returns warnings, as lines for people; none is proof that all is right.
+Every check returns warnings, as lines for the user. No warning does not prove that all is right.
 """
 
 import math
@@ -12,21 +12,21 @@ import numpy as np
 from msdepth_ros.adopt.exported import Beginning, ExportedNetwork
 from msdepth_ros.adopt.recipe import Metric, Recipe
 
-_SWAPPED = 0.35  # rank correlation of depth with the image's row from which on it looks upside down
-_ASPECT = 0.02  # relative difference of shapes that networks which infer the camera forgive
-_STRETCH = 0.4  # logarithm of a change of shape that other networks forgive less
+_SWAPPED = 0.35  # with a larger rank correlation of depth and row, near and far look swapped
+_ASPECT = 0.02  # largest relative difference of aspect ratios, for networks that infer the camera
+_STRETCH = 0.4  # largest logarithm of a change of the aspect ratio, for other networks
 _FP16_OPSET = 17  # the first with LayerNormalization
 _LARGEST_METRES = 300.0
 
 
 def check_normalisation(recipe: Recipe, beginning: Beginning, inside: bool) -> list[str]:
-    """Compare the normalisation with what the graph does first.
+    """Compare the recipe's normalisation with the graph's own.
 
     Parameters
     ----------
     recipe : what is done before the graph.
-    beginning : what the graph does.
-    inside : the preset says that the graph normalises.
+    beginning : what the graph does first.
+    inside : whether the graph normalises by the preset.
     """
     given = recipe.normalisation
     if beginning.normalises:
@@ -54,50 +54,52 @@ def check_normalisation(recipe: Recipe, beginning: Beginning, inside: bool) -> l
 
 
 def check_preset_normalisation(recipe: Recipe, preset: Recipe, beginning: Beginning) -> list[str]:
-    """Compare a normalisation that was given otherwise with the preset's."""
+    """Compare a normalisation that was given by hand with the preset's."""
     given, usual = recipe.normalisation, preset.normalisation
     if any(given.mean) or not any(usual.mean) or beginning.normalises or not beginning.product:
         return []
     return [f'missing normalisation: {given} is applied, this route is known to need {usual}']
 
 
-def check_values(recipe: Recipe, answer: np.ndarray) -> list[str]:
-    """Look at the network's answer itself (float32 [h, w], in its own quantity)."""
-    finite = answer[np.isfinite(answer)]
+def check_values(recipe: Recipe, prediction: np.ndarray) -> list[str]:
+    """Check the values of the prediction, float32 [h, w], in its own quantity."""
+    finite = prediction[np.isfinite(prediction)]
     if not finite.size:
-        return ['no value of the answer is a number']
+        return ['no value of the prediction is a number']
     if not np.any(finite):
-        return ['the answer is zero everywhere: the file is known to be exported wrongly at times']
+        return [
+            'the prediction is zero everywhere: the file may be exported wrongly, export it again'
+        ]
     spread = float(finite.max() - finite.min())
     if spread <= 1e-6 * float(np.abs(finite).max()):
-        return [f'the answer is {float(finite[0]):g} everywhere: it does not follow the image']
+        return [f'the prediction is {float(finite[0]):g} everywhere, whatever the image shows']
     if recipe.quantity != 'log_depth' and np.mean(finite > 0) < 0.5:
-        return [f'most of the answer is not positive: is it {recipe.quantity}?']
+        return [f'most of the prediction is not positive: is it {recipe.quantity}?']
     return []
 
 
-def check_metres(recipe: Recipe, metres: np.ndarray, answer: np.ndarray) -> list[str]:
-    """Look at the metres of a photo (float32 [h, w]) beside the network's answer."""
+def check_metres(recipe: Recipe, metres: np.ndarray, prediction: np.ndarray) -> list[str]:
+    """Check the depth in metres, float32 [h, w], with the prediction that it is computed from."""
     if recipe.metric.kind in ('scale', 'affine'):
         return []
-    known, finite = metres[np.isfinite(metres)], answer[np.isfinite(answer)]
+    known, finite = metres[np.isfinite(metres)], prediction[np.isfinite(prediction)]
     if not known.size or not finite.size:
         return []
     plain = recipe.metric.kind == 'metres' and recipe.quantity == 'depth'
     if plain and finite.min() >= 0 and finite.max() <= 1.0:
         return [
-            'the answer lies within 0 and 1, which is no range of metres: a last factor is '
+            'the prediction lies within 0 and 1, which is no range of metres: a last factor is '
             'missing (--affine 20,0 or 80,0), or a focal length (--metric focal:300:mean)'
         ]
     middle = float(np.median(known))
     if not 2 * recipe.depth_range[0] <= middle <= _LARGEST_METRES:
-        return [f'half of the depths are beyond {middle:.3g} m: the metric rule does not fit']
+        return [f'the median depth is {middle:.3g} m: the metric rule is wrong (--metric)']
     return []
 
 
-def check_near_and_far(recipe: Recipe, answer: np.ndarray) -> list[str]:
+def check_near_and_far(recipe: Recipe, prediction: np.ndarray) -> list[str]:
     """Compare depth with the image's rows: in photos the ground is nearer at the bottom."""
-    depth = -answer if recipe.quantity == 'inverse_depth' else answer
+    depth = -prediction if recipe.quantity == 'inverse_depth' else prediction
     rows = np.broadcast_to(np.arange(len(depth))[:, None], depth.shape)
     seen = np.isfinite(depth)
     if seen.sum() < 16:
@@ -112,13 +114,13 @@ def check_near_and_far(recipe: Recipe, answer: np.ndarray) -> list[str]:
     ]
 
 
-def check_size(size: tuple[int, int], answer_size: tuple[int, int]) -> list[str]:
-    """Compare the shapes of input and answer, both (width, height)."""
-    x, y = size[0] / answer_size[0], size[1] / answer_size[1]
+def check_size(size: tuple[int, int], map_size: tuple[int, int]) -> list[str]:
+    """Compare the aspect ratios of input and prediction, both (width, height)."""
+    x, y = size[0] / map_size[0], size[1] / map_size[1]
     if abs(x / y - 1) <= _ASPECT:
         return []
     return [
-        f'the answer of {answer_size[0]}x{answer_size[1]} does not follow the input of '
+        f'the prediction of {map_size[0]}x{map_size[1]} does not follow the input of '
         f"{size[0]}x{size[1]}: its sizes are fixed inside; use --size with the export's own"
     ]
 
@@ -126,18 +128,18 @@ def check_size(size: tuple[int, int], answer_size: tuple[int, int]) -> list[str]
 def check_aspect(
     infers_camera: bool, fit: str, size: tuple[int, int], camera_size: tuple[int, int]
 ) -> list[str]:
-    """Compare the network's shape with the camera's, both (width, height)."""
+    """Compare the aspect ratio of the network with that of the camera, both (width, height)."""
     ratio = abs(math.log(size[0] / size[1] / (camera_size[0] / camera_size[1])))
     if ratio <= _ASPECT or not (infers_camera or (fit == 'stretch' and ratio > _STRETCH)):
         return []
     shapes = '{}x{} is not the shape of the camera, {}x{}'.format(*size, *camera_size)
     if infers_camera:
-        return [f'{shapes}: a network that infers the camera from the picture is wrong then']
+        return [f'{shapes}: a network that infers the camera from the image is wrong then']
     return [f'{shapes}: images are stretched by {100 * (math.exp(ratio) - 1):.0f} %']
 
 
 def check_precision(network: ExportedNetwork, precision: str) -> list[str]:
-    """Look for normalisations over channels that were taken apart, which overflow in FP16."""
+    """Look for layer normalisations made of single operations, which overflow in FP16."""
     operations = network.operations()
     apart = {'ReduceMean', 'Sqrt'} <= operations and operations & {'Pow', 'Mul'}
     attention = 'Softmax' in operations and 'MatMul' in operations
@@ -152,7 +154,14 @@ def check_precision(network: ExportedNetwork, precision: str) -> list[str]:
 def check_same(
     original: np.ndarray, wrapped: np.ndarray, what: str, tolerance: float = 0.01
 ) -> list[str]:
-    """Compare two answers, float32 of one shape: correlation 0.999, scale within `tolerance`."""
+    """Compare two predictions: their correlation must be 0.999, their scale within `tolerance`.
+
+    Parameters
+    ----------
+    original, wrapped : float32 of the same shape.
+    what : begins the warning.
+    tolerance : of the scale.
+    """
     both = np.isfinite(original) & np.isfinite(wrapped)
     if np.isfinite(original).sum() != both.sum() or not both.any():
         share = 1 - both.sum() / max(np.isfinite(original).sum(), 1)
@@ -170,7 +179,7 @@ def check_same(
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Return Spearman's rank correlation of two flat arrays; 0 where one is constant."""
+    """Return Spearman's rank correlation of two flat arrays; 0 if one is constant."""
     ranks = [_ranks(values) for values in (a, b)]
     if min(float(np.std(each)) for each in ranks) == 0:
         return 0.0
@@ -185,7 +194,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def focal_response(metric: Metric, metres: np.ndarray, focal: float) -> str:
-    """Return a line that says what the metres become with another focal length."""
+    """Return a note on how the metres change with the focal length."""
     middle = float(np.nanmedian(metres)) if np.isfinite(metres).any() else math.nan
     return (
         f'{metric}: half of this photo is nearer than {middle:.2f} m at a focal length of '

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The YAML of an adopted model: the keys that every model has, then where it comes from."""
+"""The YAML of an adopted model: the keys that every model has, then its origin."""
 
 import hashlib
 from pathlib import Path
@@ -11,7 +11,7 @@ import yaml
 from msdepth_ros.adopt.exported import ExportedNetwork
 from msdepth_ros.adopt.plan import Plan
 from msdepth_ros.adopt.presets import Preset
-from msdepth_ros.adopt.wrapping import CONFIDENCE, Answers
+from msdepth_ros.adopt.wrapping import CONFIDENCE, Predicted
 from msdepth_ros.errors import ModelError
 from msdepth_ros.geometry.pinhole import Grid
 from msdepth_ros.inference.model import DEPTH, IMAGE, INTRINSICS
@@ -23,7 +23,7 @@ def describe(
     network: ExportedNetwork,
     preset: Preset | None,
     plan: Plan,
-    answers: Answers,
+    predicted: Predicted,
     license_name: str,
     notes: list[str],
     warnings: list[str],
@@ -31,7 +31,7 @@ def describe(
     """Return the description, without its name and the ONNX file's SHA-256."""
     recipe, size = plan.recipe, plan.size
     width, height = size
-    out_width, out_height = answers.size(answers.depth, recipe.channel)
+    out_width, out_height = predicted.size(predicted.depth, recipe.channel)
     grid = output_grid(size, (out_width, out_height), recipe.corners)
     document: dict[str, Any] = {
         'input': {'name': IMAGE, 'width': width, 'height': height, 'channels': 'rgb'},
@@ -67,7 +67,9 @@ def describe(
         'metric': str(recipe.metric),
         'normalisation': str(recipe.normalisation),
         'channels': recipe.channels,
-        'output': answers.depth if recipe.channel is None else f'{answers.depth}:{recipe.channel}',
+        'output': predicted.depth
+        if recipe.channel is None
+        else f'{predicted.depth}:{recipe.channel}',
         'affine': [recipe.scale, recipe.shift],
         'invalid': str(recipe.invalid) if recipe.invalid is not None else 'none',
         'opset': network.opset,
@@ -86,25 +88,34 @@ def known_license(preset: Preset | None, given: str) -> tuple[str, str]:
     return preset.license or UNKNOWN, preset.license_note
 
 
-def output_grid(size: tuple[int, int], answer_size: tuple[int, int], corners: bool) -> Grid:
-    """Return where the answer's cells lie in the network's input, sizes as (width, height).
+def output_grid(size: tuple[int, int], map_size: tuple[int, int], corners: bool) -> Grid:
+    """Return the prediction's cells in pixels of the network's input.
 
-    Half-pixel centres: cell i of w is centred on pixel (i + 0.5) * W / w - 0.5 of W. Corners:
-    the first and the last cell lie on the first and the last pixel.
+    Parameters
+    ----------
+    size, map_size : (width, height) of the input and of the prediction.
+    corners : false: half-pixel centres, cell i of w is centred on pixel (i + 0.5) * W / w - 0.5 of
+        W; true: the first and the last cell lie on the first and the last pixel.
     """
     origin, step = [], []
-    for pixels, cells in zip(size, answer_size):
+    for pixels, cells in zip(size, map_size):
         if corners and cells > 1:
             step.append((pixels - 1) / (cells - 1))
             origin.append(0.0)
         else:
             step.append(pixels / cells)
             origin.append(0.5 * pixels / cells - 0.5)
-    return Grid(*answer_size, (origin[0], origin[1]), (step[0], step[1]))
+    return Grid(*map_size, (origin[0], origin[1]), (step[0], step[1]))
 
 
 def write_description(path: Path, document: dict[str, Any]) -> Path:
-    """Write the YAML; return its path. Raises ModelError where the folder takes no file."""
+    """Write the YAML; return its path.
+
+    Raises
+    ------
+    ModelError
+        If it cannot be written.
+    """
     text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=100)
     try:
         path.write_text(f'# Written by `msdepth adopt`.\n{text}', encoding='utf-8')

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""An exported network as its file shows it: tensors, metadata, first and last operations."""
+"""An exported network, as in its file: tensors, metadata, first and last operations."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,8 +27,9 @@ class TensorInfo:
 
     Attributes
     ----------
-    kind : the element type's name in ONNX, for example 'FLOAT16'.
-    shape : its sizes; None where the file leaves one open.
+    name : of the tensor.
+    kind : ONNX's name of the element type, for example 'FLOAT16'.
+    shape : its sizes; None: left open by the file.
     """
 
     name: str
@@ -38,13 +39,13 @@ class TensorInfo:
 
 @dataclass(frozen=True)
 class Beginning:
-    """What the graph does to the image first.
+    """The first operations of the graph on the image.
 
     Attributes
     ----------
     mean, std : float64 [3]; the graph computes (image - mean) / std.
-    product : what comes next is a convolution or a matrix product.
-    patch : kernel size of that convolution where it cuts the image into patches, else 0.
+    product : whether the next operation is a convolution or a matrix product.
+    patch : kernel size of that convolution, if it divides the image into patches; otherwise 0.
     """
 
     mean: np.ndarray
@@ -54,21 +55,21 @@ class Beginning:
 
     @property
     def normalises(self) -> bool:
-        """Whether it subtracts a mean that colours have, of images of 0 to 1 or of 0 to 255."""
+        """Whether it subtracts a typical mean of images, with values of 0 to 1 or of 0 to 255."""
         return _is_like_colors(self.mean, self.std) or _is_like_colors(
             self.mean / 255, self.std / 255
         )
 
 
 class ExportedNetwork:
-    """A network's ONNX file, weights in other files included.
+    """A network's ONNX file, with weights in other files.
 
     Attributes
     ----------
     path : of the file.
     model : onnx.ModelProto, with all weights.
-    inputs, outputs : TensorInfo by name; inputs without those that are weights.
-    metadata : what the file says of itself.
+    inputs, outputs : TensorInfo by name; without inputs that are weights.
+    metadata : of the file.
     opset : version of ONNX's own operations.
     """
 
@@ -95,17 +96,20 @@ class ExportedNetwork:
         ]
         self.opset = opsets[0] if opsets else 1
         if not self.inputs or not self.outputs:
-            raise ModelError(f'{path}: an ONNX file without inputs or outputs is no network')
+            raise ModelError(f'{path} has no inputs or no outputs: give the ONNX file of a network')
 
     def image_input(self, name: str = '', but: str = 'rays') -> TensorInfo:
-        """Return the image's input: the one of this name, else the one of rank 4 or 5.
+        """Return the input for the image.
 
-        `but` is an input that is none: rays have an image's shape, too.
+        Parameters
+        ----------
+        name : of the input; '' = the only one of rank 4 or 5.
+        but : an input that is not the image: rays have the same shape.
 
         Raises
         ------
         ModelError
-            If there is none, or several could be it.
+            If there is none, or several are possible.
         """
         if name:
             if name not in self.inputs:
@@ -130,12 +134,12 @@ class ExportedNetwork:
         }
 
     def beginning(self, image: str) -> Beginning:
-        """Return what is done to the image of this name before the first product."""
+        """Return what is done to the image input of this name before the first product."""
         scale, shift = np.ones(3), np.zeros(3)
         name = image
         while True:
             users = [node for node in self.model.graph.node if name in node.input]
-            # What only asks for the image's size does not change it.
+            # Operations that only read the image's size do not change it.
             users = [node for node in users if node.op_type not in ('Shape', 'Size')]
             if len(users) != 1:
                 break
@@ -162,7 +166,7 @@ class ExportedNetwork:
         return Beginning(-shift / scale, 1 / scale, False, 0)
 
     def ending(self, output: str) -> str:
-        """Return how an output ends: 'relu', 'sigmoid', 'sigmoid*20' and the like, or ''."""
+        """Return the last operation of an output: 'relu', 'sigmoid', 'sigmoid*20', or ''."""
         makers = {name: node for node in self.model.graph.node for name in node.output}
         name, factor = output, 1.0
         while name in makers:
@@ -184,7 +188,7 @@ class ExportedNetwork:
         return ''
 
     def constant(self, name: str) -> np.ndarray | None:
-        """Return the value of a tensor that is a weight or a Constant, None if it is neither."""
+        """Return the value of a tensor, if it is a weight or a Constant; otherwise None."""
         numpy_helper = self._onnx.numpy_helper
         for tensor in self.model.graph.initializer:
             if tensor.name == name:
@@ -208,14 +212,20 @@ class ExportedNetwork:
 
 
 def import_onnx() -> Any:
-    """Return the package onnx; raises MsdepthError where it is not installed."""
+    """Return the package onnx.
+
+    Raises
+    ------
+    MsdepthError
+        If it is not installed.
+    """
     try:
         import onnx
         import onnx.external_data_helper
         import onnx.version_converter
     except ImportError as error:
         raise MsdepthError(
-            'adopting a network needs the Python package onnx, which a robot does not: '
+            'adopting a network needs the Python package onnx: '
             "pip install 'msdepth_ros[adopt]', from a checkout `pip install .[adopt]`"
         ) from error
     return onnx
@@ -231,12 +241,12 @@ def _load(onnx: Any, path: Path) -> Any:
             f'{path} is not an ONNX file, or it is damaged: {" ".join(str(error).split())}'
         ) from error
     if not model.graph.node:
-        raise ModelError(f'{path} is not an ONNX file, or it is damaged: it holds no operations')
+        raise ModelError(f'{path} is not an ONNX file, or it is damaged: it has no operations')
     try:
         onnx.external_data_helper.load_external_data_for_model(model, str(path.parent))
     except Exception as error:  # of several types, by the version of onnx
         raise ModelError(
-            f'{path.name}: its weights lie in another file that cannot be read '
+            f'{path.name}: its weights are in another file, which cannot be read '
             f'({" ".join(str(error).split())}): put the .onnx_data or .data file of the same '
             'export beside it'
         ) from error
@@ -246,7 +256,7 @@ def _load(onnx: Any, path: Path) -> Any:
         if tensor.HasField('raw_data') and tensor.data_type < 17 and len(tensor.raw_data) < wanted:
             raise ModelError(
                 f'{path.name}: the weight {tensor.name} has {len(tensor.raw_data)} bytes of '
-                f'{wanted}: the file with the weights is incomplete, fetch it again'
+                f'{wanted}: the file with the weights is incomplete, download it again'
             )
     return model
 

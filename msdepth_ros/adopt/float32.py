@@ -1,22 +1,22 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One arithmetic for every adopted network: FP32, whatever its export computed in.
+"""Converts every adopted network to FP32 arithmetic.
 
-FP16 and double become FP32: few CPUs compute FP16, TensorRT computes no double, and the engine
-builder makes FP16 of FP32 with what is delicate kept. Weights that FP16 holds exactly are stored
-as FP16, so that the file does not grow.
+Few CPUs compute FP16, TensorRT does not compute double, and the engine builder converts FP32 to
+FP16 except where it is not exact enough. Weights that are exact in FP16 are stored as FP16, so that
+the file does not grow.
 """
 
 from typing import Any
 
 import numpy as np
 
-_SMALLEST = 256  # elements of a weight that is worth a Cast
-_HALF = '_half'  # ends the name of a weight that is stored as FP16
+_SMALLEST = 256  # elements; smaller weights stay FP32
+_HALF = '_half'  # suffix of the name of a weight that is stored as FP16
 
 
 def compute_in_float32(onnx: Any, model: Any) -> None:
-    """Change all FP16, BF16 and double tensors of a model to FP32, in place."""
+    """Convert all FP16, BF16 and double tensors of a model to FP32, in place."""
     proto = onnx.TensorProto
     others = {proto.FLOAT16, proto.BFLOAT16, proto.DOUBLE}
     _convert_graph(onnx, model.graph, others)
@@ -47,7 +47,7 @@ def _convert_tensor(onnx: Any, tensor: Any, others: set[int]) -> None:
 
 
 def store_exact_halves(onnx: Any, model: Any) -> None:
-    """Store as FP16 each FP32 weight that FP16 holds without loss; in place."""
+    """Store each FP32 weight that is exact in FP16 as FP16; in place."""
     casts, full = [], onnx.TensorProto.FLOAT
     for weight in model.graph.initializer:
         if weight.data_type != full or np.prod(weight.dims) < _SMALLEST:

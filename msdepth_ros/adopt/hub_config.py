@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hub's preprocessor_config.json and config.json: how the image is prepared, and the family.
 
-They do not say what the answer means. Colours are always red, green, blue.
+They do not say what the prediction means. The channel order is always RGB.
 """
 
 import json
@@ -19,14 +19,14 @@ _RESCALE = 1 / 255
 
 @dataclass(frozen=True)
 class HubConfig:
-    """What a folder of the hub says of a network.
+    """What a folder of the hub says about a network.
 
     Attributes
     ----------
-    family : `model_type`, '' if it is not told.
-    metric : `depth_estimation_type` is 'metric', or the family's answer is in metres.
-    farthest : `max_depth` in metres, 0 if it is not told.
-    pads : the processor pads to a multiple and resizes nothing.
+    family : `model_type`; '' = not given.
+    metric : whether `depth_estimation_type` is 'metric'.
+    farthest : `max_depth` in metres; 0 = not given.
+    pads : whether the processor pads to a multiple and does not resize.
     """
 
     family: str
@@ -36,14 +36,14 @@ class HubConfig:
     _preprocessor: dict[str, Any]
 
     def applied(self, recipe: Recipe) -> Recipe:
-        """Return the recipe with the image prepared as the folder says."""
+        """Return the recipe with the folder's preparation of the image."""
         found = self._preprocessor
         if not found:
             return recipe
         changes: dict[str, Any] = {'normalisation': self._normalisation()}
         multiple = found.get('ensure_multiple_of') or found.get('size_divisor')
         if isinstance(multiple, int) and multiple > 1:
-            # Never below the preset's own: DPT with DINOv2 says 14 and needs 28.
+            # At least the preset's: DPT with DINOv2 says 14 and needs 28.
             changes['multiple'] = max(multiple, recipe.multiple)
             if changes['multiple'] % multiple:
                 changes['multiple'] = multiple
@@ -54,7 +54,7 @@ class HubConfig:
 
     def _normalisation(self) -> Normalisation:
         found = self._preprocessor
-        # Files of before 2022 do not name do_rescale: their processor divides by 255.
+        # Files before 2022 have no do_rescale: their processor divides by 255.
         factor = float(found.get('rescale_factor') or _RESCALE)
         scale = 1 / factor if found.get('do_rescale', True) else 1.0
         mean, std = found.get('image_mean'), found.get('image_std')
@@ -76,16 +76,16 @@ class HubConfig:
 
 
 def read_hub_config(folder: Path) -> HubConfig:
-    """Read the two files as far as they are there.
+    """Read those of the two files that exist.
 
     Raises
     ------
     ModelError
-        If neither is there, or one is not JSON.
+        If neither exists, or one is not JSON.
     """
     preprocessor, config = _read(folder / PREPROCESSOR), _read(folder / CONFIG)
     if preprocessor is None and config is None:
-        raise ModelError(f'no {PREPROCESSOR} and no {CONFIG} in {folder}: name the folder of both')
+        raise ModelError(f'no {PREPROCESSOR} and no {CONFIG} in {folder}: give the folder of both')
     preprocessor, config = preprocessor or {}, config or {}
     farthest = config.get('max_depth')
     return HubConfig(
@@ -105,7 +105,7 @@ def _read(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError) as error:
         raise ModelError(f'cannot read {path}: {" ".join(str(error).split())}') from error
     if not isinstance(document, dict):
-        raise ModelError(f'{path} must hold one JSON object')
+        raise ModelError(f'{path} must contain one JSON object')
     return document
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The photo of the checks, as an adopted network sees it."""
+"""The photo for the checks, as the network's input."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from msdepth_ros.images.sources import guessed_camera
 from msdepth_ros.inference.input_map import InputMap
 from msdepth_ros.inference.model import Model
 
-_ASPECT = 0.01  # relative difference up to which a photo is of the camera's shape
+_ASPECT = 0.01  # largest relative difference of the aspect ratios of photo and camera
 
 
 def photo_pixels(
@@ -24,8 +24,9 @@ def photo_pixels(
     Parameters
     ----------
     photo : uint8 [H, W, 3] BGR.
-    camera : that took it; without one, or one of another shape, 60 degrees across are assumed.
-    plan : the network's size, and how images are fitted in.
+    camera : that took it; None, or one of another aspect ratio: a horizontal field of view of 60
+        degrees is assumed.
+    plan : with the network's size, and how images are fitted.
     """
     height, width = photo.shape[:2]
     if camera is None or abs(camera.width * height / (camera.height * width) - 1) > _ASPECT:
@@ -39,7 +40,7 @@ def photo_pixels(
 
 
 def _shape(plan: Plan) -> Model:
-    """Return a model that has the network's input, and nothing behind it."""
+    """Return a model with the network's input, for `InputMap`."""
     return Model(
         name='',
         onnx=Path(),

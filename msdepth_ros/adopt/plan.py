@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How a network is adopted: the recipe, the fixed size, and the values of its further inputs."""
+"""The decisions of an adoption: the recipe, the fixed size, and the values of further inputs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,7 +18,7 @@ from msdepth_ros.adopt.size import check_size, nearest_size
 from msdepth_ros.errors import ModelError
 from msdepth_ros.geometry.camera import Camera
 
-_USUAL_CAMERA = (640, 480)  # where nothing is known of the camera
+_USUAL_CAMERA = (640, 480)  # if the size of the camera's images is not known
 _DEPTH_NAMES = ('depth', 'predicted_depth', 'pred_depth', 'canonical_inverse_depth')
 _CONFIDENCES = ('confidence', 'predicted_confidence', 'depth_conf')
 _NECESSARY = {'normalisation': '--norm', 'quantity': '--quantity', 'metric': '--metric'}
@@ -26,21 +26,21 @@ _NECESSARY = {'normalisation': '--norm', 'quantity': '--quantity', 'metric': '--
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks for.
+    """What the user asks for.
 
     Attributes
     ----------
     onnx : the exported file.
     folder : where the model file is written; its name is the model's.
-    photo : uint8 [H, W, 3] BGR that the checks look at.
-    preset : a preset's name, or 'auto'.
-    hub_config : folder with the hub's JSON files.
-    size : (width, height) of the network's input.
-    camera : the calibration of the camera that took the photo, as far as it is known.
-    camera_size : (width, height) of the images of the robot's camera.
+    photo : for the checks, uint8 [H, W, 3] BGR.
+    preset : name of a preset, or 'auto'.
+    hub_config : folder with the hub's JSON files; None: not given.
+    size : (width, height) of the network's input; None: chosen.
+    camera : that took the photo; None: not known.
+    camera_size : (width, height) of the images of the robot's camera; None: not known.
     changes : fields of Recipe that are given by hand.
-    license : of the weights, as the user knows it.
-    strict : refuse where a check warns.
+    license : of the weights; '' = not given.
+    strict : reject the network if a check warns.
     """
 
     onnx: Path
@@ -57,21 +57,21 @@ class Request:
 
     @property
     def complete(self) -> bool:
-        """Whether all is given by hand that a preset is needed for."""
+        """Whether everything is given by hand that would need a preset."""
         return set(_NECESSARY) <= set(self.changes)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All decisions on one network.
+    """All decisions about one network.
 
     Attributes
     ----------
     recipe : how it is used.
     size : (width, height) of its input.
     output : name of the depth's tensor.
-    constants : the values of its further inputs but the camera's, by name.
-    notes : lines for people.
+    constants : the values of its further inputs, except the camera's, by name.
+    notes : lines for the user.
     """
 
     recipe: Recipe
@@ -84,12 +84,12 @@ class Plan:
 def make_plan(
     network: ExportedNetwork, preset: Preset | None, hub: HubConfig | None, request: Request
 ) -> Plan:
-    """Decide on everything, from the preset, the hub's files and what is given by hand.
+    """Decide everything, from the preset, the hub's files and what is given by hand.
 
     Raises
     ------
     ModelError
-        If something is missing, or does not fit the file.
+        If something is missing, or does not agree with the file.
     """
     notes: list[str] = []
     recipe = _recipe(network, preset, hub, request, notes)
@@ -114,7 +114,7 @@ def _recipe(
             for tensors in (network.inputs, network.outputs)
         )
         raise ModelError(
-            f'{network.path.name} is of no export route that is known (inputs {inputs}; outputs '
+            f'{network.path.name} is not of a known export route (inputs {inputs}; outputs '
             f'{outputs}): give --preset, or by hand {", ".join(missing)}'
         )
     recipe = preset.recipe if preset is not None else Recipe()
@@ -158,8 +158,8 @@ def _size(
     if width is not None and height is not None:
         if request.size not in (None, (width, height)):
             raise ModelError(
-                f'{network.path.name} is exported for {width}x{height} pixels alone: leave --size '
-                'away, or export it anew'
+                f'{network.path.name} is exported for {width}x{height} pixels only: omit --size, '
+                'or export it again'
             )
         return (width, height), recipe
     if request.size is not None:
@@ -169,8 +169,8 @@ def _size(
         return nearest_size(request.camera_size, recipe.size, recipe.multiple), recipe
     size = nearest_size(_USUAL_CAMERA, recipe.size, recipe.multiple)
     notes.append(
-        f'the file leaves its size open, and --camera is not given: {size[0]}x{size[1]}, for '
-        'cameras of 4:3'
+        f'the file leaves its size open and --camera is not given: {size[0]}x{size[1]} is used, '
+        'for cameras of 4:3'
     )
     return size, replace(recipe, fit='crop') if recipe.multiple else recipe
 

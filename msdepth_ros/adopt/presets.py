@@ -17,7 +17,7 @@ class Preset:
 
     Attributes
     ----------
-    name, title : for commands, and for people.
+    name, title : for commands, and as text for users.
     recipe : how the network is used.
     image : names that the image's tensor has in files of this route; () = any.
     rank : of that tensor.
@@ -25,11 +25,11 @@ class Preset:
     outputs : sets of the names that the outputs have; () = any.
     families : values of `model_type` in the hub's config.json.
     sides : the sizes that a file of fixed shape has; () = any.
-    endings : how the graph may end (see ExportedNetwork.ending), where that tells routes apart.
-    vit14 : the network cuts the image into patches of 14 pixels.
-    inside : the graph normalises the image itself.
-    infers_camera : the network infers the camera from the picture, and so from its shape.
-    license : of the published weights; '' where it depends on the size, or is not stated.
+    endings : possible last operations (see ExportedNetwork.ending), if routes differ in them.
+    vit14 : whether the network divides the image into patches of 14 pixels.
+    inside : whether the graph normalises the image itself.
+    infers_camera : whether the network infers the camera from the image, also from its shape.
+    license : of the published weights; '' = it depends on the size, or is not stated.
     license_note : what is published about it, and where.
     source : where files of this route come from.
     """

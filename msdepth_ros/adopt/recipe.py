@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How an exported network is used: what goes in, what comes out, and how that becomes metres."""
+"""The recipe of an exported network: its input, its output, and how that becomes metres."""
 
 import re
 from collections.abc import Mapping
@@ -29,14 +29,14 @@ class Normalisation:
 
     @classmethod
     def of_unit_image(cls, mean: list[float], std: list[float]) -> 'Normalisation':
-        """Return the normalisation that is written for images of 0 to 1."""
+        """Return a normalisation whose numbers are for images of 0 to 1."""
         return cls(_triple(255.0 * np.array(mean)), _triple(255.0 * np.array(std)))
 
     @classmethod
     def parse(cls, text: str) -> 'Normalisation':
         """Return the normalisation of this name, or of 'mean=R,G,B,std=R,G,B'.
 
-        The numbers are for images of 0 to 1, or of 0 to 255 where a standard deviation is above 1.
+        The numbers are for images of 0 to 1, or of 0 to 255 if a standard deviation is above 1.
 
         Raises
         ------
@@ -87,14 +87,16 @@ NORMALISATIONS = {
 
 @dataclass(frozen=True)
 class Metric:
-    """What makes metres of the network's answer.
+    """How a prediction becomes metres.
 
     Attributes
     ----------
-    kind : 'metres' (it is metres), 'focal' (times the focal length over `canonical`), 'scale'
-        (depth up to a factor) or 'affine' (up to a factor and an offset, in its own quantity).
-    canonical : the focal length in network pixels that the answer is metres at; only of 'focal'.
-    focal_from : the focal length of a camera whose fx and fy differ: 'geometric_mean', 'mean'
+    kind : 'metres' (it is in metres), 'focal' (it is multiplied by focal length / `canonical`),
+        'scale' (depth up to a factor) or 'affine' (up to a factor and an offset, in its own
+        quantity).
+    canonical : the focal length in network pixels at which the prediction is in metres; for
+        'focal'.
+    focal_from : how the focal length of a camera follows from fx and fy: 'geometric_mean', 'mean'
         or 'fx'.
     """
 
@@ -125,7 +127,7 @@ class Metric:
         return cls('focal', canonical, *rest[1:])
 
     def __str__(self) -> str:
-        """Return the text that `parse` takes."""
+        """Return the text for `parse`."""
         if self.kind != 'focal':
             return self.kind
         ending = '' if self.focal_from == 'geometric_mean' else f':{self.focal_from}'
@@ -134,7 +136,13 @@ class Metric:
 
 @dataclass(frozen=True)
 class Invalid:
-    """Cells whose further output `name` is `operator` `value` have no depth: sky, or masked."""
+    """Which cells have no depth (sky, or masked): those where the output `name` meets a condition.
+
+    Attributes
+    ----------
+    name : of a further output.
+    operator, value : the condition, as '>=' 0.5.
+    """
 
     name: str
     operator: str
@@ -142,7 +150,13 @@ class Invalid:
 
     @classmethod
     def parse(cls, text: str) -> 'Invalid':
-        """Return 'NAME>=VALUE' or 'NAME<VALUE'; raises ModelError if the text is neither."""
+        """Return the condition of 'NAME>=VALUE' or 'NAME<VALUE'.
+
+        Raises
+        ------
+        ModelError
+            If the text is neither.
+        """
         found = re.fullmatch(r'([^<>=]+)(>=|<)([-+.\deE]+)', text)
         try:
             if found:
@@ -152,31 +166,35 @@ class Invalid:
         raise ModelError(f"--invalid '{text}' must be NAME>=VALUE or NAME<VALUE")
 
     def __str__(self) -> str:
-        """Return the text that `parse` takes."""
+        """Return the text for `parse`."""
         return f'{self.name}{self.operator}{self.value:g}'
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that must be known to use an exported network.
+    """Everything that must be known to use an exported network.
 
     Attributes
     ----------
     input : name of the image's tensor; '' = the one of rank 4 or 5.
-    normalisation : of its values.
+    normalisation : of the image.
     channels : 'rgb' or 'bgr'.
     multiple : width and height must be multiples of it; 0 = they must be `size`.
-    size : (width, height); where the file leaves it open, about this many pixels are used.
-    fit : how images of another aspect are fitted in, see inference.fit.
-    output, channel : name of the depth's tensor ('' = the first), and which of its channels.
-    quantity : what `scale` * answer + `shift` is: 'depth', 'inverse_depth' or 'log_depth'.
-    metric : Metric.
-    invalid : Invalid, cells without depth; None = all have.
-    confidence : name of a tensor of at least 1, larger = surer; '' = none.
-    corners : a smaller answer's corner cells lie on the image's corner pixels (align_corners).
-    constants : further inputs, by name.
-    camera_input : (name, one of CAMERA_INPUTS), a further input that takes the camera; or None.
-    precision : 'fp16', or 'fp32' where FP16 is known to be too coarse.
+    size : (width, height); if the file leaves it open, about this number of pixels is used.
+    fit : how images of another aspect ratio are fitted, see inference.fit.
+    output, channel : name of the depth's tensor ('' = the first), and its channel (None: it has
+        only one).
+    quantity : what `scale` * prediction + `shift` is: 'depth', 'inverse_depth' or 'log_depth'.
+    scale, shift : see `quantity`.
+    metric : how it becomes metres.
+    invalid : cells without depth; None: all have depth.
+    confidence : name of a tensor with values of at least 1, larger = more certain; '' = none.
+    corners : whether the corner cells of a smaller prediction lie on the image's corner pixels
+        (align_corners).
+    constants : values of further inputs, by name.
+    camera_input : (name, one of CAMERA_INPUTS) of a further input for the camera; None: there is
+        none.
+    precision : 'fp16', or 'fp32' if FP16 is not exact enough.
     depth_range : (nearest, farthest) depth in metres.
     """
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which preset an exported network belongs to, and which networks cannot be adopted at all."""
+"""Recognises the preset of an exported network, and networks that cannot be adopted."""
 
 import re
 
@@ -16,7 +16,7 @@ QUANTISED = frozenset(
     )
 )
 _STATE = re.compile('hidden|state|cache|memory|past|present|prev', re.IGNORECASE)
-# Words in file names, which are a hint for people and decide nothing.
+# Words in file names: only a hint for the user.
 _WORDS = {
     'indoor': 'indoor|hypersim',
     'outdoor': 'outdoor|vkitti',
@@ -26,7 +26,13 @@ _WORDS = {
 
 
 def refuse_unusable(network: ExportedNetwork) -> None:
-    """Raise ModelError, with the reason, for networks that no recipe makes a model of."""
+    """Check that a network can be adopted at all.
+
+    Raises
+    ------
+    ModelError
+        If it cannot; the message has the reason.
+    """
     reason = _unusable(network)
     if reason:
         raise ModelError(f'{network.path.name} cannot be adopted: {reason}')
@@ -38,36 +44,36 @@ def _unusable(network: ExportedNetwork) -> str:
     if quantised:
         return (
             f'it is quantised with operations that TensorRT cannot read ({", ".join(quantised)}): '
-            'take the plain model.onnx or model_fp16.onnx of the same export'
+            'use the plain model.onnx or model_fp16.onnx of the same export'
         )
     foreign = sorted(name for name in operations if '.' in name)
     if foreign:
         return (
-            f'it has operations of one runtime alone ({", ".join(foreign)}): export it without '
-            'that optimisation'
+            f'it has operations that only one runtime supports ({", ".join(foreign)}): export it '
+            'without that optimisation'
         )
     loops = sorted(operations & {'Loop', 'Scan'})
     if loops:
-        return f'it has loops ({", ".join(loops)}), which no engine is built of'
+        return f'it has loops ({", ".join(loops)}), which engines do not support'
     inputs, outputs = set(network.inputs), set(network.outputs)
     if 'num_tokens' in inputs or {'points', 'mask'} <= outputs:
         return (
-            'it answers with points up to a shift (MoGe), which a solver outside the graph has to '
-            'find in every frame'
+            'it predicts points up to a shift (MoGe), which a solver outside the graph must find '
+            'in every frame'
         )
     if any(re.search('lat|long', name) for name in inputs):
-        return 'it takes patches of a sphere (Depth Any Camera), not the image of a pinhole camera'
+        return 'its input is patches of a sphere (Depth Any Camera), not the image of a camera'
     text = sorted(n for n in inputs if re.search('input_ids|token|text|attention_mask', n))
     if text:
-        return f'it takes a text beside the image ({", ".join(text)})'
+        return f'it needs a text with the image ({", ".join(text)})'
     state = sorted(name for name in inputs if _STATE.search(name))
     if state:
         return f'it is a video network that keeps a state from frame to frame ({", ".join(state)})'
     frames = [info for info in network.inputs.values() if len(info.shape) == 5]
     if frames and _views(frames[0]) not in (1, None):
         return (
-            f"its input '{frames[0].name}' takes {_views(frames[0])} images at once: a video or "
-            'several views; export it for one'
+            f"its input '{frames[0].name}' is {_views(frames[0])} images: a video or several "
+            'views; export it for one'
         )
     return ''
 
@@ -78,22 +84,30 @@ def _is_quantised(operation: str) -> bool:
 
 
 def _views(info: TensorInfo) -> int | None:
-    """Return how many images a tensor of rank 5 holds, None where that is open."""
+    """Return the number of images in a tensor of rank 5, None if it is open."""
     return info.shape[1]
 
 
 def choose_preset(
     network: ExportedNetwork, wanted: str, hub: HubConfig | None, by_hand: bool = False
 ) -> Preset | None:
-    """Return the preset of this name, or with 'auto' the one that the file itself shows.
+    """Return the preset of a network.
 
-    None where 'auto' finds none that fits at all: then everything has to be given by hand. With
-    `by_hand` it is, and a file that fits several is of none.
+    Parameters
+    ----------
+    network : the file.
+    wanted : name of a preset, or 'auto': recognised by the file.
+    hub : the hub's files; None: not given.
+    by_hand : whether everything is given by hand, so that no preset is needed.
+
+    Returns
+    -------
+    None if 'auto' finds no preset; or several, with `by_hand`.
 
     Raises
     ------
     ModelError
-        If there is no such preset, or the file fits several.
+        If there is no such preset, or several match.
     """
     if wanted != 'auto':
         preset = preset_named(wanted)
@@ -113,7 +127,7 @@ def choose_preset(
 
 
 def _fits(network: ExportedNetwork, preset: Preset) -> bool:
-    """Return whether names, ranks and sizes are those of a preset."""
+    """Return whether the file has the names, ranks and sizes of a preset."""
     try:
         image = network.image_input(next((n for n in preset.image if n in network.inputs), ''))
     except ModelError:
@@ -140,7 +154,7 @@ def _fits(network: ExportedNetwork, preset: Preset) -> bool:
 
 
 def _is_midas(network: ExportedNetwork, image: TensorInfo) -> bool:
-    """Return whether this is MiDaS v2.1: it has no names, but a square and a normalisation."""
+    """Return whether a file is MiDaS v2.1, by its square input and its normalisation."""
     if len(network.inputs) != 1 or len(network.outputs) != 1 or len(image.shape) != 4:
         return False
     (output,) = network.outputs.values()
@@ -149,7 +163,7 @@ def _is_midas(network: ExportedNetwork, image: TensorInfo) -> bool:
 
 
 def _by_hub(found: list[Preset], hub: HubConfig | None) -> list[Preset]:
-    """Keep the presets of the family that the hub's files name."""
+    """Return the presets of the family in the hub's files."""
     if hub is None or not hub.family:
         return found
     family = [preset for preset in found if hub.family in preset.families]
@@ -161,7 +175,7 @@ def _by_hub(found: list[Preset], hub: HubConfig | None) -> list[Preset]:
 
 
 def _by_graph(network: ExportedNetwork, found: list[Preset]) -> list[Preset]:
-    """Keep the presets that the graph's beginning and end speak for, if they do."""
+    """Return the presets that agree with the graph's first and last operations; if none, all."""
     image = network.image_input()
     patch = network.beginning(image.name).patch
     ending = network.ending(next(iter(network.outputs)))
@@ -183,8 +197,8 @@ def _ask(network: ExportedNetwork, found: list[Preset]) -> Preset:
             for word, pattern in _WORDS.items()
         )
     ]
-    says = f'. Its name speaks for {" or ".join(hint)}' if hint else ''
+    says = f'. Its file name suggests {" or ".join(hint)}' if hint else ''
     raise ModelError(
-        f'{network.path.name} can be of several export routes that look alike and mean different '
-        f'things: give --preset with one of {lines}{says}'
+        f'{network.path.name} can be of several export routes, which look alike but differ in '
+        f'meaning: give --preset with one of {lines}{says}'
     )

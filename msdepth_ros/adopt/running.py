@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Runs graphs on ONNX Runtime while a network is adopted, and lets it fold what is constant."""
+"""Runs graphs on ONNX Runtime during an adoption, and folds their constants."""
 
 import hashlib
 import tempfile
@@ -17,7 +17,7 @@ from msdepth_ros.errors import ModelError
 from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.inference.model import IMAGE, INTRINSICS
 
-LARGEST_FILE = 1_900_000_000  # bytes; protobuf ends at 2 GB
+LARGEST_FILE = 1_900_000_000  # bytes; the limit of protobuf is 2 GB
 _TYPES = {
     'FLOAT': np.float32,
     'FLOAT16': np.float16,
@@ -34,9 +34,14 @@ def run_exported(
     pixels: np.ndarray,
     further: Mapping[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """Return all outputs of the file as it was exported, for a uint8 [H, W, 3] RGB image.
+    """Return all outputs of the exported file, by name.
 
-    `further` are the values of its further inputs, by name.
+    Parameters
+    ----------
+    network : the file.
+    recipe : how it is used.
+    pixels : uint8 [H, W, 3] RGB.
+    further : values of further inputs, by name.
 
     Raises
     ------
@@ -62,14 +67,26 @@ def run_exported(
 
 
 def normalised(pixels: np.ndarray, normalisation: Normalisation, channels: str) -> np.ndarray:
-    """Return a uint8 [H, W, 3] RGB image as the network takes it, float32 of the same shape."""
+    """Return an image, uint8 [H, W, 3] RGB, as the network's input, float32 of the same shape."""
     mean, std = (np.array(part, np.float32) for part in (normalisation.mean, normalisation.std))
     values: np.ndarray = (pixels.astype(np.float32) - mean) / std
     return values[..., ::-1] if channels == 'bgr' else values
 
 
 def run_wrapped(path: Path, pixels: np.ndarray, camera: Intrinsics) -> dict[str, np.ndarray]:
-    """Return the outputs of a wrapped graph, float32 [h, w] each; raises ModelError as above."""
+    """Return the outputs of a wrapped graph by name, float32 [h, w] each.
+
+    Parameters
+    ----------
+    path : of its file.
+    pixels : uint8 [H, W, 3] RGB.
+    camera : of that image.
+
+    Raises
+    ------
+    ModelError
+        If ONNX Runtime cannot load or run it.
+    """
     session = _session(path, path.name)
     names = [output.name for output in session.get_outputs()]
     feed = {IMAGE: pixels[None], INTRINSICS: camera.matrix()[None].astype(np.float32)}
@@ -84,10 +101,10 @@ def run_wrapped(path: Path, pixels: np.ndarray, camera: Intrinsics) -> dict[str,
 
 
 def folded(model: Any) -> Any:
-    """Return a model with what does not depend on its input computed, where that is possible.
+    """Return a model with its constant parts computed, if possible.
 
-    Sizes that were computed from the image's become numbers, and branches on them go: TensorRT
-    and the FP16 converter take no branches.
+    Sizes that are computed from the image's size become numbers, and branches on them disappear:
+    TensorRT and the FP16 converter do not support branches.
     """
     onnx = import_onnx()
     import onnxruntime as ort
@@ -116,9 +133,9 @@ def folded(model: Any) -> Any:
 
 
 def save(model: Any, path: Path) -> list[Path]:
-    """Write a model, beyond 2 GB with its weights in a second file; return the files.
+    """Write a model, above 2 GB with its weights in a second file; return the files.
 
-    The first file names the second one's SHA-256, so that its own tells networks apart.
+    The first file contains the SHA-256 of the second one, so that its own hash identifies both.
     """
     onnx = import_onnx()
     if model.ByteSize() <= LARGEST_FILE:
@@ -159,5 +176,8 @@ def _session(path: Path, name: str) -> Any:
 
 def _kind(info: TensorInfo) -> Any:
     if info.kind not in _TYPES:
-        raise ModelError(f"the input '{info.name}' is of type {info.kind}, which cannot be fed")
+        raise ModelError(
+            f"the input '{info.name}' has the type {info.kind}, which is not supported: export it "
+            f'with one of {", ".join(_TYPES)}'
+        )
     return _TYPES[info.kind]

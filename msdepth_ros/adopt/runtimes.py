@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the other runtimes of this machine answer as ONNX Runtime does."""
+"""Compares the other runtimes of this machine with ONNX Runtime."""
 
 import numpy as np
 
@@ -12,22 +12,22 @@ from msdepth_ros.inference.backends import create_backend
 from msdepth_ros.inference.backends.tensorrt_api import check_installed, import_tensorrt
 from msdepth_ros.inference.model import DEPTH, IMAGE, INTRINSICS, Model
 
-_RIGHT_TENSORRT = (10, 12)  # 10.3, JetPack 6's, computes wrong depths of vision transformers
-_OF_BF16, _OF_OTHERS = 0.05, 0.01  # relative difference; BF16 has 8 bits
+_RIGHT_TENSORRT = (10, 12)  # 10.3 (JetPack 6) computes wrong depth with vision transformers
+_OF_BF16, _OF_OTHERS = 0.05, 0.01  # largest relative difference; BF16 has 8 bits
 _NAMES = {'openvino': 'OpenVINO', 'tensorrt': 'TensorRT'}
 
 
 def compare_runtimes(
     model: Model, pixels: np.ndarray, camera: Intrinsics, expected: np.ndarray
 ) -> list[str]:
-    """Run a model on OpenVINO and TensorRT, as far as they run here; return warnings.
+    """Run a model on OpenVINO and TensorRT, if they run here; return warnings.
 
     Parameters
     ----------
     model : the adopted model.
     pixels : its input, uint8 [height, width, 3].
     camera : of that image.
-    expected : what ONNX Runtime answers, float32 [h, w].
+    expected : ONNX Runtime's prediction, float32 [h, w].
     """
     found = []
     for runtime, name in _NAMES.items():
@@ -44,17 +44,17 @@ def compare_runtimes(
             if INTRINSICS in backend.inputs:
                 backend.inputs[INTRINSICS][:] = camera.matrix()
             backend.run()
-            answer = backend.outputs[DEPTH].copy()
+            prediction = backend.outputs[DEPTH].copy()
         finally:
             backend.close()
         what = f'{name} ({backend.precision}) and ONNX Runtime differ'
         tolerance = _OF_BF16 if backend.precision == 'bf16' else _OF_OTHERS
-        found += checks.check_same(expected, answer, what, tolerance)
+        found += checks.check_same(expected, prediction, what, tolerance)
     return found
 
 
 def check_tensorrt_version(network: ExportedNetwork) -> list[str]:
-    """Warn of a TensorRT that is known to be wrong for vision transformers."""
+    """Return a warning if this TensorRT is known to be wrong with vision transformers."""
     if not {'Softmax', 'MatMul'} <= network.operations():
         return []
     try:
@@ -67,7 +67,7 @@ def check_tensorrt_version(network: ExportedNetwork) -> list[str]:
         return []
     right = '.'.join(map(str, _RIGHT_TENSORRT))
     return [
-        f'{api.title} is known to compute wrong depths of vision transformers, which releases '
-        f'from {right} on do not: the first start compares the engine with ONNX Runtime, and '
-        'refuses it then'
+        f'{api.title} is known to compute wrong depth with vision transformers: install {right} or '
+        'later. The first start compares the engine with ONNX Runtime, and rejects it if it is '
+        'wrong'
     ]

@@ -1,8 +1,8 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Wraps an exported network: uint8 [1, H, W, 3] in, float32 [1, 1, h, w] out, all sizes fixed.
+"""Wraps an exported network: input uint8 [1, H, W, 3], output float32 [1, 1, h, w], fixed sizes.
 
-What is added has the same meaning in every version of ONNX since 9.
+The operations that are added mean the same in every opset since 9.
 """
 
 from collections.abc import Mapping
@@ -21,24 +21,24 @@ from msdepth_ros.inference.model import DEPTH, IMAGE, INTRINSICS
 
 CONFIDENCE = 'confidence'
 _OWN = (IMAGE, INTRINSICS, DEPTH, CONFIDENCE)  # names of the wrapped graph's tensors
-_PREFIX = 'adopted/'  # begins the names of all that is added
+_PREFIX = 'adopted/'  # prefix of the names of everything that is added
 
 
 @dataclass(frozen=True)
-class Answers:
-    """What a network answers at its fixed size.
+class Predicted:
+    """The shapes of a network's outputs at its fixed input size.
 
     Attributes
     ----------
     depth : name of the depth's tensor.
-    shapes : of all its outputs, by name.
+    shapes : of all outputs, by name.
     """
 
     depth: str
     shapes: Mapping[str, tuple[int, ...]]
 
     def channel_axis(self, name: str) -> int | None:
-        """Return the axis of an output's channels: the shortest of three that are not 1."""
+        """Return the axis of an output's channels: the shortest of three axes longer than 1."""
         return _channel_axis(self.shapes[name])
 
     def size(self, name: str, channel: int | None) -> tuple[int, int]:
@@ -47,7 +47,7 @@ class Answers:
         Raises
         ------
         ModelError
-            If it is no map, or has several channels and none is chosen.
+            If it is not a map, or has several channels and none is chosen.
         """
         shape = list(self.shapes[name])
         axis = _channel_axis(shape)
@@ -63,14 +63,14 @@ class Answers:
         sides = [side for side in shape if side != 1]
         if len(sides) != 2:
             raise ModelError(
-                f"the output '{name}' {list(self.shapes[name])} is no map of depth: name the right "
-                'one with --output'
+                f"the output '{name}' {list(self.shapes[name])} is not a map of depth: name the "
+                'right one with --output'
             )
         return sides[1], sides[0]
 
 
 def _channel_axis(shape: 'list[int] | tuple[int, ...]') -> int | None:
-    """Return the axis of an output's channels: of 2 to 4, or the third that is not 1."""
+    """Return the axis of an output's channels, None if there is none."""
     large = [axis for axis, side in enumerate(shape) if side > 1]
     if len(large) != 3:
         return None
@@ -78,14 +78,14 @@ def _channel_axis(shape: 'list[int] | tuple[int, ...]') -> int | None:
 
 
 def image_shape(info: TensorInfo, size: tuple[int, int]) -> tuple[tuple[int, ...], bool]:
-    """Return the image's shape at a (width, height), and whether its channels come last."""
+    """Return the image's shape for a (width, height), and whether its channels are last."""
     width, height = size
     last = info.shape[-1] == 3 and info.shape[-3] != 3
     shape = (height, width, 3) if last else (3, height, width)
     return (1,) * (len(info.shape) - 3) + shape, last
 
 
-def wrap(exported: Any, image: TensorInfo, plan: Plan, answers: Answers) -> Any:
+def wrap(exported: Any, image: TensorInfo, plan: Plan, predicted: Predicted) -> Any:
     """Return the wrapped network as onnx.ModelProto.
 
     Parameters
@@ -93,13 +93,13 @@ def wrap(exported: Any, image: TensorInfo, plan: Plan, answers: Answers) -> Any:
     exported : onnx.ModelProto, the network.
     image : its input.
     plan : how it is used.
-    answers : its outputs at the plan's size.
+    predicted : its outputs at the plan's size.
     """
     recipe, size = plan.recipe, plan.size
     onnx = import_onnx()
     model = onnx.ModelProto()
     model.CopyFrom(exported)
-    wanted = [answers.depth]
+    wanted = [predicted.depth]
     wanted += [recipe.invalid.name] if recipe.invalid else []
     wanted += [recipe.confidence] if recipe.confidence else []
     compute_in_float32(onnx, model)
@@ -121,9 +121,9 @@ def wrap(exported: Any, image: TensorInfo, plan: Plan, answers: Answers) -> Any:
     del model.graph.node[:], model.graph.input[:], model.graph.output[:]
     model.graph.node.extend([*graph.nodes, *network_nodes])
     graph.nodes.clear()
-    outputs = [graph.depth(recipe, answers, inner)]
+    outputs = [graph.depth(recipe, predicted, inner)]
     if recipe.confidence:
-        outputs.append(graph.confidence(recipe, answers, inner))
+        outputs.append(graph.confidence(recipe, predicted, inner))
     model.graph.node.extend(graph.nodes)
     model.graph.initializer.extend(graph.initializers)
     width, height = size
@@ -131,7 +131,7 @@ def wrap(exported: Any, image: TensorInfo, plan: Plan, answers: Answers) -> Any:
     model.graph.input.append(info(IMAGE, onnx.TensorProto.UINT8, [1, height, width, 3]))
     if recipe.camera_input is not None:
         model.graph.input.append(info(INTRINSICS, onnx.TensorProto.FLOAT, [1, 3, 3]))
-    out_width, out_height = answers.size(answers.depth, recipe.channel)
+    out_width, out_height = predicted.size(predicted.depth, recipe.channel)
     shape = [1, 1, out_height, out_width]
     model.graph.output.extend(info(name, onnx.TensorProto.FLOAT, shape) for name in outputs)
     model.graph.name = 'adopted'
@@ -139,7 +139,7 @@ def wrap(exported: Any, image: TensorInfo, plan: Plan, answers: Answers) -> Any:
 
 
 class _Additions:
-    """Makes the nodes that are put before and behind a network."""
+    """Creates the nodes before and after a network."""
 
     def __init__(self, onnx: Any) -> None:
         self._onnx = onnx
@@ -149,7 +149,7 @@ class _Additions:
     def prepare(
         self, recipe: Recipe, image: TensorInfo, size: tuple[int, int], output: str
     ) -> None:
-        """Add what makes the network's input of the uint8 image."""
+        """Add the operations from the uint8 image to the network's input."""
         shape, last = image_shape(image, size)
         name = self._add('Cast', [IMAGE], 'float', to=self._onnx.TensorProto.FLOAT)
         mean, std = recipe.normalisation.mean, recipe.normalisation.std
@@ -167,25 +167,25 @@ class _Additions:
         self._add('Reshape', [name, self._ints('input_shape', shape)], output, own=False)
 
     def camera(self, kind: str, size: tuple[int, int], rank: int, output: str) -> None:
-        """Add what makes the network's camera input of the camera matrix."""
+        """Add the operations from the camera matrix to the network's camera input."""
         made = add_camera(kind, INTRINSICS, size, rank, self._add, self._store)
         self.nodes.append(self._onnx.helper.make_node('Identity', [made], [output]))
 
-    def depth(self, recipe: Recipe, answers: Answers, inner: Any) -> str:
-        """Add what makes the depth of the network's answer; return its name."""
-        name = self._map(answers, answers.depth, recipe.channel, inner)
+    def depth(self, recipe: Recipe, predicted: Predicted, inner: Any) -> str:
+        """Add the operations from the network's prediction to the depth; return its name."""
+        name = self._map(predicted, predicted.depth, recipe.channel, inner)
         if recipe.scale != 1.0:
             name = self._add('Mul', [name, self._floats('scale', [recipe.scale], ())], 'scaled')
         if recipe.shift != 0.0:
             name = self._add('Add', [name, self._floats('shift', [recipe.shift], ())], 'shifted')
         if recipe.invalid is not None:
-            size = answers.size(answers.depth, recipe.channel)
-            if answers.size(recipe.invalid.name, None) != size:
+            size = predicted.size(predicted.depth, recipe.channel)
+            if predicted.size(recipe.invalid.name, None) != size:
                 raise ModelError(
-                    f"the outputs '{answers.depth}' and '{recipe.invalid.name}' differ in size: "
-                    'leave the latter away with --invalid none'
+                    f"the outputs '{predicted.depth}' and '{recipe.invalid.name}' differ in size: "
+                    'omit the latter with --invalid none'
                 )
-            marks = self._map(answers, recipe.invalid.name, None, inner)
+            marks = self._map(predicted, recipe.invalid.name, None, inner)
             value = self._floats('threshold', [recipe.invalid.value], ())
             below = self._add('Less', [marks, value], 'below')
             nothing = self._floats('nothing', [np.nan], ())
@@ -194,23 +194,23 @@ class _Additions:
         self.nodes.append(self._onnx.helper.make_node('Identity', [name], [DEPTH]))
         return DEPTH
 
-    def confidence(self, recipe: Recipe, answers: Answers, inner: Any) -> str:
-        """Add what maps a confidence of at least 1 to 0 to 1, in the same order."""
-        size = answers.size(answers.depth, recipe.channel)
-        if answers.size(recipe.confidence, None) != size:
+    def confidence(self, recipe: Recipe, predicted: Predicted, inner: Any) -> str:
+        """Add the operations from a confidence of at least 1 to 1 - 1 / confidence."""
+        size = predicted.size(predicted.depth, recipe.channel)
+        if predicted.size(recipe.confidence, None) != size:
             raise ModelError(
-                f"the outputs '{answers.depth}' and '{recipe.confidence}' differ in size"
+                f"the outputs '{predicted.depth}' and '{recipe.confidence}' differ in size"
             )
-        name = self._map(answers, recipe.confidence, None, inner)
+        name = self._map(predicted, recipe.confidence, None, inner)
         one = self._floats('one', [1.0], ())
         name = self._add('Div', [one, name], 'doubt')
         self.nodes.append(self._onnx.helper.make_node('Sub', [one, name], [CONFIDENCE]))
         return CONFIDENCE
 
-    def _map(self, answers: Answers, name: str, channel: int | None, inner: Any) -> str:
+    def _map(self, predicted: Predicted, name: str, channel: int | None, inner: Any) -> str:
         """Return the name of an output's map as [1, 1, h, w]."""
-        shape = answers.shapes[name]
-        width, height = answers.size(name, channel)
+        shape = predicted.shapes[name]
+        width, height = predicted.size(name, channel)
         tensor, axis = inner(name), _channel_axis(shape)
         if axis is not None:
             index = self._ints('channel', [channel or 0])
@@ -242,7 +242,7 @@ class _Additions:
 
 
 def _store_constants(onnx: Any, model: Any, constants: Mapping[str, np.ndarray]) -> None:
-    """Turn further inputs into weights."""
+    """Replace further inputs by constants."""
     for info in model.graph.input:
         value = constants.get(info.name)
         if value is not None:
@@ -252,7 +252,7 @@ def _store_constants(onnx: Any, model: Any, constants: Mapping[str, np.ndarray])
 
 
 def _keep_outputs(onnx: Any, model: Any, wanted: list[str]) -> None:
-    """Drop all outputs but these, and what only the others need."""
+    """Remove all other outputs, and the nodes that only they need."""
     needed, kept = set(wanted), []
     for node in reversed(model.graph.node):
         if needed.intersection(node.output):
@@ -266,7 +266,7 @@ def _keep_outputs(onnx: Any, model: Any, wanted: list[str]) -> None:
 
 
 def _used_names(node: Any) -> set[str]:
-    """Return the names that a node reads, those inside its own graphs included."""
+    """Return the names that a node reads, also in the graphs inside it."""
     names = set(node.input)
     for attribute in node.attribute:
         if attribute.HasField('g'):
@@ -277,7 +277,7 @@ def _used_names(node: Any) -> set[str]:
 
 
 def _rename(graph: Any, old: str, new: str) -> None:
-    """Give a tensor another name, in the graphs inside nodes too."""
+    """Rename a tensor, also in the graphs inside nodes."""
     for tensor in graph.initializer:
         if tensor.name == old:
             tensor.name = new

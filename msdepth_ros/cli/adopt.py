@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     hand('--corners', action='store_true', default=None, help='corner cells on corner pixels')
     hand('--quantity', choices=('depth', 'inverse_depth', 'log_depth'))
-    hand('--affine', metavar='SCALE,SHIFT', help='SCALE * answer + SHIFT is that quantity')
+    hand('--affine', metavar='SCALE,SHIFT', help='SCALE * prediction + SHIFT is that quantity')
     hand('--metric', help='metres, focal:CANONICAL[:mean|fx], scale or affine')
     hand('--invalid', metavar='NAME>=V|NAME<V', help='cells without depth, as the sky; or none')
     hand('--confidence', metavar='NAME', help='tensor of at least 1, larger = surer')

@@ -190,7 +190,7 @@ def test_sizes_that_a_network_cannot_have(tmp_path: Path, capsys: pytest.Capture
     assert 'WIDTHxHEIGHT' in refusal(capsys, free, *preset, '--size', 'large')
     fixed = write_stub(tmp_path / 'fixed.onnx', STUBS['da-metric-fabio-indoor'])
     preset = ('--preset', 'da-metric-fabio-indoor')
-    assert '518x518 pixels alone' in refusal(capsys, fixed, *preset, '--size', '56x42')
+    assert '518x518 pixels only' in refusal(capsys, fixed, *preset, '--size', '56x42')
 
 
 def test_a_small_answer_lies_on_half_pixels_or_on_corners(tmp_path: Path):
@@ -289,7 +289,7 @@ def test_constants_and_what_else_an_input_may_be(
     assert "no input 'gane'" in refusal(capsys, path, *options, '--const', 'gane=1')
     assert 'NAME=VALUE' in refusal(capsys, path, *options, '--const', 'gain')
     assert main(['adopt', str(path), *options, '--const', 'gain=1.5']) == 0
-    assert 'takes no K' in refusal(capsys, path, *options, '--camera-input', 'gain=K')
+    assert 'is not K' in refusal(capsys, path, *options, '--camera-input', 'gain=K')
     assert '--camera-input must be' in refusal(capsys, path, *options, '--camera-input', 'gain=k')
 
 
@@ -304,9 +304,9 @@ def test_the_camera_as_an_input():
     rays = camera_value('rays', camera, TensorInfo('rays', 'FLOAT', (None, 3, 3, 4)))
     np.testing.assert_allclose(np.linalg.norm(rays, axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(rays[0, :2, 0, 0] / rays[0, 2, 0, 0], [-1.5 / 2, -1 / 2.5])
-    with pytest.raises(ModelError, match='takes no rays'):
+    with pytest.raises(ModelError, match='is not rays'):
         camera_value('rays', camera, free)
-    with pytest.raises(ModelError, match='takes no rays'):
+    with pytest.raises(ModelError, match='is not rays'):
         camera_value('rays', camera, TensorInfo('r', 'FLOAT', (1, 3, 4, 4)))
 
 
@@ -405,7 +405,7 @@ def test_strict_refuses_what_else_is_a_warning(
     assert 'last factor is missing' in capsys.readouterr().err
     assert not (home / 'mine').exists()
     assert main(options) == 0
-    assert 'WARNING: the answer lies within 0 and 1' in capsys.readouterr().out
+    assert 'WARNING: the prediction lies within 0 and 1' in capsys.readouterr().out
     assert 'last factor' in load_model('mine').document['adopted']['warnings'][0]
 
 

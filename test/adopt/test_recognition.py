@@ -58,7 +58,7 @@ def test_look_alikes_are_asked_for(name: str, candidates: list[str], tmp_path: P
 
 def test_the_file_name_is_a_hint_and_no_proof(tmp_path: Path):
     path = write_stub(tmp_path / 'dav2_vits_metric_indoor.onnx', STUBS['da-fabio'])
-    with pytest.raises(ModelError, match='Its name speaks for da-metric-fabio-indoor'):
+    with pytest.raises(ModelError, match='Its file name suggests da-metric-fabio-indoor'):
         choose_preset(ExportedNetwork(path), 'auto', None)
 
 
@@ -244,7 +244,7 @@ def test_networks_that_no_recipe_makes_a_model_of(tmp_path: Path):
         Output('mask', 'zeros', (1, 1, 'H', 'W')),
     )
     assert 'MoGe' in refused(tmp_path, hub, outputs=points, further={'num_tokens': (1,)})
-    assert 'takes 32 images at once' in refused(tmp_path, hub, leading=(1, 32))
+    assert 'is 32 images' in refused(tmp_path, hub, leading=(1, 32))
     assert 'keeps a state' in refused(tmp_path, hub, further={'hidden_state_0': (1, 16)})
     assert 'sphere' in refused(tmp_path, hub, further={'lat_range': (1, 2)})
     assert 'text' in refused(tmp_path, hub, further={'input_ids': (1, 77)})
@@ -257,7 +257,7 @@ def test_networks_that_no_recipe_makes_a_model_of(tmp_path: Path):
         ('MatMulBnb4', 'com.microsoft', 'quantised'),
         ('DynamicQuantizeLinear', '', 'quantised'),
         ('ConvInteger', '', 'quantised'),
-        ('SkipLayerNormalization', 'com.microsoft', 'one runtime alone'),
+        ('SkipLayerNormalization', 'com.microsoft', 'only one runtime supports'),
         ('Loop', '', 'loops'),
     ],
 )

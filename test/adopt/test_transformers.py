@@ -239,7 +239,7 @@ def test_a_size_that_tracing_fixed_is_told(tmp_path: Path, capsys: pytest.Captur
     export(depth_anything(), tmp_path / 'network.onnx', (70, 56), ('predicted_depth',), True)
     options = ('--preset', 'da-hub', '--size', '140x56', '--out', str(tmp_path / 'adopted'))
     assert main(['adopt', str(tmp_path / 'network.onnx'), *options]) == 0
-    assert 'answer of 70x56 does not follow the input of 140x56' in capsys.readouterr().out
+    assert 'prediction of 70x56 does not follow the input of 140x56' in capsys.readouterr().out
 
 
 def test_depth_anything_is_recognised(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
