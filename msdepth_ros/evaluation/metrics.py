@@ -50,9 +50,7 @@ class ErrorSums:
     images: list[np.ndarray] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
 
-    def add(
-        self, depth: np.ndarray, truth: np.ndarray, median_scaling: bool = False
-    ) -> Errors | None:
+    def add(self, depth: np.ndarray, truth: np.ndarray) -> Errors | None:
         """Add one image.
 
         Only pixels where both depths are finite and positive count; an image without any is
@@ -61,7 +59,6 @@ class ErrorSums:
         Parameters
         ----------
         depth, truth : float [H, W], metres.
-        median_scaling : see `median_scaled`.
 
         Returns
         -------
@@ -70,8 +67,6 @@ class ErrorSums:
         valid = _comparable(depth, truth)
         if not valid.any():
             return None
-        if median_scaling:
-            depth = median_scaled(depth, truth)
         z, z_true = depth[valid].astype(np.float64), truth[valid].astype(np.float64)
         difference = z - z_true
         log_difference = np.log(z) - np.log(z_true)
@@ -167,23 +162,6 @@ def _comparable(depth: np.ndarray, truth: np.ndarray) -> np.ndarray:
     valid &= np.where(valid, depth, 0) > 0
     valid &= np.where(valid, truth, 0) > 0
     return valid
-
-
-def scale_invariant_error(depth: np.ndarray, truth: np.ndarray, scale_weight: float = 1.0) -> float:
-    """Return ``mean(d^2) - scale_weight * mean(d)^2``, d = ln depth - ln truth.
-
-    Equation 3 of Eigen et al. 2014 at `scale_weight` 1, equation 4 (its lambda) otherwise; over
-    the pixels where both depths are finite and positive, 0 where there are none.
-
-    Parameters
-    ----------
-    depth, truth : float, any shape, metres.
-    """
-    valid = np.isfinite(depth) & np.isfinite(truth) & (depth > 0) & (truth > 0)
-    if not valid.any():
-        return 0.0
-    difference = np.log(depth[valid].astype(np.float64)) - np.log(truth[valid].astype(np.float64))
-    return float(np.mean(difference**2) - scale_weight * np.mean(difference) ** 2)
 
 
 def mean_log_depth(maps: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

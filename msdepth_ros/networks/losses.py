@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scale-invariant log depth loss and its extensions, in torch.
 
-`msdepth_ros.evaluation.metrics` has the same error in NumPy.
+`msdepth_ros.evaluation.metrics` has the error table in NumPy.
 """
 
 from collections.abc import Sequence

@@ -126,7 +126,9 @@ def test_a_missing_last_factor():
 
 def test_metres_that_no_room_has():
     for factor in (1e-3, 1e3):
-        assert 'metric rule is wrong' in checks.check_metres(Recipe(), FLOOR * factor, FLOOR * 10)[0]
+        assert (
+            'metric rule is wrong' in checks.check_metres(Recipe(), FLOOR * factor, FLOOR * 10)[0]
+        )
 
 
 @pytest.mark.parametrize(

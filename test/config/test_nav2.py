@@ -127,7 +127,7 @@ def test_what_is_marked_can_be_cleared_and_is_delivered(costmap):
 
 
 @pytest.mark.parametrize('source', SOURCES)
-def test_the_robot_stops_when_depth_does(source):
+def test_nav2_expects_depth_at_least_once_a_second(source):
     assert 0 < source['expected_update_rate'] <= 1
 
 

@@ -103,7 +103,7 @@ def test_damaged_and_missing_files(folder):
     with pytest.raises(DatasetError, match='damaged: download it again'):
         open_dataset(path)
     (folder / 'other.mat').write_bytes(b'MATLAB 5.0 MAT-file')
-    with pytest.raises(DatasetError, match=r'no MATLAB 7.3 file'):
+    with pytest.raises(DatasetError, match=r'not a MATLAB 7.3 file'):
         open_dataset(folder / 'other.mat')
     path.unlink()
     with pytest.raises(DatasetError, match='is missing: download'):

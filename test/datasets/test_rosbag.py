@@ -230,7 +230,9 @@ def test_given_topics_intrinsics_and_scale(tmp_path):
             bag.image(f'/{name}/image_raw', 'bgr8', picture(name == 'back', 64, 48), START)
             bag.image(f'/{name}/depth/image_raw', '16UC1', depth, START)
             depth = depth * 2
-    with pytest.raises(DatasetError, match=r'which image topic.*/front/image_raw.*--image-topic'):
+    with pytest.raises(
+        DatasetError, match=r'several image topics.*/front/image_raw.*--image-topic'
+    ):
         open_dataset(tmp_path / 'bag', (50, 50, 32, 24))
     with pytest.raises(DatasetError, match=r'has several depth topics.*--depth-topic'):
         open_dataset(tmp_path / 'bag', (50, 50, 32, 24), topics=Topics('/back/image_raw'))

@@ -28,7 +28,7 @@ def test_a_rotation_between_lens_and_depth_is_refused(tmp_path):
         bag.camera_info(INFO_TOPIC, 64, 48, 55.0, START, d=[-0.3, 0.05, 0, 0, 0], r=turned)
         bag.image(COLOR_TOPIC, 'bgr8', picture(0, 64, 48), START)
         bag.image(DEPTH_TOPIC, '16UC1', np.full((48, 64), 1000, np.uint16), START)
-    with pytest.raises(DatasetError, match=r'its R is not the identity.*rectified image'):
+    with pytest.raises(DatasetError, match=r'the R of .* is not the identity.*rectified image'):
         open_dataset(tmp_path / 'bag')
 
 
@@ -63,7 +63,7 @@ def test_depth_in_another_frame_is_not_aligned(tmp_path):
     ('shape', 'value', 'late_ms', 'message'),
     [
         ((24, 32), 1000, 0, 'is 32x24 but the colour image is 64x48'),
-        ((48, 64), 0, 0, 'has one of 0 depths with a valid pixel'),
+        ((48, 64), 0, 0, 'has a depth image, of 0 with a valid pixel'),
         ((48, 64), 1000, 30, r'no image of 1 .* within 0.02 s'),
         ((48, 64), 7, 0, 'depth_scale'),
     ],
@@ -102,14 +102,14 @@ def test_damaged_recordings(tmp_path, storage, kept):
     bag = write_bag(tmp_path / 'bag', storage)
     file = next(path for path in bag.iterdir() if path.name != 'metadata.yaml')
     file.write_bytes(file.read_bytes()[:kept])
-    with pytest.raises(DatasetError, match=r'no rosbag2 that can be read.*reindex'):
+    with pytest.raises(DatasetError, match=r'(not a rosbag2.*reindex|no complete message.*record)'):
         open_dataset(bag)
 
 
 def test_damaged_metadata(tmp_path):
     bag = write_bag(tmp_path / 'bag')
     (bag / 'metadata.yaml').write_text('{')
-    with pytest.raises(DatasetError, match='no rosbag2 that can be read'):
+    with pytest.raises(DatasetError, match='not a rosbag2'):
         open_dataset(bag)
 
 

@@ -207,7 +207,7 @@ def test_a_dataset_that_is_not_there(model, capsys):
         (['--split', 'test'], 'only nyu has a split and raw depths'),
         (['--image-topic', '/image'], 'only rosbag has topics'),
         (['--depth-scale', '-5'], 'depth_scale is -5.0'),
-        (['--depth-scale', '2'], 'so their unit is wrong: set depth_scale in'),
+        (['--depth-scale', '2'], 'so the unit is wrong: set depth_scale in'),
     ],
 )
 def test_mistakes_are_one_line(tmp_path, model, capsys, arguments, message):

@@ -5,14 +5,16 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from how_many import examples
 from hypothesis import example, given
 from hypothesis import strategies as st
-from node_in_process import NodeInProcess
+from node_in_process import NodeInProcess, check_depth
 from rclpy.parameter import Parameter
 from test_any_message import good_pair
 
+from msdepth_ros.node.outputs import DEPTH
 from msdepth_ros.node.parameter_table import ALWAYS, PARAMETERS
 
 pytestmark = pytest.mark.filterwarnings('error::RuntimeWarning')
@@ -55,6 +57,8 @@ DEFAULTS = [
     for p in PARAMETERS
     if p.changes == ALWAYS and p.name != 'model'
 ]
+# Those that may make all depth invalid; with their defaults, a good frame has depth.
+LIMITS = ('depth.min', 'depth.max', 'depth.scale', 'depth.min_confidence', 'depth.edge_threshold')
 CHANGES = st.lists(
     st.sampled_from(PARAMETERS).flatmap(
         lambda parameter: st.tuples(st.just(parameter.name), _values(parameter))
@@ -84,3 +88,5 @@ def test_any_parameters_then_a_good_frame(node: NodeInProcess, changes: list) ->
     node.camera_info(info)
     answer = node.image(image)
     assert isinstance(answer, dict) or answer == 'stale', answer
+    if isinstance(answer, dict) and all(after[n] == BY_NAME[n].default for n in LIMITS):
+        assert np.isfinite(check_depth(answer[DEPTH], after)).any()

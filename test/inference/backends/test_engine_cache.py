@@ -386,5 +386,5 @@ def test_who_has_no_home_needs_one_for_engines_only(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv('HOME')
     monkeypatch.setattr(pwd, 'getpwuid', nobody)
     options = EngineOptions()
-    with pytest.raises(BackendError, match='this user has no home folder: set HOME, or name'):
+    with pytest.raises(BackendError, match='this user has no home folder: set HOME, or give'):
         EngineCache(options.cache_dir)
