@@ -1,11 +1,12 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Metres by measurement: a Gaussian process over what a prediction's log depth is off by.
+"""Aligns depth with measurements: a Gaussian process over the error of a prediction's log depth.
 
-The prediction m(x) is the process's mean, `Prior` its covariance, and the measured log depths are
-its observations (Rasmussen and Williams 2006, chapter 2). Its constant part is the alpha of the
-scale-invariant error, here from what was measured instead of from the truth; its local part mends
-the rest; its posterior says how sure each cell is. It needs no training and fits any network.
+The prediction m(x) is the mean of the process, `Prior` its covariance, and the measured log depths
+are its observations (Rasmussen and Williams 2006, chapter 2). Its constant part is the alpha of the
+scale-invariant error, computed from measurements instead of the ground truth. Its local part
+corrects the rest. Its posterior gives the standard deviation of each cell. It needs no training and
+works with any network.
 """
 
 import functools
@@ -21,28 +22,28 @@ from msdepth_ros.metric.points import NETWORK_NOISE, Points, choose, points_on, 
 from msdepth_ros.metric.prior import Prior
 from msdepth_ros.metric.sparse_depth import SparseDepth
 
-MOST_POINTS = 100  # of the exact algebra; further ones add detail
-_LEAST_NOISE = 0.005  # standard deviation of ln(depth) that every sensor has
+MOST_POINTS = 100  # measurements in the exact solution; further ones add detail
+_LEAST_NOISE = 0.005  # least standard deviation of ln(depth) of a sensor
 _FREEDOM = 6  # degrees of freedom of Student's t
 _ROUNDS = 4
-_MOST_CELLS = 6_500  # that the process is evaluated at; larger grids are thinned
+_MOST_CELLS = 6_500  # largest number of cells at which the process is evaluated
 _SPREAD_STEP = 4  # cells; the standard deviation is smooth
 
 
 @dataclass(frozen=True)
 class Scale:
-    """The log scale of a whole image: its mean and variance. 0: as the network says."""
+    """The log scale of a whole image, its mean and variance; a mean of 0 = the prediction's."""
 
     mean: float
     variance: float
 
 
 class Alignment:
-    """Aligns predictions of one network with what was measured.
+    """Aligns predictions of one network with measurements.
 
     Parameters
     ----------
-    prior : how far off that network is expected to be.
+    prior : the expected error of that network; None: the default.
     """
 
     def __init__(self, prior: Prior | None = None) -> None:
@@ -56,8 +57,8 @@ class Alignment:
         Parameters
         ----------
         log_depth : float32 [height, width], ln metres; NaN where there is none.
-        cells : where its cells lie in the rectified camera image.
-        sparse : what was measured, of any number of sources.
+        cells : its cells, in pixels of the rectified camera image.
+        sparse : the measurements, of any number of sources.
 
         Returns
         -------
@@ -74,14 +75,20 @@ class Alignment:
         sparse: Sequence[SparseDepth],
         scale: Scale | None = None,
     ) -> 'Fit':
-        """Fit the process to the measurements; `scale` replaces the prior of the constant part."""
+        """Fit the process to the measurements.
+
+        Parameters
+        ----------
+        log_depth, cells, sparse : see `align`.
+        scale : the expected log scale of the image; None: that of the prior.
+        """
         points = points_on(log_depth, cells, sparse)
         chosen = points[choose(points, self.prior, log_depth.shape[1], MOST_POINTS)]
         before = scale or Scale(0.0, self.prior.sg**2)
         return Fit(self.prior, log_depth, before, points, chosen)
 
     def chosen(self, log_depth: np.ndarray, cells: Grid, sparse: Sequence[SparseDepth]) -> Points:
-        """Return the measurements that the exact algebra takes."""
+        """Return the measurements of the exact solution, at most MOST_POINTS."""
         points = points_on(log_depth, cells, sparse)
         return points[choose(points, self.prior, log_depth.shape[1], MOST_POINTS)]
 
@@ -92,8 +99,8 @@ class Fit:
     Attributes
     ----------
     points : the measurements on the grid.
-    chosen : those of them in the exact algebra.
-    weights : float64 [chosen], near 1 for those that the others and the prior agree with.
+    chosen : those of them in the exact solution.
+    weights : float64 [chosen], near 1 for those that agree with the others and the prior.
     scale : the image's log scale after the measurements.
     """
 
@@ -112,9 +119,10 @@ class Fit:
     def _solve(self) -> None:
         """Solve (K + N) a = r, with Student's t as the noise.
 
-        A measurement far from what the others tell of it (its leave-one-out residual, Rasmussen
-        and Williams, section 5.4.2) has its noise raised, from round to round. The first round
-        starts from the median, which a third of wrong measurements moves little.
+        In each round, the noise of a measurement is raised if it is far from what the others
+        predict for it (its leave-one-out residual, Rasmussen and Williams, section 5.4.2). The
+        first round compares with the median, which changes little if a third of the measurements
+        are wrong.
         """
         before, noise = self._before, self.chosen.noise
         residual = self.chosen.residual - before.mean
@@ -138,11 +146,11 @@ class Fit:
         )
 
     def correction(self) -> np.ndarray:
-        """Return what the log depth of each cell is off by, float32 [height, width]."""
+        """Return the correction of each cell's log depth, float32 [height, width]."""
         return self.local() + np.float32(self.scale.mean)
 
     def local(self) -> np.ndarray:
-        """Return the part of the correction beside the whole image's, float32 [height, width]."""
+        """Return the correction without that of the whole image, float32 [height, width]."""
         return self._smooth if self._detail is None else self._smooth + self._detail[0]
 
     def spread(self) -> np.ndarray:
@@ -161,7 +169,7 @@ class Fit:
 
     @functools.cached_property
     def _smooth(self) -> np.ndarray:
-        """The local part by the chosen measurements alone."""
+        """The local correction from the chosen measurements, float32 [height, width]."""
         height, width = self._log_depth.shape
         if not len(self.chosen):
             return np.zeros((height, width), np.float32)
@@ -172,7 +180,7 @@ class Fit:
 
     @functools.cached_property
     def _detail(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """What the measurements that were not chosen add, and its precision."""
+        """The correction from the measurements that were not chosen, and its precision."""
         if len(self.points) == len(self.chosen):
             return None
         rows, columns = self.points.cells()
@@ -181,17 +189,17 @@ class Fit:
         return detail(self._log_depth.shape, rows, columns, left, noise)
 
     def _cells(self, step: int) -> tuple[np.ndarray, tuple[int, int]]:
-        """Return the features of every step-th cell, float32 [n, 3], and how many high and wide."""
+        """Return the features of every step-th cell, float32 [n, 3], and the grid's shape."""
         some = self._log_depth[step // 2 :: step, step // 2 :: step]
         rows, columns = np.indices(some.shape, np.float32) * np.float32(step) + step // 2
         return self._featured(columns.ravel(), rows.ravel(), some.ravel()), some.shape
 
 
 def _raised(noise: np.ndarray, others: np.ndarray | float, off: np.ndarray) -> np.ndarray:
-    """Return the noise of measurements, raised where they are `off` from what others tell.
+    """Return the noise of measurements, raised where they differ from what the others predict.
 
-    `others` is the variance of what the others tell, so noise + others that of `off`. It is divided
-    by the squared weight that Student's t gives to such a deviation.
+    `off` is that difference, with the variance noise + others. This variance is divided by the
+    squared weight of Student's t for such a difference.
     """
     total = noise + others
     weights = np.minimum(1.0, (_FREEDOM + 1) / (_FREEDOM + off**2 / total)) ** 2

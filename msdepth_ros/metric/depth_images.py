@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Depth images as measurements: those of a depth camera, with holes, of whatever size."""
+"""Depth images as measurements: from a depth camera, with holes, of any size."""
 
 import numpy as np
 
@@ -13,13 +13,15 @@ _MOST = 20_000  # pixels; larger images are thinned
 def points_of_depth(
     depth: np.ndarray, size: tuple[int, int], source: str, sigma: float = SIGMA
 ) -> SparseDepth:
-    """Return the pixels of a depth image that have a depth as measurements in a camera image.
+    """Return the valid pixels of a depth image as measurements in a camera image.
 
     Parameters
     ----------
-    depth : float32 [h, w], metres along Z, 0 or NaN where there is none. It shows what the camera
-        image shows, at whatever size.
+    depth : float32 [h, w], metres along Z, 0 or NaN where there is none; registered to the camera
+        image, of any size.
     size : (width, height) of the camera image.
+    source : name of the source.
+    sigma : standard deviation of ln(depth).
     """
     height, width = depth.shape
     step = int(np.ceil((height * width / _MOST) ** 0.5))

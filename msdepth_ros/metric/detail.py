@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What thousands of measurements tell beside a hundred: residuals averaged over near cells."""
+"""Detail from many measurements: residuals averaged over neighbouring cells."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,7 @@ _SCALES = ((4.0, 0.08), (1.5, 0.06), (0.6, 0.1))  # cells, and standard deviatio
 _FREEDOM = 2
 _ROUNDS = 3
 _NEIGHBOURS = 1.0  # cells
-_CROWD = 2.0  # neighbours that can outvote the surroundings, of at most 5.3
+_CROWD = 2.0  # least number of neighbours, of at most 5.3, that outweigh the surroundings
 
 
 def detail(
@@ -19,23 +19,23 @@ def detail(
     residual: np.ndarray,
     noise: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Spread residuals over near cells, from the coarsest scale to single cells.
+    """Spread residuals over neighbouring cells, from the coarsest scale to single cells.
 
-    At each scale a cell's correction is the mean of what was measured around it, weighted by
-    precision and by distance, beside a prior of 0 (normalised convolution, Knutsson and Westin
-    1993). At the coarsest one, cells that disagree with their surroundings lose weight as in
-    `alignment`. Where most of a cell's neighbours do so they are no outliers but a thing of their
-    own, as the leg of a chair, that finer scales show.
+    At each scale a cell's correction is the mean of the residuals around it, weighted by precision
+    and by distance, with a prior of 0 (normalised convolution, Knutsson and Westin 1993). At the
+    coarsest scale, cells that disagree with their surroundings lose weight, as in `alignment`. If
+    most of a cell's neighbours disagree with them, too, they are not outliers but a separate
+    object, such as a chair leg, and the finer scales show it.
 
     Parameters
     ----------
     shape : (height, width) of the grid.
     rows, columns : int [n], cells.
-    residual, noise : float64 [n], log depth that is left to explain, and its variance.
+    residual, noise : float64 [n], remaining error of log depth, and its variance.
 
     Returns
     -------
-    (correction of log depth, precision of what was measured around), float32 [height, width] each.
+    (correction of log depth, its precision), float32 [height, width] each.
     """
     place = rows * shape[1] + columns
     size = shape[0] * shape[1]
@@ -59,7 +59,7 @@ def detail(
 
 
 def _agreement(left: np.ndarray, precision: np.ndarray, radius: float, spread: float) -> np.ndarray:
-    """Return in 0 to 1 how far each cell agrees with those around it."""
+    """Return how much each cell agrees with those around it, from 0 to 1."""
     variance = np.float32(spread**2) + 1 / np.maximum(precision, np.float32(1e-6))
     weights = precision
     for _ in range(_ROUNDS):
@@ -74,7 +74,7 @@ def _agreement(left: np.ndarray, precision: np.ndarray, radius: float, spread: f
 def _mean(
     left: np.ndarray, weights: np.ndarray, radius: float, spread: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean around each cell beside a prior of 0, and the precision found there."""
+    """Return the mean around each cell with a prior of 0, and the precision there."""
     around = _blurred(weights, radius)
     return _blurred(weights * left, radius) / (around + np.float32(1 / spread**2)), around
 

@@ -6,29 +6,29 @@ import math
 
 from msdepth_ros.metric.alignment import Scale
 
-_DRIFT = 0.05  # standard deviation of the log scale after a second of the same view
-_LEAST = 1e-4  # variance that is always left
+_DRIFT = 0.05  # standard deviation by which the log scale changes in a second of the same view
+_LEAST = 1e-4  # least variance
 _CONTRADICTION = 3.0  # standard deviations
-_RELAXATION = 1.0  # seconds in which 63 % of what was learned is forgotten, after the hold
-_FORGOTTEN = 0.02  # of the log scale that is left of a measurement
-_STEEPEST = 1.0  # log scale a second: twice as far takes 0.7 s
-_LONGEST_STEP = 0.1  # seconds; after a longer pause no more is made up
-_PAUSE = 2.0  # seconds without a frame after which nobody sees a jump
+_RELAXATION = 1.0  # seconds, time constant of the return to the network's scale, after the hold
+_FORGOTTEN = 0.02  # log scale; a smaller rest of a measurement is dropped
+_STEEPEST = 1.0  # largest change of the log scale per second: a factor of 2 takes 0.7 s
+_LONGEST_STEP = 0.1  # seconds; after a longer pause the change is not larger
+_PAUSE = 2.0  # seconds; after a longer pause the scale may jump
 
 
 class ScaleFilter:
-    """Keeps metres from jumping, and holds what was learned.
+    """Keeps the scale after measurements end, and limits its changes.
 
-    The state is the log scale c of the images, its variance, and when it was last measured. From
-    frame to frame the variance grows with time and with how much the prediction itself changed: a
-    scale belongs to a view. `hold` seconds after the last measurement the state returns to what the
-    network alone is believed to be: mean 0 and the prior's variance. What is published follows the
-    mean at a bounded speed.
+    The state is the log scale of the images, its variance, and when it was last measured. From
+    frame to frame the variance grows with time and with the change of the prediction, because a
+    scale belongs to a view. `hold` seconds after the last measurement the state returns to that of
+    the network alone: mean 0 and the prior's variance. The published scale follows the mean with
+    a limited speed.
 
     Parameters
     ----------
     variance : of the log scale without any measurement, SG^2 of the prior.
-    hold : seconds that what was learned stays.
+    hold : seconds that the scale is kept after the last measurement.
     """
 
     def __init__(self, variance: float, hold: float) -> None:
@@ -37,7 +37,7 @@ class ScaleFilter:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything, as after a jump of time or another model."""
+        """Forget everything, for a jump of time or another model."""
         self._state = Scale(0.0, self._free)
         self._measured: float | None = None
         self._time: float | None = None
@@ -46,16 +46,16 @@ class ScaleFilter:
 
     @property
     def state(self) -> Scale:
-        """What the log scale is believed to be."""
+        """The estimated log scale."""
         return self._state
 
     @property
     def informed(self) -> bool:
-        """Whether measurements still tell."""
+        """Whether the state still depends on measurements."""
         return self._measured is not None
 
     def age(self, now: float) -> float:
-        """Return the seconds since the last measurement, infinity without one."""
+        """Return the seconds since the last measurement; infinity if there was none."""
         return math.inf if self._measured is None else now - self._measured
 
     def predict(self, now: float, change: float) -> Scale:
@@ -63,8 +63,8 @@ class ScaleFilter:
 
         Parameters
         ----------
-        now : the frame's time, seconds; going backwards resets.
-        change : how much the predicted log depth changed since the last frame, median over cells.
+        now : the frame's time, seconds; if it goes backwards, everything is forgotten.
+        change : of the predicted log depth since the last frame, median over cells.
         """
         if self._time is not None and now < self._time:
             self.reset()
@@ -84,30 +84,30 @@ class ScaleFilter:
         return self._state
 
     def skip(self, now: float) -> bool:
-        """Take a frame without measurements; return whether none before tells its scale either."""
+        """Add a frame without measurements; return whether earlier ones do not matter, either."""
         if self._time is not None and now < self._time:
             self.reset()
         if self._measured is not None:
             return False
-        if self._published:  # still on its way back
+        if self._published:  # the scale still returns to 0
             return False
         self._time, self._published = now, 0.0
         return True
 
     def contradicts(self, found: Scale) -> bool:
-        """Return whether a frame's own measurements cannot be of the scale that is held."""
+        """Return whether a frame's own measurements contradict the state."""
         if self._measured is None:
             return False
         spread = math.sqrt(found.variance + self._state.variance)
         return abs(found.mean - self._state.mean) > _CONTRADICTION * spread
 
     def update(self, found: Scale) -> None:
-        """Take the log scale of this frame, measurements included."""
+        """Set the state to the log scale of this frame, after its measurements."""
         self._state = Scale(found.mean, max(found.variance, _LEAST))
         self._measured = self._time
 
     def publish(self) -> Scale:
-        """Return the log scale to publish for this frame; it does not jump while the view stays."""
+        """Return the log scale to publish for this frame; it does not jump."""
         mean, variance = self._state.mean, self._state.variance
         last = self._published
         if last is not None and self._passed < _PAUSE:

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A network's prior, fitted to what its log depth was off by."""
+"""Fits a network's prior to the errors of its log depth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from msdepth_ros.metric.points import NETWORK_NOISE
 from msdepth_ros.metric.prior import Prior
 
-POINTS = 100  # of a frame
+POINTS = 100  # cells of each frame
 _STEPS = (1.4, 1.15, 1.05)  # factors of the pattern search
 _LOWEST = np.array([0.03, 0.03, 3.0, 0.03])
 _HIGHEST = np.array([1.5, 0.6, 80.0, 1.5])
@@ -18,7 +18,7 @@ _HIGHEST = np.array([1.5, 0.6, 80.0, 1.5])
 
 @dataclass(frozen=True)
 class Residuals:
-    """What one frame's log depth is off by at some cells; float64 [n] each.
+    """The errors of one frame's log depth at some cells; float64 [n] each.
 
     Attributes
     ----------
@@ -38,11 +38,12 @@ class Residuals:
 def residuals_of(
     log_depth: np.ndarray, truth: np.ndarray, rng: np.random.Generator
 ) -> Residuals | None:
-    """Return the residuals of a frame at random cells, None where too few have a true depth.
+    """Return the residuals of a frame at random cells; None if too few cells have ground truth.
 
     Parameters
     ----------
     log_depth, truth : float32 [height, width], ln metres, NaN where there is none.
+    rng : chooses the cells.
     """
     rows, columns = np.nonzero(np.isfinite(log_depth) & np.isfinite(truth))
     if len(rows) < POINTS:
@@ -59,7 +60,8 @@ def fit_prior(frames: Sequence[Residuals], start: Prior | None = None) -> Prior:
 
     Parameters
     ----------
-    frames : at least one; those of a set count as much as they are many.
+    frames : at least one; all have the same weight.
+    start : of the search; None: the default.
     """
     first = start or Prior(0.3, 0.2, 25.0, 0.3)
     best = np.array([first.sg, first.sl, first.ell, first.tau])
@@ -80,7 +82,7 @@ def fit_prior(frames: Sequence[Residuals], start: Prior | None = None) -> Prior:
 
 
 def _misfit(values: np.ndarray, frames: Sequence[Residuals]) -> float:
-    """Return the negative log marginal likelihood of a point, mean over frames."""
+    """Return the negative log marginal likelihood per point, mean over frames."""
     prior = Prior(*(float(value) for value in values))
     total = 0.0
     for frame in frames:

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The floor as a measurement: the mount says how far it is, the image which cells show it."""
+"""The floor as a measurement: its depth from the mount, at the cells of the image that show it."""
 
 from dataclasses import dataclass
 
@@ -12,17 +12,17 @@ from msdepth_ros.geometry.pinhole import Grid, Intrinsics
 from msdepth_ros.metric.sparse_depth import SparseDepth
 
 SOURCE = 'floor'
-_LEVELEST = 0.02  # slope of a ray below the horizon from which the floor's depth is told
+_LEVELEST = 0.02  # least slope of a ray below the horizon
 _FARTHEST = 12.0  # metres
-_SURE = 0.8  # probability of the network from which a cell counts as floor
-_LEAST_SHARE = 0.03  # of the image that must show floor
-_WIDEST = 0.3  # spread of ln(plane / prediction) over the floor's cells
-_LARGEST = 1.6  # ln of the largest correction that is believed
-_LARGEST_BY_SHAPE = 0.6  # so that a table is not taken for the floor
-_SIGMA = 0.12  # of ln(depth) of a cell: it may be none of the floor
-_SIGMA_OF_MOUNT = 0.075  # of ln(depth): what the mount is off by, the same for all cells
-_STRIDE = 4  # cells; of the points that the shape of the floor is sought in
-_SCATTER = 0.04  # of a prediction's floor, relative
+_SURE = 0.8  # least probability of a cell that counts as floor
+_LEAST_SHARE = 0.03  # least fraction of the image that shows floor
+_WIDEST = 0.3  # largest spread of ln(plane / prediction) over the floor's cells
+_LARGEST = 1.6  # ln of the largest plausible correction
+_LARGEST_BY_SHAPE = 0.6  # the same by shape, so that a table is not taken for the floor
+_SIGMA = 0.12  # standard deviation of ln(depth) of a cell, which may not be floor
+_SIGMA_OF_MOUNT = 0.075  # standard deviation of ln(depth) by the mount, the same for all cells
+_STRIDE = 4  # cells; between the points to which the floor is fitted
+_SCATTER = 0.04  # largest relative scatter of a prediction's floor
 _SHARE_BY_SHAPE = 0.4
 _TOLERANCE = 0.06
 _MOST = 40  # cells
@@ -30,7 +30,7 @@ _MOST = 40  # cells
 
 @dataclass(frozen=True)
 class FloorPlane:
-    """Where the floor lies: from the mount of the camera.
+    """The floor, from the mount of the camera.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class FloorPlane:
     height: float
 
     def depth(self, intrinsics: Intrinsics) -> np.ndarray:
-        """Return the floor's depth, float32 [height, width], metres; NaN where none is seen."""
+        """Return the floor's depth, float32 [height, width], metres along Z; NaN where not seen."""
         x, y = intrinsics.ray_slopes()
         falling = -(x[None] * self.up[0] + y[:, None] * self.up[1] + self.up[2])
         with np.errstate(divide='ignore', invalid='ignore'):
@@ -58,16 +58,16 @@ def measure_floor(
     plane: FloorPlane,
     probability: np.ndarray | None = None,
 ) -> SparseDepth:
-    """Return the floor's depth at cells that show it; none where that is in doubt.
+    """Return the floor's depth at the cells that show it; no cells if that is not certain.
 
-    A network with the output `floor` says which cells these are. For others the prediction's shape
-    does: a level plane of the mount's direction through a large part of it.
+    A network with the output `floor` says which cells show it. For other networks they are found by
+    the shape of the prediction: a large level plane, by the mount's direction.
 
     Parameters
     ----------
     depth : float32 [height, width], the network's depth, metres.
-    cells : where its cells lie in the rectified camera image.
-    camera : of the rectified camera image.
+    cells : its cells, in pixels of the rectified camera image.
+    camera : intrinsics of the rectified camera image.
     plane : the floor, from the mount.
     probability : float32 [height, width], that a cell shows the floor; None: not known.
     """
@@ -91,7 +91,7 @@ def measure_floor(
     if len(rows) > _MOST:
         some = np.linspace(0, len(rows) - 1, _MOST).astype(np.intp)
         rows, columns = rows[some], columns[some]
-    # An error that n cells share weighs as n errors of their own that are sqrt(n) times as large.
+    # One error of all n cells counts as n independent errors that are sqrt(n) times as large.
     shared = _SIGMA_OF_MOUNT * len(rows) ** 0.5
     return SparseDepth(
         cells.origin[0] + cells.step[0] * columns,
@@ -103,7 +103,7 @@ def measure_floor(
 
 
 def _by_shape(depth: np.ndarray, intrinsics: Intrinsics, plane: FloorPlane) -> np.ndarray:
-    """Return which cells lie on the level plane that a prediction has below the camera, bool."""
+    """Return which cells lie on the level plane below the camera in a prediction, bool."""
     points = point_cloud(depth, intrinsics)
     try:
         floor = fit_floor(points[::_STRIDE, ::_STRIDE], plane.up)

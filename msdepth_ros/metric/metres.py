@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The metres of one camera's depth: what a network says, what was measured now, and before."""
+"""Depth of one camera in metres: from the network, and from measurements now and before."""
 
 import collections
 from collections.abc import Sequence
@@ -15,23 +15,24 @@ from msdepth_ros.metric.prior import Prior
 from msdepth_ros.metric.relative import Anchor, find_anchor
 from msdepth_ros.metric.sparse_depth import SparseDepth
 
-_LEAST_WEIGHT = 0.25  # of a measurement that counts as believed
-_COARSE = 8  # cells; whether the view changed is seen on every 8th
+_LEAST_WEIGHT = 0.25  # least weight of a measurement that counts as used
+_COARSE = 8  # cells; every 8th is compared to find changes of the view
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """One frame's depth after the measurements.
+    """One frame's depth after the alignment.
 
     Attributes
     ----------
     log_depth, std : float32 [height, width], ln metres and its standard deviation.
     scale : log scale of the whole image that was applied.
-    measured : whether measurements tell it, now or within the hold; else the network alone.
-    used : how many measurements of each source were believed.
-    rejected : how many of each source and cause were not: 'disagrees', 'contradicts'.
-    measurements : float32 [n, 4], those that decided (at most 100): column and row in cells, metres
-        along Z, and 1 for one that was believed, 0 for one that was not.
+    measured : whether measurements, now or within the hold, decide it; otherwise the network.
+    used : number of used measurements of each source.
+    rejected : number of rejected measurements of each source and cause: 'disagrees' (with others),
+        'contradicts' (the scale that is held).
+    measurements : float32 [n, 4], at most 100: column and row in cells, metres along Z, and 1 for a
+        used one, 0 for a rejected one.
     """
 
     log_depth: np.ndarray
@@ -48,9 +49,10 @@ class Metres:
 
     Parameters
     ----------
-    prior : of the network.
-    kind : 'metric', or what the network knows its depth up to: 'scale' or 'affine'.
-    hold : seconds that the scale stays after the last measurement; None: frames are on their own.
+    prior : of the network; None: the default.
+    kind : of the network's depth: 'metric'; 'scale', up to a factor; or 'affine', inverse depth up
+        to factor and shift.
+    hold : seconds that the scale is kept after the last measurement; None: frames are independent.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class Metres:
 
     @property
     def hold(self) -> float:
-        """Seconds that the scale stays after the last measurement."""
+        """Seconds that the scale is kept after the last measurement."""
         return 0.0 if self._filter is None else self._filter.hold
 
     @hold.setter
@@ -81,15 +83,15 @@ class Metres:
 
         Parameters
         ----------
-        depth : float32 [height, width], the network's depth: metres, or relative ones.
-        cells : where its cells lie in the rectified camera image.
-        sparse : what was measured of this frame.
+        depth : float32 [height, width], the network's depth, in metres or relative.
+        cells : its cells, in pixels of the rectified camera image.
+        sparse : the measurements for this frame.
         now : the frame's time, seconds.
 
         Returns
         -------
-        The aligned depth. None where nothing was measured, now or within the hold: then the
-        network's metres stay as they are, or it knows none.
+        The aligned depth. None if nothing was measured, now or within the hold: then the network's
+        depth stays unchanged, and is metric only if the network is.
         """
         nothing = not any(len(part) for part in sparse)
         if self.kind == 'metric' and nothing and self._idle(now):
@@ -120,7 +122,7 @@ class Metres:
         return aligned
 
     def _idle(self, now: float) -> bool:
-        """Return whether no earlier measurement tells the scale of this frame."""
+        """Return whether no earlier measurement decides the scale of this frame."""
         if self._filter is None:
             return True
         self._before = None if not self._filter.informed else self._before
@@ -133,7 +135,7 @@ class Metres:
         sparse: Sequence[SparseDepth],
         before: Scale,
     ) -> tuple[Fit, Sequence[SparseDepth], list[SparseDepth]]:
-        """Fit the sources that do not contradict what is held; return also both kinds."""
+        """Fit the sources that do not contradict the held scale; return these and the rest."""
         assert self._filter is not None
         fit = self._alignment.fit(log_depth, cells, sparse, before)
         if not self._filter.informed or not len(fit.chosen):
@@ -151,7 +153,7 @@ class Metres:
         return self._alignment.fit(log_depth, cells, good, before), good, bad
 
     def _change(self, log_depth: np.ndarray) -> float:
-        """Return how much the predicted log depth changed since the last frame."""
+        """Return the median change of the predicted log depth since the last frame."""
         now = log_depth[_COARSE // 2 :: _COARSE, _COARSE // 2 :: _COARSE]
         last, self._before = self._before, now
         if last is None or last.shape != now.shape:

@@ -1,26 +1,28 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a sensor sees and the camera cannot: it sits elsewhere, and looks past edges."""
+"""Measurements that are hidden from the camera: the sensor has another position."""
 
 import cv2
 import numpy as np
 
 from msdepth_ros.metric.sparse_depth import SparseDepth
 
-_MARGIN = 0.1  # of the depth; nearer ones hide only what is farther by more
+_MARGIN = 0.1  # relative depth; a nearer measurement hides only what is farther by more
 
 
 def visible(sparse: SparseDepth, size: tuple[int, int], tile: float, reach: int = 1) -> SparseDepth:
-    """Return the measurements that no nearer one of the same source hides from the camera.
+    """Return the measurements that are not hidden by a nearer one of the same source.
 
-    A z-buffer of tiles: a measurement is hidden where one within `reach` tiles of it is nearer by
-    more than a tenth. Tiles are as wide as the measurements lie apart, so that a surface has one in
-    each of its tiles.
+    It uses a z-buffer of tiles: a measurement is hidden if another one, within `reach` tiles, is
+    nearer by more than a tenth. A tile is as wide as the distance of neighbouring measurements, so
+    that a surface has one in each tile.
 
     Parameters
     ----------
+    sparse : of one source.
     size : (width, height) of the camera image, pixels.
     tile : side of a tile, pixels.
+    reach : tiles around a measurement that are compared.
     """
     columns, rows = (int(np.ceil(side / tile)) + 1 for side in size)
     x = np.floor((sparse.u + 0.5) / tile).astype(np.intp)
@@ -34,7 +36,7 @@ def visible(sparse: SparseDepth, size: tuple[int, int], tile: float, reach: int 
 
 
 def thinned(sparse: SparseDepth, most: int) -> SparseDepth:
-    """Return at most `most` of the measurements, evenly from first to last."""
+    """Return at most `most` of the measurements, evenly chosen."""
     if len(sparse) <= most:
         return sparse
     return sparse[np.linspace(0, len(sparse) - 1, most).astype(np.intp)]

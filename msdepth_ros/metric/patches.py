@@ -1,8 +1,8 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Small patches of images: where they have texture, and how alike they are in several views.
+"""Small patches of images: their texture, and their similarity between views.
 
-Likeness is the zero-mean normalised cross-correlation (ZNCC): 1 for patches that are equal up to
+Likeness is the zero-mean normalised cross-correlation (ZNCC): 1 for patches that differ only in
 brightness and contrast.
 """
 
@@ -13,10 +13,10 @@ import numpy as np
 
 _BLOCK = 8  # pixels; at most one point in each block of this size
 _MARGIN = 6  # pixels at the image's border without points
-_EVEN_TEXTURE = 1e-5  # of cornerMinEigenVal on 8-bit images: enough to be a region's one point
+_EVEN_TEXTURE = 1e-5  # cornerMinEigenVal on 8-bit images: enough for the best point of a region
 _LEAST_TEXTURE = 1e-6
-_NOISE = 2.0  # grey levels; what an image differs by that shows the same again
-_FLATTEST = -1e-6  # curvature of a peak that has a top
+_NOISE = 2.0  # grey levels; difference of two images of the same scene
+_FLATTEST = -1e-6  # a peak has a more negative curvature
 
 
 def textured_points(image: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
@@ -27,7 +27,7 @@ def textured_points(image: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarra
     Parameters
     ----------
     image : uint8 [height, width].
-    most : how many points there may be.
+    most : largest number of points.
 
     Returns
     -------

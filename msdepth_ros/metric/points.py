@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Measurements on a network's grid, and which of many stand for all."""
+"""Measurements on a network's grid, and a choice of a few that represent all."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,22 +12,22 @@ from msdepth_ros.geometry.pinhole import Grid
 from msdepth_ros.metric.prior import Prior
 from msdepth_ros.metric.sparse_depth import SparseDepth
 
-NETWORK_NOISE = 0.03  # standard deviation of ln(depth) from cell to cell that no scale explains
-_SMOOTH = 0.1  # difference of log depth beyond which two cells are not of one surface
-_COARSER = 1.15  # growth of the bins from one try to the next
+NETWORK_NOISE = 0.03  # standard deviation of ln(depth), independent from cell to cell
+_SMOOTH = 0.1  # largest difference of log depth within a surface
+_COARSER = 1.15  # factor on the bins' size from one try to the next
 _CANDIDATES = 3000
 
 
 @dataclass(frozen=True)
 class Points:
-    """What was measured, on the grid of a prediction; all arrays are [n].
+    """Measurements on the grid of a prediction; all arrays are [n].
 
     Attributes
     ----------
     x, y : float32, column and row in cells.
     predicted : float32, log depth of the prediction there.
     residual : float64, measured minus predicted log depth.
-    noise : float64, variance of the residual that is not the prediction's scale.
+    noise : float64, variance of the residual from the sensor and the cell.
     source : int, index into the list of sparse depths.
     """
 
@@ -50,12 +50,13 @@ class Points:
 
 
 def points_on(log_depth: np.ndarray, cells: Grid, sparse: Sequence[SparseDepth]) -> Points:
-    """Return the measurements that lie on a prediction's grid and where it has a depth.
+    """Return the measurements that lie on a prediction's grid, where it is not NaN.
 
     Parameters
     ----------
     log_depth : float32 [height, width], ln metres.
-    cells : where its cells lie in the rectified camera image.
+    cells : its cells, in pixels of the rectified camera image.
+    sparse : the measurements.
     """
     usable = [part.usable() for part in sparse]
     columns = [
@@ -77,11 +78,18 @@ def points_on(log_depth: np.ndarray, cells: Grid, sparse: Sequence[SparseDepth])
 
 
 def choose(points: Points, prior: Prior, width: int, most: int) -> np.ndarray:
-    """Return the indices of at most `most` points that stand for all of them.
+    """Return the indices of at most `most` points that represent all of them.
 
-    Image and log depth are cut into equal bins, of a size that gives about `most` bins with a point
-    in them; each source has bins of its own. Of each bin the point with the median residual is
-    chosen: it is a measurement itself, and no outlier while most of the bin are none.
+    Image and log depth are divided into equal bins, of a size with about `most` bins that have
+    points; each source has its own bins. In each bin the point with the median residual is chosen:
+    it is not an outlier, unless most points of the bin are.
+
+    Parameters
+    ----------
+    points : on the grid.
+    prior : its distances set the proportions of the bins.
+    width : of the grid, cells.
+    most : largest number of points.
     """
     if len(points) <= most:
         return np.arange(len(points))
@@ -105,7 +113,7 @@ def choose(points: Points, prior: Prior, width: int, most: int) -> np.ndarray:
 
 
 def _at(log_depth: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return log depth at (x, y): between cells of one surface, else the nearest cell's."""
+    """Return log depth at (x, y): interpolated within a surface, else that of the nearest cell."""
     if not x.size:
         return np.empty(0, np.float32)
     nearest = log_depth[np.rint(y).astype(np.intp), np.rint(x).astype(np.intp)]
@@ -120,7 +128,7 @@ def _at(log_depth: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def resized(field: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Return float32 [h, w] enlarged to `shape`, linearly between cells."""
+    """Return float32 [h, w] enlarged to `shape` by linear interpolation."""
     if field.shape == shape:
         return field
     return cv2.resize(field, shape[::-1], interpolation=cv2.INTER_LINEAR)

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where a robot was when an image was taken: poses of its odometry, by their stamps."""
+"""The poses of a robot's odometry, interpolated to the stamps of images."""
 
 import bisect
 import math
@@ -13,28 +13,28 @@ from msdepth_ros.geometry.rigid import between, inverse, rotation_angle
 
 _SECOND = 1_000_000_000  # ns
 _KEPT = 3.0  # seconds
-_CLOSEST = 0.002  # seconds between poses; what comes faster is passed over
+_CLOSEST = 0.002  # seconds; a pose that comes sooner after another one is ignored
 _LARGEST_GAP = 0.5  # seconds between two poses that are interpolated
-_AHEAD = 0.1  # seconds that a motion is taken to go on after the newest pose
-_BASIS = 0.02  # seconds over which that motion is seen
+_AHEAD = 0.1  # seconds after the newest pose for which the motion is extrapolated
+_BASIS = 0.02  # seconds of motion that are extrapolated from
 _ANOTHER_CLOCK = 2.0  # seconds
-# A jump is both: farther than this, and faster.
+# A jump is a motion that is both larger and faster than this.
 _JUMP, _FASTEST = 0.1, 10.0  # metres; metres a second
 _TURN, _FASTEST_TURN = math.radians(20), math.radians(1000)
 
 
 class PoseError(MsdepthError):
-    """No pose is known for an image; the text is the cause, in a few words."""
+    """No pose is known for an image; the message is the cause, in a few words."""
 
 
 @dataclass(frozen=True)
 class Pose:
-    """A pose, and how often the odometry had jumped by then.
+    """A pose, and the number of jumps of the odometry before it.
 
     Attributes
     ----------
-    matrix : float64 [4, 4], the robot's frame to the odometry's.
-    jumps : poses of different counts do not belong together.
+    matrix : float64 [4, 4], from the robot's frame to the odometry's, metres.
+    jumps : poses with different numbers must not be compared.
     """
 
     matrix: np.ndarray
@@ -48,7 +48,7 @@ class PoseHistory:
 
     Attributes
     ----------
-    jumps : how often the poses jumped, or time went back: what was before is forgotten.
+    jumps : how often the poses jumped or time went back; then earlier poses are forgotten.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class PoseHistory:
     def add(self, stamp: int, pose: np.ndarray) -> None:
         """Add a pose, float64 [4, 4], at a stamp in ns.
 
-        One that is older than the newest is passed over if it came late, by up to 3 s; beyond that
+        A pose that is up to 3 s older than the newest came late and is ignored. If it is older,
         time went back, as when a recording starts again.
         """
         if self._stamps:
@@ -81,13 +81,12 @@ class PoseHistory:
     def at(self, stamp: int) -> Pose:
         """Return the pose at a stamp in ns.
 
-        Between two poses it is interpolated; for 0.1 s after the newest, the motion is taken to go
-        on.
+        Between two poses it is interpolated; for 0.1 s after the newest, it is extrapolated.
 
         Raises
         ------
         PoseError
-            If that is not known; it says why.
+            If it is not known; the message is the cause.
         """
         if not self._stamps:
             raise PoseError('no odometry')
@@ -116,7 +115,7 @@ class PoseHistory:
 
 
 def _jumped(before: np.ndarray, now: np.ndarray, elapsed: float) -> bool:
-    """Return whether no robot can have moved so within `elapsed` seconds."""
+    """Return whether a motion within `elapsed` seconds is too large for a robot."""
     motion = inverse(before) @ now
     way, turn = float(np.linalg.norm(motion[:3, 3])), rotation_angle(motion)
     return (way > _JUMP and way > _FASTEST * elapsed) or (

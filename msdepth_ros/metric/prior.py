@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How far off a network's log depth is expected to be: the covariance of the Gaussian process."""
+"""The expected errors of a network's log depth: the covariance of the Gaussian process."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-GRID_WIDTH = 128  # cells across the image that ELL counts in
-_NEAR_SHARE = 0.2  # of the local variance that the short scale has
-_BLOCK = 512  # features at a time: their covariances stay in the processor's cache
+GRID_WIDTH = 128  # width of the grid whose cells are the unit of ELL
+_NEAR_SHARE = 0.2  # fraction of the local variance on the short scale
+_BLOCK = 512  # features at a time, so that their covariances stay in the CPU's cache
 
 
 @dataclass(frozen=True)
@@ -21,14 +21,14 @@ class Prior:
         d = |x - x'|^2 / (2 ELL^2) + (m(x) - m(x'))^2 / (2 TAU^2)
 
     The first term is the scale of the whole image, the alpha of the scale-invariant error of Eigen
-    et al. 2014; the second one what single parts are off by beside that, on two scales.
+    et al. 2014. The second one is the additional error of parts of the image, on two scales.
 
     Attributes
     ----------
     sg : standard deviation of the whole image's log scale.
-    sl : standard deviation of a part's log scale beside that.
-    ell : distance over which parts are off together, in cells of a grid 128 cells wide.
-    tau : difference of log depth over which they are; it keeps what is near and what is far apart.
+    sl : standard deviation of the additional log scale of a part.
+    ell : distance over which these errors are correlated, in cells of a grid 128 cells wide.
+    tau : difference of log depth over which they are correlated: near and far are independent.
     """
 
     sg: float = 0.5
@@ -56,20 +56,22 @@ class Prior:
 
     @property
     def std(self) -> float:
-        """The standard deviation of ln(depth) where nothing was measured."""
+        """The standard deviation of ln(depth) without measurements."""
         return float(np.hypot(self.sg, self.sl))
 
     def document(self) -> dict[str, float]:
-        """Return what stands in a model's YAML."""
+        """Return the values for a model's YAML."""
         named = {'SG': self.sg, 'SL': self.sl, 'ELL': self.ell, 'TAU': self.tau}
         return {key: round(value, 4) for key, value in named.items()}
 
     def features(self, x: np.ndarray, y: np.ndarray, m: np.ndarray, width: int) -> np.ndarray:
-        """Return points so scaled that d is half their squared distance, [n, 3].
+        """Return points scaled so that d is half their squared distance, [n, 3].
 
         Parameters
         ----------
-        x, y, m : float [n], column and row in cells of a grid `width` cells wide, and log depth.
+        x, y : float [n], column and row in cells.
+        m : float [n], log depth.
+        width : of the grid, cells.
         """
         ell = self.ell * width / GRID_WIDTH
         return np.stack([x / ell, y / ell, m / self.tau], axis=-1)
@@ -83,7 +85,7 @@ class Prior:
         return far
 
     def local_sums(self, a: np.ndarray, b: np.ndarray, factors: np.ndarray) -> np.ndarray:
-        """Return `local(a, b) @ factors`, float32 [n], for many a: a block of them at a time."""
+        """Return `local(a, b) @ factors`, float32 [n], computed in blocks of a."""
         far_factors = factors * np.float32((1 - _NEAR_SHARE) * self.sl**2)
         near_factors = factors * np.float32(_NEAR_SHARE * self.sl**2)
         sums = np.empty(len(a), np.float32)
@@ -95,7 +97,7 @@ class Prior:
 
 def _decays(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return exp(-d) and exp(-16 d) between features, [n, k] of [n, 3] and [k, 3]."""
-    # -|a - b|^2 / 2 = a . b - |a|^2 / 2 - |b|^2 / 2, in one product.
+    # -|a - b|^2 / 2 = a . b - |a|^2 / 2 - |b|^2 / 2, as one matrix product.
     a_more = np.column_stack([a, np.square(a).sum(axis=1) / -2, np.ones_like(a[:, 0])])
     b_more = np.column_stack([b, np.ones_like(b[:, 0]), np.square(b).sum(axis=1) / -2])
     far = a_more @ b_more.T

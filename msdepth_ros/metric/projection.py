@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where points of a view lie in earlier views, and which depth was predicted for them."""
+"""Projects points of a view to earlier views, and looks up their predicted depth."""
 
 import copy
 
@@ -11,18 +11,18 @@ from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.metric.patches import offsets
 
 _NEAREST = 0.05  # metres
-_STEEPEST = 0.06  # of ln(depth) per pixel; steeper is an edge
-_SLOPE_SHARE = 0.7  # of the predicted slope; networks draw edges as slopes
-_UNKNOWN = 10.0  # ln(depth) that stands for none: an edge to every neighbour
+_STEEPEST = 0.06  # ln(depth) per pixel; a steeper slope is an edge
+_SLOPE_SHARE = 0.7  # factor on the predicted slope, as networks predict edges as slopes
+_UNKNOWN = 10.0  # ln(depth) in place of NaN: an edge to every neighbour
 
 
 class Projection:
-    """From points of a view to the pixels of V earlier ones, by their depth.
+    """Projects points of a view to V earlier views.
 
     Parameters
     ----------
     intrinsics : of all views.
-    motions : float64 [V, 4, 4], this view's camera frame to each earlier one's.
+    motions : float64 [V, 4, 4], from this view's optical frame to that of each earlier view.
     """
 
     def __init__(self, intrinsics: Intrinsics, motions: np.ndarray) -> None:
@@ -32,7 +32,7 @@ class Projection:
         self._translation = motions[:, :3, 3].astype(np.float32)[:, None, :, None]
 
     def first(self, count: int) -> 'Projection':
-        """Return the projection to the first views alone."""
+        """Return the projection to only the first views."""
         part = copy.copy(self)
         part._rotation, part._translation = self._rotation[:count], self._translation[:count]
         return part
@@ -45,7 +45,10 @@ class Projection:
     def __call__(self, rays: np.ndarray, inverse: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return u, v in the earlier views, float32 [V, n, m] each, NaN behind the camera.
 
-        `inverse` : float32 [n, m], 1 / depth.
+        Parameters
+        ----------
+        rays : float32 [n, 3], see `rays`.
+        inverse : float32 [n, m], 1 / depth.
         """
         turned = np.matmul(rays, self._rotation.transpose(0, 2, 1))[..., None]
         x, y, z = (turned[:, :, i] + inverse * self._translation[:, :, i] for i in range(3))
@@ -56,13 +59,15 @@ class Projection:
     def patch_shape(
         self, rays: np.ndarray, inverse: np.ndarray, slope: np.ndarray, scale: float, radius: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return where a patch's pixels lie around its centre in the earlier views.
+        """Return the pixels of patches in the earlier views, relative to the patches' centres.
 
         Parameters
         ----------
-        inverse : float32 [n], 1 / depth of the patch's centre.
+        rays : float32 [n, 3], of the patches' centres.
+        inverse : float32 [n], 1 / depth of the patches' centres.
         slope : float32 [2, n], of ln(depth) per pixel along u and v.
-        scale : size of the images that the patches are from, over that of the intrinsics.
+        scale : size of the patches' images, relative to that of the intrinsics.
+        radius : of the patches, pixels.
 
         Returns
         -------
@@ -84,7 +89,7 @@ class Projection:
 
 
 class Prediction:
-    """A predicted depth, to be looked up at pixels of a view.
+    """A predicted depth, looked up at pixels of a view.
 
     Parameters
     ----------
@@ -112,7 +117,7 @@ class Prediction:
         return np.nan_to_num(_SLOPE_SHARE * slope).clip(-_STEEPEST, _STEEPEST).astype(np.float32)
 
     def unevenness(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-        """Return by how much ln(depth) differs among a cell and its neighbours, float32 [n]."""
+        """Return the range of ln(depth) in a cell and its neighbours, float32 [n]."""
         around = np.ones((3, 3), np.uint8)
         known = np.where(np.isfinite(self._log_depth), self._log_depth, np.float32(_UNKNOWN))
         spread = cv2.dilate(known, around) - cv2.erode(known, around)
@@ -126,6 +131,6 @@ class Prediction:
 
 
 def _lookup(values: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return the values at whole positions, those outside taken to the border."""
+    """Return the values at integer positions, which are clipped to the border."""
     height, width = values.shape
     return values[y.clip(0, height - 1), x.clip(0, width - 1)]

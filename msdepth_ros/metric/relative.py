@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Networks that know no metres: depth up to a factor, or inverse depth up to factor and shift."""
+"""Relative depth: known up to a factor, or inverse depth known up to factor and shift."""
 
 import math
 from dataclasses import dataclass
@@ -10,31 +10,31 @@ import numpy as np
 from msdepth_ros.metric.points import Points
 
 KINDS = ('metric', 'scale', 'affine')
-_LEAST_DEPTHS = 1.1  # ratio of farthest to nearest from which a shift can be told
+_LEAST_DEPTHS = 1.1  # least ratio of farthest to nearest measurement for a shift
 _ROUNDS = 6
 _TOLERANCE = 0.1  # relative error of inverse depth
-_FARTHEST = 1e-3  # inverse depth, 1/m, below which there is none
+_FARTHEST = 1e-3  # 1/m; a smaller inverse depth is invalid
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """Metres of a relative depth z: 1 / (factor / z + shift)."""
+    """Converts relative depth z to metres: 1 / (factor / z + shift)."""
 
     factor: float
     shift: float = 0.0
 
     def log_depth(self, depth: np.ndarray) -> np.ndarray:
-        """Return ln metres of relative depths, float32; NaN where there are none."""
+        """Return ln metres of relative depth, float32 of the same shape; NaN where invalid."""
         with np.errstate(divide='ignore', invalid='ignore', over='ignore'):
             inverse = np.float32(self.factor) / depth + np.float32(self.shift)
             return np.where(inverse > _FARTHEST, -np.log(inverse), np.float32(np.nan))
 
 
 def find_anchor(kind: str, points: Points) -> Anchor | None:
-    """Return what makes metres of a network's answer, None where too little was measured.
+    """Return the conversion of relative depth to metres; None if too little was measured.
 
-    Robust to a third of wrong measurements: medians of ratios, or of the slopes between all pairs
-    (Theil 1950, Sen 1968), then least squares with weights that leave out what is far.
+    A third of the measurements may be wrong. It uses the median of the ratios, or of the slopes
+    between all pairs (Theil 1950, Sen 1968), then least squares with low weights for outliers.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What sensors beside a camera measured, as depths of pixels of its image."""
+"""Measurements of other sensors, as depth at pixels of the camera image."""
 
 import numpy as np
 
@@ -8,9 +8,9 @@ from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.metric.occlusion import visible
 from msdepth_ros.metric.sparse_depth import NEAREST, SparseDepth
 
-_ERROR = 0.02  # metres, of a range
-_RELATIVE = 0.02  # of a depth: the mount is off by a degree, the beam is wide
-_TILE = 40  # tiles across the image that hide what is behind them
+_ERROR = 0.02  # metres, standard deviation of a range
+_RELATIVE = 0.02  # relative, standard deviation of depth by an error of the mount and a wide beam
+_TILE = 40  # tiles per image width, to find hidden measurements
 
 
 def scan_points(
@@ -22,12 +22,18 @@ def scan_points(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the points of a laser scan in its own frame, x forward and z up.
 
-    By REP-117 -inf is nearer than the sensor can tell, +inf farther, NaN no measurement: none of
-    them is a point, nor is what lies outside of the scanner's range.
+    Ranges outside of the scanner's limits give no point, nor do -inf (too near), +inf (too far) and
+    NaN (no measurement), see REP-117.
+
+    Parameters
+    ----------
+    ranges : float [beams], metres.
+    angle_min, angle_increment : radians.
+    range_min, range_max : metres.
 
     Returns
     -------
-    (float32 [n, 3] metres, the indices of their beams).
+    float32 [n, 3], metres; and int [n], the indices of their beams.
     """
     ranges = np.asarray(ranges, np.float32)
     with np.errstate(invalid='ignore'):
@@ -44,13 +50,14 @@ def scan_points(
 def project(
     points: np.ndarray, to_camera: np.ndarray, camera: Intrinsics, source: str
 ) -> SparseDepth:
-    """Return the points that the camera sees as depths of its pixels.
+    """Return the points that the camera sees, as depth at its pixels.
 
     Parameters
     ----------
     points : float32 [n, 3], metres, in the sensor's frame.
     to_camera : float64 [4, 4], from that frame to the camera's optical frame.
-    camera : of the rectified camera image.
+    camera : intrinsics of the rectified camera image.
+    source : name of the source.
     """
     turned = points @ to_camera[:3, :3].T.astype(np.float32)
     turned += to_camera[:3, 3].astype(np.float32)

@@ -1,13 +1,13 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Depths that a sensor measured at some pixels of the rectified camera image."""
+"""Sparse depth: measured at some pixels of the rectified camera image."""
 
 import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
-NEAREST, FARTHEST = 0.01, 1000.0  # metres; what lies outside is no measurement
+NEAREST, FARTHEST = 0.01, 1000.0  # metres; depth outside is not a measurement
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +18,13 @@ class SparseDepth:
     ----------
     u, v : float32 [n], pixel of the rectified camera image, column and row.
     depth : float32 [n], metres along Z of the camera's optical frame.
-    sigma : float32 [n], standard deviation of ln(depth); one number stands for all.
-    source : name of what measured them.
+    sigma : float32 [n], standard deviation of ln(depth); a single number is for all.
+    source : name of the source.
+
+    Raises
+    ------
+    ValueError
+        If the arrays have different lengths.
     """
 
     u: np.ndarray

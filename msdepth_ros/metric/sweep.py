@@ -1,10 +1,10 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A plane sweep at points: which depth makes a point look alike in the views that saw it.
+"""A plane sweep at points: the depth at which a point looks the same in several views.
 
-As MVSNet does (Yao et al., ECCV 2018), but at points with texture only, on depths around those that
-a network predicted, with patches instead of learned features: coarse on images of half the size,
-then fine around what was found. What a patch's plane slopes by is taken from the prediction.
+It is like MVSNet (Yao et al., ECCV 2018), but only at points with texture, at depths around the
+network's prediction, and with patches instead of learned features. A coarse search on images of
+half the size is followed by a fine one. The slope of a patch is that of the prediction.
 """
 
 from dataclasses import dataclass
@@ -15,31 +15,31 @@ from msdepth_ros.metric.patches import likeness, patches_at, peak, textured_poin
 from msdepth_ros.metric.projection import Prediction, Projection
 
 _POINTS = 180
-_COARSE_VIEWS = 3  # the first of them, which are to be those of the shortest ways
-_FINE = 9  # depths that are tried around what was found
+_COARSE_VIEWS = 3  # the first views, which have the shortest baselines
+_FINE = 9  # number of depths of the fine search
 _COARSE_RADIUS, _FINE_RADIUS = 2, 4  # pixels; patches of 5x5 and 9x9
 _LEAST_CONTRAST = 1.5  # grey levels
 _COARSE_LIKENESS, _LIKENESS, _SURE_LIKENESS = 0.65, 0.75, 0.9
-_SECOND_BEST = 0.08  # by which the best depth must be more alike than any other
+_SECOND_BEST = 0.08  # least difference of likeness between the best depth and all others
 _NEAR_PEAK = 3  # coarse steps that belong to a peak
-_DISAGREEMENT = 1.5, 0.05  # pixels, and of ln(depth): how far one view may differ from all
-# The offset that the points of an image share: how sharp their likelihoods are, how far one point
-# may lie from it, and what it costs to do so.
+_DISAGREEMENT = 1.5, 0.05  # pixels, and ln(depth): largest difference of one view from all
+# The offset that all points of an image have in common: the temperature of the likelihoods, the
+# width of the vote, the scatter of points around it, and the cost of that scatter.
 _TEMPERATURE, _KERNEL, _SCATTER, _COST = 0.06, 0.15, 0.35, 0.12
 _LARGEST_SIGMA = 0.25
 _MATCHING = 0.25  # pixels, standard deviation of a match
-_FLOOR = 0.03  # of ln(depth), of what is not modelled
+_FLOOR = 0.03  # of ln(depth), standard deviation of what is not modelled
 
 
 @dataclass(frozen=True)
 class Search:
-    """The depths that are tried.
+    """The depths of a search.
 
     Attributes
     ----------
-    span : of ln(depth) on either side of the prediction.
-    count : how many depths, odd.
-    shared : whether the points of an image share what the prediction is off by.
+    span : of ln(depth) on each side of the prediction.
+    count : number of depths, odd.
+    shared : whether all points of an image have about the same error of the prediction.
     """
 
     span: float
@@ -58,13 +58,13 @@ ANYWHERE = Search(1.8, 45, False)
 
 @dataclass(frozen=True)
 class PoseNoise:
-    """How far the poses of an odometry are off.
+    """The errors of odometry.
 
     Attributes
     ----------
     translation : standard deviation of a position along each axis, metres.
-    rotation : of an orientation about each axis, radians.
-    share : of the way between two views, as a share of it.
+    rotation : standard deviation of an orientation about each axis, radians.
+    share : standard deviation of the distance between two views, relative to it.
     """
 
     translation: float = 0.003
@@ -161,10 +161,10 @@ def _coarse(
     slope: np.ndarray,
     search: Search,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Try all depths on images of half the size; return the best ln(depth) and whether it is one.
+    """Search all depths on images of half the size; return the best ln(depth), and if it is good.
 
-    Where the points of an image share what the prediction's scale is off by, more or less, the
-    offset that they agree on is preferred.
+    If all points of an image have about the same error of the prediction, depths near their common
+    offset are preferred.
     """
     u, v = (_halved(each) for each in pixels)
     patches, contrast = patches_at(view.half, u, v, _COARSE_RADIUS)
@@ -190,7 +190,7 @@ def _coarse(
 
 
 def _shared_offset(score: np.ndarray, steps: np.ndarray) -> float:
-    """Return the offset that most points' likelihoods meet at; `score` is [n, steps]."""
+    """Return the offset with the largest sum of the points' likelihoods; `score` is [n, steps]."""
     best = score.max(axis=1, keepdims=True)
     likelihood = np.exp((score - best) / _TEMPERATURE)
     likelihood *= (best > 0.5) / likelihood.sum(axis=1, keepdims=True)
@@ -215,9 +215,9 @@ def _fine(
     Returns
     -------
     log_depth : float32 [n].
-    motion : float32 [V, n], pixels that a point moves by in a view for a unit of ln(depth).
-    share : float32 [V, n], the say of each view; they add up to 1.
-    good : bool [n], whether the match is one and no view contradicts it.
+    motion : float32 [V, n], pixels by which a point moves in a view, per unit of ln(depth).
+    share : float32 [V, n], the weight of each view; they add up to 1.
+    good : bool [n], whether the match is good and no view contradicts it.
     """
     patches, contrast = patches_at(view.image, *pixels, _FINE_RADIUS)
     shape = projection.patch_shape(rays, np.exp(-start), slope, 1.0, _FINE_RADIUS)
@@ -245,7 +245,7 @@ def _fine(
 
 
 def _mean_of_seen(alike: np.ndarray) -> np.ndarray:
-    """Return the mean over views where a view sees the place, -1 where none does."""
+    """Return the mean over the views that see the point, -1 where none does."""
     seen = np.isfinite(alike)
     count = seen.sum(axis=0)
     total = np.where(seen, alike, 0).sum(axis=0)
@@ -253,5 +253,5 @@ def _mean_of_seen(alike: np.ndarray) -> np.ndarray:
 
 
 def _halved(position: np.ndarray) -> np.ndarray:
-    """Return where pixel positions lie in the image of half the size."""
+    """Return pixel positions in the image of half the size."""
     return (position + np.float32(0.5)) * np.float32(0.5) - np.float32(0.5)

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Depth from several views: earlier images of a moving camera, kept with their poses."""
+"""Depth from several views: earlier images of a moving camera, with their poses."""
 
 import math
 
@@ -26,32 +26,32 @@ SOURCE = 'views'
 NO_EARLIER, NO_MOTION, NO_MATCH = 'no earlier view', 'no motion', 'no match'
 NO_PREDICTION, STANDS = 'no prediction', 'odometry stands, image moves'
 _KEPT = 16  # views
-_PIXELS = 49152  # of the images that are compared, 256x192 or another shape
-# How many pixels a point moves by in a view for a unit of ln(depth): the least that tells depth,
-# what is looked for in the views that are compared, and what makes a view worth keeping.
+_PIXELS = 49152  # number of pixels of the compared images: 256x192, or another aspect ratio
+# Motion of a point between views, in pixels per unit of ln(depth): the least for a comparison, the
+# best for each compared view, and the least for a new view to be kept.
 _LEAST_MOTION, _WANTED_MOTION, _NEW_MOTION = 5.0, (15.0, 22.0, 35.0, 60.0), 3.0
 _LEAST_OVERLAP, _NEW_OVERLAP = 0.4, 0.5
 _LARGEST_TURN, _NEW_TURN = math.radians(35), math.radians(8)
 _BORDER = 4  # pixels
-_MIDDLE = math.log(1.75)  # of the depths where nothing is predicted
-_FEWEST_POINTS, _FEWEST_SHARE = 6, 0.05  # fewer matches are chance
-_AT_REST = 0.5  # pixels by which nothing moves while the camera stands
-_UNCHANGED = 0.5  # likeness of most points while the camera stands
+_MIDDLE = math.log(1.75)  # of the search without a prediction
+_FEWEST_POINTS, _FEWEST_SHARE = 6, 0.05  # fewer matches may be chance
+_AT_REST = 0.5  # pixels; a smaller motion means that the camera stands
+_UNCHANGED = 0.5  # least likeness of most points while the camera stands
 
 
 class Views:
-    """Measures depth at points that earlier views of the same camera show too.
+    """Measures depth at points that earlier views of the same camera also show.
 
-    Keeps up to 16 earlier views (about 1 MB), chosen by how far the camera moved and not by time.
+    It keeps up to 16 earlier views (about 1 MB), chosen by the motion of the camera, not by time.
     Not thread-safe.
 
     Parameters
     ----------
-    noise : how far poses are off.
+    noise : the errors of the poses; None: the default.
 
     Attributes
     ----------
-    reason : why the last image gave no points, one of the above; '' if it gave some.
+    reason : why the last image gave no points, one of the above; '' = it gave some.
     """
 
     def __init__(self, noise: PoseNoise | None = None) -> None:
@@ -63,12 +63,12 @@ class Views:
 
     @property
     def memory(self) -> int:
-        """Bytes that the kept views take."""
+        """The size of the kept views, bytes."""
         kept = [*self._views, *([self._resting] if self._resting else [])]
         return sum(view.image.nbytes + view.half.nbytes for view in kept)
 
     def clear(self) -> None:
-        """Forget all views, as when the odometry jumped."""
+        """Forget all views; call this when the odometry jumped."""
         self._views.clear()
         self._resting = None
 
@@ -81,22 +81,22 @@ class Views:
         camera: Intrinsics,
         pose: np.ndarray,
     ) -> SparseDepth:
-        """Measure depths in an image, and keep it for the next ones.
+        """Measure depth in an image, and keep it for the next ones.
 
         Parameters
         ----------
-        image : uint8 [height, width] or [height, width, 3], rectified; the network's input will do.
+        image : uint8 [height, width] or [height, width, 3], rectified, as the network's input.
         intrinsics : of that image.
-        log_depth : float32 [h, w], ln(metres) as predicted, NaN where there is none. Depths within
-            a factor of 3 of it are found. None: what is predicted is not in metres; all depths
-            from 0.3 to 10 m are tried, and fewer are found.
+        log_depth : float32 [h, w], predicted ln(metres), NaN where there is none. Depths within a
+            factor of 3 of it are searched. None: the prediction is not in metres; depths from 0.3
+            to 10 m are searched, and fewer points are found.
         cells : intrinsics of `log_depth` as an image of its own.
-        camera : intrinsics of the rectified camera image, whose pixels the result is in.
-        pose : float64 [4, 4], camera (optical frame) to a fixed frame, metres.
+        camera : intrinsics of the rectified camera image, for the pixels of the result.
+        pose : float64 [4, 4], from the camera's optical frame to a fixed frame, metres.
 
         Returns
         -------
-        The points' depths, none (see `reason`) where no earlier view tells them.
+        The measured points; there may be none, see `reason`.
         """
         image, intrinsics = _reduced(image, intrinsics)
         if intrinsics != self._intrinsics:
@@ -123,7 +123,7 @@ class Views:
     def _compare(
         self, view: View, prediction: Prediction, search: Search
     ) -> tuple[Found | None, str, bool]:
-        """Return what was found in a view, why nothing was, and whether to keep the view."""
+        """Return the points found in a view, the reason for none, and whether to keep it."""
         intrinsics = self._intrinsics
         assert intrinsics is not None
         u, v = _even_pixels(intrinsics)
@@ -159,9 +159,9 @@ class Views:
     def _moves_at_rest(
         self, view: View, pixels: tuple[np.ndarray, np.ndarray], start: np.ndarray
     ) -> bool:
-        """Return whether the image changes though the camera stands, by its poses.
+        """Return whether the image changes while the camera stands, by its poses.
 
-        It is compared with the view from which on it stands.
+        It is compared with the first view since the camera stands.
         """
         resting, intrinsics = self._resting, self._intrinsics
         if resting is None or intrinsics is None:
@@ -210,9 +210,9 @@ def _overlap_and_motion(
     start: np.ndarray,
     intrinsics: Intrinsics,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return, for each earlier view, what share of the pixels it shows and how far they move.
+    """Return, for each earlier view, the fraction of the pixels that it shows, and their motion.
 
-    The motion is in pixels for a unit of ln(depth).
+    The motion is in pixels per unit of ln(depth).
     """
     rays = projection.rays(u, v)
     nearer_and_farther = np.array([0.1, -0.1], np.float32)
@@ -226,7 +226,7 @@ def _overlap_and_motion(
 
 
 def _choose(overlap: np.ndarray, motion: np.ndarray, turn: np.ndarray) -> list[int]:
-    """Choose the views to compare with: a short way for what is unmistakable, longer for exact."""
+    """Choose the views to compare with: short baselines are robust, long ones exact."""
     usable = (overlap > _LEAST_OVERLAP) & (motion > _LEAST_MOTION) & (turn < _LARGEST_TURN)
     free = np.flatnonzero(usable).tolist()
     cost = 2 * (1 - overlap) + np.degrees(turn) / 60

@@ -104,4 +104,4 @@ def test_the_tensorrt_that_is_known_to_be_wrong(
     network: Any = SimpleNamespace(operations=lambda: operations)
     found = runtimes.check_tensorrt_version(network)
     assert len(found) == words
-    assert all('wrong depths' in line for line in found)
+    assert all('wrong depth' in line for line in found)
