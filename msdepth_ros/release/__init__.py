@@ -1,3 +1,3 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From trainings to a model file that ships."""
+"""Makes a model file to ship from one or several trainings."""

@@ -1,10 +1,11 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""By how much a network's predictions keep too near to their mean, measured to be undone.
+"""Fits the linear correction of a network's log depth.
 
-A network that has to guess predicts between what it takes for possible, so far rooms come out too
-near and near ones too far. On frames it never saw, the straight line of the true log depth over
-the prediction shows by how much.
+A network that is unsure predicts a value between the depths that it holds possible. So its
+predictions lie too close to their mean: far rooms come out too near, and near rooms too far. A
+straight line of the true over the predicted log depth, fitted to frames that the network never saw,
+shows by how much, and corrects it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,21 +22,23 @@ from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.training.augmentation import ViewMaker
 from msdepth_ros.training.validation import predictions
 
-# log depths and the true ones, see `predictions`
+# Predicted and true log depths, see `predictions`.
 _Predictions = Sequence[tuple[np.ndarray, np.ndarray]]
-_SLOPES = (0.8, 1.25)  # beyond, a network has not learned what it is asked
+_SLOPES = (0.8, 1.25)  # outside of these, the network has not learned the depths
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A correction, and what it is worth.
+    """A correction, and by how much it reduces the errors.
 
     Attributes
     ----------
-    correction : fitted on all frames.
-    errors : of each source, at the output's cells: 'uncorrected', 'corrected', and 'cross_fitted',
-        where each block of frames is corrected by the line of all others. Empty where there are
-        no others.
+    correction : Correction
+        Fitted to all frames.
+    errors : Mapping of str to Mapping of str to Errors
+        For each source, the errors at the output's cells: 'uncorrected', 'corrected', and
+        'cross_fitted', where each block of frames is corrected by the line fitted to all other
+        blocks. Empty if there is only one block.
     """
 
     correction: Correction
@@ -47,20 +50,23 @@ def fit_correction(
     sources: Mapping[str, Sequence[Iterable[Frame]]],
     spread: float = 0.0,
 ) -> Fit:
-    """Return the least-squares line of true over predicted log depth; each frame counts once.
+    """Fit the least-squares line of true over predicted log depth; all frames weigh the same.
 
     Parameters
     ----------
-    network : on the CPU; its final prediction counts (`forward`, without dropout).
-    sources : frames that it did not learn from, in blocks of neighbours; those without a valid
-        depth count for nothing. All predictions, not the frames, are held at a time.
-    spread : of the correction, see `Correction`; the line is of what it leaves.
+    network : DepthNetwork
+        On the CPU. Its final prediction is used (`forward`, without dropout).
+    sources : Mapping of str to Sequence of Iterable of Frame
+        Frames that the network did not learn from, in blocks of neighbours. Frames without a valid
+        depth are skipped. The predictions of all frames are kept in memory; the frames are not.
+    spread : float
+        Of the correction, see `Correction`. The line is fitted to what the spread leaves.
 
     Raises
     ------
     MsdepthError
-        If the line's slope says that the network has not learned these frames' depths, or none of
-        them has one.
+        If no frame has a valid depth, or if the slope of the line shows that the network has not
+        learned the depths of these frames.
     """
     network.eval()
     maker = ViewMaker.of(network)
@@ -75,9 +81,9 @@ def fit_correction(
     correction = _line(every, spread)
     if not _SLOPES[0] <= correction.slope <= _SLOPES[1]:
         raise MsdepthError(
-            'the line of the true log depths over the predictions has a slope of '
-            f'{correction.slope:g}: such a network has not learned the depths of what was held '
-            'out. Train it for longer, or export it as it is'
+            f'the slope of true over predicted log depth is {correction.slope:g}, and must be '
+            f'between {_SLOPES[0]:g} and {_SLOPES[1]:g}: the network has not learned the depths '
+            'of the held-out frames. Train it for longer, or export it without a correction'
         )
     errors = {}
     for name, seen in found.items() if len(every) > 1 else ():
@@ -91,7 +97,7 @@ def fit_correction(
 
 
 def _sums(block: _Predictions, spread: float) -> np.ndarray:
-    """Return the normal equations of a block's line: float64 [2, 3], the right side last."""
+    """Return the normal equations of a block's line: float64 [2, 3], right-hand side last."""
     sums = np.zeros((2, 3))
     for log_depth, truth in block:
         known = np.isfinite(truth)
@@ -109,7 +115,7 @@ def _line(blocks: Sequence[np.ndarray], spread: float) -> Correction:
 
 
 def _errors(blocks: Sequence[_Predictions], corrections: Sequence[Correction]) -> Errors:
-    """Return the errors of blocks of predictions, each with a correction, over all their cells."""
+    """Return the errors over all cells of blocks, each corrected by its own correction."""
     sums = ErrorSums()
     for block, correction in zip(blocks, corrections, strict=True):
         for log_depth, truth in block:

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How good an exported file's further outputs are, on frames that they did not learn from."""
+"""Measures the further outputs (heads) of an exported file on held-out frames."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,18 +19,22 @@ from msdepth_ros.training.head_errors import HeadErrors
 
 
 def measure_heads(path: Path, network: DepthNetwork, frames: Iterable[Frame]) -> dict[str, Any]:
-    """Return what stands in the YAML of an ONNX file's further outputs.
+    """Return what the model's YAML says of the further outputs of an ONNX file.
 
     Parameters
     ----------
-    path : of the file, FP32 or int8.
-    network : that it was exported from.
-    frames : with `floor`, see `Frame`.
+    path : Path
+        The ONNX file, FP32 or int8.
+    network : DepthNetwork
+        The network that the file was exported from.
+    frames : Iterable of Frame
+        Frames with `floor`, that the network did not learn from.
 
     Returns
     -------
-    `HeadErrors.summary`, and as `reliability` of the confidence, bin by bin, what it promised, what
-    was kept, and the share of the cells.
+    dict
+        `HeadErrors.summary`; and if there is a confidence, `reliability`: for each bin, the
+        predicted share of right depths, the share found, and the share of all cells.
     """
     maker, errors = ViewMaker.of(network), HeadErrors()
     session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From trainings' checkpoints to a model file that says how good it is and what it is made of."""
+"""Exports checkpoints to a model file whose YAML says how it was made and how good it is."""
 
 import dataclasses
 import hashlib
@@ -48,9 +48,16 @@ _FITTED_ON = 'the frames that are measured below, with the weights that are meas
 class Release:
     """A model file, and its errors on each source of which frames were held out.
 
-    `errors` is empty where the depth is another model's, of which only heads were trained.
-    `heads` are the figures of `measure_heads`; `correction` is what its correction is worth, see
-    `Fit.errors`.
+    Attributes
+    ----------
+    path : Path
+        The model's YAML.
+    errors : dict of str to Evaluation
+        By source. Empty if only heads were trained: the depth is then that of another model.
+    heads : dict of str to dict
+        By source, the figures of `measure_heads`.
+    correction : Mapping of str to Mapping of str to Errors
+        The errors with and without the correction, see `Fit.errors`.
     """
 
     path: Path
@@ -69,31 +76,39 @@ def release(
     spread: float = 0.0,
     overwrite: bool = False,
 ) -> Release:
-    """Export a training's averaged weights, measure them on what was held out, write both.
+    """Export the averaged weights of trainings, and measure them on the held-out frames.
 
-    After a last stage that learned from the held-out frames too, the weights before that stage are
-    measured. Of several trainings that went on from the same weights, the mean of their weights is
-    exported, which is often better than each of them (Wortsman et al. 2022, "Model soups").
+    If the last stage learned from the held-out frames, too, the weights before that stage are
+    measured. Of several trainings that started from the same weights, the mean of their weights is
+    exported; it is often better than each of them (Wortsman et al. 2022, "Model soups").
 
-    A training of nothing but the heads leaves a model's depth as it was: of that depth the YAML
-    repeats what the YAML of the model says that the training started from.
+    A training of only the heads does not change the depth. The YAML then repeats what the YAML of
+    the model that it started from says of the depth.
 
     Parameters
     ----------
-    folders : a checkpoint lies in each of them; they are of one network and the same data.
-    data : the folder that the training was given; what it held out is measured.
-    out : folder for `<name>.onnx` and `<name>.yaml`.
-    name : the model's; None: the configuration's.
-    int8 : also write `<name>.int8.onnx`, calibrated on frames that were trained on.
-    correct : let the files correct their predictions as `fit_correction` does on what was held out.
-    spread : of that correction.
-    overwrite : replace a model of that name in `out`.
+    folders : Sequence of Path
+        Folders with a checkpoint each, all of one network and the same data.
+    data : Path
+        The folder that the training was given as `--data`.
+    out : Path
+        Folder for `<name>.onnx` and `<name>.yaml`.
+    name : str or None
+        Of the model. None: the name in the configuration.
+    int8 : bool
+        Also write `<name>.int8.onnx`, calibrated on frames that were trained on.
+    correct : bool
+        Fit a correction to the held-out frames, see `fit_correction`, and export it.
+    spread : float
+        Of that correction.
+    overwrite : bool
+        Replace a model of that name in `out`.
 
     Raises
     ------
     MsdepthError
-        If there is no usable checkpoint or dataset, nothing was held out, the trainings do not fit
-        each other, there is no correction, or the model is there already.
+        If there is no usable checkpoint or dataset, no frame was held out, the trainings are not of
+        the same network and data, no correction can be fitted, or the model exists already.
     """
     runs = [TrainingRun.of(folder) for folder in folders]
     config = runs[0].config
@@ -108,7 +123,8 @@ def release(
     held_out = {name: split for name, split in splits.items() if split.held_out}
     if not held_out:
         raise MsdepthError(
-            f'{folders[0]}: nothing was held out, so nothing tells how good the model is'
+            f'{folders[0]}: no frame was held out, so the model cannot be measured. Train with a '
+            '`validation_share` above 0'
         )
     metadata = provenance(runs)
     ships = before = _network(config, runs, [run.weights for run in runs])
@@ -119,7 +135,10 @@ def release(
     depth_of = _model_of_the_depth(runs)
     if depth_of is not None:
         if correct:
-            raise MsdepthError('only heads were trained: the depth keeps its correction')
+            raise MsdepthError(
+                'only heads were trained, so the depth keeps the correction that it has: leave '
+                'out --correct'
+            )
         of_depth = {key: value for key, value in depth_of.items() if key != 'int8'}
         metadata = {**of_depth, 'network': metadata['network']}
         metadata['training'] = {
@@ -134,7 +153,7 @@ def release(
         metadata['correction'] = {**dataclasses.asdict(ships.correction), **_document(fit)}
 
     def write(folder: Path, network: DepthNetwork) -> tuple[Path, dict[str, Any]]:
-        """Return the model's YAML and what is known of its int8 file."""
+        """Write the files; return the path of the YAML, and its entry on the int8 file."""
         path = write_model(network, title, folder, config.depth_range, metadata)
         if not int8:
             return path, {}
@@ -180,18 +199,18 @@ def release(
 
 
 def _other_cameras(held_out: Mapping[str, SourceSplit]) -> dict[str, Part]:
-    """Return the held-out frames of sources that nothing was trained on, else all held-out ones."""
+    """Return the held-out frames of sources that were not trained on; if none, of all sources."""
     others = {name: split for name, split in held_out.items() if not split.training}
     return {name: (split.dataset, split.held_out) for name, split in (others or held_out).items()}
 
 
 def refuse_to_overwrite(path: Path, overwrite: bool) -> None:
-    """Refuse to replace a model by accident.
+    """Make sure that no model is replaced by mistake.
 
     Raises
     ------
     MsdepthError
-        If there is a model already, and it is not to be overwritten.
+        If `path` exists and `overwrite` is false.
     """
     if path.exists() and not overwrite:
         raise MsdepthError(
@@ -202,18 +221,21 @@ def refuse_to_overwrite(path: Path, overwrite: bool) -> None:
 def _network(
     config: Config, runs: Sequence[TrainingRun], weights: Sequence[dict[str, Tensor]]
 ) -> DepthNetwork:
-    """Return the network with the mean of weights, and the correction that they all have."""
+    """Return the network with the mean of the weights, and with their common correction."""
     network = create_network_of(config)
     load_weights(network, mean_weights(weights), runs[0].path)
     corrections = {correction_in(run.checkpoint) for run in runs}
     if len(corrections) > 1:
-        raise MsdepthError('the trainings started from weights with different corrections')
+        raise MsdepthError(
+            'the trainings started from weights with different corrections: export only trainings '
+            'that started from the same weights'
+        )
     (network.correction,) = corrections
     return network.eval()
 
 
 def _model_of_the_depth(runs: Sequence[TrainingRun]) -> dict[str, Any] | None:
-    """Return what the YAML says of the model whose depth it still is; None: it is their own."""
+    """Return what the YAML of the start model says of the depth, if only heads were trained."""
     if len(runs) > 1 or not runs[0].trained_heads_only or len(runs[0].begun_from) != 1:
         return None
     document = dict(runs[0].begun_from[0].get('model') or {})
@@ -244,7 +266,7 @@ def _measure_heads(
 
 
 def _known(held_out: Mapping[str, SourceSplit]) -> str:
-    """Return what to say of held-out frames that the weights before had learned."""
+    """Return a note on held-out frames that the start weights had learned from, or ''."""
     known = {name: split.known for name, split in held_out.items() if split.known}
     if not known:
         return ''
@@ -271,7 +293,7 @@ def _calibration_images(model: Model, splits: Sequence[SourceSplit]) -> list[np.
 def _write_int8(
     network: DepthNetwork, model: Model, images: Sequence[np.ndarray]
 ) -> dict[str, Any]:
-    """Write the model quantised beside it; return its entry in the YAML."""
+    """Write the quantised model next to the model; return its entry in the YAML."""
     quantised = quantise(to_onnx(network, half=False), images, network.precise)
     path = model.onnx.with_suffix('.int8.onnx')
     data = quantised.SerializeToString(deterministic=True)

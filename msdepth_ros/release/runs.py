@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What trainings left behind: their weights, and what is known of them."""
+"""Reads the checkpoints of trainings, and describes how their weights were made."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,13 +20,16 @@ from msdepth_ros.training.stage import CHECKPOINT
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """What a training left, as far as it came.
+    """A training, finished or not, as its checkpoint describes it.
 
     Attributes
     ----------
-    path : of the checkpoint.
-    checkpoint : its content, see stage.StageTraining.
-    config : of the training.
+    path : Path
+        The checkpoint.
+    checkpoint : dict
+        Its content, see `stage.StageTraining`.
+    config : Config
+        Of the training.
     """
 
     path: Path
@@ -48,28 +51,28 @@ class TrainingRun:
 
     @classmethod
     def from_metadata(cls, metadata: dict[str, Any]) -> 'TrainingRun':
-        """Return a run of which only the metadata is left, see `start.metadata_of`."""
+        """Return a run of which only the metadata is known, see `start.metadata_of`."""
         file = metadata['file']
         return cls(Path(file), metadata, from_document(metadata['config'], file))
 
     @property
     def begun(self) -> tuple[Stage, ...]:
-        """The stages up to the one that the checkpoint is of."""
+        """The stages up to that of the checkpoint, inclusive."""
         return self.config.stages[: int(self.checkpoint['stage']) + 1]
 
     @property
     def learned_all(self) -> bool:
-        """Whether its last stage learned from the frames held out before."""
+        """Whether the last stage learned from the frames that the other stages held out."""
         return self.begun[-1].held_out > 0
 
     @property
     def trained_heads_only(self) -> bool:
-        """Whether the depth is still that of the weights it began from."""
+        """Whether only heads were trained, so that the depth is that of the start weights."""
         return all(stage.trains == HEADS for stage in self.begun)
 
     @property
     def begun_from(self) -> list[dict[str, Any]]:
-        """The metadata of the weights it began from, see `start.metadata_of`; none: its own."""
+        """The metadata of the start weights, see `start.metadata_of`; empty without any."""
         return self.checkpoint.get('started_from') or []
 
     @property
@@ -80,25 +83,25 @@ class TrainingRun:
 
     @property
     def measurable(self) -> dict[str, Tensor]:
-        """The last weights that did not learn from the frames held out."""
+        """The last weights that did not learn from the held-out frames."""
         weights: dict[str, Tensor] = self.checkpoint['start' if self.learned_all else 'weights']
         return weights
 
 
 def provenance(runs: Sequence[TrainingRun]) -> dict[str, Any]:
-    """Return how the weights were made, as it stands in the YAML: keys `network`, `training`.
+    """Return the keys `network` and `training` of the YAML: how the weights were made.
 
     Raises
     ------
     MsdepthError
-        If the trainings do not fit each other.
+        If the trainings are not of the same network and data.
     """
     first, *others = runs
     for other in others:
         if (other.config.network, other.config.data) != (first.config.network, first.config.data):
             raise MsdepthError(
-                f'{other.path} is not of the same network and data as {first.path}: only weights '
-                'that fit each other have a mean'
+                f'{other.path} and {first.path} are not of the same network and data, so their '
+                'weights have no mean: export them one by one'
             )
     training = {'data': _data(runs), **_history(first)}
     if others:
@@ -109,7 +112,7 @@ def provenance(runs: Sequence[TrainingRun]) -> dict[str, Any]:
 
 
 def _history(run: TrainingRun) -> dict[str, Any]:
-    """Return how a run's weights were made: its stages, and what they began from the mean of."""
+    """Return how a run's weights were made: its stages, and the weights that it started from."""
     history: dict[str, Any] = {'stages': _stages(run), 'seed': run.config.seed}
     if run.begun_from:
         history['started_from'] = [
@@ -124,12 +127,12 @@ def _history(run: TrainingRun) -> dict[str, Any]:
 
 
 def _known(begun_from: Sequence[dict[str, Any]]) -> list[TrainingRun]:
-    """Return the runs among what a training began from; of exported files it is not known."""
+    """Return the runs that a training started from; those of exported files are not known."""
     return [TrainingRun.from_metadata(each) for each in begun_from if 'config' in each]
 
 
 def _with_ancestors(runs: Sequence[TrainingRun]) -> Iterator[TrainingRun]:
-    """Yield runs, and those whose weights they began from."""
+    """Yield runs, and the runs whose weights they started from."""
     for run in runs:
         yield run
         yield from _with_ancestors(_known(run.begun_from))
@@ -138,15 +141,25 @@ def _with_ancestors(runs: Sequence[TrainingRun]) -> Iterator[TrainingRun]:
 def held_out_but_known(
     begun_from: Sequence[dict[str, Any]], source: Source, folder: str, count: int
 ) -> set[int]:
-    """Return which frames held out of a folder the weights to begin from had learned.
+    """Return the held-out frames of a folder that the start weights had learned from.
 
     Parameters
     ----------
-    begun_from : the metadata of those weights, see `start.metadata_of`; of exported files that is
-        not known.
-    source : that the folder is of; under another `split` its frames have other numbers, so what
-        learned from it there is not found.
-    count : frames in the folder.
+    begun_from : Sequence of dict
+        The metadata of the start weights, see `start.metadata_of`. It does not say which frames an
+        exported file learned from, so these are not found.
+    source : Source
+        The source of the folder. Frames that were learned under another `split` of the folder are
+        not found, because they have other numbers there.
+    folder : str
+        Name of the folder.
+    count : int
+        Number of frames in the folder.
+
+    Returns
+    -------
+    set of int
+        The numbers of the frames.
     """
     learned: set[int] = set()
     _, asked = split_source(source, count)
@@ -164,7 +177,7 @@ def held_out_but_known(
 def warning_of_known(
     config: Config, data: TrainingData, begun_from: Sequence[dict[str, Any]]
 ) -> str:
-    """Return a warning of held-out frames that the weights to begin from had learned, or ''."""
+    """Return a warning if the start weights had learned from held-out frames, else ''."""
     known = []
     for name, source in config.data.sources.items():
         for folder, count in zip(source.folders, data.counts[name], strict=True):
@@ -174,8 +187,8 @@ def warning_of_known(
     if not known:
         return ''
     return (
-        'the weights to begin from had learned from frames that this training holds out '
-        f'({", ".join(known)}): the errors on them will look too good'
+        'the start weights have already learned from frames that this training holds out '
+        f'({", ".join(known)}): the errors on these frames will look too good'
     )
 
 
@@ -200,7 +213,7 @@ def _data(runs: Sequence[TrainingRun]) -> dict[str, Any]:
 
 
 def _teachers(runs: Sequence[TrainingRun]) -> list[dict[str, Any]]:
-    """Return all networks that taught the runs or what they began from, each once."""
+    """Return the teachers of the runs, and of the runs that they started from, each once."""
     found = {
         teacher['sha256']: teacher
         for run in _with_ancestors(runs)
@@ -211,7 +224,7 @@ def _teachers(runs: Sequence[TrainingRun]) -> list[dict[str, Any]]:
 
 
 def _stages(run: TrainingRun) -> list[dict[str, Any]]:
-    """Return the settings of each stage begun, and how many images it saw."""
+    """Return the settings of each stage that was begun, and the number of images it saw."""
     stages = []
     for index, stage in enumerate(run.begun):
         finished = index < len(run.begun) - 1

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One source's frames as a training split them: learned from, and held out."""
+"""Splits the frames of a source as a training did: into learned and held-out frames."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,15 +17,20 @@ from msdepth_ros.training.data import consecutive, mask_border, split_source, wi
 
 @dataclass(frozen=True)
 class SourceSplit:
-    """A source's frames.
+    """The frames of a source.
 
     Attributes
     ----------
-    source : what the configuration says of it.
-    dataset : all its folders' frames.
-    training : indices of those trained on.
-    blocks : of those held out, neighbours together.
-    known : number of those held out that the weights which the training began from had learned.
+    source : Source
+        From the training's configuration.
+    dataset : Dataset
+        The frames of all its folders.
+    training : list of int
+        Indices of the frames that were trained on.
+    blocks : list of list of int
+        Indices of the held-out frames, one list for each block of neighbours.
+    known : int
+        How many of the held-out frames the start weights had learned from.
     """
 
     source: Source
@@ -38,14 +43,18 @@ class SourceSplit:
     def of(
         cls, source: Source, data: Path, out: Path, begun_from: Sequence[dict[str, Any]]
     ) -> 'SourceSplit':
-        """Open a source's folders, and split them as the training did that began from weights.
+        """Open the folders of a source, and split their frames as the training did.
 
         Parameters
         ----------
-        source : of the training's configuration.
-        data : the folder that the training was given.
-        out : the training's own folder.
-        begun_from : metadata of the weights that it began from, see `start.metadata_of`.
+        source : Source
+            From the training's configuration.
+        data : Path
+            The folder that the training was given as `--data`.
+        out : Path
+            The training's own folder.
+        begun_from : Sequence of dict
+            Metadata of the weights that the training started from, see `start.metadata_of`.
 
         Raises
         ------
@@ -71,28 +80,28 @@ class SourceSplit:
 
     @property
     def crop(self) -> str:
-        """The crop that errors are measured in: the paper's for a Kinect's images."""
+        """The crop that errors are measured in: the paper's for the images of a Kinect."""
         size = self.dataset.intrinsics.width, self.dataset.intrinsics.height
         return 'eigen' if size == (640, 480) and self.training else 'none'
 
     @property
     def held_out(self) -> list[int]:
-        """The indices of the frames that were held out."""
+        """The indices of all held-out frames."""
         return [index for block in self.blocks for index in block]
 
     def held_out_frames(self) -> list[Iterator[Frame]]:
-        """Return the blocks of held-out frames, each read when its turn comes, as in training."""
+        """Return the blocks of held-out frames, as in training; each frame is read when needed."""
         border = self.source.border
         return [
             (mask_border(self.dataset[index], border) for index in block) for block in self.blocks
         ]
 
     def frames_with_floor(self) -> Iterator[Frame]:
-        """Yield the held-out frames with what their depth tells of the floor."""
+        """Yield the held-out frames, with the floor that is found in their depth."""
         for block in self.held_out_frames():
             for frame in block:
                 yield with_floor(frame, self.source)
 
     def measure(self, model: Model, precision: str) -> Evaluation:
-        """Return the errors on the frames that were held out."""
+        """Return a model's errors on the held-out frames."""
         return evaluate(model, self.dataset, self.held_out, self.crop, precision=precision)

@@ -1,10 +1,11 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""From a robot's own images and a large network to a small model file, in one go.
+"""Teaches a small network on a robot's own images what a large network predicts.
 
-The small network learns on the images what the large one answers to them. It starts from a model
-that `msdepth export` wrote, and keeps its size and speed. A share of rendered rooms, with their
-truth, keeps it from forgetting what it knew, and teaches its heads anew at the end.
+The small network (the student) starts from a model that `msdepth export` wrote, and keeps its size
+and speed. It learns from the predictions of the large network (the teacher). It also learns from
+rendered rooms, whose true depth is known, so that it does not forget what it knew. At the end its
+heads are trained on these rooms.
 """
 
 import inspect
@@ -34,10 +35,10 @@ from msdepth_ros.training.teachers import DepthTeacher, load_teacher
 from msdepth_ros.training.trainer import Trainer
 
 SOURCE = 'images'  # name of the one source
-_WIDTH = 448  # that images are kept at, as the shipped network's training keeps them
-_HELD_OUT, _BLOCKS = 0.1, 4  # of the images, to measure agreement on
-_MEASURED = 40  # images that agreement is measured on, at most
-_SETTLED = 'settled'  # stage of the default network that goes on with all weights
+_WIDTH = 448  # pixels that images are kept at, as in the training of the shipped network
+_HELD_OUT, _BLOCKS = 0.1, 4  # share of the images to measure agreement on, and in how many blocks
+_MEASURED = 40  # images at most that agreement is measured on
+_SETTLED = 'settled'  # stage of the default network that trains all weights further
 _AUGMENTATION = Augmentation(
     zoom=(1.0, 1.5),
     rotation=5.0,
@@ -54,21 +55,32 @@ _AUGMENTATION = Augmentation(
 
 @dataclass(frozen=True)
 class Lesson:
-    """What is learned from whom.
+    """What is learned, and from which teachers.
 
     Attributes
     ----------
-    images : a rosbag2, a folder of images or a video.
-    teachers : model files or checkpoints; several: the mean of their answers.
-    out : folder for the training and the model file.
-    name : the model's.
-    start : model that is taught, of the package or of `msdepth export`.
-    count : how many views it sees.
-    rate, batch : of the training.
-    intrinsics : fx, fy, cx, cy in pixels, where the images have no calibration.
-    every : only each so many-th image is taken.
-    rooms : frames of rooms that are rendered to learn from beside the images; 0: none.
-    licence : of the images, for the model's YAML.
+    images : Path
+        A rosbag2, a folder of images or a video.
+    teachers : Sequence of Path
+        Model files or checkpoints. Of several, the mean of their predictions is learned.
+    out : Path
+        Folder for the training and the model file.
+    name : str
+        Of the model that is written.
+    start : str
+        The model to start from: of the package, or written by `msdepth export`.
+    count : int
+        How many views the student sees.
+    rate, batch : float, int
+        Learning rate and batch size.
+    intrinsics : tuple of float, or None
+        fx, fy, cx, cy in pixels, for images without a calibration.
+    every : int
+        Use only every so many-th image.
+    rooms : int
+        How many frames of rooms are rendered to learn from, too; 0: none.
+    licence : str
+        Of the images, for the model's YAML.
     """
 
     images: Path
@@ -87,13 +99,17 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Learned:
-    """What came of it.
+    """The model that was written, and how well it agrees with its teachers.
 
     Attributes
     ----------
-    path : of the model's YAML.
-    before, after : mean relative difference of student and teacher on images held out.
-    images : how many those are.
+    path : Path
+        The model's YAML.
+    before, after : float
+        Mean relative difference between the depths of student and teachers, on held-out images,
+        before and after the training.
+    images : int
+        Number of these images.
     """
 
     path: Path
@@ -109,12 +125,13 @@ def teach(
     resume: bool = False,
     overwrite: bool = False,
 ) -> Learned:
-    """Train, write the model file, and measure how near the student came to its teacher.
+    """Train, write the model file, and measure how well the student agrees with its teachers.
 
     Raises
     ------
     MsdepthError
-        If the images, the teachers or the start cannot be used, or a file is in the way.
+        If the images, the teachers or the start model cannot be used, or a model of that name
+        exists and `overwrite` and `resume` are false.
     """
     refuse_to_overwrite(lesson.out / f'{lesson.name}.yaml', overwrite or resume)
     start = load_model(lesson.start)
@@ -154,7 +171,7 @@ def _config(lesson: Lesson, start: Model) -> Config:
     others = dict(options)
     name = str(others.pop('name', start.name))
     if 'normalised' in inspect.signature(NETWORKS.get(name, dict)).parameters:
-        others['normalised'] = False  # in a model file the normalisations are folded into weights
+        others['normalised'] = False  # a model file has them folded into its weights
     stages = create_network(name, others).stages
     stages = (_SETTLED,) if _SETTLED in stages else stages
     sources = {SOURCE: _source(lesson)}
@@ -203,7 +220,7 @@ def _rooms(count: int) -> Source:
 
 
 def _stage_of_heads(lesson: Lesson) -> Stage:
-    """Return the stage that trains the heads on the features as they are then."""
+    """Return the last stage, which trains the heads alone."""
     count = max(1, lesson.count // 4)
     return Stage(HEADS, images=count, rate=1e-3, batch=lesson.batch, weight_decay=0.01)
 
@@ -220,7 +237,7 @@ def _stage(lesson: Lesson, trains: str, count: int) -> Stage:
 
 
 def _held_out(lesson: Lesson) -> list[Frame]:
-    """Return some of the images that the training leaves out."""
+    """Return some of the images that the training holds out."""
     source = _source(lesson)
     frames = frames_without_depth(
         lesson.images, None, source.intrinsics, _WIDTH, every=lesson.every
@@ -229,15 +246,14 @@ def _held_out(lesson: Lesson) -> list[Frame]:
     chosen = held_out[:: 1 + len(held_out) // _MEASURED]
     if not chosen:
         raise MsdepthError(
-            f'{lesson.images} has {len(frames)} images: too few to learn from, some hundreds '
-            'are a beginning'
+            f'{lesson.images} has {len(frames)} images, too few to learn from: record some hundreds'
         )
     return [frames[index] for index in chosen]
 
 
 @torch.no_grad()
 def _difference(student: DepthNetwork, teachers: Sequence[Path], frames: Sequence[Frame]) -> float:
-    """Return the mean relative difference of depth between a network and its teachers."""
+    """Return the mean relative difference between the depths of a network and its teachers."""
     student = student.eval()
     networks = [load_teacher(path).network for path in teachers]
     teacher = DepthTeacher(student, networks)
@@ -246,14 +262,14 @@ def _difference(student: DepthNetwork, teachers: Sequence[Path], frames: Sequenc
     for frame in frames:
         batch = stack_views([maker.whole(frame)])
         assert batch.teacher_image is not None
-        answer = student(prepare(batch.image, torch.device('cpu')))
+        predicted = student(prepare(batch.image, torch.device('cpu')))
         taught = teacher(
             prepare(batch.teacher_image, torch.device('cpu')),
             batch.log_depth,
             batch.valid,
-            answer,
+            predicted,
         )
-        difference = (torch.exp(answer - taught) - 1).abs()
+        difference = (torch.exp(predicted - taught) - 1).abs()
         if torch.isfinite(difference).any():
             found.append(float(difference.nanmean()))
     return float(np.mean(found)) if found else float('nan')
