@@ -32,7 +32,7 @@ from msdepth_ros.node.messages import camera_info_msg, image_msg
 
 READY = 'ready'
 _IMAGES = 4  # different ones, taken evenly from the shipped clip
-_PATIENCE = 20.0  # seconds that a node may take to subscribe
+_PATIENCE = 120.0  # seconds that a node may take to subscribe; it may build an engine first
 _STAMP = struct.Struct('=iI')
 _STAMP_OFFSET = 4  # after CDR's header of four bytes; std_msgs/Header begins with the stamp
 

@@ -10,6 +10,7 @@ import numpy as np
 import rclpy
 from nav_msgs.msg import Odometry
 from rcl_interfaces.msg import ParameterDescriptor
+from rclpy.executors import Executor
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -157,9 +158,9 @@ def _scan_msg(truth: ClipDepth, number: int, header: Header) -> LaserScan:
 def main(args: list[str] | None = None) -> int:
     """Run the node until its last image, SIGINT or SIGTERM."""
 
-    def run(node: CameraPlayer) -> None:
+    def run(node: CameraPlayer, executor: Executor) -> None:
         while not node.done:
-            rclpy.spin_once(node)
+            rclpy.spin_once(node, executor=executor)
         node.get_logger().info(f'{node.played} images played')
 
     return run_node(CameraPlayer, run, args)

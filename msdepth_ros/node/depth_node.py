@@ -12,7 +12,7 @@ import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import Executor, ExternalShutdownException
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from std_msgs.msg import Header
 
@@ -363,10 +363,10 @@ def main(args: list[str] | None = None) -> int:
     # A frame changes threads on its way, and Python may let the next one wait for 5 ms.
     sys.setswitchinterval(1e-4)
 
-    def run(node: DepthNode) -> None:
+    def run(node: DepthNode, executor: Executor) -> None:
         if node.get_parameter('autostart').value and node.trigger_configure() == _SUCCESS:
             node.trigger_activate()
-        rclpy.spin(node)
+        rclpy.spin(node, executor)
 
     return run_node(DepthNode, run, args)
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import rclpy
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
 from msdepth_ros.errors import MsdepthError
@@ -49,12 +49,12 @@ _WITHOUT_LOG_FILE = ('--ros-args', '--disable-external-lib-logs')
 
 
 def run_node(
-    make: Callable[[], AnyNode], run: Callable[[AnyNode], None], args: list[str] | None
+    make: Callable[[], AnyNode], run: Callable[[AnyNode, Executor], None], args: list[str] | None
 ) -> int:
     """Make a node, run it, destroy it, and return the exit code.
 
-    0 when `run` returns or a signal ends it; 2, with one line on stderr, when the node refuses its
-    parameters.
+    `run` is given the node and an executor. The code is 0 when `run` returns or a signal ends it;
+    2, with one line on stderr, when the node refuses its parameters.
 
     SIGINT does what SIGTERM does: rclpy shuts the context down. A KeyboardInterrupt could come in
     the middle of anything, also of rclpy's C++ code, which turns it into other errors.
@@ -62,6 +62,7 @@ def run_node(
     keep_freed_memory()
     node: AnyNode | None = None
     log_handler: RosLogHandler | None = None
+    executor: Executor | None = None
     initialized, code = False, 0
     before = {
         number: signal.signal(number, lambda *_: None)  # rclpy's handlers call these too
@@ -71,10 +72,11 @@ def run_node(
         _init(args)
         initialized = True
         node = make()
+        executor = SingleThreadedExecutor()
         log_handler = RosLogHandler(node)
         _LOGGER.setLevel(logging.INFO)
         _LOGGER.addHandler(log_handler)
-        run(node)
+        run(node, executor)
     except (MsdepthError, ParameterException) as error:
         print(' '.join(str(error).split()), file=sys.stderr)
         code = 2
@@ -89,10 +91,13 @@ def run_node(
             _LOGGER.removeHandler(log_handler)
         if node is not None:
             node.destroy_node()
+        if executor is not None:
+            executor.shutdown()
         rclpy.try_shutdown()
         # What rclpy still holds of the node, in cycles, keeps Fast DDS at work: as the process
-        # ends, its threads would read what its static destructors take from them.
-        node = log_handler = None
+        # ends, its threads would read what its static destructors take from them. So does what an
+        # executor holds that a signal met within a callback, and rclpy never ends its global one.
+        node = log_handler = executor = None
         gc.collect()
         for number, handler in before.items():
             signal.signal(number, handler)

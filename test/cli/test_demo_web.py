@@ -10,6 +10,7 @@ import time
 import urllib.request
 
 import pytest
+from patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 
@@ -28,16 +29,16 @@ def test_the_page_is_served_until_ctrl_c(tmp_path):
             stderr=stream,
         )
     try:
-        end = time.monotonic() + 120
+        end = time.monotonic() + PATIENCE
         while not (found := re.search(r'open (http://\S+)', log.read_text())):
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < end, log.read_text()
             time.sleep(0.1)
-        with urllib.request.urlopen(found[1], timeout=30) as page:
+        with urllib.request.urlopen(found[1], timeout=PATIENCE) as page:
             assert page.status == 200
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0, log.read_text()
+        assert process.wait(PATIENCE) == 0, log.read_text()
         assert 'Traceback' not in log.read_text()
     finally:
         process.kill()

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from oracle import write_depth_model
+from patience import PATIENCE
 from PIL import Image
 
 from msdepth_ros.cli import main
@@ -31,7 +32,7 @@ def msdepth(*arguments):
         capture_output=True,
         text=True,
         env={**os.environ, 'PYTHONPATH': str(ROOT)},
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 

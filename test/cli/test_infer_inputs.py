@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from oracle import write_color_model
+from patience import PATIENCE
 
 from msdepth_ros.cli import main
 
@@ -72,7 +73,7 @@ def test_a_calibration_that_is_hard_to_believe_is_used_and_told(model, picture, 
     code = 'import sys; from msdepth_ros.cli import main; sys.exit(main())'
     done = subprocess.run(
         [sys.executable, '-c', code, *map(str, arguments)],
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=PATIENCE,
     )  # fmt: skip
     assert done.returncode == 0
     assert done.stderr.count('another image size, 322x242') == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import rclpy
 from oracle import write_color_model
+from patience import PATIENCE
 from rclpy.context import Context
 from rclpy.parameter import Parameter
 
@@ -46,7 +47,7 @@ def node(tmp_path_factory):
     )
     node.trigger_configure()
     node.trigger_activate()
-    limit = time.monotonic() + 10  # the graph hears of the node's own names from discovery
+    limit = time.monotonic() + PATIENCE  # the graph hears of the node's own names from discovery
     while not all(allowed(rule) - NOT_IN_HUMBLE <= used(node, kind) for rule, kind in USES):
         assert time.monotonic() < limit, 'the graph does not know all that the policy allows'
         time.sleep(0.05)

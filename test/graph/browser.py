@@ -12,8 +12,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from patience import PATIENCE
 
-PATIENCE = 90.0  # seconds; software rendering on a busy machine takes many
 SIZE = (1280, 800)
 _OPTIONS = (
     '--headless=new',

@@ -13,13 +13,13 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.srv import ChangeState, GetState
 from nav_msgs.msg import Odometry
+from patience import PATIENCE
 from rcl_interfaces.msg import SetParametersResult
 from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
-from ros_process import PATIENCE
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 
 TYPES = {
@@ -32,6 +32,7 @@ TYPES = {
     'odom': Odometry,
 }
 ASK_AGAIN = 0.1  # seconds
+RESEND = 2.0  # seconds after which an image is taken for lost on the way
 SERVICES = {
     'get_state': GetState,
     'change_state': ChangeState,
@@ -164,6 +165,25 @@ class Client:
                         return found
                     self._changed.wait(left)
         raise AssertionError(f'no answer to {len(sent)} images on {topics}')
+
+    def answer_to(
+        self, image: Image, info: CameraInfo, stamp: int, topic: str = 'depth/image_rect'
+    ) -> Any:
+        """Publish an image under a stamp until a topic answers it; return that message.
+
+        So images can follow each other by stamps of their own, however fast the machine is.
+        """
+        found = self.received[topic]
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            self.publish(image, info, stamp)
+            again = time.monotonic() + RESEND
+            with self._changed:
+                while (left := again - time.monotonic()) > 0:
+                    if stamp in found:
+                        return found[stamp]
+                    self._changed.wait(left)
+        raise AssertionError(f'the image of {stamp} is not answered on {topic}')
 
     def diagnostics(
         self, wanted: Callable[[dict[str, str]], Any] = lambda values: True

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 40.0  # seconds that a busy machine may need for what takes well under one
 
 
 class RosProcess:

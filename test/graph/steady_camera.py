@@ -7,6 +7,15 @@ import time
 
 from camera_messages import camera_info, uniform
 
+# A preamble for a node: its network takes 0.2 s, but no processor. So it is slower than a camera
+# also where a busy machine holds up the camera.
+SLOW_NETWORK = """
+import time
+from msdepth_ros.inference.backends.onnxruntime import OnnxRuntimeBackend
+run = OnnxRuntimeBackend.run
+OnnxRuntimeBackend.run = lambda backend: (time.sleep(0.2), run(backend))
+"""
+
 
 class SteadyCamera:
     """Publishes an image and its camera_info at a rate, for the length of a `with` block.

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from oracle import write_slow_model
+from patience import PATIENCE
 
 from msdepth_ros.benchmark.camera import BenchmarkCamera, stamp_of
 from msdepth_ros.benchmark.layers import Setup, measure_node
@@ -41,7 +42,7 @@ def run_script(name, *options, codes=(0,)):
         env={**os.environ, 'PYTHONPATH': path},
         capture_output=True,
         text=True,
-        timeout=180,
+        timeout=4 * PATIENCE,
     )
     assert result.returncode in codes, result.stdout + result.stderr
     return result.stdout
@@ -162,7 +163,7 @@ def test_a_signal_ends_the_soak_and_all_it_started(color_model, number):
             if 'dropped' in line:
                 break
         soak.send_signal(number)
-        soak.communicate(timeout=120)
+        soak.communicate(timeout=PATIENCE)
     finally:
         soak.kill()
     assert soak.returncode not in (0, -signal.SIGKILL)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from camera_messages import FRAME, HEIGHT, WIDTH, camera_info, compressed, depth_of, image, uniform
 from oracle import COLOR_OFFSET
+from patience import PATIENCE
 from sensor_msgs.msg import Image
 
 RGB = (100, 60, 160)
@@ -335,7 +336,7 @@ def test_no_service_ends_the_node_whatever_it_raises(graph, color_model):
         assert not result.successful
         assert 'broken parameter' in result.reason
         save = client.node.create_client(Trigger, f'{client.namespace}/msdepth/save_scale')
-        assert save.wait_for_service(10.0)
+        assert save.wait_for_service(PATIENCE)
         future = save.call_async(Trigger.Request())
         client.wait_until(future.done, 'the service answers')
         assert not future.result().success

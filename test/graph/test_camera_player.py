@@ -40,7 +40,7 @@ def _dataset(folder):
     return folder
 
 
-def _video(path, rate=20.0):
+def _video(path, rate=5.0):
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), rate, (64, 48))
     assert writer.isOpened()
@@ -78,16 +78,17 @@ def _colors(messages):
 
 
 def _rate(messages):
+    """Return the mean rate, Hz: less than the player's where the machine is held up at the end."""
     stamps = [nanoseconds(message) for message in messages]
     assert stamps == sorted(set(stamps))
-    return 1e9 / np.median(np.diff(stamps))
+    return 1e9 * (len(stamps) - 1) / (stamps[-1] - stamps[0])
 
 
 def test_an_image_folder_once(graph, tmp_path):
     folder = _image_folder(tmp_path / 'images')
-    images, infos = _play(graph, folder, COUNT, loop=False, rate=10)
+    images, infos = _play(graph, folder, COUNT, loop=False, rate=5)
     assert _colors(images) == [tuple(picture[0, 0].tolist()) for picture in _pictures()]
-    assert 0 < _rate(images) < 13  # slower where the machine is held up
+    assert 0 < _rate(images) < 10
     # No calibration: 60 degrees across are assumed, the centre in the middle.
     for image in images:
         info = infos[nanoseconds(image)]
@@ -100,7 +101,7 @@ def test_an_image_folder_once(graph, tmp_path):
 def test_a_dataset_folder_in_a_loop(graph, tmp_path):
     folder = _dataset(tmp_path / 'dataset')
     images, infos = _play(
-        graph, folder, 2 * COUNT + 1, end=signal.SIGINT, rate=50.0, frame_id='front'
+        graph, folder, 2 * COUNT + 1, end=signal.SIGINT, rate=5.0, frame_id='front'
     )
     colors = [tuple(bytes(message.data[:3])) for message in images]
     assert colors[:COUNT] == colors[COUNT : 2 * COUNT]
@@ -118,7 +119,7 @@ def test_a_video_at_its_own_rate(graph, tmp_path):
     images, _ = _play(graph, video, COUNT, loop=False)
     expected = [picture[0, 0].astype(int) for picture in _pictures()]
     np.testing.assert_allclose(_colors(images), expected, atol=6)  # JPEG
-    assert 0 < _rate(images) < 26
+    assert 0 < _rate(images) < 10
 
 
 def test_a_calibration_by_url_goes_before_the_one_of_the_folder(graph, tmp_path):

@@ -139,9 +139,11 @@ def test_a_node_starts_where_no_log_can_be_made(graph, color_model, tmp_path, mo
             client.diagnostics(lambda values: values['model'] == 'oracle')
 
 
-# An engine is built for real, by TensorRT for RTX, for a GPU that is not there; slowly.
+# An engine is built for real, by TensorRT for RTX, for a GPU that is not there. Its first step
+# lasts until the node is told to end.
 SLOW_BUILD = """
 import time
+import rclpy
 from msdepth_ros.inference.backends import build_progress, tensorrt
 class Gpu:
     name, capability, driver = 'no GPU', 'sm89', '13.0'
@@ -151,7 +153,8 @@ tensorrt.check_installed = lambda: None
 tensorrt.CudaDevice = Gpu
 step = build_progress.BuildProgress.step
 def slow_step(*arguments):
-    time.sleep(0.2)
+    while step(*arguments) and rclpy.ok():
+        time.sleep(0.2)
     return step(*arguments)
 build_progress.BuildProgress.step = slow_step
 """
@@ -161,9 +164,10 @@ from msdepth_ros.inference.backends import engine_builder
 
 build_progress.BuildProgress.monitor = lambda self, trt: None
 run = engine_builder._Build.run
-def slow_run(*arguments):
-    time.sleep(6.0)
-    return run(*arguments)
+def slow_run(build, *arguments):
+    while build._follow.error is None:
+        time.sleep(0.01)
+    return run(build, *arguments)
 engine_builder._Build.run = slow_run
 """
 

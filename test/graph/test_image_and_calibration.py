@@ -11,6 +11,8 @@ from oracle import write_depth_model
 from rclpy.time import Time
 
 FOCAL = 518.0 * 304 / 640  # of the model, in network pixels
+# An image's camera_info comes late on a busy machine.
+PATIENT = 'from msdepth_ros.node import calibration; calibration.CalibrationSource._PATIENCE = 2.0'
 
 
 @pytest.fixture(scope='module')
@@ -19,7 +21,7 @@ def camera(graph, tmp_path_factory):
     model = write_depth_model(
         tmp_path_factory.mktemp('oracle'), lambda x, y: 2 + 0 * x, focal=FOCAL
     )
-    with graph.depth_node({'model': str(model)}) as (_, client):
+    with graph.depth_node({'model': str(model)}, preamble=PATIENT) as (_, client):
         client.collect('depth/image_rect', 'depth/camera_info')
         client.ask(uniform(), camera_info(focal=518))
         yield client
@@ -31,7 +33,7 @@ def send(client, message, stamp):
     publisher.publish(message)
 
 
-def answered(client, stamp, timeout=40.0):
+def answered(client, stamp, timeout=10.0):
     """Return whether an image is answered: a busy machine may lose one on the way."""
     topics = ('depth/image_rect', 'depth/camera_info')
     end = time.monotonic() + timeout
@@ -58,7 +60,7 @@ def test_a_frame_at_which_the_zoom_changes_has_its_own_focal_length(camera, info
             messages = [uniform(), camera_info(focal=focal)]
             for message in reversed(messages) if info_first else messages:
                 send(camera, message, now)
-            if answered(camera, now, 3.0):
+            if answered(camera, now):
                 break
         wrong += metres(camera, now) != (pytest.approx(2 * focal / 518, rel=1e-4), focal)
     assert wrong <= 1  # whose camera_info was lost on the way; the calibration changes five times
@@ -70,7 +72,7 @@ def test_an_image_whose_own_camera_info_never_comes_takes_the_newest(camera):
         stamp = time.time_ns()
         send(camera, camera_info(focal=1036), stamp - 10**6)
         send(camera, uniform(), stamp)
-        if answered(camera, stamp, 3.0):
+        if answered(camera, stamp):
             found += metres(camera, stamp) == (pytest.approx(4, rel=1e-4), 1036)
         if found == 4:
             break

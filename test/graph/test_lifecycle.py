@@ -141,13 +141,16 @@ def test_deactivate_in_mid_frame_again_and_again(graph, color_model):
         assert 'dropped' not in process.output
 
 
+# The model is loaded once the node is told to end.
 SLOW_LOADING = """
 import time
+import rclpy
 from msdepth_ros.inference import model_host
 create = model_host.create_backend
 def slow(*arguments):
     print('it loads', flush=True)
-    time.sleep(3.0)
+    while rclpy.ok():
+        time.sleep(0.01)
     return create(*arguments)
 model_host.create_backend = slow
 """
@@ -257,6 +260,27 @@ def test_a_node_that_is_ended_leaves_no_thread_of_dds(graph, color_model):
         client.collect('depth/image_rect')
         client.ask(uniform(), camera_info())
         process.send(signal.SIGINT)
+        assert process.wait() == 0
+        assert process.output.splitlines()[-1] == 'left: []'
+
+
+# The signal comes while the executor is at work, which then stands still with what it goes on with.
+SIGNAL_IN_A_CALLBACK = """
+import os, signal, time
+import rclpy
+from msdepth_ros.node.depth_node import DepthNode
+def end(node):
+    os.kill(os.getpid(), signal.SIGINT)
+    while rclpy.ok():
+        time.sleep(0.01)
+DepthNode._watch = end
+"""
+
+
+def test_a_node_that_is_ended_within_a_callback_leaves_no_thread_of_dds(graph, color_model):
+    parameters = {'model': color_model, 'backend': 'onnxruntime'}
+    preamble = SIGNAL_IN_A_CALLBACK + THREADS_LEFT
+    with graph.process('node.depth_node', parameters, preamble=preamble) as process:
         assert process.wait() == 0
         assert process.output.splitlines()[-1] == 'left: []'
 

@@ -3,7 +3,6 @@
 """What sensors beside the camera measure makes the node's depth true, over DDS as on a robot."""
 
 import math
-import threading
 import time
 
 import client as client_module
@@ -20,7 +19,7 @@ client_module.TYPES.update({'depth/confidence': Image, 'measurements': PointClou
 PITCH, HEIGHT, WALL = 0.3, 0.6, 3.0  # radians, metres
 OFF = 1.5  # the model answers OFF times too far
 FOCAL = 600 * 304 / 640  # of camera_info() in network pixels
-RATE = 20.0
+RATE = 10.0  # Hz, by the stamps
 SCAN_POSE = (0.1, 0.0, 0.3, 0.0, 0.0, 0.0)  # of a scanner, in base_frame
 CAMERA_POSE = (0.2, 0.0, HEIGHT, 0.0, PITCH, 0.0)
 
@@ -88,7 +87,10 @@ def landmarks(count=60, seed=0):
 
 
 class Robot:
-    """Publishes images and measurements at RATE, and keeps the depths that come back."""
+    """Publishes images and measurements at RATE, by their stamps, and keeps the depths.
+
+    Each image is sent once the one before is answered: all that is measured in time goes by stamps.
+    """
 
     def __init__(self, client, kinds):
         self.client = client
@@ -98,45 +100,45 @@ class Robot:
         }
         client.collect('depth/image_rect', 'depth/confidence')
         self.info = camera_info()
+        self.stamp = client.node.get_clock().now().nanoseconds
 
     def run(self, seconds, make=dict, offset=0.0):
-        """Publish for some seconds; return the median of depth / truth of each answer, by stamp.
+        """Publish for some seconds; return the median of depth / truth of each answer.
 
         `make` returns the messages by topic; `offset` seconds are added to their stamps.
         """
-        client, sent = self.client, []
-        picture = uniform()
-        found = client.received['depth/image_rect']
-        end = time.monotonic() + seconds
-        most = end + 20  # seconds that a busy machine may take for the first answer
-        while (now := time.monotonic()) < end or (now < most and not set(sent) & set(found)):
-            started = time.monotonic()
-            stamp = client.node.get_clock().now().nanoseconds
-            for topic, message in make().items():
-                message.header.stamp = Time(nanoseconds=stamp + round(1e9 * offset)).to_msg()
-                self.publishers[topic].publish(message)
-            time.sleep(0.01)
-            client.publish(picture, self.info, stamp)
-            sent.append(stamp)
-            time.sleep(max(0.0, 1 / RATE - (time.monotonic() - started)))
-        time.sleep(0.3)
-        return [ratio(depth_of(found[stamp])) for stamp in sent if stamp in found]
+        return [self.step(make(), offset) for _ in range(round(seconds * RATE))]
+
+    def step(self, measured, offset=0.0):
+        """Publish what is measured, then an image; return the median of depth / truth."""
+        self.stamp += round(1e9 / RATE)
+        for topic, message in measured.items():
+            message.header.stamp = Time(nanoseconds=self.stamp + round(1e9 * offset)).to_msg()
+            self.publishers[topic].publish(message)
+        time.sleep(0.01)  # so that it comes before the image, mostly
+        for messages in self.client.received.values():
+            messages.clear()
+        return ratio(depth_of(self.client.answer_to(uniform(), self.info, self.stamp)))
 
     def settle(self, make=dict):
-        """Publish until the node answers; wait for it to hear all topics."""
+        """Wait for the node to hear all topics; return its first answers."""
         self.client.wait_until(
             lambda: all(each.get_subscription_count() for each in self.publishers.values()),
             'the node subscribes to what is measured',
         )
-        return self.client.wait_until(lambda: self.run(0.3, make), 'the node answers')
+        return self.run(0.3, make)
 
     @property
     def last(self):
-        return depth_of(list(self.client.received['depth/image_rect'].values())[-1])
+        return self._last('depth/image_rect')
 
     @property
     def last_confidence(self):
-        return depth_of(list(self.client.received['depth/confidence'].values())[-1])
+        return self._last('depth/confidence')
+
+    def _last(self, topic):
+        found = self.client.received[topic]
+        return depth_of(self.client.wait_until(lambda: found.get(self.stamp), topic))
 
 
 def ratio(depth):
@@ -381,18 +383,12 @@ def test_garbage_is_refused_and_the_depth_comes_on(robot):
 def test_the_image_does_not_wait_for_a_measurement(robot):
     with robot(['scan'], SCAN, **{'measured.scan_pose': text(SCAN_POSE)}) as (node, _):
         node.settle()
-        late = []
-
-        def later():
+        for _ in range(20):
             message = scan()
-            timer = threading.Timer(0.15, lambda: node.publishers['measured/scan'].publish(message))
-            timer.start()
-            late.append(timer)
-            return {}
-
-        assert len(node.run(1.0, later)) > 5
-        for timer in late:
-            timer.join()
+            told = node.step({})  # fails without an answer
+            message.header.stamp = Time(nanoseconds=node.stamp).to_msg()
+            node.publishers['measured/scan'].publish(message)
+        assert told == pytest.approx(1.0, abs=0.08)  # by the scans of the images before
 
 
 def test_the_measurements_say_which_of_them_were_believed(robot):

@@ -5,15 +5,13 @@
 import time
 
 import pytest
-from oracle import write_slow_model
-from steady_camera import SteadyCamera
+from steady_camera import SLOW_NETWORK, SteadyCamera
 
 
 @pytest.fixture(scope='module')
-def overrun(graph, tmp_path_factory):
+def overrun(graph, color_model):
     """A node whose camera, at 60 Hz, is faster than its network."""
-    model = str(write_slow_model(tmp_path_factory.mktemp('slow'), layers=2))
-    with graph.depth_node({'model': model, 'threads': 1}) as (_, client):
+    with graph.depth_node({'model': color_model}, preamble=SLOW_NETWORK) as (_, client):
         client.collect('depth/image_rect')
         with SteadyCamera(client):
             client.diagnostics(lambda values: float(values['output rate (Hz)']) > 0)

@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a costmap gets from the running node: obstacles without the floor, and what clears them."""
 
+import itertools
+import time
+
 import client as client_module
 import numpy as np
 import pytest
@@ -41,16 +44,12 @@ def robot(graph, tmp_path_factory):
         yield process, client
 
 
+STAMPS = itertools.count(time.time_ns(), 50_000_000)  # 50 ms between images, by their stamps
+
+
 def newest(client, topic):
-    """Publish images until one is answered on a topic; return that message."""
-    sent = []
-
-    def found():
-        sent.append(client.publish(uniform(), camera_info()))
-        answers = client.received[topic]
-        return next((answers[stamp] for stamp in sent if stamp in answers), None)
-
-    return client.wait_until(found, f'an answer on {topic}')
+    """Publish an image until it is answered on a topic; return that message."""
+    return client.answer_to(uniform(), camera_info(), next(STAMPS), topic)
 
 
 def in_base(message):

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.host.environment import (
@@ -29,7 +30,7 @@ from msdepth_ros.host import executables
 if '__ns:=/environment' in sys.argv:
     import rclpy
     spin = rclpy.spin
-    rclpy.spin = lambda node: print({READY!r}, flush=True) or spin(node)
+    rclpy.spin = lambda *node: print({READY!r}, flush=True) or spin(*node)
 sys.exit(executables.depth_node())
 """
 
@@ -68,7 +69,7 @@ def node(tmp_path, changes, *arguments):
 )
 def test_what_cannot_work_ends_with_one_line_and_exit_code_2(tmp_path, changes, words):
     with node(tmp_path, changes) as (process, log):
-        assert process.wait(60) == 2
+        assert process.wait(PATIENCE) == 2
         text = log.read_text()
     assert text.count('\n') == 1, text
     for word in words:
@@ -88,13 +89,13 @@ def test_what_cannot_work_ends_with_one_line_and_exit_code_2(tmp_path, changes, 
 )
 def test_what_is_no_hindrance_is_at_most_one_line(tmp_path, changes, words):
     with node(tmp_path, changes, '-r', '__ns:=/environment') as (process, log):
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while READY not in log.read_text():
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < end
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
         lines = [
             line
             for line in log.read_text().splitlines()
@@ -125,8 +126,8 @@ def test_a_missing_module_is_one_line_that_names_the_python(tmp_path, name, word
     )
     code += '; sys.exit(executables.depth_node())'
     result = subprocess.run(
-        [sys.executable, '-c', code], text=True, capture_output=True, cwd=tmp_path, timeout=60,
-        env={**os.environ, 'PYTHONPATH': str(ROOT)}, check=False,
+        [sys.executable, '-c', code], text=True, capture_output=True, cwd=tmp_path,
+        timeout=PATIENCE, env={**os.environ, 'PYTHONPATH': str(ROOT)}, check=False,
     )  # fmt: skip
     assert result.returncode == 2
     assert result.stderr.count('\n') == 1, result.stderr

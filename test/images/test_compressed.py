@@ -11,6 +11,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
+from patience import PATIENCE
 
 from msdepth_ros.errors import ImageError
 from msdepth_ros.images.compressed import decode_compressed
@@ -144,7 +145,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 def decode_apart(data):
     """Decode in a process of its own; return what it said and how many MB its memory grew by."""
     command = [sys.executable, '-c', DECODE]
-    done = subprocess.run(command, input=data, capture_output=True, check=True, timeout=60)
+    done = subprocess.run(command, input=data, capture_output=True, check=True, timeout=PATIENCE)
     *said, grown = done.stdout.decode().splitlines()
     return ' '.join(said), int(grown)
 

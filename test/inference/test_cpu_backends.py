@@ -15,6 +15,7 @@ import pytest
 import yaml
 from onnx import TensorProto, helper
 from oracle import COLOR_OFFSET, COLOR_WEIGHTS, write_color_model, write_depth_model
+from patience import PATIENCE
 
 from msdepth_ros.errors import BackendError, ModelError, RuntimeMissingError
 from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource
@@ -240,7 +241,7 @@ def test_onnx_runtime_tells_its_makers_nothing(tmp_path, path):
     environment = {**os.environ, 'HOME': str(home), 'PYTHONPATH': str(ROOT)}
     for name in ('XDG_CACHE_HOME', 'ORT_DISABLE_TELEMETRY'):
         environment.pop(name, None)
-    subprocess.run([sys.executable, '-c', code], env=environment, check=True, timeout=60)
+    subprocess.run([sys.executable, '-c', code], env=environment, check=True, timeout=PATIENCE)
     assert not [path for path in home.rglob('*') if path.is_file()]
 
 
@@ -307,5 +308,5 @@ print(*heard[:1])
 def test_a_signal_does_not_end_a_process_that_has_closed_openvino(path):
     """It leaves a signal stack behind that it has freed."""
     command = [sys.executable, '-c', INTERRUPTED, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, done.stdout) == (0, 'heard\n'), done.stderr

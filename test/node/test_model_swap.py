@@ -8,14 +8,13 @@ from pathlib import Path
 
 import oracle
 import pytest
+from patience import PATIENCE
 
 from msdepth_ros.errors import ModelError
 from msdepth_ros.inference import model_host
 from msdepth_ros.inference.model_host import ModelChoice
 from msdepth_ros.node.model_server import ModelServer
 from msdepth_ros.node.model_swap import ModelSwap, SwapCancelledError
-
-PATIENCE = 20.0  # seconds
 
 
 class Swapping:

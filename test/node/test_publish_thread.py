@@ -6,10 +6,9 @@ import threading
 import time
 
 import pytest
+from patience import PATIENCE
 
 from msdepth_ros.node.threads import PublishThread
-
-PATIENCE = 10.0  # seconds
 
 
 @pytest.fixture

@@ -11,6 +11,13 @@ from msdepth_ros.node.statistics import RECENT, WINDOW, Statistics
 from msdepth_ros.node.statistics import FrameStatus as Status
 
 
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Let the clock stand, and return what it says."""
+    monkeypatch.setattr(time, 'monotonic', lambda: 100.0)
+    return 100.0
+
+
 def test_nothing_yet():
     snapshot = Statistics().snapshot()
     assert snapshot.counts == {}
@@ -56,9 +63,8 @@ def test_a_stage_that_not_every_frame_has():
     assert percentiles['b'] == (5, 5, 5)
 
 
-def test_rates_are_of_the_last_seconds():
+def test_rates_are_of_the_last_seconds(now):
     statistics = Statistics()
-    now = time.monotonic()
     for index in range(50):
         statistics.count(Status.RECEIVED, now - 1 + index / 50)
     for index in range(10):
@@ -68,17 +74,16 @@ def test_rates_are_of_the_last_seconds():
     assert snapshot.output_rate == pytest.approx(10)
 
 
-def test_a_stream_that_ended_has_no_rate():
+def test_a_stream_that_ended_has_no_rate(now):
     statistics = Statistics()
     for index in range(50):
-        statistics.count(Status.RECEIVED, time.monotonic() - 60 + index / 50)
+        statistics.count(Status.RECEIVED, now - 60 + index / 50)
     assert statistics.snapshot().input_rate == 0
 
 
 @pytest.mark.parametrize('times', [[0.0], [0.0, 0.0]])
-def test_too_little_for_a_rate(times):
+def test_too_little_for_a_rate(now, times):
     statistics = Statistics()
-    now = time.monotonic()
     for offset in times:
         statistics.count(Status.RECEIVED, now + offset)
     assert statistics.snapshot().input_rate == 0
@@ -114,9 +119,7 @@ def test_unusable_frames_are_those_of_the_last_seconds(monkeypatch: pytest.Monke
     assert statistics.snapshot().counts['malformed'] == 2
 
 
-def test_the_share_dropped_counts_wanted_frames_of_the_last_seconds(monkeypatch):
-    now = 100.0
-    monkeypatch.setattr(time, 'monotonic', lambda: now)
+def test_the_share_dropped_counts_wanted_frames_of_the_last_seconds(now):
     statistics = Statistics()
     statistics.count(Status.REPLACED, now - RECENT - 1)
     for fate in (
@@ -132,9 +135,8 @@ def test_the_share_dropped_counts_wanted_frames_of_the_last_seconds(monkeypatch)
     assert statistics.snapshot().recent[Status.REPLACED] == 1
 
 
-def test_the_span_of_the_input_is_that_of_wanted_images():
+def test_the_span_of_the_input_is_that_of_wanted_images(now):
     statistics = Statistics()
-    now = time.monotonic()
     for index in range(3):
         statistics.count(Status.RECEIVED, now - 2 + index)
         statistics.count(Status.UNWANTED, now - 2 + index)
@@ -143,9 +145,8 @@ def test_the_span_of_the_input_is_that_of_wanted_images():
     assert statistics.snapshot().input_span == pytest.approx(2)
 
 
-def test_the_greatest_age_is_that_of_the_last_seconds():
+def test_the_greatest_age_is_that_of_the_last_seconds(now):
     statistics = Statistics()
-    now = time.monotonic()
     for ago, age in ((RECENT + 1, 9.0), (0.2, 0.5), (0.1, 0.3)):
         statistics.published(now - ago, {'age': age})
     assert statistics.snapshot().oldest == 0.5

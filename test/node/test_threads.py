@@ -4,13 +4,11 @@
 
 import queue
 import threading
-import time
 
 import pytest
+from patience import PATIENCE
 
 from msdepth_ros.node.threads import NewestWorker
-
-PATIENCE = 10.0  # seconds
 
 
 class _Gate:
@@ -19,10 +17,15 @@ class _Gate:
     def __init__(self):
         self.got = queue.Queue()
         self.open = threading.Semaphore(0)
+        self.went_on = False
 
     def __call__(self, item):
         self.got.put((item, threading.current_thread()))
         assert self.open.acquire(timeout=PATIENCE)
+
+    def let_go(self):
+        self.went_on = True
+        self.open.release()
 
     def next(self):
         return self.got.get(timeout=PATIENCE)[0]
@@ -89,14 +92,10 @@ def test_a_call_waits_for_the_item_at_work_and_goes_before_the_waiting_one(worke
     worker.put('first')
     gate.next()
     worker.put('second')
-    done = []
-    caller = threading.Thread(target=lambda: worker.call(lambda: done.append(gate.got.qsize())))
-    caller.start()
-    time.sleep(0.05)
-    assert done == []  # 'first' is still at work
+    done = worker.submit(gate.got.qsize)
+    assert not done.done()  # 'first' is still at work
     gate.open.release()
-    caller.join(PATIENCE)
-    assert done == [0]  # 'second' was not begun
+    assert done.result(PATIENCE) == 0  # 'second' was not begun
     assert gate.next() == 'second'
 
 
@@ -108,10 +107,9 @@ def test_clear_forgets_the_waiting_item_and_waits_for_the_one_at_work(worker, ga
     worker.put('first')
     gate.next()
     worker.put('second')
-    threading.Timer(0.05, gate.open.release).start()
-    start = time.perf_counter()
+    threading.Timer(0.05, gate.let_go).start()
     worker.clear()
-    assert time.perf_counter() - start > 0.03
+    assert gate.went_on
     assert worker.put('third') is False
     assert gate.next() == 'third'
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from formats import COLOR_TOPIC, DEPTH_TOPIC, INFO_TOPIC, OPTICAL_FRAME, BagWriter, write_bag
 from oracle import write_color_model, write_depth_model
+from patience import PATIENCE
 
 from msdepth_ros.cli import main
 from msdepth_ros.geometry.camera import Camera
@@ -331,12 +332,12 @@ def test_what_was_interrupted_is_finished(tmp_path, infer, model, processes, end
     process = subprocess.Popen(
         [*map(str, command), '--processes', str(processes)], env=environment, stderr=subprocess.PIPE
     )
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + PATIENCE
     while not (parts / 'part_00001').is_dir():
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
     process.send_signal(end)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=PATIENCE)
     if (tmp_path / 'out').exists():
         pytest.skip('it ended before it was interrupted')
     assert process.returncode == (130 if end == signal.SIGINT else -end)

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.viewer.access import LARGEST_MESSAGE, MOST_PAGES, Access, is_loopback, page_address
@@ -121,7 +122,7 @@ def open_server():
 
 
 def get(server, path='/', host=None):
-    client = http.client.HTTPConnection('127.0.0.1', server.get_port(), timeout=10)
+    client = http.client.HTTPConnection('127.0.0.1', server.get_port(), timeout=PATIENCE)
     client.request('GET', path, headers={} if host is None else {'Host': host})
     answer = client.getresponse()
     body = answer.read()
@@ -161,7 +162,7 @@ def test_an_open_server_wants_its_token(open_server):
     assert error.value.response.status_code == 403
     cookie = headers['Set-Cookie'].split(';')[0]
     with socket_to(open_server, additional_headers={'Cookie': cookie}) as page:
-        assert page.recv(timeout=10)
+        assert page.recv(timeout=PATIENCE)
 
 
 def test_a_foreign_page_does_not_get_a_web_socket(local):
@@ -174,7 +175,7 @@ def test_one_page_too_many_is_refused_and_let_in_when_one_has_gone(local):
     pages = [socket_to(local) for _ in range(MOST_PAGES)]
     try:
         for page in pages:
-            page.recv(timeout=10)
+            page.recv(timeout=PATIENCE)
         with pytest.raises(InvalidStatus) as error:
             socket_to(local)
         assert error.value.response.status_code == 503
@@ -184,7 +185,7 @@ def test_one_page_too_many_is_refused_and_let_in_when_one_has_gone(local):
     for _ in range(100):
         try:
             with socket_to(local) as page:
-                page.recv(timeout=10)
+                page.recv(timeout=PATIENCE)
             break
         except InvalidStatus:  # the server has not yet seen that they closed
             continue
@@ -194,10 +195,10 @@ def test_one_page_too_many_is_refused_and_let_in_when_one_has_gone(local):
 
 def test_a_message_that_is_too_large_ends_its_connection(local):
     with socket_to(local) as page:
-        page.recv(timeout=10)
+        page.recv(timeout=PATIENCE)
         page.send(bytes(LARGEST_MESSAGE + 1))
         with contextlib.suppress(ConnectionClosed):
-            while page.recv(timeout=10):
+            while page.recv(timeout=PATIENCE):
                 pass
         assert page.protocol.close_rcvd.code == 1009
 

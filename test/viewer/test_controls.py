@@ -18,16 +18,14 @@ from msdepth_ros.viewer.node_parameters import TUNABLE
 def test_the_newest_value_is_set_once_and_others_are_not_lost():
     done = []
     setter = Setter(lambda *pair: done.append(pair), quiet=0.05)
-    threads = [
-        threading.Thread(target=setter.put, args=(name, value))
-        for value in range(20)
-        for name in ('a', 'b')
-    ]
-    for thread in threads:
-        thread.start()
-        thread.join(0.001)
-    for thread in threads:
-        thread.join()
+    first = threading.Thread(target=setter.put, args=('a', 0))  # which sets what the others ask for
+    first.start()
+    while not setter.busy('a') and not done:
+        time.sleep(0.001)
+    for value in range(20):
+        for name in ('a', 'b'):
+            setter.put(name, value)
+    first.join()
     assert dict(done) == {'a': 19, 'b': 19}
     assert not setter.busy('a')
 

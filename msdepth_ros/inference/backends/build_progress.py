@@ -186,8 +186,9 @@ def run_interruptibly(work: Callable[[Progress], Any], report: Progress | None =
             ended.set()
 
     # Not Thread.join: after an interrupt it treats the thread as ended (Python before 3.13).
-    threading.Thread(target=target, name='engine build', daemon=True).start()
+    thread = threading.Thread(target=target, name='engine build', daemon=True)
     try:
+        thread.start()
         while not ended.wait(0.1):
             pass
     except KeyboardInterrupt:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from patience import PATIENCE
 
 pytest.importorskip('onnx')
 pytest.importorskip('tensorrt_rtx_bindings', exc_type=ImportError)
@@ -189,7 +190,7 @@ def test_nested_phases_make_one_fraction():
 
 
 def _wait_until(true) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while not true() and time.monotonic() < end:
         time.sleep(0.005)
     assert true()
@@ -238,6 +239,7 @@ def test_ctrl_c_stops_an_interruptible_build():
 
     def work(progress: object) -> None:
         assert callable(progress)
+        os.kill(os.getpid(), signal.SIGINT)
         try:
             while True:
                 progress('step', 0.5)
@@ -246,7 +248,6 @@ def test_ctrl_c_stops_an_interruptible_build():
             ended.append(error)
             raise
 
-    threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         run_interruptibly(work)
     assert len(ended) == 1
@@ -262,23 +263,29 @@ def test_the_command_builds_into_the_cache_and_finds_it_there(tmp_path: Path, mo
         *('build-engine', '--model', model.onnx.with_suffix('.yaml')),
         *('--target', 'sm86', 'sm89', '--cache-dir', tmp_path / 'engines'),
     )
-    first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    first = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert first.returncode == 0, first.stderr
     assert first.stdout.count('3 of 3 products in FP16 (shown by types)') == 2
     names = {path.name for path in (tmp_path / 'engines').glob('*.engine')}
     assert names == {f'small-fp16-tensorrt_rtx-sm{number}.engine' for number in (86, 89)}
-    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert second.stdout.count('; cache: ') == 2
 
 
 def test_ctrl_c_ends_the_command_cleanly(tmp_path: Path, model: Model):
-    # As if the build took long: its first step waits until it is stopped.
+    # As if the build took long: its first step waits until Ctrl-C has come.
     code = (
-        'import sys, time\n'
-        'from msdepth_ros.inference.backends import build_progress, engine_builder\n'
+        'import signal, sys, threading, time\n'
+        'from msdepth_ros.inference.backends import engine_builder\n'
+        'interrupted, interrupt = threading.Event(), signal.getsignal(signal.SIGINT)\n'
+        'def hear(*arguments):\n'
+        '    interrupted.set()\n'
+        '    interrupt(*arguments)\n'
+        'signal.signal(signal.SIGINT, hear)\n'
         'prepare = engine_builder.prepare_graph\n'
         'def slow(*arguments):\n'
         '    print("started", flush=True)\n'
+        '    interrupted.wait()\n'
         '    time.sleep(1.0)\n'
         '    return prepare(*arguments)\n'
         'engine_builder.prepare_graph = slow\n'
@@ -299,7 +306,7 @@ def test_ctrl_c_ends_the_command_cleanly(tmp_path: Path, model: Model):
     assert process.stdout is not None
     assert process.stdout.readline() == 'started\n'
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert 'Traceback' not in errors
     assert list((tmp_path / 'engines').glob('*.engine')) == []
@@ -431,9 +438,9 @@ def test_who_waited_for_another_process_takes_its_engine(
     thread = threading.Thread(target=build)
     with cache.lock(key):
         thread.start()
-        assert waiting.wait(20)
+        assert waiting.wait(PATIENCE)
         cache.store(key, built.plan, {**built.facts, 'by': 'another'})
-    thread.join(20)
+    thread.join(PATIENCE)
     assert [(facts['by'], place) for facts, place in results] == [
         ('another', f'cache: {cache.path(key)}')
     ]

@@ -13,6 +13,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE
 
 from msdepth_ros.errors import BackendError
 from msdepth_ros.host import own_files
@@ -340,7 +341,7 @@ def test_of_several_processes_one_builds(tmp_path: Path):
     for process in processes:
         process.start()
     for process in processes:
-        process.join(120)
+        process.join(PATIENCE)
         assert process.exitcode == 0
     assert log.read_text() == 'built\n'
 
