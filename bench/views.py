@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from msdepth_ros.datasets import Frame, open_dataset
-from msdepth_ros.evaluation.evaluation import answer, open_estimator
+from msdepth_ros.evaluation.evaluation import Procedure, answer
 from msdepth_ros.inference.estimator import DepthEstimator
 from msdepth_ros.inference.frame import FrameGeometry
 from msdepth_ros.inference.measured_views import measure_views
@@ -38,7 +38,7 @@ def main() -> None:
     for size in arguments.sizes:
         width, height = (int(side) for side in size.split('x'))
         views = Views()
-        with open_estimator(load_model(arguments.model), threads=1) as estimator:
+        with Procedure(threads=1).estimator(load_model(arguments.model)) as estimator:
             frames = (dataset[index] for index in range(len(dataset)))
             times = [_time(estimator, views, _resized(frame, width, height)) for frame in frames]
         p50, p95 = np.percentile(times[_WARM_UP:], [50, 95]) * 1e3

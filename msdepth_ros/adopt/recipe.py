@@ -12,7 +12,6 @@ from msdepth_ros.errors import ModelError
 
 METRICS = ('metres', 'focal', 'scale', 'affine')
 CAMERA_INPUTS = ('K', 'P3x4', 'fxfycxcy', 'rays')
-OPERATORS = ('>=', '<')
 
 
 @dataclass(frozen=True)

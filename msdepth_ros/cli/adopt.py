@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`msdepth adopt`: somebody else's depth network, exported to ONNX, as a model file of ours."""
+"""`msdepth adopt`: make a model file from a depth network that others exported to ONNX."""
 
 import argparse
 import re
@@ -13,9 +13,8 @@ from msdepth_ros.resources import user_models_directory, user_path
 if TYPE_CHECKING:
     from msdepth_ros.adopt.adoption import Adopted
 
-HELP = "make a model file of somebody else's exported depth network (Depth Anything and others)"
+HELP = 'make a model file from an exported depth network (Depth Anything and others)'
 
-_FITS = {'letterbox': 'pad', 'pad_only': 'pad'}  # other names of the same
 _NAME = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]*')
 
 
@@ -23,51 +22,66 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommand's arguments."""
     add = parser.add_argument
     add('onnx', type=user_path, metavar='MODEL.onnx')
-    add(
-        '--preset', default='auto', help="the export route, see docs/adopt.md (default: the file's)"
-    )
+    add('--preset', default='auto', help='export route, see docs/adopt.md; auto: from the file')
     add(
         '--out',
         metavar='NAME|DIR',
-        help='name of the adopted model, or the folder to write it to (default: as the file)',
+        help='name of the adopted model, or its folder (default: the name of the file)',
     )
-    add('--camera', metavar='FILE|WxH', help="the robot's camera: a calibration, or its size")
-    add('--size', metavar='WxH', help="the network's input, where the file leaves it open")
+    add('--camera', metavar='FILE|WxH', help="calibration, or image size, of the robot's camera")
+    add('--size', metavar='WxH', help='input size of the network, if the file leaves it open')
     add('--check', type=user_path, metavar='IMAGE', help='photo for the checks (default: a room)')
-    add('--strict', action='store_true', help='refuse where a check warns')
-    add('--license', default='', help="of the weights (default: as the preset's authors state it)")
-    hand = parser.add_argument_group('by hand', 'what the preset says otherwise').add_argument
-    hand('--hub-config', type=user_path, metavar='DIR', help='with preprocessor_config.json')
-    hand('--input', metavar='NAME', help="the image's tensor")
-    hand('--output', metavar='NAME[:CHANNEL]', help="the depth's tensor")
+    add('--strict', action='store_true', help='fail if a check warns')
+    add('--license', default='', help='licence of the weights (default: as the authors state it)')
+    hand = parser.add_argument_group('by hand', 'override the preset').add_argument
+    hand(
+        '--hub-config',
+        type=user_path,
+        metavar='DIR',
+        help='folder with config.json and preprocessor_config.json of a hub repository',
+    )
+    hand('--input', metavar='NAME', help='tensor of the image')
+    hand('--output', metavar='NAME[:CHANNEL]', help='tensor of the depth')
     hand('--norm', help='imagenet, half, unit, raw255, none or mean=R,G,B,std=R,G,B')
-    hand('--bgr', action='store_true', help='the network takes blue, green, red')
-    hand('--multiple', type=int, help='sides must be multiples of it')
+    hand('--bgr', action='store_true', help='channel order is blue, green, red')
+    hand('--multiple', type=int, metavar='N', help='width and height must be multiples of N')
     hand(
         '--resize',
-        '--fit',
         dest='fit',
-        choices=('crop', 'pad', 'stretch', *_FITS),
-        help='how images of another aspect are fitted in',
+        choices=('crop', 'pad', 'stretch'),
+        help='how images of another aspect ratio are fitted to the input',
     )
-    hand('--corners', action='store_true', default=None, help='corner cells on corner pixels')
-    hand('--quantity', choices=('depth', 'inverse_depth', 'log_depth'))
-    hand('--affine', metavar='SCALE,SHIFT', help='SCALE * prediction + SHIFT is that quantity')
-    hand('--metric', help='metres, focal:CANONICAL[:mean|fx], scale or affine')
-    hand('--invalid', metavar='NAME>=V|NAME<V', help='cells without depth, as the sky; or none')
-    hand('--confidence', metavar='NAME', help='tensor of at least 1, larger = surer')
-    hand('--range', metavar='MIN,MAX', help='depths in metres; others are invalid')
+    hand(
+        '--corners',
+        action='store_true',
+        default=None,
+        help='the corner cells lie on the corner pixels (align_corners)',
+    )
+    hand(
+        '--quantity', choices=('depth', 'inverse_depth', 'log_depth'), help='meaning of the output'
+    )
+    hand('--affine', metavar='SCALE,SHIFT', help='the quantity is SCALE * output + SHIFT')
+    hand('--metric', help='metres, focal:CANONICAL[:mean|fx], scale or affine: see docs/adopt.md')
+    hand('--invalid', metavar='NAME>=V|NAME<V', help='mask of cells without depth (sky), or none')
+    hand('--confidence', metavar='NAME', help='tensor of confidence, at least 1, larger is surer')
+    hand('--range', metavar='MIN,MAX', help='valid depths in metres')
     hand(
         '--camera-input',
         metavar='NAME=KIND',
-        help='an input that takes the camera, as K, P3x4, fxfycxcy or rays',
+        help='input for the intrinsics, of KIND K, P3x4, fxfycxcy or rays',
     )
-    hand('--const', action='append', default=[], metavar='NAME=VALUE', help='a further input')
-    hand('--precision', choices=('fp16', 'fp32'))
+    hand(
+        '--const',
+        action='append',
+        default=[],
+        metavar='NAME=VALUE',
+        help='constant for another input; repeatable',
+    )
+    hand('--precision', choices=('fp16', 'fp32'), help='fp32 if FP16 is not exact enough')
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Adopt, say what was done and found, and return the exit code."""
+    """Adopt, print what was done and found, and return the exit code."""
     from msdepth_ros.adopt.adoption import adopt
     from msdepth_ros.adopt.plan import Request
     from msdepth_ros.adopt.size import parse_size
@@ -101,12 +115,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _folder(out: str | None, onnx: Path, preset: str) -> Path:
-    """Return the folder to write to; its last part is the model's name."""
+    """Return the folder to write to, named as the model."""
     from msdepth_ros.inference.model import model_names
 
     if out is None:
         out = onnx.stem
-        if out.startswith('model'):  # as the hub calls every file: REPOSITORY/onnx/model.onnx
+        if out.startswith('model'):  # the hub calls every file so: REPOSITORY/onnx/model.onnx
             folder = onnx.resolve().parent
             folder = folder.parent if folder.name == 'onnx' else folder
             out = folder.name if preset == 'auto' else preset
@@ -114,15 +128,15 @@ def _folder(out: str | None, onnx: Path, preset: str) -> Path:
     folder = user_path(out)
     if Path(out).name == out:
         if out in model_names():
-            raise ModelError(f"'{out}' is a model of the package: give another name with --out")
+            raise ModelError(f"'{out}' is a shipped model: give another name with --out")
         folder = user_models_directory() / out
     if not _NAME.fullmatch(folder.name):
-        raise ModelError(f"--out '{out}': a model's name has letters, digits, '.', '_' and '-'")
+        raise ModelError(f"--out '{out}': use letters, digits, '.', '_' and '-' only")
     return folder
 
 
 def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the fields of the recipe that are given by hand."""
+    """Return the fields of the recipe that options set."""
     from msdepth_ros.adopt.recipe import CAMERA_INPUTS, Invalid, Metric, Normalisation
 
     changes: dict[str, Any] = {
@@ -133,7 +147,7 @@ def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.multiple is not None and not 1 <= arguments.multiple <= 512:
         raise ModelError(f'--multiple is {arguments.multiple} but must be 1 to 512')
     if arguments.fit is not None:
-        changes['fit'] = _FITS.get(arguments.fit, arguments.fit)
+        changes['fit'] = arguments.fit
     if arguments.bgr:
         changes['channels'] = 'bgr'
     if arguments.norm is not None:
@@ -191,7 +205,7 @@ def _report(adopted: 'Adopted', onnx: Path, own_photo: bool) -> None:
     if recipe.metric.kind in ('scale', 'affine'):
         up_to = 'a factor' if recipe.metric.kind == 'scale' else 'scale and shift of inverse depth'
         print(
-            f'  known up to {up_to}: it becomes metres by what is measured, see the parameter '
+            f'  known up to {up_to}: measurements make metres of it, see the parameter '
             '`metric.sources`'
         )
     document = model.document
@@ -201,7 +215,7 @@ def _report(adopted: 'Adopted', onnx: Path, own_photo: bool) -> None:
     for warning in adopted.warnings:
         print(f'WARNING: {warning}')
     if not own_photo:
-        print('note: checked with a rendered room; --check IMAGE takes a photo of your camera')
+        print('note: checked with a rendered room; use --check IMAGE with a photo of your camera')
     print(f'picture: {adopted.picture}')
     yaml = model.onnx.with_suffix('.yaml')
     name = model.name if yaml.parent.parent == user_models_directory() else yaml

@@ -8,10 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from msdepth_ros.cli._options import add_model, add_threads
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.host.environment import check_environment
-from msdepth_ros.inference.backends import BACKENDS, PRECISIONS
-from msdepth_ros.inference.model import DEFAULT_MODEL
 
 HELP = 'measure the network, the estimator and the running node'
 
@@ -20,27 +19,25 @@ _LARGEST = 8192  # pixels
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommand's arguments."""
-    parser.add_argument('--model', default=DEFAULT_MODEL, help='shipped model, or path of its YAML')
-    parser.add_argument('--backend', default='auto', help=', '.join(BACKENDS))
-    parser.add_argument('--precision', default='auto', help=', '.join(PRECISIONS))
-    parser.add_argument('--threads', type=int, default=0, help='CPU threads (default: all)')
+    add_model(parser, 'auto', 'auto')
+    add_threads(parser)
     parser.add_argument(
-        '--layers', default='engine,estimator,node', help='some of them (default: %(default)s)'
+        '--layers', default='engine,estimator,node', help='which to measure (%(default)s)'
     )
     parser.add_argument(
-        '--size', default='640x480', metavar='WxH', help="the camera's images (default: 640x480)"
+        '--size', default='640x480', metavar='WxH', help='size of the camera images (%(default)s)'
     )
     parser.add_argument(
-        '--seconds', type=float, default=5.0, help='of each measurement (default: %(default)g)'
+        '--seconds', type=float, default=5.0, help='duration of each measurement (%(default)g)'
     )
     parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
     parser.add_argument(
-        '--out', type=Path, metavar='DIR', help='write benchmark.json, .md and .png there'
+        '--out', type=Path, metavar='DIR', help='write benchmark.json, .md and .png to this folder'
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Measure, print, and write JSON, a table and a chart."""
+    """Measure, print, and write JSON, a table and a chart; return the exit code."""
     from msdepth_ros.benchmark import layers
     from msdepth_ros.benchmark.machine import machine_facts
     from msdepth_ros.benchmark.report import write_report
@@ -51,10 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
             f"--layers '{arguments.layers}' must be some of {','.join(layers.LAYERS)}, separated "
             'by commas'
         )
-    if arguments.precision not in PRECISIONS:
-        raise MsdepthError(
-            f"--precision '{arguments.precision}' must be one of {', '.join(PRECISIONS)}"
-        )
+
     if not 0.1 <= arguments.seconds <= 3600:
         raise MsdepthError(f'--seconds is {arguments.seconds:g} but must lie in 0.1 to 3600')
     if arguments.threads < 0:

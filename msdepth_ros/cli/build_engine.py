@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`msdepth build-engine`: TensorRT engines before the first start, or for other GPUs."""
+"""`msdepth build-engine`: build TensorRT engines before the first start, or for other GPUs."""
 
 import argparse
 import sys
@@ -23,35 +23,42 @@ HELP = 'build the TensorRT engine of a model, for this GPU or (TensorRT for RTX)
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument('--model', default=DEFAULT_MODEL, help='name, or path of a model YAML')
-    parser.add_argument('--precision', choices=ENGINE_PRECISIONS, default='fp16')
+    parser.add_argument(
+        '--model', default=DEFAULT_MODEL, help='name of a model, or path of its YAML (%(default)s)'
+    )
+    parser.add_argument(
+        '--precision', choices=ENGINE_PRECISIONS, default='fp16', help='(%(default)s)'
+    )
     parser.add_argument(
         '--target',
         nargs='+',
         metavar='SM',
         default=[],
-        help='compute capabilities such as sm86 sm89 to build for, one engine each; needs '
-        "TensorRT for RTX and no GPU (default: this machine's GPU)",
+        help='compute capabilities such as sm86 sm89, one engine for each; needs TensorRT for RTX, '
+        "but no GPU (default: this machine's GPU)",
     )
     parser.add_argument(
         '--cache-dir',
         type=user_path,
-        help="folder for engines, as the parameter engine_cache_dir (default: the node's own)",
+        metavar='DIR',
+        help='folder for engines, as the parameter engine_cache_dir (default: that of the node)',
     )
     parser.add_argument(
-        '--out', type=Path, help='write the plan to this file instead, for other programs'
+        '--out', type=Path, metavar='FILE', help='write the engine to this file, for other programs'
     )
     parser.add_argument(
         '--workspace',
         type=int,
         metavar='MB',
-        help=f'scratch memory of a layer (default: {EngineOptions.workspace >> 20})',
+        help=f'workspace memory of a layer ({EngineOptions.workspace >> 20})',
     )
-    parser.add_argument('--force', action='store_true', help='build again what is in the cache')
+    parser.add_argument(
+        '--force', action='store_true', help='build even if the engine is in the cache'
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build, say what was built, and return the exit code."""
+    """Build, print what was built, and return the exit code."""
     from msdepth_ros.inference.backends.build_progress import run_interruptibly
     from msdepth_ros.inference.model import load_model
 
@@ -60,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
             f'--workspace is {args.workspace} MB: give at least 1 and at most {LARGEST_WORKSPACE}'
         )
     if args.out is not None and len(args.target) > 1:
-        raise BackendError('--out takes one plan: give one --target with it')
+        raise BackendError('--out is one file: give only one --target with it')
     model = load_model(args.model)
     failed = []
     for target in args.target or [None]:
@@ -83,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
 def _build(
     args: argparse.Namespace, model: Model, target: str | None, progress: Progress
 ) -> tuple[dict[str, Any], str]:
-    """Return what is known of the engine and where it is."""
+    """Return the facts about the engine, and its place."""
     from msdepth_ros.inference.backends.cuda_errors import TensorRtMissingError
     from msdepth_ros.inference.backends.engine_ahead import build_into_cache, build_into_file
 
@@ -102,7 +109,7 @@ def _build(
 def _build_here(
     args: argparse.Namespace, model: Model, options: EngineOptions, progress: Progress
 ) -> tuple[dict[str, Any], str]:
-    """Return the same of the engine for this machine's GPU."""
+    """Build for this machine's GPU; return the facts about the engine, and its place."""
     from msdepth_ros.inference.backends.cuda import CudaDevice
     from msdepth_ros.inference.backends.cuda_errors import TensorRtMissingError
     from msdepth_ros.inference.backends.tensorrt import TensorRtBackend
@@ -116,7 +123,7 @@ def _build_here(
         raise BackendError(
             f'{reason}. Without a GPU, name one to build for with --target (TensorRT for RTX)'
         ) from error
-    # Where FP16 is refused here, the node will want the FP32 engine: build that too.
+    # If FP16 is rejected here, the node will need the FP32 engine: build that too.
     precision = 'auto' if args.precision == 'fp16' else args.precision
     backend = TensorRtBackend(model, precision, options, progress)
     try:
@@ -140,7 +147,7 @@ def _describe(facts: dict[str, Any]) -> str:
 
 
 def _workspace_hint(args: argparse.Namespace, facts: dict[str, Any], place: str) -> str:
-    """Return a remark where the cache's engine is not of the workspace that was given."""
+    """Return a remark if the engine in the cache was built with another workspace."""
     built_with = facts['workspace'] >> 20
     if args.workspace in (None, built_with) or not place.startswith('cache: '):
         return ''
@@ -156,7 +163,7 @@ def _options(args: argparse.Namespace) -> EngineOptions:
 
 @contextmanager
 def _bar(what: str) -> Iterator[Progress]:
-    """Show a progress bar; gives the function that moves it."""
+    """Show a progress bar; yield the function that moves it."""
     from tqdm import tqdm
 
     form = '{desc}: {percentage:3.0f}%|{bar:30}|{postfix}'

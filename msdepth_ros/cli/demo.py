@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`msdepth demo`: the real ROS 2 graph, end to end, on recorded or rendered images."""
+"""`msdepth demo`: the node on real ROS 2 topics, with recorded or rendered images."""
 
 import argparse
 import contextlib
@@ -19,15 +19,15 @@ from msdepth_ros.host.memory import keep_freed_memory
 if TYPE_CHECKING:
     from msdepth_ros.demo.recorder import Recording
 
-HELP = 'run camera player, depth node and recorder on real ROS 2 topics, and show the result'
+HELP = 'run a camera player and the depth node on real ROS 2 topics, and show the result'
 
 _NAMESPACE = '/msdepth_demo'
 _START_LIMIT = 60.0  # seconds until the first depth image
-_LAST_ANSWER = 2.0  # seconds after the last image
+_LAST_DEPTH = 2.0  # seconds to wait after the last image
 _NEXT = """
   next:
     make demo WEB=1                                       see it in a browser, in 3D
-    make demo MEASURED=scan                               metres by measurement: before and after
+    make demo MEASURED=scan                               depth corrected by a scan: before, after
     make demo VIDEO=walk.mp4 CAMERA_INFO=photo.jpg        your own recording, in metres
     ros2 launch msdepth_ros depth.launch.py image:=/camera/image_raw      your robot's camera
     docs/index.md                                         calibration, metric scale, Nav2, models"""
@@ -39,32 +39,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source.add_argument('--images', type=Path, metavar='DIR', help='play a folder of images')
     source.add_argument('--video', type=Path, metavar='FILE', help='play a video')
     source.add_argument(
-        '--synthetic', action='store_true', help='play the rendered clip of the package (default)'
+        '--synthetic', action='store_true', help='play the shipped, rendered clip (default)'
     )
-    parser.add_argument('--out', type=Path, default=Path('out'), metavar='DIR')
+    parser.add_argument(
+        '--out', type=Path, default=Path('out'), metavar='DIR', help='output folder (%(default)s)'
+    )
     parser.add_argument('--rate', type=float, default=0.0, help="Hz (default: the video's, or 30)")
-    parser.add_argument('--model', default='', help='shipped model, or path of its YAML')
+    parser.add_argument('--model', default='', help='name of a model, or path of its YAML')
     parser.add_argument(
         '--camera-info',
         type=Path,
         metavar='FILE',
-        help='calibration file, or a photo by the same phone, for its focal length',
+        help='calibration file, or a photo taken with the same phone',
     )
     parser.add_argument(
         '--measured',
         choices=('none', 'scan', 'views'),
         default='none',
-        help="align the depth with a laser scan made of the shipped clip's true depth, or with "
-        'earlier views of a dataset folder with poses.txt; the pictures show it before and after',
+        help='correct the depth by a scan, simulated from the true depth of the shipped clip, or '
+        'by earlier views of a dataset folder with poses.txt; the pictures show before and after',
     )
     parser.add_argument('--headless', action='store_true', help='do not open RViz')
     parser.add_argument(
-        '--web', action='store_true', help='show it on a page for any browser, until Ctrl-C'
+        '--web', action='store_true', help='start the viewer, a page for any browser, until Ctrl-C'
     )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Play, record, print the figures and write the pictures."""
+    """Play, record, print the figures and write the pictures; return the exit code."""
     from msdepth_ros.demo.posed_folder import camera_of, poses_of
     from msdepth_ros.host.environment import check_environment
     from msdepth_ros.host.transport import transport_environment
@@ -75,10 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
     source = ImageSource(path)
     total = len(source)
     if not (source.camera or camera_of(path) or arguments.camera_info):
-        print(
-            f'  no calibration beside {path.name}: 60 degrees across are assumed; for metric depth'
-        )
-        print('  give --camera-info FILE')
+        print(f'  no calibration beside {path.name}: a field of view of 60 degrees is assumed;')
+        print('  for metric depth give --camera-info FILE')
     out = arguments.out
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
             old.unlink()
     except OSError as error:
         raise MsdepthError(f'cannot write to {out}: {error.strerror}') from error
-    # Fast DDS reads these when the first node of a process is made, here and in the children.
+    # Fast DDS reads these when the first node of a process is created, here and in the children.
     os.environ.update(transport_environment(os.environ))
     os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
     player = {
@@ -123,7 +123,7 @@ def run(arguments: argparse.Namespace) -> int:
         player_process = children.enter_context(_node('demo.camera_player', player, out))
         recording = _record(depth_node, player_process, out, total, measured != 'none')
     if not recording.answered:
-        raise MsdepthError(f'no depth image came: see {out}/depth_node.log')
+        raise MsdepthError(f'no depth image arrived: see {out}/depth_node.log')
     if measured != 'none':
         from msdepth_ros.demo.before_after import clip_truth, draw, folder_truth
 
@@ -138,7 +138,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _serve(node: dict[str, Any], player: dict[str, Any], out: Path) -> int:
-    """Play in a loop, and serve the page that shows it until Ctrl-C."""
+    """Play in a loop and run the viewer, until Ctrl-C."""
     viewer = {'nodes': f'[{_NAMESPACE}/msdepth]', 'recordings': str(out.absolute())}
     names = ('depth_node', 'camera_player', 'viewer')
     with contextlib.ExitStack() as children, contextlib.suppress(KeyboardInterrupt):
@@ -147,22 +147,22 @@ def _serve(node: dict[str, Any], player: dict[str, Any], out: Path) -> int:
             children.enter_context(_node('demo.camera_player', player, out)),
             children.enter_context(_node('viewer.viewer', viewer, out)),
         ]
-        told = False
+        printed = False
         while True:
             for name, process in zip(names, processes):
                 if process.poll() is not None:
                     raise MsdepthError(last_line(out / f'{name}.log'))
-            if not told:
+            if not printed:
                 found = re.search(r'open (http\S+)', (out / 'viewer.log').read_text())
                 if found:
-                    told = True
-                    print(f'  open {found[1]} in a browser; Ctrl-C ends it', flush=True)
+                    printed = True
+                    print(f'  open {found[1]} in a browser; stop with Ctrl-C', flush=True)
             time.sleep(0.2)
     return 0
 
 
 def _calibration(file: Path, pictures: Path, out: Path) -> str:
-    """Return the URL of a calibration file; of a photo one is made."""
+    """Return the URL of a calibration file; for a photo, write one."""
     from msdepth_ros.images.same_phone import camera_given, is_photo
 
     if is_photo(str(file)):
@@ -175,7 +175,7 @@ def _calibration(file: Path, pictures: Path, out: Path) -> str:
 def _node(
     executable: str, parameters: dict[str, Any], out: Path, *remappings: str
 ) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
-    """Run a node of this package in a process of its own until a block ends."""
+    """Run a node of this package in a child process, until the `with` block ends."""
     program = ('-m', f'msdepth_ros.{executable}')
     command = node_command(program, _NAMESPACE, parameters, remappings)
     return running(command, out / f'{Path(executable).suffix[1:]}.log')
@@ -212,7 +212,7 @@ def _record(
     ended = None
     try:
         with tqdm(total=total or None, unit='image', disable=None) as progress:
-            while ended is None or time.monotonic() < ended + _LAST_ANSWER:
+            while ended is None or time.monotonic() < ended + _LAST_DEPTH:
                 rclpy.spin_once(recorder, timeout_sec=0.1)
                 recorder.watch_images()
                 progress.update(len(recording.answered) - progress.n)
@@ -276,9 +276,9 @@ def _report(
         'dropped': f'{unanswered}',
         'rate': f'{recording.rate():.1f} Hz',
         'latency p50 / p95 / p99': f'{p50:.1f} / {p95:.1f} / {p99:.1f} ms, publish to received',
-        'of it, network p50': f'{median["infer"]:.1f} ms',
-        'and beyond it': f'{p50 - median["infer"]:.1f} ms: waiting {median["wait"]:.1f}, preparing '
-        f'{median["prepare"]:.1f}, publishing {median["publish"]:.1f}, transport {transport:.1f}',
+        'network p50': f'{median["infer"]:.1f} ms',
+        'the rest of p50': f'{p50 - median["infer"]:.1f} ms: wait {median["wait"]:.1f}, prepare '
+        f'{median["prepare"]:.1f}, publish {median["publish"]:.1f}, transport {transport:.1f}',
         'first depth image': f'{first:.1f} s after the node was started',
         'pictures': f'{len(pictures)} in {out}/demo_*.png: image, depth, cloud from above',
     }

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`msdepth drive`: a robot crosses rendered rooms by its camera's depth alone."""
+"""`msdepth drive`: a simulated robot crosses rendered rooms with its camera's depth alone."""
 
 import argparse
 import copy
@@ -8,12 +8,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from msdepth_ros.cli._options import add_model, add_threads
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.extras import require
-from msdepth_ros.inference.backends import BACKENDS, PRECISIONS
-from msdepth_ros.inference.model import DEFAULT_MODEL
 
-HELP = 'let a robot cross rendered rooms by depth alone; count its collisions'
+HELP = 'let a simulated robot cross rendered rooms with depth alone, and count its collisions'
 MEASURED = 'none,floor,scan,truth'
 _SIZE = (256, 192)  # pixels of the robot's camera
 _FOV = 70.0  # degrees, horizontal
@@ -21,29 +20,29 @@ _FOV = 70.0  # degrees, horizontal
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument('--rooms', type=int, default=20, help='how many (%(default)s)')
-    parser.add_argument('--seed', type=int, default=0, help='same seed, same rooms (%(default)s)')
+    parser.add_argument('--rooms', type=int, default=20, help='number of rooms (%(default)s)')
+    parser.add_argument(
+        '--seed', type=int, default=0, help='the same seed gives the same rooms (%(default)s)'
+    )
     parser.add_argument(
         '--measured',
         default=MEASURED,
-        help='robots to compare, by what corrects their depth: as for evaluate, scan+floor both; '
-        'truth: the true depth (default: %(default)s)',
+        help='one robot for each measurement, as --measured of evaluate; scan+floor: both; truth: '
+        'the true depth instead of the predicted one (%(default)s)',
     )
-    parser.add_argument('--out', type=Path, metavar='DIR', help='write a picture of each room here')
-    parser.add_argument('--model', default=DEFAULT_MODEL, help='name, or path of a model YAML')
     parser.add_argument(
-        '--costmap', type=Path, help="Nav2's parameters (default: the shipped ones)"
+        '--out', type=Path, metavar='DIR', help='write a picture of each room to this folder'
     )
-    parser.add_argument('--backend', default='onnxruntime', help=', '.join(BACKENDS))
-    parser.add_argument('--threads', type=int, default=0, help='CPU threads (default: all)')
+    add_model(parser, 'onnxruntime', 'fp32')
+    add_threads(parser)
     parser.add_argument(
-        '--precision', choices=PRECISIONS, default='fp32', help='as for evaluate (default: fp32)'
+        '--costmap', type=Path, metavar='FILE', help="Nav2's parameters (default: the shipped ones)"
     )
     parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
 
 
 def run(args: argparse.Namespace) -> int:
-    """Drive and print; return the exit code."""
+    """Drive and print the results; return the exit code."""
     if args.rooms < 1:
         raise MsdepthError(f'--rooms is {args.rooms}: it must be at least 1')
     require('torch')
@@ -77,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
                 drives[kind].append(drive)
             if args.out:
                 write_picture(args.out / f'room_{number:02d}.png', arena, each, body)
-    except KeyboardInterrupt:  # what is done is told
+    except KeyboardInterrupt:  # print the results of the finished rooms
         drives = {kind: each for kind, each in drives.items() if each}
         if not drives:
             raise
@@ -98,12 +97,12 @@ def _check(kinds: list[str]) -> None:
     for kind in kinds:
         if kind != 'truth' and Measured.parse(kind).views:
             raise MsdepthError(
-                '--measured views is not simulated: compare none, scan, floor, truth'
+                '--measured views is not simulated: use none, scan, points:N, floor or truth'
             )
 
 
 def _costmap(path: Path | None, robot: float) -> dict[str, Any]:
-    """Return a local costmap's parameters, whose obstacles end a little above the robot."""
+    """Return the local costmap's parameters, with obstacles up to 0.1 m above the robot."""
     from msdepth_ros.launching.navigation_check import read_costmaps
     from msdepth_ros.resources import share_directory
 

@@ -5,16 +5,14 @@
 import argparse
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from msdepth_ros.cli import _options
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.inference.backends import BACKENDS, PRECISIONS
-from msdepth_ros.inference.model import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from msdepth_ros.datasets import Dataset
     from msdepth_ros.evaluation.evaluation import Evaluation
-    from msdepth_ros.metric.floor import FloorPlane
 
 HELP = "measure a model's errors on datasets"
 
@@ -22,19 +20,33 @@ HELP = "measure a model's errors on datasets"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     data = parser.add_argument_group('data (formats: docs/datasets.md)')
-    data.add_argument('dataset', type=Path, nargs='+', help='folder or file; several are joined')
-    data.add_argument('--format', help='nyu, tum, rosbag, folder or kitti (default: as it looks)')
-    data.add_argument('--split', help='of nyu: train, test or all (default: all)')
+    data.add_argument('dataset', type=Path, nargs='+', help='folder or file; several are pooled')
     data.add_argument(
-        '--raw-depths', action='store_true', help="of nyu: the sensor's depths, not in-painted"
+        '--format', help='nyu, tum, rosbag, folder or kitti (default: recognised from the files)'
     )
-    data.add_argument('--intrinsics', help="fx,fy,cx,cy in pixels, instead of the dataset's own")
-    data.add_argument('--depth-scale', type=float, help='units of the depths that make a metre')
+    data.add_argument('--split', help='for nyu: train, test or all (default: all)')
+    data.add_argument(
+        '--raw-depths', action='store_true', help="for nyu: the sensor's depth, not in-painted"
+    )
+    data.add_argument(
+        '--intrinsics', metavar='FX,FY,CX,CY', help="pixels, instead of the dataset's own"
+    )
+    data.add_argument('--depth-scale', type=float, metavar='UNITS', help='depth units per metre')
     for role in ('image', 'depth', 'camera-info', 'odom'):
-        data.add_argument(f'--{role}-topic', metavar='TOPIC', help='of rosbag, if not clear')
-    data.add_argument('--every', type=int, default=1, metavar='N', help='take every N-th frame')
-    parser.add_argument('--model', default=DEFAULT_MODEL, help='name, or path of a model YAML')
-    parser.add_argument('--crop', choices=('eigen', 'none'), default='none')
+        data.add_argument(
+            f'--{role}-topic', metavar='TOPIC', help='for rosbag, if it has several such topics'
+        )
+    data.add_argument(
+        '--every', type=int, default=1, metavar='N', help='use every N-th frame (%(default)s)'
+    )
+    _options.add_model(parser, 'onnxruntime', 'fp32')
+    _options.add_threads(parser)
+    parser.add_argument(
+        '--crop',
+        choices=('eigen', 'none'),
+        default='none',
+        help="eigen: only pixels in Eigen's crop, for 640x480 images (%(default)s)",
+    )
     parser.add_argument(
         '--median-scaling', action='store_true', help='scale each prediction to the true median'
     )
@@ -42,45 +54,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--measured',
         default='none',
         metavar='WHAT',
-        help='also align the depth with what is measured, simulated from the truth: some of none, '
-        'scan, points:N, floor, separated by commas; and views: by earlier frames and the '
-        "dataset's poses (default: %(default)s)",
+        help='also print the errors of depth aligned with measurements: any of scan, points:N and '
+        'floor, simulated from the true depth, and views, from earlier frames and the '
+        "dataset's poses; separated by commas (%(default)s)",
+    )
+    _options.add_mount(
+        parser, 'height above the floor, for --measured floor (default: from the true depth)'
     )
     parser.add_argument(
-        '--camera-height',
-        type=float,
-        metavar='METRES',
-        help='of the camera above the floor, for --measured floor (default: by the true depth)',
+        '--near', type=float, metavar='METRES', help='also the errors for true depths below this'
     )
     parser.add_argument(
-        '--camera-pitch',
-        type=float,
-        default=0.0,
-        metavar='RADIANS',
-        help='that the camera looks down, with --camera-height (default: %(default)s)',
+        '--by-scene', action='store_true', help='also the errors of each scene or dataset'
     )
-    parser.add_argument('--near', type=float, metavar='METRES', help='also of depths below this')
-    parser.add_argument('--by-scene', action='store_true', help='also of each scene or dataset')
     parser.add_argument(
-        '--robustness', action='store_true', help='also under bad exposure, blur, JPEG and noise'
+        '--robustness',
+        action='store_true',
+        help='also the errors with bad exposure, blur, JPEG and noise',
     )
     parser.add_argument(
         '--navigation',
         action='store_true',
-        help='also which obstacles a robot 0.3 m high would hit are found, and which are false',
+        help='also the share of obstacles found that a robot 0.3 m high would hit, and false ones',
     )
     parser.add_argument(
         '--worst', type=int, default=0, metavar='N', help='write pictures of the N worst frames'
     )
     parser.add_argument('--out', type=Path, metavar='DIR', help='folder for the pictures')
-    parser.add_argument('--backend', default='onnxruntime', help=', '.join(BACKENDS))
-    parser.add_argument('--threads', type=int, default=0, help='CPU threads (default: all)')
-    parser.add_argument(
-        '--precision',
-        choices=PRECISIONS,
-        default='fp32',
-        help='auto: what a robot runs, int8 on a CPU where the model has it (default: fp32)',
-    )
     parser.add_argument('--json', action='store_true', help='print JSON instead of tables')
 
 
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _measure(args: argparse.Namespace, dataset: 'Dataset') -> int:
     from msdepth_ros.evaluation.error_table import pooled_table, reliability_lines, table
-    from msdepth_ros.evaluation.evaluation import evaluate, open_estimator, rounded
+    from msdepth_ros.evaluation.evaluation import Procedure, evaluate, rounded
     from msdepth_ros.evaluation.measurements import Measured
     from msdepth_ros.evaluation.navigation import NavigationTally
     from msdepth_ros.evaluation.robustness import measure_robustness
@@ -101,33 +101,32 @@ def _measure(args: argparse.Namespace, dataset: 'Dataset') -> int:
     from msdepth_ros.inference.model import load_model
 
     model = load_model(args.model)
-    runtime = {'backend': args.backend, 'threads': args.threads, 'precision': args.precision}
-    how: dict[str, Any] = {
-        'indices': range(0, len(dataset), args.every),
-        'crop': args.crop,
-        'median_scaling': args.median_scaling,
-        **runtime,
-    }
-    mount = _mount(args)
+    procedure = Procedure(
+        range(0, len(dataset), args.every),
+        args.crop,
+        args.median_scaling,
+        args.backend,
+        args.threads,
+        args.precision,
+    )
+    mount = _options.mount(args)
     measured = Measured.parse(args.measured, mount)
     near = args.near or 0.0
 
     def navigation() -> NavigationTally | None:
         return NavigationTally(mount) if args.navigation else None
 
-    result = evaluate(
-        model, dataset, **how, near=near, by_scene=args.by_scene, navigation=navigation()
-    )
+    result = evaluate(model, dataset, procedure, near, args.by_scene, navigation=navigation())
     aligned = None
     if measured:
         aligned = evaluate(
-            model, dataset, **how, near=near, measured=measured, navigation=navigation()
+            model, dataset, procedure, near, measured=measured, navigation=navigation()
         )
-    disturbed = measure_robustness(model, dataset, **how) if args.robustness else {}
+    disturbed = measure_robustness(model, dataset, procedure) if args.robustness else {}
     worst = result.worst(args.worst)
     pictures: list[Path] = []
     if worst:
-        with open_estimator(model, **runtime) as estimator:
+        with procedure.estimator(model) as estimator:
             pictures = write_worst(worst, dataset, estimator, args.out, args.crop)
     if args.json:
         document = {'model': args.model, 'crop': args.crop, 'median_scaling': args.median_scaling}
@@ -165,7 +164,7 @@ def _navigation_text(evaluation: 'Evaluation') -> str:
     from msdepth_ros.evaluation.navigation import navigation_table
 
     if evaluation.navigation is None:
-        return 'no frame shows a floor: name the mount by --camera-height'
+        return 'no floor is found in any frame: give the mount with --camera-height'
     return navigation_table(evaluation.navigation)
 
 
@@ -178,22 +177,11 @@ def _check(args: argparse.Namespace) -> None:
         raise MsdepthError(f'--near is {args.near:g} but must be a distance in metres')
 
 
-def _mount(args: argparse.Namespace) -> 'FloorPlane | None':
-    if args.camera_height is None:
-        return None
-    from msdepth_ros.geometry.floor import up_from_pitch
-    from msdepth_ros.metric.floor import FloorPlane
-
-    if not 0 < args.camera_height < float('inf'):
-        raise MsdepthError(f'--camera-height is {args.camera_height:g} but must be in metres')
-    return FloorPlane(up_from_pitch(args.camera_pitch), args.camera_height)
-
-
 def _open(args: argparse.Namespace) -> 'Dataset':
-    """Open the dataset, or the datasets as one."""
+    """Open the dataset, or several datasets as one."""
     from msdepth_ros.datasets import JoinedDatasets, Topics, open_dataset
 
-    intrinsics = parse_intrinsics(args.intrinsics)
+    intrinsics = _options.intrinsics(args.intrinsics)
     topics = Topics(args.image_topic, args.depth_topic, args.camera_info_topic, args.odom_topic)
     parts: dict[str, Dataset] = {
         str(path): open_dataset(
@@ -213,19 +201,3 @@ def _open(args: argparse.Namespace) -> 'Dataset':
     if len(set(names)) == len(names):
         parts = dict(zip(names, parts.values(), strict=True))
     return JoinedDatasets(parts)
-
-
-def parse_intrinsics(text: str | None) -> tuple[float, float, float, float] | None:
-    """Return 'fx,fy,cx,cy' as numbers.
-
-    Raises
-    ------
-    MsdepthError : it is not four numbers.
-    """
-    if text is None:
-        return None
-    try:
-        fx, fy, cx, cy = (float(part) for part in text.split(','))
-    except ValueError as error:
-        raise MsdepthError(f"--intrinsics is '{text}' but must be fx,fy,cx,cy in pixels") from error
-    return fx, fy, cx, cy

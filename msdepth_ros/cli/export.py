@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`msdepth export`: a trained network to <name>.onnx and .yaml."""
+"""`msdepth export`: write a trained network as <name>.onnx and <name>.yaml."""
 
 import argparse
 from pathlib import Path
@@ -17,11 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         nargs='+',
         metavar='RUN',
-        help='the folder that `msdepth train` wrote; of several that began from the same weights, '
-        'the mean of their weights is exported',
+        help='folder that `msdepth train` wrote; of several runs that started from the same '
+        'weights, the mean of the weights is exported',
     )
     parser.add_argument(
-        '--data', type=Path, required=True, help='the folder that `msdepth train` was given'
+        '--data', type=Path, required=True, help='the folder --data of `msdepth train`'
     )
     parser.add_argument(
         '--out', type=Path, help="folder for the model's files (default: the first RUN)"
@@ -33,20 +33,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--correct',
         action='store_true',
-        help='correct the slope and the offset of log depths by the frames that were held out',
+        help='fit a line to the log depths on held-out frames, and correct predictions by it',
     )
     parser.add_argument(
         '--spread',
         type=float,
         default=0.0,
         metavar='SHARE',
-        help='with --correct: also add this share of the standard deviation of each log depth map',
+        help='with --correct: also add this share of the standard deviation of the log depth map',
     )
     parser.add_argument('--name', help="the model's name (default: the configuration's)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export, measure on the held-out blocks, and print the table; return the exit code."""
+    """Export, measure errors on the held-out blocks, and print them; return the exit code."""
     from msdepth_ros.extras import require
 
     require('torch', 'onnx')
@@ -66,8 +66,8 @@ def run(args: argparse.Namespace) -> int:
         args.overwrite,
     )
     for name, figures in written.heads.items():
-        said = ', '.join(f'{key} {value}' for key, value in figures.items() if key != 'reliability')
-        print(f'{name}, heads: {said}')
+        shown = (f'{key} {value}' for key, value in figures.items() if key != 'reliability')
+        print(f'{name}, heads: {", ".join(shown)}')
     for name, evaluation in written.errors.items():
         print(f'{name}, held out:\n{table(evaluation)}\n')
     for name, parts in written.correction.items():

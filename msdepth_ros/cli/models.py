@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`msdepth models`: the models that `model: NAME` finds, shipped with the package or adopted."""
+"""`msdepth models`: the shipped and the adopted models."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from typing import Any
 
 from msdepth_ros.errors import MsdepthError
 
-HELP = 'list the models that are shipped and adopted'
+HELP = 'list the shipped and the adopted models'
 
 _COLUMNS = ('name', 'origin', 'input', 'MB', 'metric', 'licence', 'backend')
 _PACKAGE_LICENSE = 'Apache-2.0'
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _row(name: str, origin: str, runtime: str) -> dict[str, Any]:
-    """Return what is known of a model; one whose file is damaged says so."""
+    """Return the table row of a model; if its files are damaged, `metric` gives the error."""
     from msdepth_ros.inference.model import load_model
 
     row: dict[str, Any] = dict.fromkeys(_COLUMNS, '') | {'name': name, 'origin': origin}
@@ -61,7 +61,7 @@ def _row(name: str, origin: str, runtime: str) -> dict[str, Any]:
 
 
 def _metric_rule(kind: str, focal: float) -> str:
-    """Return in words what makes metres of the model's answer."""
+    """Return in words how the model's prediction becomes metres."""
     if kind == 'scale':
         return 'up to a factor: needs measurements'
     if kind == 'affine':

@@ -1,10 +1,11 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`msdepth render`: synthetic furnished rooms as a dataset folder, or as the clip of the demo."""
+"""`msdepth render`: furnished rooms with exact depth, as a dataset folder or a clip."""
 
 import argparse
 from pathlib import Path
 
+from msdepth_ros.cli._options import add_threads
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.extras import require
 
@@ -17,28 +18,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the subcommand's arguments."""
     target = parser.add_mutually_exclusive_group(required=True)
     target.add_argument('--out', type=Path, metavar='DIR', help='dataset folder to write')
-    target.add_argument('--clip', type=Path, metavar='FILE.mp4', help='video of a walk to write')
-    parser.add_argument('--count', type=int, help='frames (default: 100; 240 for a clip)')
-    parser.add_argument('--seed', type=int, default=0, help='same seed, same rooms')
+    target.add_argument(
+        '--clip', type=Path, metavar='FILE.mp4', help='video to write, of a walk through a room'
+    )
+    parser.add_argument('--count', type=int, help='number of frames (100, for a clip 240)')
+    parser.add_argument(
+        '--seed', type=int, default=0, help='the same seed gives the same rooms (%(default)s)'
+    )
     parser.add_argument(
         '--style',
         default='mixed',
         choices=('mixed', 'room', 'desk', 'robot'),
-        help="hand-held views of rooms, views of desks from 0.3 m on, or a floor robot's",
+        help='room: hand-held views; desk: views of desks from 0.3 m on; robot: views of a floor '
+        'robot (%(default)s)',
     )
-    parser.add_argument('--width', type=int, default=640)
-    parser.add_argument('--height', type=int, default=480)
-    parser.add_argument('--fov', type=float, default=65.0, help='horizontal, degrees (%(default)s)')
+    parser.add_argument('--width', type=int, default=640, help='pixels (%(default)s)')
+    parser.add_argument('--height', type=int, default=480, help='pixels (%(default)s)')
+    parser.add_argument(
+        '--fov', type=float, default=65.0, help='horizontal field of view, degrees (%(default)s)'
+    )
     parser.add_argument('--views', type=int, default=4, help='frames of each room (%(default)s)')
     parser.add_argument(
-        '--samples', type=int, default=2, help='this number squared is the rays of an edge pixel'
+        '--samples',
+        type=int,
+        default=2,
+        metavar='N',
+        help='N x N rays at edges (%(default)s)',
     )
-    parser.add_argument('--device', default='cpu', help='cpu or cuda')
-    parser.add_argument('--threads', type=int, default=0, help='of the CPU (default: all)')
+    parser.add_argument('--device', default='cpu', help='cpu or cuda (%(default)s)')
+    add_threads(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Render; raise MsdepthError for arguments that make no sense."""
+    """Render; return the exit code."""
     for name in ('width', 'height', 'views', 'samples'):
         if getattr(args, name) < 1:
             raise MsdepthError(f'--{name} is {getattr(args, name)}: it must be at least 1')

@@ -1,16 +1,17 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`msdepth teach`: a robot's own images and a large network make a small model file."""
+"""`msdepth teach`: train the small network on a large one's predictions for your own images."""
 
 import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from msdepth_ros.cli import _options
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.inference.model import DEFAULT_MODEL
 from msdepth_ros.resources import user_models_directory, user_path
 
-HELP = 'let a large network teach the small one on images without depth (needs torch)'
+HELP = 'train the small network on the predictions of a large one, without depth (needs torch)'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,35 +23,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='append',
         required=True,
         metavar='MODEL',
-        help='name or YAML of a model, adopted ones too; repeatable: the mean of their answers',
+        help='name of a shipped or adopted model, its YAML, or a checkpoint; if repeated, the mean '
+        'of the predictions is learned',
     )
     add('--out', metavar='NAME|DIR', required=True, help='name of the new model, or its folder')
-    add('--start', default=DEFAULT_MODEL, help='the model that is taught (default: %(default)s)')
-    add('--views', type=int, default=20000, help='images that it sees (default: %(default)s)')
-    add('--rate', type=float, default=3e-4, help='learning rate (default: %(default)s)')
-    add('--batch', type=int, default=16, help='images a step (default: %(default)s)')
-    add('--every', type=int, default=1, help='take only each so many-th image')
+    add('--start', default=DEFAULT_MODEL, help='model to start from (%(default)s)')
+    add('--views', type=int, default=20000, help='number of training images (%(default)s)')
+    add('--rate', type=float, default=3e-4, help='learning rate (%(default)s)')
+    add('--batch', type=int, default=16, help='images per step (%(default)s)')
+    add('--every', type=int, default=1, metavar='N', help='use every N-th image (%(default)s)')
     add(
         '--rooms',
         type=int,
         default=96,
-        help='frames of rendered rooms, with truth, so that nothing is forgotten; 0: none '
-        '(default: %(default)s)',
+        help='frames of rendered rooms to train on too, so that the model does not forget other '
+        'rooms (%(default)s)',
     )
     add(
         '--intrinsics',
         metavar='FX,FY,CX,CY',
-        help='where neither a camera.yaml lies beside the images nor a camera_info is recorded',
+        help='pixels; needed without camera.yaml beside the images or recorded camera_info',
     )
-    add('--license', default='unknown', help="of the images, for the model's YAML")
-    add('--device', default='auto', help='cpu, cuda or cuda:N (default: a GPU where there is one)')
-    add('--workers', type=int, default=1, help='processes that make batches (default: %(default)s)')
+    add('--license', default='unknown', help="licence of the images, for the model's YAML")
+    add('--device', default='auto', help='cpu, cuda, cuda:N or auto: a GPU if there is one')
+    add('--workers', type=int, default=1, help='processes that prepare batches (%(default)s)')
     add('--resume', action='store_true', help='continue the training in --out')
     add('--overwrite', action='store_true', help='replace a model of that name')
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, write the model and say how near it came to its teacher; return the exit code."""
+    """Train, write the model and print its difference to the teacher; return the exit code."""
     from msdepth_ros.extras import require
 
     require('torch', 'onnx')
@@ -72,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         count=args.views,
         rate=args.rate,
         batch=args.batch,
-        intrinsics=_intrinsics(args.intrinsics),
+        intrinsics=_options.intrinsics(args.intrinsics),
         every=args.every,
         rooms=args.rooms,
         licence=args.license,
@@ -81,7 +83,7 @@ def run(args: argparse.Namespace) -> int:
         learned = teach(lesson, device, args.workers, args.resume, args.overwrite)
     print(
         f'from its teacher it differed by {learned.before:.1%} of the depth, now by '
-        f'{learned.after:.1%} (mean over {learned.images} images held out)'
+        f'{learned.after:.1%} (mean over {learned.images} held-out images)'
     )
     used = folder.name if folder.parent == user_models_directory() else learned.path
     print(f'written: {learned.path}; use it as `model: {used}`')
@@ -89,16 +91,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _teacher(name: str, model_path: Callable[[str], Path]) -> Path:
-    """Return the file of a teacher: a checkpoint's own path, or a model's YAML."""
+    """Return the file of a teacher: a checkpoint, or the YAML of a model."""
     path = user_path(name)
     return path if path.suffix == '.pt' else model_path(name)
-
-
-def _intrinsics(text: str | None) -> tuple[float, float, float, float] | None:
-    if text is None:
-        return None
-    try:
-        fx, fy, cx, cy = (float(part) for part in text.split(','))
-    except ValueError as error:
-        raise MsdepthError(f"--intrinsics '{text}' must be FX,FY,CX,CY in pixels") from error
-    return fx, fy, cx, cy

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""`msdepth train`: train a network from a configuration and a dataset folder."""
+"""`msdepth train`: train a network as a configuration says."""
 
 import argparse
 import os
@@ -8,6 +8,7 @@ import shlex
 import sys
 from pathlib import Path
 
+from msdepth_ros.cli._options import add_threads
 from msdepth_ros.errors import MsdepthError
 
 HELP = 'train a network (needs torch)'
@@ -15,12 +16,12 @@ HELP = 'train a network (needs torch)'
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument('config', type=Path, help='YAML under config/training/, or your own')
+    parser.add_argument('config', type=Path, help='YAML, such as those in config/training/')
     parser.add_argument(
         '--data',
         type=Path,
         required=True,
-        help="folder that holds the configuration's dataset folders",
+        help="folder that contains the configuration's dataset folders",
     )
     parser.add_argument('--out', type=Path, required=True, help='folder for checkpoint and log')
     parser.add_argument(
@@ -28,27 +29,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='append',
         default=[],
         metavar='FILE|MODEL',
-        help='begin from the weights in this checkpoint or model, such as msdepth; repeatable: '
-        "from their mean (default: the configuration's)",
+        help='start from the weights of this checkpoint or model, such as msdepth; if repeated, '
+        'from their mean (default: as the configuration says)',
     )
     parser.add_argument('--resume', action='store_true', help='continue the checkpoint in --out')
     parser.add_argument(
-        '--device', default='auto', help='cpu, cuda or cuda:N (default: a GPU where there is one)'
+        '--device', default='auto', help='cpu, cuda, cuda:N or auto: a GPU if there is one'
     )
-    parser.add_argument('--threads', type=int, default=0, help='CPU threads (default: all)')
+    add_threads(parser)
     parser.add_argument(
         '--workers',
         type=int,
         default=0,
-        help='processes that make batches ahead (default: 1; for a GPU its share of the cores)',
+        help='processes that prepare batches (default: 1; for a GPU, its share of the CPU cores)',
     )
     parser.add_argument(
         '--teacher',
         type=Path,
         action='append',
         default=[],
-        help='what stages with `distillation` learn from: a checkpoint, or the YAML of any model '
-        'file, adopted ones too; repeatable',
+        help='teacher for stages with `distillation`: a checkpoint, or the YAML of a model; if '
+        'repeated, the mean of the predictions is learned',
     )
 
 
@@ -69,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from msdepth_ros.training.trainer import Trainer
 
     if args.workers < 0:
-        raise MsdepthError(f'--workers is {args.workers}: it must be at least 1, or 0 to choose')
+        raise MsdepthError(f'--workers is {args.workers}: give 1 or more, or 0 for the default')
     if args.threads:
         torch.set_num_threads(args.threads)
     config = read_config(args.config)
@@ -85,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
             trainer.run(args.resume)
         except KeyboardInterrupt:
             if distributed.rank() == 0:
-                print(f'msdepth train: {_how_to_go_on(args)}', file=sys.stderr)
+                print(f'msdepth train: {_how_to_continue(args)}', file=sys.stderr)
             return 130
         if distributed.rank() == 0:
             errors, warnings = summary(read_log(args.out / LOG))
@@ -99,12 +100,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _spare_cores() -> int:
-    """Return how many processes may make batches for each of this machine's GPUs, up to 16."""
+    """Return the number of processes that prepare batches for each GPU, at most 16."""
     gpus = int(os.environ.get('LOCAL_WORLD_SIZE', '1'))
     return min(16, max(1, len(os.sched_getaffinity(0)) // gpus - 1))
 
 
-def _how_to_go_on(args: argparse.Namespace) -> str:
+def _how_to_continue(args: argparse.Namespace) -> str:
     if not (args.out / 'checkpoint.pt').exists():
         return 'interrupted before the first checkpoint: there is nothing to continue'
     command = ['msdepth', 'train', args.config, '--data', args.data, '--out', args.out, '--resume']

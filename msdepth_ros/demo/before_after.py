@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a measurement did to the depth of the demo: pictures, and the errors before and after."""
+"""Pictures and errors of the demo's depth without and with measurements."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,18 +25,24 @@ Truth = Callable[[int], np.ndarray]  # the true depth of the n-th image, metres,
 
 
 def clip_truth(clip: Path, camera: Camera | None) -> Truth:
-    """Return the true depths of a rendered clip."""
+    """Return the true depth of a rendered clip.
+
+    Raises
+    ------
+    MsdepthError
+        If there is none.
+    """
     assert camera is not None
     return ClipDepth(clip, camera.rectified_intrinsics()).frame
 
 
 def folder_truth(folder: Path) -> Truth:
-    """Return the true depths of a dataset folder.
+    """Return the true depth of a dataset folder.
 
     Raises
     ------
     MsdepthError
-        If it is none.
+        If it is not a dataset folder.
     """
     dataset = DatasetFolder(folder)
 
@@ -55,16 +61,20 @@ def draw(
     measured: str,
     out: Path,
 ) -> tuple[list[Path], str]:
-    """Write a picture a sample: image, depth alone, depth with what was measured, confidence.
+    """Write a picture for each sample: image, depth alone, aligned depth, confidence.
 
     Parameters
     ----------
-    truth : the true depth of each image that was played.
+    recording : what was received.
+    truth : the true depth of each played image.
+    camera : calibration of the images.
+    model_name : name or path of the model; '' = the default.
     measured : 'scan' or 'views'.
+    out : folder for the pictures.
 
     Returns
     -------
-    (the pictures' paths, the mean relative errors of both depths in words).
+    (paths of the pictures, mean relative errors of both depths as text).
 
     Raises
     ------
@@ -102,7 +112,7 @@ def draw(
     finally:
         backend.close()
     if not errors:
-        raise MsdepthError(f'no depth with a confidence came: see {out}/depth_node.log')
+        raise MsdepthError(f'no depth with confidence arrived: see {out}/depth_node.log')
     alone, aligned = np.mean(errors, axis=0)
     return paths, f'{alone:.1%} off alone, {aligned:.1%} with {TITLES[measured]}'
 
@@ -112,7 +122,7 @@ def _pixels(message: Image) -> np.ndarray:
 
 
 def _shade(confidence: np.ndarray) -> np.ndarray:
-    """Return confidences as green (sure) to red, uint8 [height, width, 3] BGR; black where none."""
+    """Return confidence as green (1) to red (0), NaN black, uint8 [height, width, 3] BGR."""
     sure = np.nan_to_num(confidence, nan=0.0).clip(0, 1)
     known = np.isfinite(confidence)
     channels = (np.zeros_like(sure), 220 * sure, 220 * (1 - sure))

@@ -25,28 +25,33 @@ from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource, Picture, guess
 from msdepth_ros.node.messages import camera_info_msg, image_msg, odometry_msg
 from msdepth_ros.node.process import run_node
 
-DEFAULT_RATE = 30.0  # Hz, of images without a rate of their own
-_WAIT_PERIOD = 0.02  # seconds between two looks for subscribers
+DEFAULT_RATE = 30.0  # Hz, for images without a rate
+_WAIT_PERIOD = 0.02  # seconds between two checks for subscribers
 
 
 class CameraPlayer(Node):
-    """Publishes `image_raw` (bgr8) and `camera_info` with one stamp, from the node's clock.
+    """Publishes `image_raw` (bgr8) and `camera_info` with the same stamp, from the node's clock.
 
-    Parameters: `path` (video, image folder, dataset folder; '' = the shipped clip), `rate` (Hz;
-    0 = the recording's own, else 30), `loop`, `camera_info_url` (else the camera.yaml beside the
-    images, else a guess of 60 degrees), `frame_id`, `wait_for_subscribers` (to `image_raw`, before
-    the first image), `measured` (scan: also publish `measured/scan`, of a scanner in the camera's
-    place, from the true depth of the shipped clip). With `loop` off the node ends after the last
-    image.
+    If the folder has a poses.txt, it also publishes the pose of the camera's frame on `odom` before
+    each image.
 
-    A folder with a poses.txt is a camera that moves: its pose is published on `odom` (Odometry of
-    the camera's own frame) before each image.
+    ROS parameters:
+
+    - `path`: a video, an image folder or a dataset folder; '' = the shipped clip.
+    - `rate`: Hz; 0 = that of the recording, or 30.
+    - `loop`: play again and again; false = end the node after the last image.
+    - `camera_info_url`: calibration file; '' = camera.yaml beside the images, or a field of view of
+      60 degrees.
+    - `frame_id`: of the images.
+    - `wait_for_subscribers`: number of subscribers of `image_raw` to wait for at the start.
+    - `measured`: scan = also publish `measured/scan`, of a scanner at the camera's position,
+      simulated from the true depth of the shipped clip.
     """
 
     def __init__(self) -> None:
         super().__init__('camera_player')
         path = self.declare_parameter('path', '').value or DEFAULT_CLIP
-        number = ParameterDescriptor(dynamic_typing=True)  # whole or not
+        number = ParameterDescriptor(dynamic_typing=True)  # accepts 30 and 30.0
         rate = self.declare_parameter('rate', 0.0, number).value
         self._loop = self.declare_parameter('loop', True).value
         url = self.declare_parameter('camera_info_url', '').value
@@ -60,10 +65,10 @@ class CameraPlayer(Node):
         self._poses = poses_of(folder)
         if self._camera is None:
             self.get_logger().warning(
-                f'no calibration beside {path}: 60 degrees across are assumed, so the depth is '
-                'metric only by chance; set camera_info_url'
+                f'no calibration beside {path}: a field of view of 60 degrees is assumed, so the '
+                'depth is not metric; set camera_info_url'
             )
-        # System defaults (REP-2003): reliable, so that both kinds of subscribers match.
+        # System defaults (REP-2003): reliable matches reliable and best effort subscribers.
         overrides = QoSOverridingOptions.with_default_policies()
         qos = QoSProfile(depth=10)
         self._image_publisher = self.create_publisher(
@@ -80,7 +85,9 @@ class CameraPlayer(Node):
         self._truth: ClipDepth | None = None
         if self.declare_parameter('measured', 'none').value == 'scan':
             if self._camera is None:
-                raise MsdepthError(f'{path} has no calibration, so there is no scan of it')
+                raise MsdepthError(
+                    f'{path} has no calibration, so no scan can be simulated: set camera_info_url'
+                )
             self._truth = ClipDepth(folder, self._camera.rectified_intrinsics())
             self._scans = self.create_publisher(
                 LaserScan, 'measured/scan', qos, qos_overriding_options=overrides
@@ -99,7 +106,7 @@ class CameraPlayer(Node):
             self._timer = self.create_timer(self._period, self._play)
 
     def _play(self) -> None:
-        """Publish the image that is ready, then decode the next one in the time that is left."""
+        """Publish the decoded image, then decode the next one."""
         if self._next is None:
             self.done = True
             return
@@ -117,7 +124,7 @@ class CameraPlayer(Node):
         self._next = self._decode()
 
     def _decode(self) -> Image | None:
-        """Return the next image as a message that only lacks its stamp, None after the last."""
+        """Return the next image as a message without a stamp, None after the last."""
         picture = next(self._images, None)
         if picture is None:
             return None
@@ -129,23 +136,23 @@ class CameraPlayer(Node):
             yield from self._once()
 
     def _once(self) -> Iterator[Picture]:
-        """Yield the pictures that can be read, and tell of the others."""
+        """Yield the pictures that can be read; warn about the others."""
         error: MsdepthError | None = None
 
-        def tell(unreadable: MsdepthError) -> None:
+        def warn(unreadable: MsdepthError) -> None:
             nonlocal error
             error = unreadable
             self.get_logger().warning(str(error), throttle_duration_sec=10.0)
 
         count = 0
-        for count, picture in enumerate(self._source.pictures(tell), 1):  # noqa: B007
+        for count, picture in enumerate(self._source.pictures(warn), 1):  # noqa: B007
             yield picture
         if not count and error is not None:
             raise error
 
 
 def _scan_msg(truth: ClipDepth, number: int, header: Header) -> LaserScan:
-    """Return the scan of a frame under the stamp of its image."""
+    """Return the scan of a frame, with the stamp of its image."""
     ranges, first, step = truth.ranges(number)
     message = LaserScan(header=Header(stamp=header.stamp, frame_id=FRAME))
     message.angle_min, message.angle_increment = first, step

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A scanner beside the camera of the shipped clip, from the clip's own true depth."""
+"""A simulated laser scanner for the shipped clip, from the clip's true depth."""
 
 import math
 from pathlib import Path
@@ -11,20 +11,19 @@ import numpy as np
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.geometry.pinhole import Intrinsics
 
-CHOICES = ('none', 'scan')
 FRAME = 'laser'
-HEIGHT, PITCH = 1.2, math.radians(10)  # of the clip's camera: metres, downwards
-_NOISE = 0.01  # of a range
-_BEAM = math.radians(0.5)
+HEIGHT, PITCH = 1.2, math.radians(10)  # of the clip's camera: metres; radians downwards
+_NOISE = 0.01  # relative standard deviation of a range
+_BEAM = math.radians(0.5)  # between two beams
 
 
 class ClipDepth:
-    """The true depth of a rendered clip, frame by frame.
+    """The true depth of a rendered clip.
 
     Parameters
     ----------
-    clip : the video; its depth lies beside it, as `msdepth render --clip` writes both.
-    intrinsics : of the video's images.
+    clip : the video; `msdepth render --clip` writes its depth into the same folder.
+    intrinsics : intrinsics of the video's images.
 
     Raises
     ------
@@ -40,26 +39,26 @@ class ClipDepth:
                 self._order = file['order'].astype(int)
         except (OSError, KeyError, ValueError) as error:
             raise MsdepthError(
-                f'{path} is missing or damaged: --measured needs the true depth of the clip that '
-                'is played, which the shipped one has'
+                f'{path} is missing or damaged: --measured scan needs the true depth of the clip, '
+                'which the shipped clip has; play that one'
             ) from error
         self._intrinsics = intrinsics
 
     def frame(self, number: int) -> np.ndarray:
-        """Return the depth of a frame, float32 [height, width] of the video, metres along Z."""
+        """Return the depth of a frame in the video's size, float32 [height, width], metres."""
         i = self._intrinsics
         small = self._small(number)
         return cv2.resize(small, (i.width, i.height), interpolation=cv2.INTER_LINEAR)
 
     def ranges(self, number: int) -> tuple[np.ndarray, float, float]:
-        """Return what a level scanner in the camera's place measures.
+        """Return the ranges of a level scanner at the camera's position.
 
-        A level beam at angle a meets the row cy - f tan(PITCH) of a camera that looks down PITCH,
-        in the column cx - f tan(a) / cos(PITCH).
+        A level beam at angle a meets the image of a camera that looks down by PITCH in the row
+        cy - f tan(PITCH) and the column cx - f tan(a) / cos(PITCH).
 
         Returns
         -------
-        (ranges, float32 [n] metres, by angle; the first angle; the step).
+        (ranges by angle, float32 [n] metres; first angle, radians; angle between beams, radians).
         """
         small = self._small(number)
         i = self._intrinsics.resized(small.shape[1], small.shape[0])

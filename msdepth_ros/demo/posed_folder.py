@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a dataset folder tells of its camera beside the images: calibration and poses."""
+"""The calibration and the poses in a dataset folder."""
 
 import dataclasses
 from pathlib import Path
@@ -13,12 +13,12 @@ from msdepth_ros.geometry.camera import Camera
 
 
 def camera_of(folder: Path) -> Camera | None:
-    """Return the camera of a folder's camera.json, None where it has none, or one a frame.
+    """Return the camera in a folder's camera.json, None if there is none, or one for each frame.
 
     Raises
     ------
     DatasetError
-        If it cannot be used.
+        If the file cannot be used.
     """
     if not (folder / 'camera.json').is_file():
         return None
@@ -27,7 +27,7 @@ def camera_of(folder: Path) -> Camera | None:
 
 
 def poses_of(folder: Path) -> dict[str, np.ndarray]:
-    """Return the poses in a folder's poses.txt by the images' names, float64 [4, 4] each.
+    """Return the poses in a folder's poses.txt by image name, float64 [4, 4], camera to world.
 
     Raises
     ------

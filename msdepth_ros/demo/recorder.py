@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A node that records what the depth node answers, when, and some of it to look at."""
+"""A node that records when depth arrives, and keeps some frames for pictures."""
 
 import time
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ _Stamp = tuple[int, int]
 
 @dataclass
 class Sample:
-    """One frame to look at: the messages with one stamp."""
+    """One frame for a picture: the messages with one stamp."""
 
     image: Image | None = None
     depth: Image | None = None
@@ -27,7 +27,12 @@ class Sample:
     confidence: Image | None = None
 
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-        """Return (BGR image, depth in metres, points), None while one is missing."""
+        """Return the frame as arrays, None while a message is missing.
+
+        Returns
+        -------
+        (uint8 [h, w, 3] BGR, float32 [h, w] metres, float32 [rows, columns, fields] points).
+        """
         if self.image is None or self.depth is None or self.cloud is None:
             return None
         depth = np.frombuffer(self.depth.data, np.float32)
@@ -42,7 +47,17 @@ class Sample:
 
 @dataclass
 class Recording:
-    """What was received, by the images' stamps; times are seconds of this machine's clock."""
+    """What was received, by the stamps of the images.
+
+    Attributes
+    ----------
+    played : stamps of the played images.
+    answered : time at which the depth of each stamp arrived, seconds of time.time().
+    clouds : stamps of the received clouds.
+    samples : the frames kept for pictures.
+    diagnostics : the newest values of the node in /diagnostics.
+    error : the node's error in /diagnostics; '' = none.
+    """
 
     played: set[_Stamp] = field(default_factory=set)
     answered: dict[_Stamp, float] = field(default_factory=dict)
@@ -62,10 +77,10 @@ class Recording:
 
 
 class Recorder(Node):
-    """Subscribes to a camera and to the depth made of it, all in one namespace."""
+    """Subscribes to a camera and to its depth, all in one namespace."""
 
     def __init__(self, namespace: str, sample_period: float, confidence: bool = False) -> None:
-        """Keep a sample every `sample_period` seconds, also of the confidence if wanted."""
+        """Keep a sample every `sample_period` seconds, with `confidence` if it is True."""
         super().__init__('recorder', namespace=namespace)
         self.recording = Recording()
         self._sample_period = sample_period
@@ -80,7 +95,7 @@ class Recorder(Node):
         self._watching_images = False
 
     def watch_images(self) -> None:
-        """Subscribe to the images, once the depth node has been found."""
+        """Subscribe to the images as soon as the depth node has been found."""
         if not self._watching_images and self._found_depth_node():
             self._watching_images = True
             newest = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)

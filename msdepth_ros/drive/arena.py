@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A furnished room with the truth about what a robot can hit in it."""
+"""A furnished room, and what a robot can hit in it."""
 
 import itertools
 import math
@@ -15,24 +15,25 @@ from msdepth_ros.navigation.planner import clearance, plan
 from msdepth_ros.rooms.scene import Scene
 from msdepth_ros.rooms.solids import BOX, CYLINDER, SHELL
 
-RESOLUTION = 0.05  # metres, of the robot's costmap
-_FINE = 2  # the truth has so many cells along one of the costmap's
-_LOWEST = 0.05  # metres; a robot drives over what is lower, as a rug
+RESOLUTION = 0.05  # metres per cell of the robot's costmap
+_FINE = 2  # number of fine cells along one cell of the costmap
+_LOWEST = 0.05  # metres; a robot drives over lower things, such as a rug
 _MARGIN = 0.5  # metres of costmap beyond the walls
 _TRIES = 300
 
 
 @dataclass(frozen=True)
 class Arena:
-    """A room, where to start in it, and where to go.
+    """A room with a start and a goal.
 
     Attributes
     ----------
-    scene : to be rendered.
-    cells : of the costmap; the room's corner is (0, 0).
-    solid : bool, what a robot hits, on cells of half that size.
-    start, goal : (x, y) in metres. heading : at the start, radians from x towards y.
-    shortest : length in metres of the shortest way that the truth allows.
+    scene : the room, to be rendered.
+    cells : cells of the costmap; the room's corner is at (0, 0).
+    solid : bool [_FINE * rows, _FINE * columns], what a robot can hit.
+    start, goal : (x, y) in metres.
+    heading : heading at the start, radians from x towards y.
+    shortest : length of the shortest path, metres.
     """
 
     scene: Scene
@@ -58,13 +59,13 @@ class Arena:
 
 
 def make_arena(scene: Scene, rng: Random, radius: float, height: float) -> Arena:
-    """Choose a start and a goal far apart, between which a robot can drive.
+    """Choose a start and a goal that are far apart and joined by a path.
 
     Parameters
     ----------
-    scene : a room on the CPU.
-    rng : decides; the same state gives the same places.
-    radius, height : of the robot, metres.
+    scene : a room, on the CPU.
+    rng : random numbers; the same state gives the same places.
+    radius, height : radius and height of the robot, metres.
 
     Raises
     ------
@@ -95,7 +96,7 @@ def make_arena(scene: Scene, rng: Random, radius: float, height: float) -> Arena
     way = best[1]
     if best[0] < 1.5:
         raise MsdepthError('the room is too full for the robot')
-    places = [_center(cells, cell) for cell in way]
+    places = [cells.center(*cell) for cell in way]
     ahead = places[min(10, len(places) - 1)]
     return Arena(
         scene,
@@ -105,13 +106,6 @@ def make_arena(scene: Scene, rng: Random, radius: float, height: float) -> Arena
         math.atan2(ahead[1] - places[0][1], ahead[0] - places[0][0]),
         places[-1],
         sum(math.dist(a, b) for a, b in itertools.pairwise(places)),
-    )
-
-
-def _center(cells: Cells, cell: tuple[int, int]) -> tuple[float, float]:
-    return (
-        cells.origin_x + (cell[1] + 0.5) * cells.resolution,
-        cells.origin_y + (cell[0] + 0.5) * cells.resolution,
     )
 
 
@@ -133,7 +127,7 @@ def _solid(scene: Scene, cells: Cells, height: float) -> np.ndarray:
     ):
         if shape == SHELL:
             continue
-        half = np.maximum(half, step / 2)  # thin legs must not fall between the cells
+        half = np.maximum(half, step / 2)  # so that no thin leg lies between the cells
         reach = float(np.linalg.norm(half))
         rows = np.flatnonzero(abs(y - center[1]) <= reach)
         columns = np.flatnonzero(abs(x - center[0]) <= reach)
@@ -148,7 +142,7 @@ def _solid(scene: Scene, cells: Cells, height: float) -> np.ndarray:
 
 
 def _within(shape: int, unit: np.ndarray, taper: float) -> np.ndarray:
-    """Return which points [..., 3] in a solid's unit coordinates lie in it."""
+    """Return which points [..., 3], in unit coordinates of a solid, are inside it; bool [...]."""
     if shape == BOX:
         return np.asarray((abs(unit) <= 1).all(axis=-1))
     if shape == CYLINDER:

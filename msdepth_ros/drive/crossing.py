@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Room after room, crossed by one robot after the other."""
+"""Lets robots cross rooms, one after another."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.inference.estimator import DepthEstimator
 from msdepth_ros.rooms import random_scene
 
-_TRIES = 10  # rooms in a row that are too full
+_TRIES = 10  # rooms to try if they are too full
 
 
 def cross_rooms(
@@ -35,11 +35,18 @@ def cross_rooms(
 
     Parameters
     ----------
-    estimator : of the depth; its flying pixels are removed as on a robot.
-    kinds : of Sight.measured; all of them start in the same place for the same goal.
-    seed : the same one gives the same rooms.
-    intrinsics : of the robot's camera.
+    estimator : estimates the depth, without flying pixels, as on a robot.
+    kinds : values of Sight.measured; all drives of a room have the same start and goal.
+    rooms : number of rooms.
+    seed : the same seed gives the same rooms.
+    body : the robot.
+    intrinsics : intrinsics of its camera.
     costmap : Nav2's parameters of one costmap.
+
+    Raises
+    ------
+    MsdepthError
+        If no room has space for the robot.
     """
     for number in range(rooms):
         arena = _room(f'{seed}/{number}', body)

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Look, mark and clear, plan, move: until the goal is reached or the robot gives up."""
+"""The loop of a drive: see, update the costmap, plan, move."""
 
 import math
 from collections.abc import Mapping
@@ -15,31 +15,33 @@ from msdepth_ros.drive.sight import Cameraman, Sight, View
 from msdepth_ros.navigation.costmap import Costmap
 from msdepth_ros.navigation.planner import clearance, plan
 
-PERIOD = 0.4  # seconds between two pictures
-_ARRIVED = 0.25  # metres
-_PATIENCE = 5.0  # times the time that the shortest way takes, and a minute
-_MOST_BUMPS = 5
-_REPLAN = 3.0  # seconds after which a better way is looked for, though the old one is free
-_WORTH = 0.3  # metres that a way must bring nearer to a goal that cannot be reached yet
-_CLEARINGS = 3  # of the whole costmap, after a look around that found no way
+PERIOD = 0.4  # seconds between two images
+_ARRIVED = 0.25  # metres to the goal
+_PATIENCE = 5.0  # time limit, in times of the shortest path, plus a minute
+_MOST_BUMPS = 5  # collisions after which it gives up
+_REPLAN = 3.0  # seconds after which a path is planned anew, even if the old one is free
+_WORTH = 0.3  # metres; shorter paths that do not reach the goal are not followed
+_CLEARINGS = 3  # how often the costmap is cleared after looking around found no path
 
 
 @dataclass
 class Drive:
-    """How a robot fared.
+    """The result of a drive.
 
     Attributes
     ----------
-    reached : whether it came to the goal.
-    why : '' or what ended the drive otherwise.
-    collisions : how often it bumped into something.
-    distance, seconds : driven, in metres and simulated time.
-    shortest : metres, of the shortest way that the truth allows.
-    trail : the places (x, y) it was at, [n].
-    bumps : where it bumped.
-    lethal : bool, the costmap at the end.
-    false_cells, true_cells : lethal cells more than 0.3 m from all that is solid, and the others,
-        on average over the drive.
+    shortest : length of the shortest path, metres.
+    reached : whether the robot reached the goal.
+    why : why it did not; '' if it did.
+    collisions : number of collisions.
+    distance : metres driven.
+    seconds : simulated time.
+    trail : places (x, y) of the robot, metres.
+    bumps : places (x, y) of the robot at collisions, metres.
+    lethal : bool [rows, columns], the costmap at the end.
+    false_cells, true_cells : mean number of lethal cells more than 0.3 m from anything solid, and
+        of the other ones.
+    last_view : the last image.
     """
 
     shortest: float
@@ -63,6 +65,8 @@ def drive(
 
     Parameters
     ----------
+    arena, body : the room and the robot.
+    cameraman, sight : render the images and compute the clouds.
     costmap : Nav2's parameters of one costmap; see navigation.costmap.Costmap.
     """
     result = Drive(arena.shortest)
@@ -128,7 +132,7 @@ def _still_free(
     place: Place,
     body: Body,
 ) -> bool:
-    """Return whether a robot can go on along a way that was planned before."""
+    """Return whether an earlier path is still free."""
     if not way:
         return False
     x, y = np.array(way).T
@@ -150,13 +154,7 @@ def _way(arena: Arena, lethal: np.ndarray, place: Place, body: Body) -> list[tup
     found = plan(clear, start, goal, body.radius, cells.resolution, escape, partial=True)
     if len(found) * cells.resolution < _WORTH and found[-1] != goal:
         return []
-    return [
-        (
-            cells.origin_x + (column + 0.5) * cells.resolution,
-            cells.origin_y + (row + 0.5) * cells.resolution,
-        )
-        for row, column in found
-    ]
+    return [cells.center(row, column) for row, column in found]
 
 
 def _distance_to_solid(arena: Arena) -> np.ndarray:
@@ -167,14 +165,13 @@ def _distance_to_solid(arena: Arena) -> np.ndarray:
 
 
 def _disc(arena: Arena, place: Place, radius: float) -> np.ndarray:
-    c = arena.cells
-    x = c.origin_x + (np.arange(c.columns) + 0.5) * c.resolution
-    y = c.origin_y + (np.arange(c.rows) + 0.5) * c.resolution
+    cells = arena.cells
+    x, y = cells.centers(np.arange(cells.rows), np.arange(cells.columns))
     return np.hypot(x - place.x, (y - place.y)[:, None]) < radius
 
 
 def _ahead(arena: Arena, place: Place, radius: float) -> np.ndarray:
-    """Return the cells right before the robot: where its bumper felt something."""
+    """Return the cells directly in front of the robot, where its bumper was hit."""
     reach = radius + 0.06
     there = Place(
         place.x + reach * math.cos(place.heading), place.y + reach * math.sin(place.heading), 0.0

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A drive as a picture: the room from above, what the robot marked in it, and its trail."""
+"""A picture of a drive: the room from above, the marked cells, and the robot's path."""
 
 from collections.abc import Mapping
 
@@ -19,8 +19,8 @@ _MARKED, _PHANTOM, _TRAIL = (60, 160, 235), (60, 60, 220), (200, 120, 0)
 def picture(arena: Arena, drives: Mapping[str, Drive], radius: float) -> np.ndarray:
     """Return one panel for each drive through an arena, side by side: uint8 [H, W, 3] BGR.
 
-    Grey is solid, orange what was marked on it or beside it, red what was marked more than 0.3 m
-    from all that is solid; the trail is blue, with a cross at each collision.
+    Grey is solid. Marked cells are orange, or red if they are more than 0.3 m from anything solid.
+    The path is blue, with a cross at each collision.
     """
     return np.concatenate(
         [_panel(arena, name, each, radius) for name, each in drives.items()], axis=1
@@ -37,7 +37,7 @@ def _panel(arena: Arena, name: str, drive: Drive, radius: float) -> np.ndarray:
     if drive.lethal.size:
         beside = cv2.dilate(
             arena.solid.astype(np.uint8), np.ones((25, 25), np.uint8)
-        )  # 0.3 m, on the fine cells
+        )  # 0.3 m on the fine cells
         beside = cv2.resize(beside, (width, height), interpolation=cv2.INTER_NEAREST)
         near = np.asarray(beside > 0)
         lethal = np.kron(drive.lethal, np.ones((_SCALE, _SCALE))).astype(bool)

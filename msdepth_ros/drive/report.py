@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Many drives in numbers."""
+"""Tables of the results of drives."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,10 +11,10 @@ from msdepth_ros.drive.loop import Drive
 
 
 def summary(drives: Sequence[Drive]) -> dict[str, Any]:
-    """Return what drives of one kind add up to, as plain values.
+    """Return the totals and means of drives of one kind, as plain values.
 
-    `detour` is the distance driven over the shortest way, of those that reached the goal; `seconds`
-    is the mean time of these; `false_cells` the mean of all drives.
+    `detour` is the distance driven over the shortest path, and `seconds` the time, both as means of
+    the drives that reached the goal (None without one); `false_cells` is the mean of all drives.
     """
     reached = [each for each in drives if each.reached]
     detours = [each.distance / max(each.shortest, 0.1) for each in reached]
@@ -55,9 +55,9 @@ def document(drives: Mapping[str, Sequence[Drive]]) -> dict[str, Any]:
 
 
 def table(drives: Mapping[str, Sequence[Drive]]) -> str:
-    """Return a line for each kind of depth."""
+    """Return a table with a line for each kind of depth."""
     lines = [
-        f'{"depth by":10}{"reached":>10}{"collisions":>12}{"in rooms":>10}{"detour":>9}'
+        f'{"depth from":10}{"reached":>10}{"collisions":>12}{"in rooms":>10}{"detour":>9}'
         f'{"seconds":>9}{"false cells":>13}'
     ]
     for kind, some in drives.items():

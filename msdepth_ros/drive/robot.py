@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A round robot that follows a way: turns towards it, drives along it, stops when it bumps."""
+"""A round robot that follows a path, and stops at collisions."""
 
 import math
 from collections.abc import Sequence
@@ -10,16 +10,21 @@ import numpy as np
 
 from msdepth_ros.drive.arena import Arena
 
-_AHEAD = 0.35  # metres along the way that the robot steers for (pure pursuit)
-_TURN_FIRST = 0.6  # radians off the way from which it turns on the spot
-_STRIDE = 0.02  # metres between two looks for a collision
+_AHEAD = 0.35  # metres along the path to the point that it steers to (pure pursuit)
+_TURN_FIRST = 0.6  # radians between heading and path from which it turns on the spot
+_STRIDE = 0.02  # metres between two checks for a collision
 
 
 @dataclass(frozen=True)
 class Body:
-    """What a robot is: metres, metres per second, radians per second.
+    """A robot.
 
-    `camera_pose` is (x, y, z, roll, pitch, yaw) of its camera, as the launch files take it.
+    Attributes
+    ----------
+    radius, height : metres.
+    speed : metres per second.
+    turn : radians per second.
+    camera_pose : (x, y, z, roll, pitch, yaw) of the camera's body, as in the launch files.
     """
 
     radius: float = 0.2
@@ -31,7 +36,7 @@ class Body:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a robot is: metres, and radians from x towards y."""
+    """A robot's pose: x and y in metres, heading in radians from x towards y."""
 
     x: float
     y: float
@@ -45,13 +50,13 @@ def step(
     way: Sequence[tuple[float, float]],
     seconds: float,
 ) -> tuple[Place, float, bool]:
-    """Drive along a way of points (x, y) for a while.
+    """Drive along a path of points (x, y) for some seconds.
 
-    An empty way turns the robot on the spot, to look around.
+    With an empty path the robot turns on the spot, to look around.
 
     Returns
     -------
-    (place, metres driven, whether it bumped into something; it then stands before that).
+    (place, metres driven, whether it hit something); it then stands in front of the obstacle.
     """
     if not way:
         return replace(place, heading=place.heading + body.turn * seconds), 0.0, False
@@ -79,7 +84,7 @@ def step(
 
 
 def _target(place: Place, way: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """Return the first point of the way, from the nearest one on, that is far enough ahead."""
+    """Return the first point of the path, after the nearest one, that is _AHEAD away."""
     distances = [math.dist(point, (place.x, place.y)) for point in way]
     nearest = distances.index(min(distances))
     return next((way[k] for k in range(nearest, len(way)) if distances[k] >= _AHEAD), way[-1])

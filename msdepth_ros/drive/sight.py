@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a robot sees from a place: the picture rendered, its depth, and the clouds of it."""
+"""What a robot sees: the rendered image, its depth, and the clouds made from it."""
 
 import math
 from dataclasses import dataclass, field
@@ -16,6 +16,7 @@ from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.flying_pixels import remove_flying_pixels
 from msdepth_ros.geometry.obstacle_cloud import ObstacleCloud, ObstacleOptions, free_points
 from msdepth_ros.geometry.pinhole import Intrinsics
+from msdepth_ros.geometry.rigid import rigid
 from msdepth_ros.inference.estimator import DepthEstimator
 from msdepth_ros.inference.frame import DepthFrame
 from msdepth_ros.launching.camera_pose import CameraPose
@@ -29,14 +30,20 @@ _FILM = Film(vignette=0.1, blur=0.4, noise=0.01)
 
 @dataclass(frozen=True)
 class View:
-    """A rendered picture: uint8 [height, width, 3] RGB, and its true depth along Z, metres."""
+    """A rendered image.
+
+    Attributes
+    ----------
+    rgb : uint8 [height, width, 3].
+    depth : float32 [height, width], true depth along Z, metres.
+    """
 
     rgb: np.ndarray
     depth: np.ndarray
 
 
 class Cameraman:
-    """Renders what the camera of a robot sees in one arena."""
+    """Renders the images of a robot's camera in one arena."""
 
     def __init__(self, arena: Arena, body: Body, intrinsics: Intrinsics) -> None:
         self.intrinsics = intrinsics
@@ -46,15 +53,15 @@ class Cameraman:
         self._frames = 0
 
     def position_and_rotation(self, place: Place) -> tuple[np.ndarray, np.ndarray]:
-        """Return the camera's place in the arena, and the rotation from its optical frame."""
+        """Return the camera's position, float64 [3] metres, and rotation [3, 3] from its frame."""
         c, s = math.cos(place.heading), math.sin(place.heading)
         turned = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
         pose = self._pose
         position = turned @ [pose.x, pose.y, pose.z] + [place.x, place.y, 0]
-        return position, turned @ _matrix(pose.optical_rotation())
+        return position, turned @ rigid((0, 0, 0), pose.optical_rotation())[:3, :3]
 
     def view(self, place: Place) -> View:
-        """Render one picture."""
+        """Render one image."""
         position, rotation = self.position_and_rotation(place)
         pose = Pose(torch.from_numpy(position).float(), torch.from_numpy(rotation).float())
         self._frames += 1
@@ -72,14 +79,14 @@ class Cameraman:
 
 @dataclass
 class Sight:
-    """Turns pictures into what a costmap reads, as the node does it.
+    """Computes the clouds for a costmap from images, as the node does.
 
     Attributes
     ----------
-    estimator : of the depth.
-    measured : what aligns it, as `msdepth evaluate --measured` has it; 'truth' takes the true depth
-        instead, on the same grid.
-    options, max_range, edge_threshold : as config/navigation.yaml has them.
+    estimator : estimates the depth.
+    measured : the measurements to align with, as `msdepth evaluate --measured`; 'truth' = the true
+        depth instead, on the same grid.
+    options, max_range, edge_threshold : as in config/navigation.yaml.
     """
 
     estimator: DepthEstimator
@@ -99,7 +106,7 @@ class Sight:
         place: Place,
         stamp: float,
     ) -> dict[str, Sighting]:
-        """Return the clouds `points` and `obstacles` of a picture."""
+        """Return the clouds `points` and `obstacles` of an image; `stamp` in seconds."""
         position, rotation = cameraman.position_and_rotation(place)
         plane = FloorPlane(rotation.T @ [0.0, 0.0, 1.0], float(position[2]))
         frame = self._estimate(view, cameraman.intrinsics, plane)
@@ -145,14 +152,3 @@ class Sight:
         beyond = depth > self.estimator.model.depth_range[1]
         depth[beyond] = np.nan
         return remove_flying_pixels(depth, self.edge_threshold), beyond
-
-
-def _matrix(quaternion: tuple[float, float, float, float]) -> np.ndarray:
-    x, y, z, w = quaternion
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
-            [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)],
-        ]
-    )

@@ -163,40 +163,76 @@ class Sureness:
         return Reliability.measure(np.concatenate(self._confidence), np.concatenate(self._right))
 
 
+@dataclass(frozen=True)
+class Procedure:
+    """How a model is run, and how its depth is compared with the true depth.
+
+    Attributes
+    ----------
+    indices : the frames' indices in the dataset; None = all.
+    crop : 'none', or 'eigen': rows 45 to 470, columns 41 to 600 of 640x480 images.
+    median_scaling : scale each prediction to the true median, so that errors of scale do not count.
+    backend, threads, precision : see `create_backend`.
+    """
+
+    indices: Sequence[int] | None = None
+    crop: str = 'none'
+    median_scaling: bool = False
+    backend: str = 'onnxruntime'
+    threads: int = 0
+    precision: str = 'fp32'
+
+    def frames(self, dataset: Dataset) -> Sequence[int]:
+        """Return the indices of the frames to use."""
+        return range(len(dataset)) if self.indices is None else self.indices
+
+    def scaled(self, depth: np.ndarray, truth: np.ndarray) -> np.ndarray:
+        """Return `depth`, scaled to the true median if `median_scaling` is set."""
+        return median_scaled(depth, truth) if self.median_scaling else depth
+
+    @contextlib.contextmanager
+    def estimator(self, model: Model) -> Iterator[DepthEstimator]:
+        """Give an estimator of metric depth without the flying-pixel filter; free it afterwards.
+
+        Raises
+        ------
+        BackendError
+            If the model cannot run with this backend and precision.
+        """
+        runtime = create_backend(model, self.backend, self.threads, self.precision)
+        try:
+            yield DepthEstimator(model, runtime, Settings(edge_threshold=0.0))
+        finally:
+            runtime.close()
+
+
 def evaluate(
     model: Model,
     dataset: Dataset,
-    indices: Sequence[int] | None = None,
-    crop: str = 'none',
-    median_scaling: bool = False,
-    backend: str = 'onnxruntime',
-    threads: int = 0,
-    precision: str = 'fp32',
+    procedure: Procedure = Procedure(),
     near: float = 0.0,
     by_scene: bool = False,
     measured: Measured | None = None,
     navigation: NavigationTally | None = None,
 ) -> Evaluation:
-    """Run a model on a dataset's frames and compare it with their depths.
+    """Run a model on a dataset's frames and compare it with their true depth.
 
-    Depths are metric by each frame's own intrinsics, at the image's full size, without the
-    discontinuity filter.
+    The depth is metric by each frame's own intrinsics, in the image's full size, without the
+    flying-pixel filter.
 
     Parameters
     ----------
-    indices : of the frames; None: all.
-    precision : see backends.create_backend.
-    crop : 'none', or 'eigen': rows 45 to 470, columns 41 to 600 of 640x480 images.
-    median_scaling : scale each prediction to the true median, which forgives errors of scale.
-    near : also summarise the true depths below this, metres; 0: do not.
-    by_scene : also summarise scene by scene.
-    measured : what is measured of each frame, for the depth to be aligned with.
-    navigation : collects also what a robot would hit; a new one for each call.
+    procedure : frames, comparison and runtime.
+    near : also summarise true depths below this, metres; 0 = do not.
+    by_scene : also summarise each scene.
+    measured : what is measured of each frame and aligned with; None = nothing.
+    navigation : collects also the obstacles that a robot would hit; a new one for each call.
 
     Raises
     ------
-    MsdepthError : a frame cannot be read, `crop` is 'eigen' and images are not 640x480, or nothing
-        can be compared, or views are to measure frames without poses.
+    MsdepthError
+        If a frame cannot be read, the crop is 'eigen' and images are not 640x480, nothing can be
+        compared, or views are to measure frames without poses.
     """
     tally, near_tally = Tally(), Tally()
     scenes: dict[str, Tally] = defaultdict(Tally)
@@ -208,19 +244,18 @@ def evaluate(
         if dataset.no_poses:
             raise MsdepthError(f'views measure only where poses are known: {dataset.no_poses}')
         views = EarlierViews()
-    chosen = range(len(dataset)) if indices is None else indices
-    with open_estimator(model, backend, threads, precision) as estimator:
-        for index in tqdm(chosen, desc='evaluating', unit='image', disable=None):
+    frames = tqdm(procedure.frames(dataset), desc='evaluating', unit='image', disable=None)
+    with procedure.estimator(model) as estimator:
+        for index in frames:
             frame = dataset[index]
             align = measured.align_for(model, frame, index, views) if measured else None
             estimate = answer(estimator, frame, align)
-            depth, truth = estimate.full_depth(), true_depth(frame, crop)
+            depth, truth = estimate.full_depth(), true_depth(frame, procedure.crop)
             sureness.add(estimate, depth, truth)
             if navigation is not None:
                 navigation.add(estimate, frame, index)
             log_ratios.append(mean_log_ratio(depth, truth))
-            if median_scaling:
-                depth = median_scaled(depth, truth)
+            depth = procedure.scaled(depth, truth)
             errors = tally.add(depth, truth)
             if errors is not None:
                 each.append(FrameErrors(index, frame.name, errors))
@@ -241,18 +276,6 @@ def evaluate(
     )
 
 
-@contextlib.contextmanager
-def open_estimator(
-    model: Model, backend: str = 'onnxruntime', threads: int = 0, precision: str = 'fp32'
-) -> Iterator[DepthEstimator]:
-    """Give an estimator of metric depth without the discontinuity filter; free it afterwards."""
-    runtime = create_backend(model, backend, threads, precision)
-    try:
-        yield DepthEstimator(model, runtime, Settings(edge_threshold=0.0))
-    finally:
-        runtime.close()
-
-
 def predict(estimator: DepthEstimator, frame: Frame) -> np.ndarray:
     """Return the depth of a frame's image: float32 [H, W], metres, NaN where there is none."""
     return answer(estimator, frame).full_depth()
@@ -269,7 +292,8 @@ def true_depth(frame: Frame, crop: str = 'none') -> np.ndarray:
 
     Raises
     ------
-    MsdepthError : `crop` is not known, or 'eigen' and the frame is not 640x480.
+    MsdepthError
+        If `crop` is unknown, or 'eigen' and the frame is not 640x480.
     """
     if crop not in ('none', 'eigen'):
         raise MsdepthError(f"crop is '{crop}' but must be eigen or none")

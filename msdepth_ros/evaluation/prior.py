@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from msdepth_ros.datasets import Dataset, Frame
-from msdepth_ros.evaluation.evaluation import Sureness, answer, open_estimator, true_depth
+from msdepth_ros.evaluation.evaluation import Procedure, Sureness, answer, true_depth
 from msdepth_ros.evaluation.measurements import Measured
 from msdepth_ros.inference.estimator import DepthEstimator
 from msdepth_ros.inference.model import Model
@@ -36,7 +36,7 @@ def describe_prior(model: Model, parts: Mapping[str, Part]) -> dict[str, Any]:
     parts : by name; best of other cameras than those trained on. With one alone, the confidence is
         told on what the prior was fitted on, and says so.
     """
-    with open_estimator(model) as estimator:
+    with Procedure().estimator(model) as estimator:
         found = {name: _residuals(estimator, *part) for name, part in parts.items()}
         found = {name: each for name, each in found.items() if each}
         if not found:

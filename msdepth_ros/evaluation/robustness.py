@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How errors grow as images get worse: exposure, blur, JPEG, noise."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import cv2
@@ -11,13 +11,12 @@ from tqdm import tqdm
 
 from msdepth_ros.datasets import Dataset
 from msdepth_ros.evaluation.evaluation import (
+    Procedure,
     Summary,
     Tally,
-    open_estimator,
     predict,
     true_depth,
 )
-from msdepth_ros.evaluation.metrics import median_scaled
 from msdepth_ros.images.disturbances import compressed
 from msdepth_ros.inference.model import Model
 
@@ -68,26 +67,17 @@ def disturb(image: np.ndarray, name: str, seed: int) -> np.ndarray:
     return function(image, strength, np.random.default_rng([seed, list(CHANGES).index(name)]))
 
 
-def measure_robustness(
-    model: Model,
-    dataset: Dataset,
-    indices: Sequence[int] | None = None,
-    crop: str = 'none',
-    median_scaling: bool = False,
-    backend: str = 'onnxruntime',
-    threads: int = 0,
-    precision: str = 'fp32',
-) -> dict[str, Summary]:
+def measure_robustness(model: Model, dataset: Dataset, procedure: Procedure) -> dict[str, Summary]:
     """Return the errors under each of CHANGES; parameters and errors as `evaluate`."""
     tallies = {name: Tally() for name in CHANGES}
-    chosen = range(len(dataset)) if indices is None else indices
-    with open_estimator(model, backend, threads, precision) as estimator:
-        for index in tqdm(chosen, desc='disturbing', unit='image', disable=None):
+    frames = tqdm(procedure.frames(dataset), desc='disturbing', unit='image', disable=None)
+    with procedure.estimator(model) as estimator:
+        for index in frames:
             frame = dataset[index]
-            truth = true_depth(frame, crop)
+            truth = true_depth(frame, procedure.crop)
             for name in CHANGES:
                 changed = replace(frame, image=disturb(frame.image, name, index))
                 depth = predict(estimator, changed)
-                tallies[name].add(median_scaled(depth, truth) if median_scaling else depth, truth)
+                tallies[name].add(procedure.scaled(depth, truth), truth)
     summaries = {name: tally.summary() for name, tally in tallies.items()}
     return {name: summary for name, summary in summaries.items() if summary is not None}

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-_PATIENCE = 10  # seconds that a process may take to end
+_PATIENCE = 10  # seconds in which a process must end
 
 
 def node_command(
@@ -23,9 +23,10 @@ def node_command(
 
     Parameters
     ----------
-    program : what follows the Python interpreter: ('-m', 'msdepth_ros.node.depth_node').
+    program : arguments of the Python interpreter, such as ('-m', 'msdepth_ros.node.depth_node').
+    namespace : namespace of the node.
     parameters : values by name; an empty text keeps the node's default.
-    remappings : as 'from:=to'.
+    remappings : in the form 'from:=to'.
     """
     command = [sys.executable, *program, '--ros-args', '-r', f'__ns:={namespace}']
     for remapping in remappings:
@@ -39,7 +40,7 @@ def node_command(
 
 @contextlib.contextmanager
 def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process until the block ends, then interrupt it; its output goes to a file."""
+    """Run a process until the block ends, then interrupt it; write its output to `log`."""
     with log.open('wb') as file:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
         try:
@@ -49,7 +50,7 @@ def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byte
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """Interrupt a process and wait until it has ended; kill it if that takes too long."""
+    """Interrupt a process and wait for its end; kill it if that takes too long."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(timeout=_PATIENCE)
@@ -59,6 +60,6 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def last_line(log: Path) -> str:
-    """Return the last line that a process wrote, or where it would be."""
+    """Return the last line of a process's output, or a hint to the log file if there is none."""
     lines = log.read_text(errors='replace').strip().splitlines()
     return lines[-1] if lines else f'see {log}'

@@ -1,9 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What of a process's environment ROS 2 would end over, or complain of at length.
+"""Checks of a process's environment, before the first node is created.
 
-Looked at before the first node is made; nothing here imports rclpy, which ends the process where
-its middleware is missing.
+ROS 2 would end the process, or print long messages, about what is found here. This module does not
+import rclpy, which ends the process if its middleware is missing.
 """
 
 import os
@@ -16,11 +16,17 @@ from msdepth_ros.host.transport import PROFILE_VARIABLES
 
 SHARED_MEMORY = Path('/dev/shm')
 _ROS = ('rclpy', 'ament_index_python', 'rpyutils', 'rosidl_parser', 'std_srvs')
-_LARGEST_DOMAIN = 232  # of DDS: above, its ports would lie beyond 65535
+_LARGEST_DOMAIN = 232  # DDS's ports of larger ones would exceed 65535
 
 
 def check_middleware(environment: Mapping[str, str]) -> None:
-    """Raise MsdepthError if RMW_IMPLEMENTATION names a middleware that is not installed."""
+    """Check that the middleware named by RMW_IMPLEMENTATION is installed.
+
+    Raises
+    ------
+    MsdepthError
+        If it is not.
+    """
     name = environment.get('RMW_IMPLEMENTATION', '')
     folders = [Path(each) for each in environment.get('LD_LIBRARY_PATH', '').split(os.pathsep)]
     folders += [Path(e) / 'lib' for e in environment.get('AMENT_PREFIX_PATH', '').split(os.pathsep)]
@@ -40,29 +46,41 @@ def check_middleware(environment: Mapping[str, str]) -> None:
 
 
 def check_environment(environment: Mapping[str, str]) -> None:
-    """Raise MsdepthError if no node can be made in an environment."""
+    """Check that a node can be created in this environment.
+
+    Raises
+    ------
+    MsdepthError
+        If it cannot.
+    """
     check_middleware(environment)
     check_domain(environment)
 
 
 def missing_module(name: str, python: str) -> str:
-    """Say what to do about a module that an executable's Python does not find.
+    """Return what to do about a module that an executable's Python does not find.
 
     Parameters
     ----------
-    name : of the module.
-    python : path of that Python: the one that colcon or pip ran with.
+    name : name of the module.
+    python : path of that Python: the one with which colcon or pip ran.
     """
     if name.split('.')[0] in _ROS or name.split('.')[0].endswith(('_msgs', '_interfaces')):
         return f'{name} is not found by {python}: source ROS 2 first (/opt/ros/DISTRO/setup.bash)'
     return (
-        f'{name} is not found by {python}, which this was built with: install it there, or build '
-        'again with the Python of the environment that has it (python3 -m colcon build)'
+        f'{name} is not found by {python}, with which this was built: install it there, or build '
+        'again with the Python of an environment that has it (python3 -m colcon build)'
     )
 
 
 def check_domain(environment: Mapping[str, str]) -> None:
-    """Raise MsdepthError if ROS_DOMAIN_ID is no domain."""
+    """Check ROS_DOMAIN_ID.
+
+    Raises
+    ------
+    MsdepthError
+        If it is not a valid domain.
+    """
     text = environment.get('ROS_DOMAIN_ID', '')
     if text and not (text.isascii() and text.isdigit() and int(text) <= _LARGEST_DOMAIN):
         raise MsdepthError(
@@ -72,9 +90,9 @@ def check_domain(environment: Mapping[str, str]) -> None:
 
 
 def log_folder_problem(environment: Mapping[str, str]) -> str:
-    """Return why ROS 2 can write no log file, '' if it can.
+    """Return why ROS 2 cannot write a log file, '' if it can.
 
-    Its folder is $ROS_LOG_DIR, else $ROS_HOME/log, else ~/.ros/log, and ~ is $HOME.
+    The folder is $ROS_LOG_DIR, else $ROS_HOME/log, else ~/.ros/log.
     """
     home = environment.get('HOME', '')
     if environment.get('ROS_LOG_DIR'):
@@ -89,14 +107,14 @@ def log_folder_problem(environment: Mapping[str, str]) -> str:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        return f'{path} cannot be made ({error.strerror})'
-    return '' if os.access(path, os.W_OK) else f'{path} cannot be written'
+        return f'{path} cannot be created ({error.strerror})'
+    return '' if os.access(path, os.W_OK) else f'{path} is not writable'
 
 
 def shared_memory_problem(environment: Mapping[str, str], folder: Path = SHARED_MEMORY) -> str:
-    """Return what there is to say of the room that Fast DDS's profile wants, '' if it is there.
+    """Return a warning if shared memory is too small for Fast DDS's profile, '' if it is not.
 
-    Fast DDS itself falls back to UDP with three lines that do not name the cause.
+    Fast DDS itself changes to UDP with three lines that do not name the cause.
     """
     profile = next((environment[n] for n in PROFILE_VARIABLES if environment.get(n)), None)
     if (
@@ -109,11 +127,11 @@ def shared_memory_problem(environment: Mapping[str, str], folder: Path = SHARED_
         sizes = [int(each.text or 0) for each in tree.iter() if each.tag.endswith('}segment_size')]
         status = os.statvfs(folder)
     except (OSError, ValueError, ElementTree.ParseError):
-        return ''  # Fast DDS says what it thinks of its profile
+        return ''  # Fast DDS reports errors in its profile
     free, wanted = status.f_bavail * status.f_frsize, max(sizes, default=0)
     if free > wanted:
         return ''
     return (
-        f'{folder} has {free >> 20} MB left, but {profile} wants {wanted >> 20} MB: images go '
-        'by UDP, where large ones get lost; start the container with --shm-size=1g or --ipc=host'
+        f'{folder} has {free >> 20} MB left, but {profile} needs {wanted >> 20} MB: images go '
+        'by UDP, and large ones get lost; start the container with --shm-size=1g or --ipc=host'
     )

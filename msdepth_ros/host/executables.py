@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The nodes' executables: they end cleanly even while Python still imports what a node needs."""
+"""The nodes' executables; signals end them cleanly, even during Python's imports."""
 
 import importlib
 import os
@@ -39,7 +39,7 @@ def _run(module: str) -> int:
         print(missing_module(error.name or str(error), sys.executable), file=sys.stderr)
         return 2
     code: int = main()
-    # Ctrl-C reaches twice what `ros2 launch` started, and Python at its end takes handlers back.
+    # With `ros2 launch` a process gets Ctrl-C twice, and Python removes its handlers at exit.
     _on_signals(signal.SIG_IGN)
     return code
 
@@ -50,5 +50,5 @@ def _on_signals(handler: Callable[..., None] | signal.Handlers) -> None:
 
 
 def _end(*_: object) -> None:
-    """End the process: nothing has been opened yet, and an exception could be lost in an import."""
+    """End the process at once: nothing is open yet, and an import could swallow an exception."""
     os._exit(0)

@@ -1,12 +1,12 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How this process gets memory for images."""
+"""The allocation of memory for images."""
 
 import ctypes
 import os
 from collections.abc import Mapping
 
-# Of glibc's malloc.h.
+# From glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST = 32 << 20  # bytes; glibc allows no more, and a depth image of 3840x2160 has less
 _KEPT = 4 * _LARGEST
@@ -14,13 +14,13 @@ _USERS = ('GLIBC_TUNABLES', 'MALLOC_MMAP_THRESHOLD_', 'MALLOC_TRIM_THRESHOLD_')
 
 
 def keep_freed_memory(environment: Mapping[str, str] = os.environ) -> bool:
-    """Have malloc keep the memory of freed images for the next ones; return whether it will.
+    """Make malloc keep the memory of freed images for the next ones; return whether it does.
 
-    By itself glibc gives blocks as large as images back to the kernel, which hands them out again
-    page by page, cleared: that takes longer than to copy the image. DDS and rclpy allocate several
-    such blocks for each message. Up to 128 MB that are not used stay with the process.
+    By default glibc returns blocks as large as images to the kernel, which gives them out again
+    page by page, cleared. That takes longer than copying the image. DDS and rclpy allocate several
+    such blocks for each message. Now up to 128 MB of unused memory stay with the process.
 
-    Nothing is done where the user has tuned malloc (mallopt(3)), or without glibc.
+    It does nothing if the user has tuned malloc (mallopt(3)), or without glibc.
     """
     if any(environment.get(name) for name in _USERS):
         return False

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Files that only this user can have written, and that are there whole or not at all."""
+"""Files that only this user can have written, and that are written atomically."""
 
 import contextlib
 import os
@@ -12,7 +12,13 @@ OTHERS_CAN_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 class RefusedError(Exception):
-    """A file or its folder must not be used: the reason, and a remedy if there is one."""
+    """A file or its folder must not be used.
+
+    Attributes
+    ----------
+    reason : why.
+    remedy : what to do; '' = nothing.
+    """
 
     def __init__(self, reason: str, remedy: str = '') -> None:
         super().__init__(f'{reason}: {remedy}' if remedy else reason)
@@ -21,7 +27,13 @@ class RefusedError(Exception):
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file that is there as a whole or not at all, and that only its owner can change."""
+    """Write a file atomically; only its owner can change it.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written.
+    """
     handle, name = tempfile.mkstemp(prefix=f'.{path.name}.', dir=path.parent)  # mode 0600
     try:
         with os.fdopen(handle, 'wb') as file:
@@ -37,12 +49,12 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def read_own(path: Path) -> bytes:
-    """Return the bytes of a file that nobody but this user (or root) can have written.
+    """Return the bytes of a file that only this user or root can have written.
 
     Raises
     ------
     RefusedError
-        If somebody else could have, or it is no file.
+        If somebody else could have written it, or it is not a file.
     OSError
         If it cannot be read.
     """
@@ -53,16 +65,20 @@ def read_own(path: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise RefusedError('it is not a file')
         if status.st_uid not in (os.geteuid(), 0):
-            raise RefusedError(
-                f'it belongs to user {status.st_uid}, and whoever can write it could run code here'
-            )
+            raise RefusedError(f'it belongs to user {status.st_uid}, who could run code here by it')
         if status.st_mode & OTHERS_CAN_WRITE:
             raise RefusedError('others can write it', f'run `chmod go-w {path}` if you trust it')
         return file.read()
 
 
 def check_folder(folder: Path) -> None:
-    """Raise RefusedError if somebody else could put files into a folder."""
+    """Check that only this user or root can put files into a folder.
+
+    Raises
+    ------
+    RefusedError
+        If somebody else can.
+    """
     status = folder.stat()
     if status.st_uid not in (os.geteuid(), 0):
         raise RefusedError(f'the folder {folder} belongs to user {status.st_uid}')

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The stack on which a thread's signal handlers run: libraries may leave a freed one behind."""
+"""Protects a thread's alternate signal stack, which libraries may replace by a freed one."""
 
 import contextlib
 import ctypes
@@ -19,11 +19,11 @@ class _SignalStack(ctypes.Structure):
 
 @contextlib.contextmanager
 def kept_signal_stack() -> Iterator[None]:
-    """Give this thread its alternate signal stack back after a block, see sigaltstack(2).
+    """Restore this thread's alternate signal stack after the block, see sigaltstack(2).
 
-    OpenVINO sets one when it compiles a network, and another one, freed already, when networks are
-    closed in the order in which they were made. The next handler that asks for it, as Python's for
-    Ctrl-C and PyTorch's for SIGCHLD do, would end the process with SIGSEGV.
+    OpenVINO sets one when it compiles a network, and a freed one when networks are closed in the
+    order in which they were made. The next handler that uses it, such as Python's for Ctrl-C or
+    PyTorch's for SIGCHLD, would end the process with SIGSEGV.
     """
     libc = ctypes.CDLL(None)
     before = _SignalStack()

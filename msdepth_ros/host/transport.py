@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The DDS settings under which camera images arrive whole."""
+"""The Fast DDS settings with which no camera images are lost."""
 
 from collections.abc import Mapping
 
@@ -11,19 +11,17 @@ PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES
 
 
 def transport_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables that make Fast DDS use `config/fastdds.xml`.
+    """Return environment variables that make Fast DDS use `config/fastdds.xml`.
 
-    Both ends of a topic need them, and they count only before a process joins the graph.
+    Both ends of a topic need them, before the process creates its first node.
 
     Parameters
     ----------
-    environment : mapping
-        The environment so far, usually `os.environ`.
+    environment : the present environment, usually `os.environ`.
 
     Returns
     -------
-    dict
-        What to add to it; empty where the user has chosen a profile already.
+    The variables to add; {} if the user has set a profile already.
     """
     if any(environment.get(name) for name in PROFILE_VARIABLES):
         return {}

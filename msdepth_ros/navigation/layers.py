@@ -46,12 +46,16 @@ class Cells:
         inside = (column >= 0) & (row >= 0) & (column < self.columns) & (row < self.rows)
         return row.astype(np.int64), column.astype(np.int64), inside
 
-    def centers(self, mask: np.ndarray) -> np.ndarray:
-        """Return the centres (x, y) of the cells of a bool [rows, columns], float64 [n, 2]."""
-        row, column = np.nonzero(mask)
-        x = self.origin_x + (column + 0.5) * self.resolution
-        y = self.origin_y + (row + 0.5) * self.resolution
-        return np.stack([x, y], axis=1)
+    def centers(self, row: np.ndarray, column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the centres of cells, (x, y), float64 [n] each, metres."""
+        x = self.origin_x + (np.asarray(column) + 0.5) * self.resolution
+        y = self.origin_y + (np.asarray(row) + 0.5) * self.resolution
+        return x, y
+
+    def center(self, row: int, column: int) -> tuple[float, float]:
+        """Return the centre of a cell, (x, y), metres."""
+        x, y = self.centers(np.array(row), np.array(column))
+        return float(x), float(y)
 
     def length(self, metres: float) -> int:
         """Return a distance in cells, rounded up."""

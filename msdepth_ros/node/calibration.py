@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which calibration counts: the image's own, else the newest, else the file's."""
+"""The calibration of an image: its own camera_info, else the newest, else a file's."""
 
 import threading
 from collections import OrderedDict
@@ -23,23 +23,23 @@ class CalibrationSource:
 
     Attributes
     ----------
-    camera : Camera, that of the newest camera_info, or the file's while that one is not usable;
-        None while there is neither.
+    camera : the newest usable camera_info, or the file's calibration while there is none; None
+        while there is neither.
     announced : whether any calibration, usable or not, is known.
-    doubt : what is hard to believe of the newest camera_info, '' where nothing is.
+    doubt : what is implausible in the newest camera_info, '' = nothing.
     """
 
-    _KEPT = 10  # camera_info messages whose stamps are remembered
-    _PATIENCE = 0.02  # seconds that an image's camera_info may come after it
-    _MISSES = 3  # images in a row without their own camera_info, after which none is waited for
+    _KEPT = 10  # number of camera_info messages kept by stamp
+    _PATIENCE = 0.02  # seconds to wait for the camera_info of an image
+    _MISSES = 3  # images in a row without their own camera_info, after which it does not wait
 
     def __init__(self, url: str = '', name: str = '') -> None:
-        """Read the file behind `url` ('' = none), of the camera `name`.
+        """Read the calibration file at `url` ('' = none); `name` replaces ${NAME} in it.
 
         Raises
         ------
         CalibrationError
-            If the URL is not of a file, or the file is no calibration.
+            If there is no such file, or it is no calibration.
         """
         self._from_file = camera_from_url(url, name) if url else None
         self.camera = self._from_file
@@ -50,12 +50,12 @@ class CalibrationSource:
         self._misses = 0
 
     def update(self, message: CameraInfo) -> str | None:
-        """Take a camera_info; return what makes it unusable, if no file stands in for it."""
+        """Take a camera_info; return why it is unusable, None if it or the file can be used."""
         problem = None
         camera: Camera | None
         try:
             camera = camera_from_msg(message)
-            if camera != self.camera:  # what every image repeats was checked
+            if camera != self.camera:  # equal ones were checked before
                 camera.check()
                 self.doubt = doubts(camera)
         except CalibrationError as error:
@@ -70,18 +70,15 @@ class CalibrationSource:
         return problem
 
     def of(self, stamp: Time) -> Camera | None:
-        """Return the calibration of the image with this stamp, as far as it is known now.
-
-        That is its own camera_info's, else the newest.
-        """
+        """Return the calibration with an image's stamp, else the newest; do not wait."""
         with self._changed:
             return self._by_stamp.get(_key(stamp), self.camera)
 
     def settled(self, stamp: Time) -> Camera | None:
-        """Return the same once the image's own camera_info had time to come.
+        """Return the same, after waiting shortly for the image's own camera_info.
 
-        Cameras send an image and its camera_info in either order. It is waited for where the images
-        before came with their own; not on the executor's thread, which receives it.
+        Cameras send an image and its camera_info in either order. It waits only if the images
+        before had their own. Do not call it on the executor's thread, which receives camera_info.
         """
         key = _key(stamp)
         with self._changed:

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The camera's topics: what arrives on them, what of it deserves an answer, and what is amiss."""
+"""The subscriptions to the camera's topics, and warnings about what arrives there."""
 
 import time
 from collections.abc import Callable
@@ -35,24 +35,24 @@ from msdepth_ros.node.publishers import (
 from msdepth_ros.node.statistics import FrameStatus, Statistics
 from msdepth_ros.node.stream_monitor import GapMonitor, StampMonitor
 
-PATIENCE = 5.0  # seconds without a camera_info or an image before something is done about it
-THROTTLE = {'throttle_duration_sec': 5.0}  # of warnings that every frame would repeat
+PATIENCE = 5.0  # seconds without camera_info or images before a warning
+THROTTLE = {'throttle_duration_sec': 5.0}  # for warnings that every frame would repeat
 _LATCHED = 'latched camera_info'
-_LATCHED_PERIOD = 0.5  # seconds between two looks for publishers of one
+_LATCHED_PERIOD = 0.5  # seconds between two checks for publishers of a latched camera_info
 ImageMessage: TypeAlias = Image | CompressedImage
 
 
 class CameraInput:
-    """Subscribes `image` and `camera_info`; all on the executor's thread.
+    """Subscribes to `image` and `camera_info`; all on the executor's thread.
 
-    camera_info is small and always heard; images only while that is asked for (`listen`), as a 4K
-    image costs 7 ms to receive, used or not.
+    It always receives camera_info, which is small, but images only while needed (`listen`): to
+    receive a 4K image takes 7 ms, used or not.
 
     Attributes
     ----------
-    image_topic, info_topic : names, remapped and resolved.
-    received : whether an image came since it was opened.
-    since : when it last began to listen, time.monotonic() seconds.
+    image_topic, info_topic : resolved names, after remapping.
+    received : whether an image arrived since `open`.
+    since : time of `open`, time.monotonic() seconds.
     """
 
     def __init__(
@@ -62,12 +62,14 @@ class CameraInput:
         statistics: Statistics,
         offer: Callable[[ImageMessage, float], None],
     ) -> None:
-        """Prepare to listen.
+        """Prepare; subscribe to nothing yet.
 
         Parameters
         ----------
+        node : the node that subscribes.
+        parameters : those of the node.
         statistics : counts the images received and dropped.
-        offer : is given each usable image and the time of its arrival (time.monotonic() seconds).
+        offer : called with each usable image and its time of arrival (time.monotonic() seconds).
         """
         self._node = node
         self._parameters = parameters
@@ -82,7 +84,7 @@ class CameraInput:
         self.info_topic = node.resolve_topic_name('camera_info')
 
     def open(self, calibration: CalibrationSource) -> None:
-        """Subscribe to camera_info; `calibration` learns every one."""
+        """Subscribe to camera_info and pass each message to `calibration`."""
         self._calibration = calibration
         self._stamps = StampMonitor()
         self._headers = HeaderMonitor()
@@ -91,16 +93,16 @@ class CameraInput:
         self.since = time.monotonic()
         self._warned: set[str] = set()
         self._hear_camera_info('camera_info')
-        # Simulated time may stand still; what watches over the camera must not.
+        # Steady time: simulated time may stand still, but these checks must not.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._latched_timer = self._node.create_timer(
             _LATCHED_PERIOD, self._ask_for_latched, clock=self._steady
         )
         if advice := unread_transport(self.image_topic):
-            self._node.get_logger().error(f'no image can come: {advice}')
+            self._node.get_logger().error(f'no image can arrive: {advice}')
 
     def listen(self, wanted: bool) -> None:
-        """Subscribe to images, or leave them; nothing where that is so already or it is closed."""
+        """Subscribe to images if `wanted`, else unsubscribe; do nothing while closed."""
         if not self.is_open or wanted == self.listens:
             return
         if not wanted:
@@ -108,12 +110,12 @@ class CameraInput:
             return
         compressed = self._parameters.values['image_transport'] == 'compressed'
         self._gaps = GapMonitor()
-        # two images: a camera that was held up sends both at once
+        # depth 2: a camera that was delayed sends two images at once
         self._subscribe(CompressedImage if compressed else Image, 'image', self.on_image, 2)
         self._timer = self._node.create_timer(PATIENCE, self._check, clock=self._steady)
 
     def close(self) -> None:
-        """Unsubscribe, as far as it did subscribe, and forget the newest image."""
+        """Unsubscribe from everything, and forget the newest image."""
         self._leave_images()
         if self._latched_timer is not None:
             self._node.destroy_timer(self._latched_timer)
@@ -136,10 +138,11 @@ class CameraInput:
         self.info_topic = self._subscriptions['camera_info'].topic_name
 
     def _ask_for_latched(self) -> None:
-        """Ask for a camera_info that was published before this node came, once for all.
+        """Subscribe also to latched camera_info, published once before this node started.
 
-        That takes a subscription of its own, only where a publisher has such messages: others warn
-        of one that asks for them. It goes as soon as a calibration is known.
+        This needs a separate subscription with durability transient local. It is made only if a
+        publisher offers this, because other publishers would warn about it, and removed as soon as
+        a calibration is known.
         """
         asked = self._subscriptions.get(_LATCHED)
         if self._calibration.announced:
@@ -155,7 +158,7 @@ class CameraInput:
                     reliability=ReliabilityPolicy.RELIABLE,
                     durability=DurabilityPolicy.TRANSIENT_LOCAL,
                 ),
-                # Of volatile publishers of the same topic: the other subscription hears those.
+                # No warnings about volatile publishers: the other subscription receives those.
                 event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False),
             )
 
@@ -180,10 +183,17 @@ class CameraInput:
             self._node.destroy_subscription(subscription)
 
     def newest(self) -> ImageMessage:
-        """Return the newest usable image; raise MsdepthError if it is older than PATIENCE."""
+        """Return the newest usable image.
+
+        Raises
+        ------
+        MsdepthError
+            If there is none, or it is older than PATIENCE.
+        """
         if self._newest is None or time.monotonic() - self._newest[1] > PATIENCE:
             raise MsdepthError(
-                f'no image came in the last {PATIENCE:.0f} s: start the camera, activate the node'
+                f'no image arrived in the last {PATIENCE:.0f} s: start the camera and activate the '
+                'node'
             )
         return self._newest[0]
 
@@ -196,8 +206,8 @@ class CameraInput:
         problem = self._calibration.update(message)
         if problem:
             self._node.get_logger().warning(
-                f'{self.info_topic}: {problem}; there is no cloud and no metric '
-                'scale until this is right: calibrate the camera, or set camera_info_url',
+                f'{self.info_topic}: {problem}; until this is right, there is no cloud and no '
+                'metric scale: calibrate the camera, or set camera_info_url',
                 **THROTTLE,
             )
         doubt = self._calibration.doubt
@@ -206,7 +216,7 @@ class CameraInput:
         self._doubted = bool(doubt)
 
     def on_image(self, message: ImageMessage) -> None:
-        """Take an image: offer it, or count why not."""
+        """Take an image: offer it, or count why it is dropped."""
         now = time.monotonic()
         self.received = True
         self._name_frame(message)
@@ -216,10 +226,10 @@ class CameraInput:
         if lost:
             self._node.get_logger().warning(
                 f'{self.image_topic}: {lost:.0%} of the images are lost between '
-                'the camera and this node, by their camera_info: the topic is throttled, this '
-                "machine is too busy, or the transport drops them; for Fast DDS start the camera's "
-                'driver with '
-                'FASTRTPS_DEFAULT_PROFILES_FILE set to share/msdepth_ros/config/fastdds.xml too'
+                'the camera and this node (their camera_info arrived): the topic is throttled, '
+                'this machine is too busy, or the transport drops them; with Fast DDS start the '
+                'camera driver with '
+                'FASTRTPS_DEFAULT_PROFILES_FILE set to share/msdepth_ros/config/fastdds.xml, too'
             )
         clock = self._node.get_clock().now().nanoseconds
         for remark in self._headers.remarks(message.header, clock):
@@ -237,23 +247,23 @@ class CameraInput:
         self._offer(message, now)
 
     def _name_frame(self, message: ImageMessage) -> None:
-        """Put an image into the frame that the user says it is in, or hint that it is needed."""
+        """Set the frame_id to `optical_frame`; without it, warn if the name is of a body frame."""
         frame = self._parameters.values['optical_frame']
         if frame:
             message.header.frame_id = frame
         elif names_body_frame(message.header.frame_id):
             name = message.header.frame_id
             self._warn_once(
-                'frame',  # once, whatever names come
-                f'{self.image_topic}: the frame {quoted(name)} sounds as if its x axis looks '
-                'forward; depth and points are in an optical frame (x right, y down, z forward, '
-                'REP-103). '
-                'If so, set the parameter optical_frame to that frame, which TF must have, as '
+                'frame',  # once, whatever the names are
+                f'{self.image_topic}: the name of the frame {quoted(name)} suggests that its x '
+                'axis looks forward; images must be in an optical frame (x right, y down, z '
+                'forward, REP-103). '
+                'If so, set the parameter optical_frame to such a frame in TF, for example '
                 f'{quoted(optical_frame_of(name))}',
             )
 
     def _check(self) -> None:
-        """Look after the topics; warn once of each that is silent or has two publishers."""
+        """Warn once about each topic that is silent or has several publishers."""
         if not self._calibration.announced:
             self._look_elsewhere()
         heard = {'camera_info': self._calibration.announced, 'image': self.received}
@@ -273,11 +283,11 @@ class CameraInput:
                 self._warn_once(
                     f'{name} from {rivals}',
                     f'{topic} has several publishers ({rivals}), so depth jumps from one to the '
-                    'other: end one, or remap it',
+                    'other: stop one, or remap it',
                 )
 
     def _look_elsewhere(self) -> None:
-        """Take the camera_info beside or below the image where nobody publishes ours."""
+        """If nobody publishes our camera_info, subscribe to one beside or below the image."""
         found = camera_info_elsewhere(self._node, self.image_topic, self.info_topic)
         if found:
             self._node.get_logger().warning(

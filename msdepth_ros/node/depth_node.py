@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The lifecycle node: images of one camera in, metric depth and points out."""
+"""The lifecycle node: subscribes to one camera, publishes metric depth and clouds."""
 
 import sys
 import time
@@ -43,19 +43,19 @@ from msdepth_ros.node.statistics import FrameStatus, Statistics
 from msdepth_ros.node.threads import PublishThread
 
 _Arrival = tuple[ImageMessage, float]
-# Seconds in which the executor leaves Python's interpreter to the worker, which saves 0.25 ms a
-# frame at the median (make bench-overhead).
+# Seconds for which the executor's thread sleeps, so that the worker gets Python's interpreter lock
+# at once. This saves 0.25 ms per frame at the median (make bench-overhead).
 _HEAD_START = 1e-3
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
 class DepthNode(SteadyLifecycleNode):
-    """Turns a calibrated camera into a depth sensor.
+    """Publishes the metric depth of one calibrated camera.
 
-    Subscribes `image` and `camera_info` (CameraInput); publishes depth and what is made of it, with
-    the image's own header (DepthOutputs), and `/diagnostics`. The executor's thread only stores the
-    newest image; a worker thread estimates its depth, and another one publishes that while the
-    worker goes on with the next image. Only what somebody subscribes to is computed.
+    Subscribes to `image` and `camera_info` (CameraInput); publishes depth and the topics made from
+    it, with the image's header (DepthOutputs), and `/diagnostics`. The executor's thread only
+    stores the newest image. A worker thread estimates its depth; another thread publishes it while
+    the worker processes the next image. Only topics with a subscriber are computed.
     """
 
     def __init__(self, **node_options: Any) -> None:
@@ -66,7 +66,7 @@ class DepthNode(SteadyLifecycleNode):
         self._swap = ModelSwap(self._process_safely, self._on_build_progress, changed.trigger)
         self._publication = PublishThread()
         self._build = ''
-        self._build_told = 0.0
+        self._build_logged = 0.0
         self._outputs: DepthOutputs | None = None
         self._last_error = ''
         self._stretch = Stretch()
@@ -80,7 +80,7 @@ class DepthNode(SteadyLifecycleNode):
             )
             self._scale_saving = ScaleSaving(self, self._options, self._kept_scale)
             self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-            # Simulated time may stand still; what watches over the node must not.
+            # Steady time: simulated time may stand still, but diagnostics must not.
             self._diagnostics_timer = self.create_timer(
                 1.0, self._watch, clock=Clock(clock_type=ClockType.STEADY_TIME)
             )
@@ -88,7 +88,7 @@ class DepthNode(SteadyLifecycleNode):
     # Lifecycle transitions, on the executor's thread.
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Load the model, warm it up and advertise the topics."""
+        """Load the model and advertise the topics."""
         values = self._options.values
         try:
             name = camera_name(self._input.image_topic)
@@ -98,12 +98,12 @@ class DepthNode(SteadyLifecycleNode):
             self._last_error = str(error)
             self.get_logger().error(str(error))
             return _FAILURE
-        except ExternalShutdownException:  # a signal ended the building of an engine
+        except ExternalShutdownException:  # a signal stopped the build of an engine
             return _FAILURE
         finally:
             self._build = ''
         self._outputs = DepthOutputs(self, self._follow_demand)
-        self._tell_model(backend)
+        self._log_model(backend)
         return _SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -116,25 +116,25 @@ class DepthNode(SteadyLifecycleNode):
         return super().on_activate(state)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free everything after a transition that failed half-way: back to unconfigured."""
+        """Free everything after a failed transition; the node is then unconfigured."""
         self._unsubscribe()
         self._free()
         self._last_error = self.transition_error
         return _SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Unsubscribe and finish the frame at work."""
+        """Unsubscribe and finish the present frame."""
         self._unsubscribe()
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free the model and take the topics back."""
+        """Free the model and remove the topics."""
         self._free()
         self._last_error = ''
         return super().on_cleanup(state)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Free everything, from whatever state."""
+        """Free everything, from any state."""
         if state.label == 'active':
             self._unsubscribe()
         self._free()
@@ -161,24 +161,24 @@ class DepthNode(SteadyLifecycleNode):
             self._outputs = None
 
     def _on_build_progress(self, stage: str, fraction: float) -> None:
-        """Say how far the building of an engine is, from the thread that builds it."""
+        """Report the progress of an engine's build, on the thread that builds it."""
         if not self.context.ok():
             raise ExternalShutdownException()
         self._build = f'{stage}, {fraction:.0%}'
         now = time.monotonic()
-        if now - self._build_told >= 1.0:
-            self._build_told = now
+        if now - self._build_logged >= 1.0:
+            self._build_logged = now
             self.get_logger().info(f'building the engine: {self._build}', **THROTTLE)
             self._publish_diagnostics()
 
     def _follow_demand(self) -> None:
-        """Listen to images while somebody wants depth, on the executor's thread.
+        """Subscribe to images while an output has a subscriber, on the executor's thread.
 
-        And until the first one came: a camera that is silent is told of in any case.
+        Until the first image arrives it stays subscribed, so that a silent camera is reported.
         """
         if self._outputs is not None:
             wanted = self._outputs.wanted(self._options.values) or self._scale_calibration.is_busy
-            self._input.listen(wanted or not self._input.received or not self._outputs.tells)
+            self._input.listen(wanted or not self._input.received or not self._outputs.notifies)
 
     def _offer(self, message: ImageMessage, arrived: float) -> None:
         """Give an image to the worker, on the executor's thread."""
@@ -189,20 +189,20 @@ class DepthNode(SteadyLifecycleNode):
         else:
             time.sleep(_HEAD_START)
 
-    # Work, on the worker's thread; the publication also on one of its own.
+    # On the worker's thread; publication may be on its own thread.
 
     def _process_safely(self, arrival: _Arrival) -> None:
         self._safely(partial(self._process, *arrival))
         self._build = ''  # of an engine that was built after a failure
 
     def _safely(self, work: Callable[[], None]) -> None:
-        """Do some work on a frame; whatever goes wrong with it, the next one is answered."""
+        """Do some work on a frame; on an error drop the frame, and go on with the next."""
         try:
             work()
         except ImageError as error:
             self._drop(FrameStatus.MALFORMED, error)
         except Exception as error:
-            if self.context.ok():  # else the node was shut down under this frame
+            if self.context.ok():  # otherwise the node was shut down during this frame
                 self._drop(FrameStatus.FAILED, error)
 
     def _drop(self, status: str, error: Exception) -> None:
@@ -252,7 +252,7 @@ class DepthNode(SteadyLifecycleNode):
     def _estimate(
         self, message: ImageMessage, values: dict[str, Any], measured: MeasuredHub | None = None
     ) -> DepthFrame:
-        """Return the depth of an image, aligned with what was measured."""
+        """Return the depth of an image, aligned with the measurements if `measured` is given."""
         image, encoding = image_from_msg(message, self._stretch)
         if note := self._stretch.take_note():
             self.get_logger().info(f'{self._input.image_topic}: {note}')
@@ -264,7 +264,7 @@ class DepthNode(SteadyLifecycleNode):
         estimate = partial(self._estimate_with, image, encoding, settings, align_for)
         camera = self._calibration.of(stamp)
         frame = estimate(camera)
-        # A camera may send an image before its camera_info; that is rarely another calibration.
+        # The image's own camera_info may arrive later, but is rarely different.
         own = self._calibration.settled(stamp)
         return frame if own == camera else estimate(own)
 
@@ -281,14 +281,14 @@ class DepthNode(SteadyLifecycleNode):
             return host.estimate(image, encoding, camera, settings, align_for)
         except CalibrationError as error:
             self.get_logger().warning(
-                f'{self._input.info_topic}: {error}; until then there is no cloud and no metric '
-                'scale',
+                f'{self._input.info_topic}: {error}; until this is right, there is no cloud and '
+                'no metric scale',
                 **THROTTLE,
             )
             return host.estimate(image, encoding, None, settings, align_for)
 
     def _estimate_newest(self) -> Estimate:
-        """Return the depth of the newest image, on a thread that is neither of the two."""
+        """Return the depth of the newest image; call it on any other thread than these two."""
         message = self._input.newest()
         try:
             values = self._options.values
@@ -301,7 +301,7 @@ class DepthNode(SteadyLifecycleNode):
     # The next model, on the executor's thread.
 
     def _follow_swap(self) -> None:
-        """Let the next model serve once it is loaded; if it cannot be, go on with this one."""
+        """Change to the next model when it is loaded; if loading failed, keep the present one."""
         try:
             loaded = self._swap.finish()
         except Exception as error:
@@ -317,10 +317,10 @@ class DepthNode(SteadyLifecycleNode):
                 self._server, backend = loaded
                 if waiting is not None:
                     self._server.worker.put(waiting)
-                self._tell_model(backend)
+                self._log_model(backend)
         self._publish_diagnostics()
 
-    def _tell_model(self, backend: Backend) -> None:
+    def _log_model(self, backend: Backend) -> None:
         self._last_error = ''
         self._kept_scale.apply()
         self.get_logger().info(
@@ -331,7 +331,7 @@ class DepthNode(SteadyLifecycleNode):
     # Diagnostics, on the executor's thread.
 
     def _watch(self) -> None:
-        self._follow_demand()  # a parameter may have switched an output
+        self._follow_demand()  # a parameter may have enabled or disabled an output
         self._publish_diagnostics()
 
     def _publish_diagnostics(self) -> None:
@@ -360,7 +360,7 @@ class DepthNode(SteadyLifecycleNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM."""
-    # A frame changes threads on its way, and Python may let the next one wait for 5 ms.
+    # A frame changes threads; with Python's default of 5 ms the next thread would wait too long.
     sys.setswitchinterval(1e-4)
 
     def run(node: DepthNode, executor: Executor) -> None:

@@ -17,7 +17,7 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 
 @dataclass(frozen=True)
 class Thresholds:
-    """What an operator is told of, as diagnostic_updater's FrequencyStatus and TimeStampStatus.
+    """Limits for WARN and ERROR, like diagnostic_updater's FrequencyStatus and TimeStampStatus.
 
     Attributes
     ----------
@@ -33,18 +33,18 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class NodeState:
-    """What is known of a node beside its statistics.
+    """The state of a node, without its statistics.
 
     Attributes
     ----------
-    backend : the model that runs, None while none does.
-    last_error : in one line, '' while there was none.
-    build : how far the building of an engine is, '' while none is built.
-    next_model : the model that is being loaded while this one runs, '' while none is.
-    active : whether the node is.
-    wanted : whether somebody subscribes to an output, so that images are received.
-    measured : what is said of the measurements, line by line.
-    mismeasured : what is wrong with them, '' if nothing is.
+    backend : the runtime of the running model; None = no model runs.
+    last_error : one line; '' = none.
+    build : progress of the building of an engine; '' = none is built.
+    next_model : the model that is being loaded while another runs; '' = none.
+    active : whether the node's lifecycle state is active.
+    wanted : whether an output has a subscriber, so that images are received.
+    measured : lines about the measurements, by their names.
+    mismeasured : what is wrong with the measurements; '' = nothing.
     """
 
     backend: Backend | None = None
@@ -58,7 +58,7 @@ class NodeState:
 
     @property
     def engine(self) -> str:
-        """In a word, what the engine does."""
+        """The state of the engine: building, failed, not loaded or running."""
         if self.build:
             return 'building'
         if self.backend is None:
@@ -105,11 +105,12 @@ def diagnostic_array(
 
 
 def judge(snapshot: Snapshot, state: NodeState, thresholds: Thresholds) -> tuple[bytes, str]:
-    """Return the level and what is wrong, the worst first.
+    """Return the level and a message with all troubles, the worst first.
 
-    ERROR: no model runs, because of an error; or of the last RECENT seconds, all images were
-    unusable, or one was published too old. WARN: an engine is being built; no image came; some
-    were unusable; too many were dropped; too few were published of those that somebody wanted.
+    ERROR: no model runs because of an error; or, in the last RECENT seconds, all images were
+    unusable, or one was published too late. WARN: an engine is being built; or, in the last RECENT
+    seconds, no image arrived, some were unusable, too many were dropped, or too few of the wanted
+    ones were published.
     """
     if state.build:
         return WARN, f'building the engine: {state.build}'
@@ -118,9 +119,9 @@ def judge(snapshot: Snapshot, state: NodeState, thresholds: Thresholds) -> tuple
     if not state.active:
         return OK, 'inactive: activate the node to get depth'
     if not state.wanted:
-        return OK, 'nobody subscribes to an output: no images are received'
+        return OK, 'no output has a subscriber: no images are received'
     if not snapshot.recent.get(FrameStatus.RECEIVED):
-        return WARN, 'no images arrive'
+        return WARN, 'no images arrive: see the log'
     troubles = _troubles(snapshot, thresholds)
     if state.mismeasured:
         troubles.append((WARN, state.mismeasured))
@@ -134,7 +135,7 @@ def _troubles(snapshot: Snapshot, thresholds: Thresholds) -> list[tuple[bytes, s
     troubles = []
     if snapshot.unusable:
         level = WARN if snapshot.output_rate else ERROR
-        text = f'{snapshot.unusable} frames of the last seconds were not usable'
+        text = f'{snapshot.unusable} images of the last seconds were not usable'
         troubles.append((level, text))
     if 0 < thresholds.max_age < snapshot.oldest:
         text = f'published {snapshot.oldest:.3f} s after its stamp, over {thresholds.max_age:g} s'
@@ -143,7 +144,7 @@ def _troubles(snapshot: Snapshot, thresholds: Thresholds) -> list[tuple[bytes, s
         text = f'{snapshot.dropped:.0%} of the images dropped, over {thresholds.max_dropped:.0%}'
         troubles.append((WARN, text))
     lowest = thresholds.min_frequency
-    # A camera that has just begun may have had no time for an answer.
+    # If a camera has just started, there may have been no time to publish.
     judged = lowest > 0 and snapshot.input_span > min(2 / lowest, 0.8 * RECENT)
     if judged and snapshot.output_rate < lowest:
         troubles.append((WARN, f'output at {snapshot.output_rate:.1f} Hz, under {lowest:g} Hz'))

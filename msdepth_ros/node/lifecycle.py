@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A lifecycle node that survives what it is asked and what goes wrong in a transition."""
+"""A lifecycle node that survives impossible and failing transitions."""
 
 import inspect
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from lifecycle_msgs.msg import Transition
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
-# Transitions to a state in which the node is.
+# Transitions to the state in which the node is already.
 _DONE = (
     (Transition.TRANSITION_CONFIGURE, 'inactive'),
     (Transition.TRANSITION_ACTIVATE, 'active'),
@@ -20,19 +20,18 @@ _Transition = Callable[[LifecycleState], TransitionCallbackReturn]
 
 
 class SteadyLifecycleNode(LifecycleNode):
-    """As rclpy's, whose process ends at a transition that its state does not have.
+    """A LifecycleNode without three weaknesses of rclpy's.
 
-    An impossible transition raises RCLError in the service's callback up to Jazzy
-    (ros2/rclpy#1209); here it is refused with a line in the log. And rclpy drops what a transition
-    raises without a word; here the log has it.
-
-    A node that started itself can still be given to a manager, as Nav2's, that configures it, wants
-    it inactive, then activates it: `configure` of a node that is configured succeeds and leaves it
-    inactive, and `activate` of an active one succeeds.
+    - Up to Jazzy, an impossible transition ends the process, because the service's callback raises
+      RCLError (ros2/rclpy#1209). Here it is refused with a warning.
+    - rclpy silently drops exceptions of a transition. Here they are logged.
+    - A node that activated itself can still be managed, for example by Nav2's manager, which first
+      configures and then activates it: `configure` of a configured node succeeds and makes it
+      inactive, and `activate` of an active node succeeds.
 
     Attributes
     ----------
-    transition_error : what the last transition raised that raised anything.
+    transition_error : the last error in a transition; '' = none.
     """
 
     transition_error = ''
@@ -40,23 +39,23 @@ class SteadyLifecycleNode(LifecycleNode):
     def _attempt(
         self, transition: _Transition, previous: LifecycleState
     ) -> TransitionCallbackReturn:
-        """Return what a transition returns; log what it raises and return ERROR."""
+        """Run a transition; if it raises, log the error and return ERROR."""
         try:
             return transition(previous)
         except Exception as error:
-            if self.context.ok():  # else a signal shut it down under the transition
+            if self.context.ok():  # otherwise a signal shut it down during the transition
                 self.transition_error = f'a transition failed: {error!r}'
                 self.get_logger().error(self.transition_error)
             return TransitionCallbackReturn.ERROR
 
     def create_service(self, srv_type: Any, srv_name: str, callback: Any, **options: Any) -> Any:
-        """Create a service whose callback may raise anything: the answer says it.
+        """Create a service; if its callback raises, the response holds the error.
 
-        rclpy lets what a service's callback raises end the process.
+        In rclpy an exception in the callback of a service ends the process.
         """
 
         def refuse(error: Exception, request: Any, response: Any) -> Any:
-            if not self.context.ok():  # a signal shut it down under the call
+            if not self.context.ok():  # a signal shut it down during the call
                 raise error
             text = f'{srv_name} failed: {error!r}'
             self.get_logger().error(text)
@@ -88,8 +87,8 @@ class SteadyLifecycleNode(LifecycleNode):
         guarded = served_later if inspect.iscoroutinefunction(callback) else served
         return super().create_service(srv_type, srv_name, guarded, **options)
 
-    # The mixin's own private methods. All of on_configure ... are registered by the first, and
-    # `change_state` and trigger_configure ... all go through the second.
+    # Private methods of rclpy's mixin. The first registers on_configure and the others; the service
+    # change_state, trigger_configure and the others all call the second.
     def _LifecycleNodeMixin__register_callback(  # noqa: N802
         self, state_id: int, callback: _Transition
     ) -> bool:
@@ -103,7 +102,7 @@ class SteadyLifecycleNode(LifecycleNode):
         if (transition_id, state) in _DONE:
             return TransitionCallbackReturn.SUCCESS
         if (transition_id, state) == (Transition.TRANSITION_CONFIGURE, 'active'):
-            self.get_logger().info('configured already: inactive until it is activated')
+            self.get_logger().info('already configured: now inactive, until it is activated')
             transition_id = Transition.TRANSITION_DEACTIVATE
         try:
             return super()._LifecycleNodeMixin__change_state(transition_id)  # type: ignore[misc]

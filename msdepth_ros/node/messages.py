@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""sensor_msgs to NumPy and back."""
+"""Conversions between sensor_msgs and NumPy."""
 
 import array
 import functools
@@ -33,7 +33,7 @@ from msdepth_ros.images.stretch import Stretch
 
 
 def nanoseconds(stamp: Time) -> int:
-    """Return a stamp as nanoseconds; rclpy's Time refuses one before 1970, which may come."""
+    """Return a stamp as nanoseconds; unlike rclpy's Time, also one before 1970."""
     return stamp.sec * 10**9 + stamp.nanosec
 
 
@@ -44,17 +44,18 @@ def image_from_msg(
 
     rgb8, bgr8, rgba8, bgra8 and mono8 are views of the message's data, without a copy: uint8
     [height, width, channels], or [height, width] for mono8. Other encodings are converted, and
-    compressed images decoded; what is not known here cv_bridge converts, where it is installed.
+    compressed images decoded; unknown encodings are converted by cv_bridge, if it is installed.
 
     Parameters
     ----------
-    stretch : of the camera, for pictures of 16 bits; None: the image alone counts.
+    message : the image.
+    stretch : the camera's limits of dark and bright, for 16-bit images; None = from this image.
 
     Raises
     ------
     ImageError
-        If size, step, data and encoding do not fit together, the encoding is not known, or the
-        data is no compressed image that can be decoded.
+        If size, step, data and encoding are inconsistent, the encoding is unknown, or a compressed
+        image cannot be decoded.
     """
     if isinstance(message, CompressedImage):
         return decode_compressed(message.data, message.format, stretch)
@@ -68,14 +69,14 @@ def image_from_msg(
 
 
 def _through_cv_bridge(message: Image) -> np.ndarray | None:
-    """Return an image of an encoding of tomorrow as bgr8, None where cv_bridge cannot do it."""
+    """Return an image of an unknown encoding as bgr8, None if cv_bridge cannot convert it."""
     bridge = _cv_bridge()
     if bridge is None:
         return None
     check_size(message.width, message.height)
     try:
         pixels = np.asarray(bridge.imgmsg_to_cv2(message, 'bgr8'))
-    except Exception:  # CvBridgeError, or an encoding that this version does not know
+    except Exception:  # CvBridgeError, or an encoding unknown to this version
         return None
     fits = pixels.shape == (message.height, message.width, 3) and pixels.dtype == np.uint8
     return pixels if fits else None
@@ -83,7 +84,7 @@ def _through_cv_bridge(message: Image) -> np.ndarray | None:
 
 @functools.cache
 def _cv_bridge() -> Any:
-    """Return a CvBridge, None where it is not installed or does not fit the NumPy installed."""
+    """Return a CvBridge, None if it is not installed or does not fit the installed NumPy."""
     try:
         import cv_bridge
     except Exception:  # a NumPy of another ABI raises more than ImportError
@@ -115,12 +116,12 @@ def intrinsics_msg(intrinsics: Intrinsics, header: Header) -> CameraInfo:
 
 
 def odometry_msg(pose: np.ndarray, header: Header) -> Odometry:
-    """Return a camera's pose as the odometry of its own frame.
+    """Return a camera's pose as odometry whose child frame is the camera's frame.
 
     Parameters
     ----------
-    pose : float64 [4, 4], camera (optical frame) to the odometry's frame.
-    header : of the image that was taken there.
+    pose : float64 [4, 4], from the camera (optical frame) to the odometry's frame, metres.
+    header : header of the image taken at this pose.
     """
     message = Odometry(
         header=Header(stamp=header.stamp, frame_id='odom'), child_frame_id=header.frame_id
@@ -142,16 +143,19 @@ def image_msg(pixels: np.ndarray, encoding: str, header: Header) -> Image:
 
 
 def compressed_image_msg(data: bytes, kind: str, header: Header) -> CompressedImage:
-    """Return a CompressedImage; `kind` is its `format`, in image_transport's words."""
+    """Return a CompressedImage; `kind` is its `format`, as image_transport writes it."""
     message = CompressedImage(header=header, format=kind)
     message.data.frombytes(data)
     return message
 
 
 class DepthImage:
-    """A 32FC1 Image whose pixels are written in place, frame after frame.
+    """A 32FC1 Image whose pixels are written in place for each frame.
 
-    `pixels` is float32 [height, width] in the message's own data.
+    Attributes
+    ----------
+    message : the message.
+    pixels : float32 [height, width], a view of the message's data.
     """
 
     def __init__(self, width: int, height: int) -> None:
@@ -167,12 +171,15 @@ class DepthImage:
 
 
 def cloud_msg(points: np.ndarray, header: Header, fourth: str = 'rgb') -> PointCloud2:
-    """Return a PointCloud2 of float32 points, xyz or xyz + packed rgb in the last axis.
+    """Return a PointCloud2.
 
-    `fourth` is another name for the field after xyz.
-
-    [height, width, fields] is an organised cloud, its invalid points NaN; [count, fields] an
-    unordered one, whose points must all be valid.
+    Parameters
+    ----------
+    points : float32, xyz in metres, or xyz and a fourth field. [height, width, fields] is an
+        organized cloud with NaN for invalid points, [count, fields] an unordered one of valid
+        points.
+    header : its header.
+    fourth : name of the fourth field.
     """
     names = ('x', 'y', 'z', fourth)[: points.shape[-1]]
     organised = points.ndim == 3
@@ -192,7 +199,7 @@ def cloud_msg(points: np.ndarray, header: Header, fourth: str = 'rgb') -> PointC
 def scan_msg(
     scan: Scan, header: Header, scan_time: float, range_min: float, range_max: float
 ) -> LaserScan:
-    """Return a LaserScan; its beams are of one moment, and come every `scan_time` seconds."""
+    """Return a LaserScan whose beams have one time; `scan_time` in seconds, ranges in metres."""
     message = LaserScan(header=header, scan_time=scan_time, time_increment=0.0)
     message.angle_min, message.angle_max = scan.angle_min, scan.angle_max
     message.angle_increment = scan.angle_increment
@@ -204,6 +211,6 @@ def scan_msg(
 def _append(data: array.array, values: np.ndarray) -> None:
     """Copy an array's bytes into the empty data of a message.
 
-    The one way without a second copy or a check a byte: assigning to `data` copies once more.
+    This is the only way with one copy and without a check of each byte.
     """
     data.frombytes(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A model on a thread of its own."""
+"""A model and the thread that runs it."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -12,31 +12,34 @@ from msdepth_ros.node.threads import Item, NewestWorker
 
 
 class ModelServer(Generic[Item]):
-    """A model, and the thread on which it is loaded, runs on the newest item, and is freed.
+    """A model, and the one thread on which it is loaded, runs on the newest item, and is freed.
 
-    What a runtime ties to a thread (a CUDA context) thus never changes threads.
+    So objects that a runtime ties to a thread (a CUDA context) stay on that thread.
 
     Attributes
     ----------
-    host : ModelHost, for `process` and other calls on that thread.
-    worker : NewestWorker, that thread.
+    host : the model; use it only on the worker's thread.
+    worker : the thread.
     """
 
     def __init__(self, process: Callable[[Item], None], progress: Progress) -> None:
-        """`process` works on an item; `progress` hears of engines being built."""
+        """`process` works on an item; `progress` is called while an engine is built."""
         self.host = ModelHost(progress)
         self.worker: NewestWorker[Item] = NewestWorker(process)
 
     def load(self, choice: ModelChoice) -> 'Future[Backend]':
-        """Begin to load a model; the future tells its backend, or BackendError or ModelError."""
+        """Begin to load a model; the future's result is its backend.
+
+        The future raises BackendError or ModelError if the model cannot be loaded.
+        """
         return self.worker.submit(lambda: self.host.load(choice))
 
     def unload(self) -> None:
-        """Free the model after the item at work."""
+        """Free the model after the present item."""
         self.worker.call(self.host.unload)
 
     def close(self) -> Item | None:
-        """Free the model after the item at work and end the thread; return the waiting item."""
+        """Free the model after the present item and end the thread; return the waiting item."""
         waiting = self.worker.clear()
         self.unload()
         self.worker.stop()

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The change to another model while frames come."""
+"""The change to another model while the node runs."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -15,25 +15,25 @@ from msdepth_ros.node.threads import Item
 
 
 class SwapCancelledError(Exception):
-    """The model that was being loaded is not wanted any more."""
+    """The loading of a model was cancelled."""
 
 
 class ModelSwap(Generic[Item]):
-    """Loads the next model beside the one that serves, so that no frame waits for it.
+    """Loads the next model while the present one runs, so that no frame waits.
 
-    Both are in memory for that time, and no third: one is loaded at a time.
+    Both are in memory during that time. Only one model is loaded at a time.
 
     Attributes
     ----------
-    status : what is being loaded and how far its engine is, for people; '' when nothing is.
+    status : name of the model that is being loaded and its progress; '' = none.
     """
 
     def __init__(
         self, process: Callable[[Item], None], progress: Progress, changed: Callable[[], None]
     ) -> None:
-        """`process` and `progress` are those of the server that `finish` gives.
+        """`process` and `progress` are passed to the ModelServer that `finish` returns.
 
-        `changed` is called, on any thread, when something was begun or ended: call `finish` then.
+        `changed` is called, on any thread, when loading began or ended: call `finish` then.
         """
         self._process = process
         self._progress = progress
@@ -44,9 +44,9 @@ class ModelSwap(Generic[Item]):
         self.status = ''
 
     def begin(self, choice: ModelChoice) -> str | None:
-        """Begin to load a model; return why that cannot be, None if it can.
+        """Begin to load a model; return why that is impossible, None if it is possible.
 
-        What is wrong with the model's YAML is found at once, what else is by `finish`.
+        Errors in the model's YAML are found at once, others by `finish`.
         """
         if self._server is not None or not (self._freed is None or self._freed.done()):
             return f'{self.status or "another model"} is being loaded: set it again after that'
@@ -88,9 +88,9 @@ class ModelSwap(Generic[Item]):
         return server, backend
 
     def cancel(self, wait: bool = False) -> None:
-        """Forget what is being loaded, and free it.
+        """Cancel the loading and free the model; with `wait`, return only after that.
 
-        A build stops at its next step; ONNX Runtime loads to the end first. `wait` for that.
+        The build of an engine stops at its next step; ONNX Runtime first loads to the end.
         """
         server, self._server, self.status = self._server, None, ''
         if server is not None:

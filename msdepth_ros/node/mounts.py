@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the camera sits while frames are published: at once, without waiting for TF."""
+"""The camera's mount for each frame, without waiting for TF."""
 
 import threading
 import time
@@ -11,11 +11,11 @@ from rclpy.node import Node
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.node.scale.mount import Mount, mount_from_tf, mount_from_values
 
-_AGAIN = 5.0  # seconds after which TF is asked again
+_RETRY = 5.0  # seconds after which TF is asked again
 
 
 class Mounts:
-    """Knows the camera's mount from the parameters, else asks TF once on a thread of its own."""
+    """Takes the mount from the parameters, or asks TF for it on a background thread."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -30,13 +30,13 @@ class Mounts:
         Raises
         ------
         MsdepthError
-            If it is not known, or not yet; TF is then asked in the background.
+            If it is not known yet; TF is then asked in the background.
         """
         mount = self.known(values, camera_frame)
         if mount is not None:
             return mount
         busy = self._thread is not None and self._thread.is_alive()
-        if not busy and time.monotonic() - self._asked > _AGAIN:
+        if not busy and time.monotonic() - self._asked > _RETRY:
             self._asked = time.monotonic()
             frames = values['base_frame'], camera_frame
             self._thread = threading.Thread(target=self._ask, args=frames, daemon=True)
@@ -46,7 +46,7 @@ class Mounts:
         )
 
     def known(self, values: dict[str, Any], camera_frame: str) -> Mount | None:
-        """Return the mount if it is known by now."""
+        """Return the mount, None while it is not known."""
         return mount_from_values(values) or self._found.get((values['base_frame'], camera_frame))
 
     def _ask(self, base_frame: str, camera_frame: str) -> None:

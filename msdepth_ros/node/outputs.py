@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The topics that the depth node publishes, each computed only for those who subscribe."""
+"""The topics that the depth node publishes, each computed only while it has a subscriber."""
 
 import functools
 import inspect
@@ -37,13 +37,13 @@ from msdepth_ros.node.mounts import Mounts
 
 
 class Session:
-    """What outlives a frame, from configuration to cleanup.
+    """State that is kept between frames, from configuration to cleanup.
 
     Attributes
     ----------
-    node : publishes and logs.
-    mounts : where the camera sits.
-    obstacles : remembers the obstacles of the frame before.
+    node : the node that publishes and logs.
+    mounts : the camera's mount.
+    obstacles : makes the cloud of obstacles, and remembers those of earlier frames.
     """
 
     def __init__(self, node: LifecycleNode) -> None:
@@ -53,21 +53,21 @@ class Session:
         self._depth_image = DepthImage(1, 1)
 
     def depth_image(self, width: int, height: int) -> DepthImage:
-        """Return the message that the last frame was written into, if it has this size."""
+        """Return a depth message of this size, reusing the last one if it fits."""
         if self._depth_image.pixels.shape != (height, width):
             self._depth_image = DepthImage(width, height)
         return self._depth_image
 
 
 class OutgoingFrame:
-    """A DepthFrame on its way out; what several topics need of it is made once.
+    """A DepthFrame to be published; arrays that several topics need are computed once.
 
     Attributes
     ----------
     frame : the depth, on the network's grid.
-    header : of the image, and of everything that is published for it.
-    values : the node's parameters when the frame was begun.
-    session : what outlives this frame.
+    header : header of the image and of the published messages.
+    values : values of the node's parameters for this frame.
+    session : state kept between frames.
     """
 
     def __init__(
@@ -84,17 +84,17 @@ class OutgoingFrame:
 
     @property
     def full(self) -> bool:
-        """Whether images are published at the camera's size, else on the network's grid."""
+        """Whether images are published in the camera's resolution, not on the network's grid."""
         return bool(self.values['depth.resolution'] == 'camera')
 
     @functools.cached_property
     def intrinsics(self) -> Intrinsics | None:
-        """Of the images that are published; None without calibration."""
+        """Intrinsics of the published images; None without calibration."""
         return self.frame.camera_intrinsics if self.full else self.frame.intrinsics
 
     @functools.cached_property
     def depth_image(self) -> DepthImage:
-        """The depth in a message's own memory."""
+        """The depth, computed in the memory of its message."""
         height, width = self.frame.camera_shape if self.full else self.frame.depth.shape
         image = self.session.depth_image(width, height)
         if self.full:
@@ -106,12 +106,12 @@ class OutgoingFrame:
 
     @functools.cached_property
     def depth_color(self) -> np.ndarray:
-        """The depth in colours: uint8 [height, width, 3] BGR."""
+        """The depth as a colour image: uint8 [height, width, 3], BGR."""
         return colorize(self.depth_image.pixels)
 
     @functools.cached_property
     def rgb(self) -> tuple[np.ndarray, str]:
-        """The rectified image that the depth lies on, and its encoding."""
+        """The rectified camera image, aligned with the depth, and its encoding."""
         return self.frame.rectified_image() if self.full else (self.frame.colors(), 'rgb8')
 
 
@@ -231,7 +231,7 @@ def _warn_of_floor_in_scan(out: OutgoingFrame) -> None:
     meets = floor_in_scan(out.intrinsics, rows, mount.height, mount.up)
     if meets < farthest:
         out.session.node.get_logger().warning(
-            f'{SCAN}: the camera looks down, so that the scan shows the floor as a wall '
+            f'{SCAN}: the camera looks down, so the scan shows the floor as a wall '
             f'{meets:.2f} m ahead ({mount.source}); set scan.range_max below that, fewer rows in '
             f'scan.scan_height, or use {OBSTACLES} and {POINTS} instead',
             throttle_duration_sec=60.0,
@@ -240,15 +240,15 @@ def _warn_of_floor_in_scan(out: OutgoingFrame) -> None:
 
 @dataclass(frozen=True)
 class Output:
-    """One topic: what it is called, what is published there, and when.
+    """One published topic.
 
     Attributes
     ----------
-    topic : its name, relative to the node's namespace.
-    kind : the message's class.
-    make : returns the message of a frame; may raise MsdepthError, which is logged.
+    topic : name, relative to the node's namespace.
+    kind : class of the message.
+    make : returns the message for a frame; may raise MsdepthError, which is logged.
     calibrated : whether it needs the camera's calibration.
-    enabled_by : the parameter that switches it, '' where none does.
+    enabled_by : name of the parameter that enables it; '' = always enabled.
     """
 
     topic: str
@@ -264,7 +264,7 @@ RGB, RGB_INFO = 'rgb/image_rect_color', 'rgb/camera_info'
 MEASUREMENTS = 'measurements'
 POINTS, OBSTACLES, SCAN = 'points', 'obstacles', 'scan'
 
-# In the order of publication: depth first, as others may wait for it.
+# In the order of publication; depth first, because other nodes may wait for it.
 OUTPUTS = (
     Output(DEPTH, Image, _depth),
     Output(DEPTH_INFO, CameraInfo, _camera_info, calibrated=True),
@@ -276,7 +276,7 @@ OUTPUTS = (
     Output(DEPTH_COLOR, Image, _depth_color),
     Output(CONFIDENCE, Image, _confidence),
     Output(MEASUREMENTS, PointCloud2, _measurements, calibrated=True),
-    # As image_transport names and encodes them, for subscribers over a radio link.
+    # With image_transport's names and encodings, for subscribers over a radio link.
     Output(f'{DEPTH}/compressedDepth', CompressedImage, _compressed_depth),
     Output(f'{DEPTH_COLOR}/compressed', CompressedImage, _compressed_depth_color),
     Output(f'{RGB}/compressed', CompressedImage, _compressed_rgb),
@@ -284,23 +284,23 @@ OUTPUTS = (
 
 
 class DepthOutputs:
-    """Publishes frames on the topics of OUTPUTS: a new topic is an entry there and a function.
+    """Publishes frames on the topics of OUTPUTS. For a new topic add an entry and a function.
 
     Attributes
     ----------
-    tells : whether `changed` is called; not on Humble, which has no such event.
+    notifies : whether `changed` is called; False on Humble, which has no such event.
     """
 
     def __init__(self, node: LifecycleNode, changed: Callable[[], None]) -> None:
-        """`changed` is called on the executor's thread when a subscriber comes or goes."""
+        """`changed` is called on the executor's thread when a subscriber appears or leaves."""
         self._node = node
         callbacks: dict[str, Any] = {}
-        self.tells = 'matched' in inspect.signature(PublisherEventCallbacks).parameters
-        if self.tells:
+        self.notifies = 'matched' in inspect.signature(PublisherEventCallbacks).parameters
+        if self.notifies:
             events = PublisherEventCallbacks(matched=lambda _: changed())
             callbacks = {'event_callbacks': events}
         self._session = Session(node)
-        self._told_shared: set[str] = set()
+        self._reported_shared: set[str] = set()
         advertise = functools.partial(
             node.create_lifecycle_publisher,
             qos_profile=QoSProfile(depth=1, reliability=ReliabilityPolicy.RELIABLE),
@@ -313,20 +313,20 @@ class DepthOutputs:
 
     @property
     def mounts(self) -> Mounts:
-        """Where the camera sits."""
+        """The camera's mount."""
         return self._session.mounts
 
     def close(self) -> None:
-        """Take the topics back."""
+        """Remove the topics."""
         for publisher in self._publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)
 
     def wanted(self, values: dict[str, Any]) -> bool:
-        """Return whether somebody subscribes to a topic that the parameters allow."""
+        """Return whether an enabled topic has a subscriber."""
         return any(self._is_wanted(output, values) for output in OUTPUTS)
 
     def publish(self, frame: DepthFrame, header: Header, values: dict[str, Any]) -> None:
-        """Publish a frame under the header of its image, as these parameters say."""
+        """Publish a frame with the header of its image and these values of the parameters."""
         out = OutgoingFrame(frame, header, values, self._session)
         for output in OUTPUTS:
             if output.calibrated and out.intrinsics is None:
@@ -342,12 +342,12 @@ class DepthOutputs:
             self._publishers[output.topic].publish(message)
 
     def warn_of_shared_topics(self) -> None:
-        """Say once of each topic that another node publishes on it, too."""
+        """Warn once about each topic on which another node publishes, too."""
         for publisher in self._publishers.values():
             topic = publisher.topic_name
-            if topic in self._told_shared or self._node.count_publishers(topic) < 2:
+            if topic in self._reported_shared or self._node.count_publishers(topic) < 2:
                 continue
-            self._told_shared.add(topic)
+            self._reported_shared.add(topic)
             own = self._node.get_name(), self._node.get_namespace()
             others = sorted(
                 f'{end.node_namespace.rstrip("/")}/{end.node_name}'
@@ -356,7 +356,7 @@ class DepthOutputs:
             )
             self._node.get_logger().warning(
                 f'{topic} is published by {", ".join(others) or "another node of this name"}, too: '
-                'whoever listens gets both; remap one of them, or give each camera a namespace'
+                'subscribers get both; remap one of them, or give each camera a namespace'
             )
 
     def _is_wanted(self, output: Output, values: dict[str, Any]) -> bool:

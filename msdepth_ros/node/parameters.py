@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Declares the parameters on the node, guards them and keeps their values."""
+"""Declares the node's parameters, checks changes and keeps the values."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,9 +27,11 @@ from msdepth_ros.resources import user_path
 
 
 class Parameters:
-    """Declares the parameters on a node, guards them, and keeps their values at hand.
+    """Declares the parameters on a node, checks changes, and keeps the values.
 
-    `values` maps each name to its current value; it is replaced as a whole at a change.
+    Attributes
+    ----------
+    values : the current value of each parameter, by name; replaced as a whole at a change.
     """
 
     def __init__(
@@ -38,7 +40,19 @@ class Parameters:
         swap: Callable[[ModelChoice], str | None] | None = None,
         is_configured: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`swap` is asked to change the model of a configured node, or to say why it cannot."""
+        """Declare the parameters.
+
+        Parameters
+        ----------
+        node : the node.
+        swap : changes the model of a configured node; returns why it cannot, None if it can.
+        is_configured : whether the node is configured.
+
+        Raises
+        ------
+        MsdepthError
+            If a value given at the start is rejected.
+        """
         self._node = node
         self._swap = swap
         self._is_configured = is_configured
@@ -63,17 +77,17 @@ class Parameters:
         node.add_on_set_parameters_callback(self._on_set)
 
     def model_choice(self) -> ModelChoice:
-        """Return which model runs on what."""
+        """Return the model, its backend and their options."""
         return _model_choice(self.values)
 
     def keep_model(self, model: str) -> None:
-        """Say in the parameter `model` which model runs, after a change that failed."""
+        """Set the parameter `model` to the running model, after a change that failed."""
         swap, self._swap = self._swap, None
         self._node.set_parameters([Parameter('model', value=model)])
         self._swap = swap
 
     def thresholds(self) -> Thresholds:
-        """Return what diagnostics warn of."""
+        """Return the limits for diagnostics."""
         values = self.values
         return Thresholds(
             min_frequency=values['diagnostics.min_frequency'],
@@ -87,7 +101,7 @@ class Parameters:
             raise MsdepthError(f'parameter {reason}')
 
     def _meant(self, changes: list[Parameter]) -> list[Parameter]:
-        """Return the changes with the values that are meant by those given."""
+        """Return the changes, with the values converted to the types of the parameters."""
         return [
             Parameter(change.name, value=self._by_name[change.name].value_of(change.value))
             if change.name in self._by_name
@@ -105,8 +119,8 @@ class Parameters:
             reason = parameter.refusal(value)
             if reason is None and parameter.changes == UNCONFIGURED and self._is_configured():
                 reason = (
-                    f'{change.name} can change only while the node is unconfigured: deactivate and '
-                    'clean it up first (ros2 lifecycle set NODE cleanup)'
+                    f'{change.name} can change only while the node is unconfigured: first '
+                    'deactivate it and clean it up (ros2 lifecycle set NODE cleanup)'
                 )
             if reason is not None:
                 return SetParametersResult(successful=False, reason=reason)
@@ -122,7 +136,7 @@ class Parameters:
 
 
 def estimator_settings(values: dict[str, Any], image_topic: str) -> Settings:
-    """Return the estimator's settings for images of a topic, from the parameters' values."""
+    """Return the estimator's settings for an image topic, from the values of the parameters."""
     rectify = values['rectify']
     if rectify == 'auto' and names_rectified_images(image_topic):
         rectify = 'off'
@@ -152,7 +166,7 @@ def _model_choice(values: dict[str, Any]) -> ModelChoice:
 
 
 def _conflict(values: dict[str, Any]) -> str | None:
-    """Return why values that are right one by one cannot be taken together, None if they can."""
+    """Return why values contradict each other, None if they do not."""
     if 0 < values['depth.max'] <= values['depth.min']:
         return f'depth.max {values["depth.max"]} must exceed depth.min {values["depth.min"]}'
     if 0 < values['points.max_range'] <= values['points.min_range']:
@@ -174,16 +188,16 @@ def _conflict(values: dict[str, Any]) -> str | None:
 
 
 def _conflict_with_model(values: dict[str, Any]) -> str | None:
-    """Return why nothing that the model can see lies within the limits of depth."""
+    """Return why depth.min and depth.max exclude the whole range of the model, None if not."""
     try:
         low, high = load_model(values['model']).depth_range
-    except ModelError:  # told where the model is loaded
+    except ModelError:  # reported when the model is loaded
         return None
     near, far = values['depth.min'] or low, values['depth.max'] or high
     if near < far:
         return None
     name = 'depth.min' if values['depth.min'] >= high else 'depth.max'
     return (
-        f'{name} {values[name]} leaves nothing: the model {values["model"]} sees {low:g} to '
-        f'{high:g} m'
+        f'{name} {values[name]} leaves no depth: the range of model {values["model"]} is {low:g} '
+        f'to {high:g} m'
     )

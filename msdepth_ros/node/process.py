@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The life of a node's process: a clean end on SIGINT and SIGTERM, errors in one line."""
+"""Runs a node's process: clean shutdown on SIGINT and SIGTERM, errors in one line."""
 
 import contextlib
 import gc
@@ -26,14 +26,14 @@ from msdepth_ros.host.memory import keep_freed_memory
 
 
 class RosLogHandler(logging.Handler):
-    """Hands what the ROS-free modules log with Python's logging to a node's logger."""
+    """Passes the log records of the ROS-free modules to a node's logger."""
 
     def __init__(self, node: Node) -> None:
         super().__init__(logging.INFO)
         self._logger = node.get_logger()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log a record; rclpy wants one line of code for each severity."""
+        """Log a record; rclpy needs a separate call site for each severity."""
         text = record.getMessage()
         if record.levelno >= logging.ERROR:
             self._logger.error(text)
@@ -53,11 +53,11 @@ def run_node(
 ) -> int:
     """Make a node, run it, destroy it, and return the exit code.
 
-    `run` is given the node and an executor. The code is 0 when `run` returns or a signal ends it;
-    2, with one line on stderr, when the node refuses its parameters.
+    `run` is called with the node and an executor. The exit code is 0 if `run` returns or a signal
+    ends it, and 2, with one line on stderr, if the node rejects its parameters.
 
-    SIGINT does what SIGTERM does: rclpy shuts the context down. A KeyboardInterrupt could come in
-    the middle of anything, also of rclpy's C++ code, which turns it into other errors.
+    SIGINT is handled like SIGTERM: rclpy shuts the context down. A KeyboardInterrupt could be
+    raised anywhere, also in rclpy's C++ code, which turns it into other errors.
     """
     keep_freed_memory()
     node: AnyNode | None = None
@@ -65,7 +65,7 @@ def run_node(
     executor: Executor | None = None
     initialized, code = False, 0
     before = {
-        number: signal.signal(number, lambda *_: None)  # rclpy's handlers call these too
+        number: signal.signal(number, lambda *_: None)  # rclpy's handlers also call these
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
@@ -85,7 +85,7 @@ def run_node(
     except Exception:
         if rclpy.ok() or not initialized:
             raise
-        # else a signal shut the context down under a call that needed it
+        # otherwise a signal shut the context down during a call that needed it
     finally:
         if log_handler is not None:
             _LOGGER.removeHandler(log_handler)
@@ -94,9 +94,10 @@ def run_node(
         if executor is not None:
             executor.shutdown()
         rclpy.try_shutdown()
-        # What rclpy still holds of the node, in cycles, keeps Fast DDS at work: as the process
-        # ends, its threads would read what its static destructors take from them. So does what an
-        # executor holds that a signal met within a callback, and rclpy never ends its global one.
+        # Reference cycles in rclpy keep the node, and so the threads of Fast DDS, alive. At the end
+        # of the process these would read data that its static destructors have freed. The same
+        # holds for an executor that a signal interrupted within a callback; rclpy never ends its
+        # global one.
         node = log_handler = executor = None
         gc.collect()
         for number, handler in before.items():
@@ -106,7 +107,7 @@ def run_node(
 
 @contextlib.contextmanager
 def destroyed_unless_made(node: Node) -> Iterator[None]:
-    """Destroy a node whose constructor raises in this block: its threads would keep it alive."""
+    """Destroy a node if its constructor raises in this block; its threads would keep it alive."""
     try:
         yield
     except Exception:
@@ -115,9 +116,12 @@ def destroyed_unless_made(node: Node) -> Iterator[None]:
 
 
 def _init(args: list[str] | None) -> None:
-    """Initialise rclpy; without a log file where none can be made, on a full disk say.
+    """Initialise rclpy; if no log file can be written (full disk), without a log file.
 
-    Raises MsdepthError where the environment cannot be right.
+    Raises
+    ------
+    MsdepthError
+        If ROS_DOMAIN_ID is not valid.
     """
     check_domain(os.environ)
     if problem := shared_memory_problem(os.environ):

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Who publishes a topic, and why nothing may come of it."""
+"""Who publishes a topic, and why no messages arrive."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from msdepth_ros.images.topic_names import without_transport
 
 
 def describe_publishers(node: Node, subscription: Subscription) -> str:
-    """Say who publishes a subscription's topic and why nothing may come of it."""
+    """Return who publishes a subscription's topic, and why no messages arrive."""
     topic = subscription.topic_name
     endpoints = node.get_publishers_info_by_topic(topic)
     wanted = message_type_name(subscription.msg_type)
@@ -36,13 +36,13 @@ def describe_publishers(node: Node, subscription: Subscription) -> str:
         if compatibility == QoSCompatibility.ERROR:
             policies = _mismatch(endpoint.qos_profile, subscription.qos_profile)
             reports.append(f'QoS of {who} does not match{policies}: {reason}')
-        else:  # a warning only says that a policy of this end is the middleware's default
+        else:  # a warning means only that a policy of this end is the middleware's default
             reports.append(f'{who} has sent nothing{_lost_before(endpoint.qos_profile, wanted)}')
     return '; '.join(reports)
 
 
 def is_latched(node: Node, topic: str) -> bool:
-    """Return whether a publisher of a topic keeps what it sent for those who come later."""
+    """Return whether a publisher of a topic keeps messages for later subscribers."""
     return any(
         each.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL
         for each in node.get_publishers_info_by_topic(topic)
@@ -50,7 +50,7 @@ def is_latched(node: Node, topic: str) -> bool:
 
 
 def describe_rivals(node: Node, topic: str) -> str:
-    """Name the publishers of a topic where there is more than one, else return ''."""
+    """Return the names of a topic's publishers if there are several, else ''."""
     endpoints = node.get_publishers_info_by_topic(topic)
     if len(endpoints) < 2:
         return ''
@@ -59,9 +59,10 @@ def describe_rivals(node: Node, topic: str) -> str:
 
 
 def camera_info_elsewhere(node: Node, image_topic: str, info_topic: str) -> str:
-    """Return the camera_info that belongs to an image topic where nobody publishes ours, else ''.
+    """Return a published camera_info topic that belongs to an image topic, else ''.
 
-    It is beside the image, as image_transport has it, or below it.
+    It is in the namespace of the image, as with image_transport, or below the image. If somebody
+    publishes `info_topic`, the result is ''.
     """
     if node.get_publishers_info_by_topic(info_topic):
         return ''
@@ -74,7 +75,7 @@ def camera_info_elsewhere(node: Node, image_topic: str, info_topic: str) -> str:
 
 
 def _mismatch(publisher: QoSProfile, subscription: QoSProfile) -> str:
-    """Say in which policies two ends do not match, as far as that is known."""
+    """Return in which QoS policies two ends do not match, '' if unknown."""
     policies = []
     strict = subscription.reliability == ReliabilityPolicy.RELIABLE
     if strict and publisher.reliability == ReliabilityPolicy.BEST_EFFORT:
@@ -86,14 +87,14 @@ def _mismatch(publisher: QoSProfile, subscription: QoSProfile) -> str:
 
 
 def _lost_before(publisher: QoSProfile, type_name: str) -> str:
-    """Say why what a publisher sent before cannot be had, of what may be sent only once."""
+    """Return why a camera_info that was sent once, before we subscribed, is lost; '' otherwise."""
     if not type_name.endswith('CameraInfo'):
         return ''
     if publisher.durability == DurabilityPolicy.VOLATILE:
-        return ' since then; its durability is volatile, so what it sent before is lost'
+        return ' since then; its durability is volatile, so earlier messages are lost'
     if publisher.reliability == ReliabilityPolicy.BEST_EFFORT:
         return (
-            ' since then; its durability is transient local, but without reliability that is lost'
+            ' since then; its durability is transient local, but best effort loses earlier messages'
         )
     return ''
 
@@ -113,5 +114,5 @@ def _published_by_others(node: Node, type_name: str) -> list[str]:
 
 
 def message_type_name(message_type: Any) -> str:
-    """Return a message class's ROS name, as sensor_msgs/msg/Image."""
+    """Return the ROS name of a message class, such as sensor_msgs/msg/Image."""
     return f'{message_type.__module__.split(".")[0]}/msg/{message_type.__name__}'

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Counters and latencies of a running node, cheap enough to take at every frame."""
+"""Counters and latencies of the running node."""
 
 import threading
 import time
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WINDOW = 300  # frames that percentiles are taken over
-RECENT = 3.0  # seconds that rates and troubles are counted over
-_MOST = 4096  # events of the last seconds that are remembered
+WINDOW = 300  # number of frames for percentiles
+RECENT = 3.0  # seconds for rates and troubles
+_MOST = 4096  # number of events kept
 
 
 class FrameStatus:
-    """What happened to an image; those DROPPED were wanted and got no answer."""
+    """What happened to an image; DROPPED ones were wanted, but gave no depth."""
 
     RECEIVED = 'received'
     PUBLISHED = 'published'
@@ -38,11 +38,11 @@ class Snapshot:
     ----------
     counts : frames by status since the start.
     recent : frames by status in the last RECENT seconds.
-    input_rate, output_rate : Hz over the last RECENT seconds, 0 when nothing comes.
+    input_rate, output_rate : Hz over the last RECENT seconds; 0 = no images.
     input_span : seconds between the first and the last image of the last RECENT seconds; 0 while
-        none is wanted.
+        no image is wanted.
     percentiles : for each stage of a frame, (p50, p95, p99) in seconds over the last WINDOW frames.
-    oldest : seconds, the greatest age at publication in the last RECENT seconds.
+    oldest : greatest age at publication in the last RECENT seconds, in seconds.
     """
 
     counts: dict[str, int]
@@ -55,20 +55,20 @@ class Snapshot:
 
     @property
     def unusable(self) -> int:
-        """Frames that were malformed or failed in the last seconds."""
+        """Number of frames that were malformed or failed in the last RECENT seconds."""
         return sum(self.recent.get(status, 0) for status in FrameStatus.UNUSABLE)
 
     @property
     def dropped(self) -> float:
-        """Share of the wanted frames of the last seconds that were dropped, 0 to 1."""
+        """Share of the wanted frames of the last RECENT seconds that were dropped, 0 to 1."""
         dropped = sum(self.recent.get(status, 0) for status in FrameStatus.DROPPED)
         return dropped / (dropped + self.recent.get(FrameStatus.PUBLISHED, 0)) if dropped else 0.0
 
 
 class Statistics:
-    """Collects from the receiving and the working thread; `snapshot` may be called from a third.
+    """Collects counts and latencies; all methods may be called from any thread.
 
-    A frame costs it a lock, a count and an entry or two: all arithmetic is the snapshot's.
+    Adding a frame takes a lock, a count and one or two entries; `snapshot` does the arithmetic.
     """
 
     def __init__(self) -> None:
@@ -85,14 +85,14 @@ class Statistics:
             self._events.append((now, status))
 
     def published(self, now: float, stages: dict[str, float]) -> None:
-        """Count a frame that was published, with the seconds that each stage took."""
+        """Count a published frame; `stages` has the duration of each stage in seconds."""
         with self._lock:
             self._counts[FrameStatus.PUBLISHED] += 1
             self._events.append((now, FrameStatus.PUBLISHED))
             self._frames.append((now, stages))
 
     def snapshot(self) -> Snapshot:
-        """Return the statistics of this moment."""
+        """Return the present statistics."""
         with self._lock:
             counts, events, frames = dict(self._counts), list(self._events), list(self._frames)
         since = time.monotonic() - RECENT

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The threads of a frame: one works on the newest item, one publishes beside it."""
+"""Threads for frames: one processes the newest item, one publishes."""
 
 import logging
 import threading
@@ -15,11 +15,10 @@ _logger = logging.getLogger(__name__)
 
 
 class NewestWorker(Generic[Item]):
-    """Runs `process` on the newest item put, on a thread of its own.
+    """Runs `process` on the newest item, on its own thread.
 
-    An item that is put while another waits replaces it: the thread never works on old items and
-    nothing queues. Whatever must live on this thread (a CUDA context, say) is made and freed
-    there by `call`.
+    An item that is put while another waits replaces it, so items never queue. Objects that must
+    stay on this thread (a CUDA context) are made and freed by `call`.
     """
 
     def __init__(self, process: Callable[[Item], None]) -> None:
@@ -32,7 +31,7 @@ class NewestWorker(Generic[Item]):
         self._thread.start()
 
     def put(self, item: Item) -> bool:
-        """Hand over an item; return whether it replaced one that was still waiting.
+        """Give the thread an item; return whether it replaced a waiting one.
 
         Raises
         ------
@@ -52,20 +51,26 @@ class NewestWorker(Generic[Item]):
         return self._item is not None
 
     def clear(self) -> Item | None:
-        """Take the waiting item back, if there is one, and wait until the one at work is done."""
+        """Remove and return the waiting item, if any, and wait until the present one is done."""
         with self._condition:
             item, self._item = self._item, None
         self.call(lambda: None)
         return item
 
     def call(self, function: Callable[[], Result]) -> Result:
-        """Run a function on the thread, between items, and return or raise what it does."""
+        """Run a function on the thread, between items; return its result, or raise its error."""
         if threading.current_thread() is self._thread:
             return function()
         return self.submit(function).result()
 
     def submit(self, function: Callable[[], Result]) -> 'Future[Result]':
-        """Have a function run on the thread, between items; its outcome is the future's."""
+        """Run a function on the thread, between items; the future gives its result.
+
+        Raises
+        ------
+        RuntimeError
+            If the thread was stopped.
+        """
         future: Future[Result] = Future()
         with self._condition:
             self._refuse_if_stopping()
@@ -74,7 +79,7 @@ class NewestWorker(Generic[Item]):
         return future
 
     def stop(self) -> None:
-        """End the thread after the item at work, and wait for that unless called on the thread."""
+        """End the thread after the present item; wait for that, unless called on the thread."""
         with self._condition:
             self._stopping = True
             self._condition.notify()
@@ -105,16 +110,16 @@ class NewestWorker(Generic[Item]):
             if item is not None:
                 try:
                     self._process(item)
-                except Exception as error:  # else the thread would end, and `call` wait for ever
+                except Exception as error:  # otherwise the thread would end and `call` would hang
                     _logger.exception('an item was dropped: %r', error)
 
 
 class PublishThread:
-    """Does the last work on each frame, in the frames' order and one at a time.
+    """Publishes the frames in order, one at a time, on its own thread or the caller's.
 
-    Overlapped, it is done on a thread of its own while the caller begins the next frame; else by
-    the caller, which saves waking a thread: overlap where a next frame waits. At most one frame is
-    under way here, so nothing queues: a caller that is faster waits.
+    Overlapped work runs on the thread while the caller begins the next frame; use it if a next
+    frame waits. Otherwise the caller does the work, which avoids waking a thread. Frames do not
+    queue: a caller that is faster waits.
     """
 
     def __init__(self) -> None:
@@ -122,7 +127,7 @@ class PublishThread:
         self._before: Future[None] | None = None
 
     def run(self, work: Callable[[], None], overlapped: bool) -> None:
-        """Do a frame's work after that of the frame before; it must not raise."""
+        """Do a frame's work after that of the previous frame; `work` must not raise."""
         self.wait()
         if overlapped:
             self._before = self._thread.submit(work)
@@ -130,11 +135,11 @@ class PublishThread:
             work()
 
     def wait(self) -> None:
-        """Wait until nothing is under way."""
+        """Wait until all work is done."""
         before, self._before = self._before, None
         if before is not None:
             before.result()
 
     def close(self) -> None:
-        """Wait until nothing is under way and end the thread."""
+        """Wait until all work is done, and end the thread."""
         self._thread.shutdown()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from msdepth_ros.datasets import Dataset, Frame, JoinedDatasets, open_dataset
-from msdepth_ros.evaluation.evaluation import Evaluation, evaluate
+from msdepth_ros.evaluation.evaluation import Evaluation, Procedure, evaluate
 from msdepth_ros.inference.model import Model
 from msdepth_ros.release.runs import held_out_but_known
 from msdepth_ros.training.config import Source
@@ -104,4 +104,6 @@ class SourceSplit:
 
     def measure(self, model: Model, precision: str) -> Evaluation:
         """Return a model's errors on the held-out frames."""
-        return evaluate(model, self.dataset, self.held_out, self.crop, precision=precision)
+        return evaluate(
+            model, self.dataset, Procedure(self.held_out, self.crop, precision=precision)
+        )

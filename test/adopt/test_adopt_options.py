@@ -134,7 +134,7 @@ def test_everything_by_hand(tmp_path: Path):
             '--metric',
             'focal:250:fx',
         ),
-        *('--affine', '2,0.5', '--range', '0.2,30', '--fit', 'letterbox', '--precision', 'fp32'),
+        *('--affine', '2,0.5', '--range', '0.2,30', '--resize', 'pad', '--precision', 'fp32'),
         *('--output', 'z:2', '--license', 'BSD-3-Clause', '--camera', '640x480'),
     )
     model = adopted(stub, tmp_path, *options)

@@ -157,7 +157,6 @@ def test_the_first_two_layers_need_no_ros(tmp_path: Path):
         (['--seconds', '-1'], '--seconds is -1'),
         (['--seconds', 'nan'], '--seconds is nan'),
         (['--threads', '-1'], '--threads is -1'),
-        (['--precision', 'fp8'], "--precision 'fp8' must be one of auto, fp16, int8, fp32"),
         (['--backend', 'abacus', '--layers', 'engine'], "no backend named 'abacus'"),
         (['--model', 'nothing', '--layers', 'engine'], "no model named 'nothing'"),
     ],

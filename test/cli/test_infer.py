@@ -235,7 +235,7 @@ def test_one_bad_image_among_many_is_told_and_the_others_are_answered(
     for line, name in zip(bad, ('a2.png', 'b2.jpg', 'b3.png'), strict=True):
         assert line.startswith('msdepth infer: ')
         assert name in line
-    assert 'images answered: 3, errors: 3' in last
+    assert 'images written: 3, errors: 3' in last
 
 
 def test_nested_folders_are_answered_in_folders_of_the_same_names(model, dataset, tmp_path, infer):

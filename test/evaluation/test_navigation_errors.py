@@ -119,7 +119,7 @@ def test_the_mount_may_be_named_where_no_floor_is_seen(tmp_path, capsys):
     data = write_scene(tmp_path / 'data', wall(0.5))
     model = write_model(tmp_path / 'model', wall(0.5))
     _, text = evaluate(capsys, data, model)
-    assert 'no frame shows a floor: name the mount by --camera-height' in text
+    assert 'no floor is found in any frame: give the mount with --camera-height' in text
     mount = ('--camera-height', '0.6', '--camera-pitch', '0.35')
     found = errors(capsys, data, model, *mount)['navigation']
     assert (found['frames'], found['all']['false_cells']) == (1, 0)

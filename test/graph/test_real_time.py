@@ -23,7 +23,7 @@ def _count(values, fate):
 
 def test_nothing_is_received_or_computed_while_nobody_subscribes(graph, color_model):
     """But for the first image, which shows that the camera is there."""
-    nobody = 'nobody subscribes to an output: no images are received'
+    nobody = 'no output has a subscriber: no images are received'
     with (
         graph.depth_node({'model': color_model}) as (_, client),
         SteadyCamera(client, 30) as camera,

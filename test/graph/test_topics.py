@@ -63,7 +63,7 @@ def test_a_camera_info_that_came_once_and_too_early_is_told_by_its_durability(gr
         client.collect('depth/image_rect')
         client.ask(uniform())
         line = process.wait_for_output(f'nothing came on {client.namespace}/camera_info')
-        assert 'durability is volatile, so what it sent before is lost' in line
+        assert 'durability is volatile, so earlier messages are lost' in line
 
 
 def test_a_driver_is_not_asked_for_what_it_does_not_keep(graph, color_model, capfd):

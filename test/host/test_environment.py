@@ -171,7 +171,7 @@ def test_the_folder_of_log_files(tmp_path):
     assert (tmp_path / 'logs').is_dir()
     (tmp_path / 'file').touch()
     problem = log_folder_problem({'ROS_LOG_DIR': str(tmp_path / 'file')})
-    assert 'cannot be made' in problem
+    assert 'cannot be created' in problem
 
 
 def test_room_in_shared_memory(tmp_path):

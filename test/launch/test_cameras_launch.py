@@ -100,7 +100,7 @@ def test_a_wrong_list_ends_with_one_clear_error(launch, tmp_path):
     assert launched.process.wait(60) != 0
     errors = [line for line in launched.output().splitlines() if 'ERROR' in line]
     assert len(errors) == 1
-    assert "'colour' is no argument of depth.launch.py" in errors[0]
+    assert "'colour' is not an argument of depth.launch.py" in errors[0]
 
 
 def test_a_kept_scale_is_read_back_and_more_parameters_win(launch, tmp_path, parameters):
@@ -143,7 +143,7 @@ def test_navigation_has_its_own_parameters_and_a_scan_frame_with_x_forward(
     ('pose', 'text'),
     [
         ('0.2 0 0.35 0 0.1 0', ''),
-        ('0.2 0 1.8 0 0.4 0', 'outside of the voxels from 0 to 1.6 m'),
+        ('0.2 0 1.8 0 0.4 0', 'outside the voxels from 0 to 1.6 m'),
     ],
 )
 def test_navigation_says_which_camera_the_costmap_does_not_fit(launch, workspace, pose, text):

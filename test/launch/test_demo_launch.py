@@ -57,8 +57,8 @@ def test_the_clip_is_answered_with_depth_and_points(launch):
     [
         (['video:=/no/such.mp4'], 'video: there is no file or folder /no/such.mp4'),
         (['video:=/a.mp4', 'images:=/b'], 'give either video or images, not both'),
-        (['loop:=once'], "loop is 'true' or 'false', not 'once'"),
-        (['rate:=0'], "rate is a positive number of frames a second, not '0'"),
+        (['loop:=once'], "loop must be 'true' or 'false', not 'once'"),
+        (['rate:=0'], "rate must be a positive number of frames a second, not '0'"),
         (['camera_info_url:=/no/such.yaml'], 'camera_info_url: there is no file or folder'),
     ],
 )

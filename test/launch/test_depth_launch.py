@@ -164,12 +164,12 @@ def test_rviz_gets_the_config_the_frame_and_the_topics(launch, workspace):
     ('arguments', 'message'),
     [
         (['fx:=500', 'fy:=500'], 'needs cx, cy, width, height as well as fx, fy'),
-        ([*INTRINSICS[1:], 'fx:=wide'], "fx is a positive number of pixels, not 'wide'"),
+        ([*INTRINSICS[1:], 'fx:=wide'], "fx must be a positive number of pixels, not 'wide'"),
         ([*INTRINSICS, 'camera_info_url:=/cal.yaml'], 'either camera_info_url or fx'),
         (['camera_info_url:=no_such.yaml'], 'there is no file or folder'),
         (['camera_pose:=0 0 1 0 0'], 'give six numbers'),
-        (['rviz:=perhaps'], "rviz is 'true' or 'false', not 'perhaps'"),
-        (['autostart:=2'], "autostart is 'true' or 'false', not '2'"),
+        (['rviz:=perhaps'], "rviz must be 'true' or 'false', not 'perhaps'"),
+        (['autostart:=2'], "autostart must be 'true' or 'false', not '2'"),
     ],
 )
 def test_wrong_arguments_end_with_one_clear_error(launch, arguments, message):

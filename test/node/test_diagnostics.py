@@ -71,14 +71,14 @@ UNUSABLE = {**GOOD.recent, Status.MALFORMED: 3}
 @pytest.mark.parametrize(
     ('changes', 'level', 'words'),
     [
-        ({'input_rate': 0.0, 'recent': {}}, WARN, 'no images arrive'),
+        ({'input_rate': 0.0, 'recent': {}}, WARN, 'no images arrive: see the log'),
         # one in three seconds has no rate
         (
             {'input_rate': 0.0, 'recent': {Status.RECEIVED: 1, Status.MALFORMED: 1}},
             WARN,
             'not usable',
         ),
-        ({'recent': UNUSABLE}, WARN, '3 frames of the last seconds were not usable'),
+        ({'recent': UNUSABLE}, WARN, '3 images of the last seconds were not usable'),
         ({'recent': UNUSABLE, 'output_rate': 0.0}, ERROR, 'not usable'),
         ({'oldest': 0.101}, ERROR, '0.101 s after its stamp, over 0.1 s'),
         (

@@ -18,7 +18,7 @@ def header(sec=1_700_000_000, frame_id='camera_optical_frame'):
 @pytest.mark.parametrize(
     ('given', 'words'),
     [
-        (header(0), 'a stamp of 0.*the newest transform.*have the driver stamp'),
+        (header(0), 'a stamp of 0.*the newest transform.*let the driver stamp'),
         (header(5000), '19676 days behind.*set use_sim_time'),
         (header(2_000_000_000), '3472 days ahead of'),
         (header(frame_id=''), 'no frame_id.*RViz and Nav2 drop it'),

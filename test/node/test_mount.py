@@ -129,7 +129,7 @@ def test_publishing_does_not_wait_for_tf(node, tf, monkeypatch):
 
 
 def test_why_tf_has_no_mount_is_told_and_asked_again(node, tf, monkeypatch):
-    monkeypatch.setattr('msdepth_ros.node.mounts._AGAIN', 0.0)
+    monkeypatch.setattr('msdepth_ros.node.mounts._RETRY', 0.0)
     values = {'camera_pose': '', 'camera_height': 0.0, 'base_frame': 'base'}
     mounts = Mounts(node)
     for _ in range(2):

@@ -257,8 +257,14 @@ def test_limits_that_exclude_everything_are_refused(make_node):
 @pytest.mark.parametrize(
     ('changes', 'reason'),
     [
-        ({'depth.min': 12.0}, 'depth.min 12.0 leaves nothing: the model msdepth sees 0.2 to 10 m'),
-        ({'depth.max': 0.1}, 'depth.max 0.1 leaves nothing: the model msdepth sees 0.2 to 10 m'),
+        (
+            {'depth.min': 12.0},
+            'depth.min 12.0 leaves no depth: the range of model msdepth',
+        ),
+        (
+            {'depth.max': 0.1},
+            'depth.max 0.1 leaves no depth: the range of model msdepth',
+        ),
         ({'points.min_range': 3.0, 'points.max_range': 2.0}, 'points.max_range 2.0 must exceed'),
         ({'scan.range_min': 10.0}, 'scan.range_max 10.0 must exceed scan.range_min 10.0'),
     ],

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The file that keeps calibrated scales, one a model, from one start to the next."""
+"""The file that stores the calibrated scale of each model."""
 
 import math
 import os
@@ -20,11 +20,11 @@ _COMMENT = """\
 
 
 def default_scale_file(node: str, environment: Mapping[str, str] = os.environ) -> Path:
-    """Return where the scales of a node are kept: one file a node in the XDG configuration folder.
+    """Return the scale file of a node, in the XDG configuration folder.
 
     Parameters
     ----------
-    node : the node's full name, such as '/front/msdepth'.
+    node : full name of the node, such as '/front/msdepth'.
     environment : mapping with XDG_CONFIG_HOME or HOME.
 
     Raises
@@ -44,7 +44,7 @@ def default_scale_file(node: str, environment: Mapping[str, str] = os.environ) -
 
 
 def read_scales(path: Path) -> dict[str, dict[str, Any]]:
-    """Return {SHA-256 of a model's ONNX file: {'model', 'scale', 'found'}}; {} without a file.
+    """Return {SHA-256 of the ONNX file: {'model', 'scale', 'found'}}; {} if there is no file.
 
     Raises
     ------
@@ -71,14 +71,20 @@ def read_scales(path: Path) -> dict[str, dict[str, Any]]:
 def write_scale(
     path: Path, scale: float, node: str, model: str, sha256: str, found: str = ''
 ) -> None:
-    """Put a model's scale into the file; whoever reads it finds it whole.
+    """Write a model's scale into the file, atomically.
 
-    `found` is one line for people: how the scale was measured.
+    Parameters
+    ----------
+    path : the file.
+    scale : factor on the depth.
+    node : full name of the node, for the comment.
+    model, sha256 : name of the model, and SHA-256 of its ONNX file.
+    found : one line for the reader: how the scale was measured.
 
     Raises
     ------
     MsdepthError
-        If the file cannot be written, or is not one of scales.
+        If the file cannot be written, or is not a scale file.
     """
     scales = read_scales(path)
     scales[sha256] = {'model': model, 'scale': float(scale), 'found': _one_line(found)}

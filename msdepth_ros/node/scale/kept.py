@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The scale that was calibrated for a model: applied when that model is loaded."""
+"""The stored scale of a model: applied when the model is loaded."""
 
 import hashlib
 from pathlib import Path
@@ -16,20 +16,19 @@ from msdepth_ros.resources import user_path
 
 
 class KeptScale:
-    """Keeps `depth.scale` that of the model that runs.
+    """Sets `depth.scale` to the stored scale of the running model.
 
-    A scale belongs to one model: that of another network moves obstacles. So when a model is
-    loaded, its own kept scale is set. A `depth.scale` that was given as a parameter counts more,
-    for the model that it was given with.
+    A scale is valid for one model only. So when a model is loaded, its stored scale is set. A
+    `depth.scale` given as a parameter overrides it, for the model that was running then.
     """
 
     def __init__(self, node: Node, parameters: Parameters) -> None:
         self._node = node
         self._parameters = parameters
-        self._model = ''  # SHA-256 of the model that depth.scale is of; '' = none was loaded yet
+        self._model = ''  # SHA-256 of the model for which depth.scale is valid; '' = none yet
 
     def apply(self) -> None:
-        """Set the scale of the model that was loaded; log what was done and why."""
+        """Set the scale of the loaded model, and log it."""
         try:
             model, digest = self._loaded()
             changed, self._model = self._model not in ('', digest), digest
@@ -52,7 +51,7 @@ class KeptScale:
             )
 
     def keep(self, scale: float, found: str) -> Path:
-        """Write the scale of the model that runs; return the file.
+        """Store the scale of the running model; return the file.
 
         Raises
         ------

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How high a camera sits above the floor, and where up is for it: from parameters or from TF."""
+"""The mount: a camera's height above the floor and the direction of up, from parameters or TF."""
 
 import math
 import time
@@ -22,10 +22,13 @@ TF_PATIENCE = 3.0  # seconds
 
 @dataclass(frozen=True)
 class Mount:
-    """A camera's place above the floor.
+    """A camera's height and direction over the floor.
 
-    `height` is in metres; `up` is float64 [3], of length 1, in the camera's optical frame; `source`
-    says where they come from.
+    Attributes
+    ----------
+    height : metres above the floor.
+    up : float64 [3], unit vector upwards in the camera's optical frame.
+    source : where they come from, for messages.
     """
 
     height: float
@@ -40,7 +43,7 @@ def mount_from_parameters(height: float, pitch: float) -> Mount:
 
 
 def mount_from_pose(text: str) -> Mount:
-    """Return the mount that the parameter camera_pose tells: 'x y z roll pitch yaw' in base_frame.
+    """Return the mount for the parameter camera_pose: 'x y z roll pitch yaw' in base_frame.
 
     Raises
     ------
@@ -57,9 +60,14 @@ def mount_from_pose(text: str) -> Mount:
 
 
 def mount_from_values(values: dict[str, Any]) -> Mount | None:
-    """Return the mount that the node's parameters tell, None if they leave it to TF.
+    """Return the mount given by the node's parameters, None if it is to be taken from TF.
 
-    camera_pose counts before camera_height with camera_pitch.
+    camera_pose overrides camera_height and camera_pitch.
+
+    Raises
+    ------
+    MsdepthError
+        If camera_pose is no pose, or is not above the floor.
     """
     if values['camera_pose']:
         return mount_from_pose(values['camera_pose'])
@@ -69,14 +77,15 @@ def mount_from_values(values: dict[str, Any]) -> Mount | None:
 
 
 def mount_from_tf(node: Node, base_frame: str, camera_frame: str) -> Mount:
-    """Return the mount that TF has now; the origin of `base_frame` lies on the floor, its z up.
+    """Return the mount from TF; `base_frame` has its origin on the floor and z up.
 
-    It listens to TF only for as long as the answer takes.
+    It subscribes to TF only during the call, which takes up to TF_PATIENCE.
 
     Raises
     ------
     MsdepthError
-        If tf2_ros is not installed, TF does not join the frames, or the camera is not above.
+        If tf2_ros is not installed, TF does not join the frames, or the camera is not above the
+        floor.
     """
     try:
         import tf2_ros
@@ -125,5 +134,5 @@ def mount_from_tf(node: Node, base_frame: str, camera_frame: str) -> Mount:
 
 
 def _up(x: float, y: float, z: float, w: float) -> np.ndarray:
-    """Return the base's z axis in the camera's frame, by the rotation from camera to base."""
+    """Return the z axis of the base in the camera's frame, from the rotation camera to base."""
     return np.array([2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)])

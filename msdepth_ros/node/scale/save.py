@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The service that keeps a depth.scale which somebody has set."""
+"""The service that stores a depth.scale set by hand."""
 
 from datetime import datetime, timezone
 
@@ -13,9 +13,9 @@ from msdepth_ros.node.scale.kept import KeptScale
 
 
 class ScaleSaving:
-    """Serves `~/save_scale` (std_srvs/Trigger): depth.scale as it is becomes the model's own.
+    """Serves `~/save_scale` (std_srvs/Trigger): stores depth.scale for the running model.
 
-    It is kept where calibrate_scale keeps the one that it measures.
+    It uses the same file as calibrate_scale.
     """
 
     def __init__(self, node: Node, parameters: Parameters, kept: KeptScale) -> None:

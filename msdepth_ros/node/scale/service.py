@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The service that finds depth.scale from the floor that the camera stands over."""
+"""The service that measures depth.scale from the floor."""
 
 import threading
 import time
@@ -22,12 +22,12 @@ from msdepth_ros.node.parameters import Parameters
 from msdepth_ros.node.scale.kept import KeptScale
 from msdepth_ros.node.scale.mount import Mount, mount_from_tf, mount_from_values
 
-FRAMES = 15  # whose median counts
-PATIENCE = 3.0  # seconds for so many; fewer do if the camera is slow
+FRAMES = 15  # number of frames for the median
+PATIENCE = 3.0  # seconds to wait for them; with a slow camera fewer frames are used
 
 
 class Estimate(NamedTuple):
-    """The depth of an image, its frame_id, and the scale that the depth was computed with."""
+    """The depth of an image, its frame_id, its stamp, and the depth.scale it was computed with."""
 
     frame: DepthFrame
     frame_id: str
@@ -38,14 +38,14 @@ class Estimate(NamedTuple):
 class ScaleCalibration:
     """Serves `~/calibrate_scale` (std_srvs/Trigger).
 
-    A camera at a known height h above a flat floor sees that floor at the height h_seen that the
-    plane fitted to the depth has. Heights scale as depth does, so
+    A camera is at the known height h above a flat floor. The plane fitted to the depth of the floor
+    is at the height h_seen below the camera. Heights scale as depth does, so
 
         depth.scale := depth.scale * h / h_seen
 
     with the median over some frames. h and the direction of up come from the parameters
-    camera_height and camera_pitch, else from the transform between base_frame and the image's
-    frame. The work is done on a thread of its own: images go on being answered.
+    camera_pose, or camera_height and camera_pitch, else from the transform between base_frame and
+    the image's frame. A separate thread does the work, so that images are processed meanwhile.
     """
 
     def __init__(
@@ -56,11 +56,14 @@ class ScaleCalibration:
         estimate: Callable[[], Estimate],
         follow_demand: Callable[[], None],
     ) -> None:
-        """Offer the service.
+        """Create the service.
 
-        `estimate` returns the depth of the newest image, on any thread but the executor's; it
-        raises MsdepthError where there is none. `follow_demand` is called on the executor's thread
-        when `is_busy` has changed.
+        Parameters
+        ----------
+        node, parameters, kept : of the depth node.
+        estimate : returns the depth of the newest image; called on another thread than the
+            executor's. Raises MsdepthError if there is no image.
+        follow_demand : called on the executor's thread when `is_busy` has changed.
         """
         self._node = node
         self._parameters = parameters
@@ -124,7 +127,7 @@ class ScaleCalibration:
         return f'{result}; written to {path}'
 
     def _first_estimate(self) -> Estimate:
-        """Return an image's depth; the node may have begun to listen to images just now."""
+        """Return an image's depth; wait, as the node may have just subscribed to images."""
         end = time.monotonic() + PATIENCE
         while True:
             try:
@@ -135,7 +138,7 @@ class ScaleCalibration:
                 time.sleep(0.05)
 
     def _floors(self, estimate: Estimate, mount: Mount) -> list[Floor]:
-        """Return the floor in several frames; raise MsdepthError if none shows one."""
+        """Return the floor in several frames; raise MsdepthError if most frames show none."""
         floors: list[Floor] = []
         refusal: MsdepthError | None = None
         seen: set[tuple[int, int]] = set()

@@ -316,7 +316,7 @@ def test_ctrl_c_ends_the_command_cleanly(tmp_path: Path, model: Model):
     ('arguments', 'words'),
     [
         (('--target', 'sm87'), 'does not compile for sm87'),
-        (('--target', 'sm86', 'sm89', '--out', 'x'), '--out takes one plan'),
+        (('--target', 'sm86', 'sm89', '--out', 'x'), '--out is one file'),
         (('--workspace', '0', '--target', 'sm89'), '--workspace is 0 MB'),
         (('--workspace', '999999999999999', '--target', 'sm89'), 'give at least 1 and at most'),
         (('--model', 'nothing', '--target', 'sm89'), "no model named 'nothing'"),
