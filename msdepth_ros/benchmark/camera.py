@@ -1,10 +1,10 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A camera in a process of its own: publishes images at the rates that it is told.
+"""A simulated camera in a separate process, which publishes images at requested rates.
 
-Its messages are serialised once and stamped in place, so that it takes hardly more of the machine
-than a driver written in C++. Started by rig.Rig, which sends one JSON line {"rate": Hz, "frames":
-count} to its stdin for each run and gets the JSON list of the stamps back on stdout.
+Its messages are serialised once and stamped in place, so it needs hardly more time than a driver
+in C++. rig.Rig starts it, sends a JSON line {"rate": Hz, "frames": count} to its stdin for each
+run, and reads the JSON list of the stamps from its stdout.
 """
 
 import argparse
@@ -31,8 +31,8 @@ from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource, guessed_camera
 from msdepth_ros.node.messages import camera_info_msg, image_msg
 
 READY = 'ready'
-_IMAGES = 4  # different ones, taken evenly from the shipped clip
-_PATIENCE = 120.0  # seconds that a node may take to subscribe; it may build an engine first
+_IMAGES = 4  # number of different images, evenly spaced in the shipped clip
+_PATIENCE = 120.0  # seconds in which the node must subscribe; it may build an engine first
 _STAMP = struct.Struct('=iI')
 _STAMP_OFFSET = 4  # after CDR's header of four bytes; std_msgs/Header begins with the stamp
 
@@ -58,9 +58,9 @@ def clip_images(width: int, height: int) -> list[np.ndarray]:
 
 
 class BenchmarkCamera(Node):
-    """Publishes `image` (bgr8) and `camera_info` with one stamp, reliable, as drivers do.
+    """Publishes `image` (bgr8) and `camera_info` with the same stamp, reliable, as drivers do.
 
-    The image goes first, as from image_transport's CameraPublisher.
+    The image is sent first, as by image_transport's CameraPublisher.
     """
 
     def __init__(self, namespace: str, width: int, height: int) -> None:
@@ -86,8 +86,8 @@ class BenchmarkCamera(Node):
     def play(self, rate: float, frames: int) -> list[int]:
         """Publish images at a rate (Hz); return their stamps (ns).
 
-        A camera that was held up for longer than an image goes on from there, as a sensor does: it
-        does not send all at once what it could not send before.
+        After a delay of more than one frame period it continues from there, as a sensor does, and
+        does not send the missed images.
         """
         stamps = []
         start = time.monotonic()
@@ -103,14 +103,14 @@ class BenchmarkCamera(Node):
 
 
 def main() -> None:
-    """Play what stdin asks for, until it ends."""
+    """Serve the requests on stdin until it ends."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('namespace')
     parser.add_argument('width', type=int)
     parser.add_argument('height', type=int)
     arguments = parser.parse_args()
     keep_freed_memory()  # the node's time is measured, not this process's page faults
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     camera = BenchmarkCamera(arguments.namespace, arguments.width, arguments.height)
     deadline = time.monotonic() + _PATIENCE
@@ -120,7 +120,7 @@ def main() -> None:
     for line in sys.stdin:
         print(json.dumps(camera.play(**json.loads(line))), flush=True)
     camera.destroy_node()
-    rclpy.shutdown()  # else its shared memory stays
+    rclpy.shutdown()  # otherwise its shared memory would stay
 
 
 if __name__ == '__main__':

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A bar chart, drawn with OpenCV: no plotting library is needed on a robot."""
+"""A bar chart drawn with OpenCV, so that a robot needs no plotting library."""
 
 import textwrap
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ class Bar:
 
     Attributes
     ----------
-    label : what stands before it.
-    value : its length.
-    part : how much of it, from its beginning, is dark.
-    whisker : where a thin line from its end reaches, a p99 for instance; 0 = there is none.
-    note : what stands behind it, instead of the value.
+    label : text before the bar.
+    value : length of the bar.
+    part : length of its dark part, from the beginning.
+    whisker : end of a thin line from the bar's end, for example a p99; 0 = none.
+    note : text after the bar; '' = the value.
     """
 
     label: str
@@ -36,7 +36,7 @@ class Bar:
 
 
 def bar_chart(title: str, legend: str, bars: Sequence[Bar], footnote: str) -> np.ndarray:
-    """Draw horizontal bars from one zero.
+    """Draw horizontal bars.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured: the engine alone, the estimator around it, the node around both."""
+"""The measured layers: the engine, the estimator that uses it, the node that uses both."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,21 +21,22 @@ if TYPE_CHECKING:
 
 LAYERS = ('engine', 'estimator', 'node')
 RATES = (10.0, 30.0, 60.0)  # Hz, the fixed ones of ros2_benchmark
-_LENS = (0.05, -0.1, 0.001, 0.001, 0.0)  # so that images are rectified
-_PEAK_STEPS = 6  # halvings of the interval in which the peak rate is looked for
-_BACK_OFF = 0.95  # a peak that does not hold is tried again so much slower
+_LENS = (0.05, -0.1, 0.001, 0.001, 0.0)  # distortion, so that images are rectified
+_PEAK_STEPS = 6  # halvings of the interval in the search for the peak rate
+_BACK_OFF = 0.95  # factor on a peak rate that could not be confirmed, for the next try
 _TRIES = 5
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What is measured.
+    """The setup of a benchmark.
 
     Attributes
     ----------
     model, backend, precision, threads : as the node's parameters.
     size : (width, height) of the camera's images.
-    seconds : of each measurement.
+    seconds : duration of each measurement.
+    rates : fixed rates for the node, Hz.
     """
 
     model: str = DEFAULT_MODEL
@@ -47,7 +48,13 @@ class Setup:
     rates: tuple[float, ...] = field(default=RATES)
 
     def load(self) -> tuple[Model, Backend]:
-        """Load the model; raises ModelError or BackendError if that fails."""
+        """Load the model.
+
+        Raises
+        ------
+        ModelError, BackendError
+            If that fails.
+        """
         model = load_model(self.model)
         return model, create_backend(model, self.backend, self.threads, self.precision)
 
@@ -63,7 +70,7 @@ def measure_engine(setup: Setup) -> dict[str, Any]:
 
 
 def measure_estimator(setup: Setup) -> dict[str, Any]:
-    """Measure from a host image to metric depth of the same size, rectification included."""
+    """Measure from an image in memory to metric depth of the same size, with rectification."""
     model, backend = setup.load()
     width, height = setup.size
     pinhole = guessed_camera(width, height)
@@ -87,12 +94,12 @@ def measure_estimator(setup: Setup) -> dict[str, Any]:
 
 
 def measure_node(setup: Setup) -> dict[str, Any]:
-    """Measure the running node, from an image's stamp to its answer in another process.
+    """Measure the running node, from an image's stamp to its depth in another process.
 
     Returns
     -------
-    ros2_benchmark's metrics at the peak rate, the highest with less than 5 % of the frames missed,
-    and under '30.0fps' and so on those at fixed rates.
+    ros2_benchmark's metrics at the peak rate (the highest with less than 5 % of the frames missed),
+    and those at fixed rates as '30.0fps' etc.
 
     Raises
     ------
@@ -106,7 +113,7 @@ def measure_node(setup: Setup) -> dict[str, Any]:
 
 
 def measure_rate(setup: Setup, rate: float, **options: Any) -> dict[str, Any]:
-    """Measure a node at one rate (Hz); `options` go to the Rig."""
+    """Measure a node at one rate (Hz); `options` are passed to the Rig."""
     from msdepth_ros.benchmark.rig import Rig
 
     with Rig(_parameters(setup), setup.size, **options) as rig:
@@ -114,7 +121,7 @@ def measure_rate(setup: Setup, rate: float, **options: Any) -> dict[str, Any]:
 
 
 def measure_peak(setup: Setup) -> dict[str, Any]:
-    """Look for the peak rate below the network's own, as ros2_benchmark does; measure there."""
+    """Search the peak rate by bisection, as ros2_benchmark does, and measure the node there."""
     from msdepth_ros.benchmark.rig import DEPTH, Rig
 
     _, backend = setup.load()
@@ -143,12 +150,12 @@ def measure_peak(setup: Setup) -> dict[str, Any]:
 def _metrics(rig: 'Rig', run: 'Run') -> dict[str, Any]:
     from msdepth_ros.benchmark.rig import DEPTH
 
-    told = rig.diagnostics().get('infer (ms)')  # as p50 / p95 / p99 of the last seconds
+    infer = rig.diagnostics().get('infer (ms)')  # p50 / p95 / p99 of the last frames
     return {
         **performance(run.sent, run.received[DEPTH]),
         **run.usage,
         'latency': {topic: latencies(run.sent, times) for topic, times in run.received.items()},
-        'network': {'p50': float(told.split(' / ')[0]) if told else None},
+        'network': {'p50': float(infer.split(' / ')[0]) if infer else None},
     }
 
 

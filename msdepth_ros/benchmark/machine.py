@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What figures hold for: the machine, the versions, the commit, the model."""
+"""The conditions of a measurement: machine, versions, commit, model."""
 
 import hashlib
 import os
@@ -17,7 +17,7 @@ from msdepth_ros import __version__
 from msdepth_ros.inference.backends import Backend
 from msdepth_ros.resources import share_directory
 
-# What int8 and BF16 networks gain most from.
+# The instructions that int8 and BF16 networks gain most from.
 _FEATURES = ('avx2', 'avx512f', 'avx_vnni', 'avx512_vnni', 'avx512_bf16', 'amx_bf16', 'amx_int8')
 _PACKAGES = ('numpy', 'onnxruntime', 'openvino', 'tensorrt', 'tensorrt_rtx', 'torch')
 
@@ -43,7 +43,7 @@ def machine_facts() -> dict[str, Any]:
 
 
 def model_facts(backend: Backend) -> dict[str, Any]:
-    """Return what is known of a loaded model: its file and how it is computed."""
+    """Return the facts about a loaded model: its file, runtime, device and precision."""
     return {
         'model': backend.model.name,
         'model_file': backend.model.onnx.name,
@@ -55,7 +55,7 @@ def model_facts(backend: Backend) -> dict[str, Any]:
 
 
 def describe(facts: dict[str, Any]) -> str:
-    """Return machine_facts in one line for people."""
+    """Return machine_facts as one line of text."""
     versions = facts['versions']
     names = {'python': 'Python', 'opencv': 'OpenCV', 'onnxruntime': 'ONNX Runtime'}
     names |= {'openvino': 'OpenVINO', 'torch': 'PyTorch'}
@@ -88,7 +88,7 @@ def _operating_system() -> str:
 
 
 def _cpu(key: str) -> str:
-    """Return what Linux tells of the first processor, '' where it does not (as on ARM)."""
+    """Return an entry of /proc/cpuinfo for the first processor, '' if there is none (on ARM)."""
     try:
         lines = Path('/proc/cpuinfo').read_text().splitlines()
     except OSError:
@@ -97,7 +97,7 @@ def _cpu(key: str) -> str:
 
 
 def _commit() -> str:
-    """Return the commit that the source tree is at, with + if it was changed; else 'unknown'."""
+    """Return the commit of the source tree, with + if files are changed; else 'unknown'."""
     tree = share_directory()
     git = ['git', '-C', str(tree)]
     if not (tree / '.git').exists():

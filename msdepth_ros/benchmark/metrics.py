@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What ros2_benchmark calls the performance of a graph, from the times of its messages."""
+"""ros2_benchmark's performance metrics, from the times of messages."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,13 +15,13 @@ TOLERATED_LOSS = 0.05  # ros2_benchmark: the peak rate is the highest with fewer
 def performance(sent: Sequence[int], received: Mapping[int, int]) -> dict[str, Any]:
     """Return a run's metrics under ros2_benchmark's names; times in ms, rates in Hz.
 
-    Jitter is the change of the distance between a frame and the next, as they were received.
+    Jitter is the change of the time between consecutive received frames.
 
     Parameters
     ----------
-    sent : the stamps of the frames, nanoseconds, ascending.
-    received : for the stamps that were answered, when the answer came, nanoseconds of one clock.
-        Stamps that were not sent do not count.
+    sent : stamps of the frames, nanoseconds, ascending.
+    received : for each stamp received, its time of arrival, nanoseconds of the same clock. Stamps
+        that were not sent are ignored.
     """
     arrivals = {stamp: received[stamp] for stamp in sent if stamp in received}
     metrics: dict[str, Any] = {
@@ -61,12 +61,12 @@ def latencies(sent: Sequence[int], received: Mapping[int, int]) -> dict[str, flo
 
 
 def loss(sent: Sequence[int], received: Mapping[int, int]) -> float:
-    """Return the share of the frames sent that were not answered."""
+    """Return the share of the sent frames that were not received."""
     return sum(stamp not in received for stamp in sent) / len(sent)
 
 
 def _rate(moments: list[int]) -> float:
-    """Return the mean rate of events at some nanoseconds, in Hz."""
+    """Return the mean rate in Hz of events at these times in nanoseconds."""
     if len(moments) < 2 or moments[-1] <= moments[0]:
         return 0.0
     return (len(moments) - 1) / (1e-9 * (moments[-1] - moments[0]))

@@ -17,7 +17,13 @@ _DEPTH = 'depth/image_rect'
 
 
 def write_report(document: dict[str, Any], as_json: bool, out: Path | None) -> int:
-    """Print a benchmark's document, write it to a folder if one is given; return the exit code."""
+    """Print a benchmark's document and write it to the folder `out`, if given; return 0.
+
+    Raises
+    ------
+    MsdepthError
+        If it cannot be written.
+    """
     text = json.dumps(document, indent=2)
     lines = [*table(document), '', describe(document['metadata'])]
     print(text if as_json else '\n'.join(lines))
@@ -35,7 +41,7 @@ def write_report(document: dict[str, Any], as_json: bool, out: Path | None) -> i
 
 
 def table(document: dict[str, Any]) -> list[str]:
-    """Return the lines of Markdown tables: one of the layers, one of the node at its rates."""
+    """Return the lines of two Markdown tables: the layers, and the node at its rates."""
     lines = []
     if {'engine', 'estimator'} & document.keys():
         lines += ['| ms a frame | p50 | p95 | p99 | processor time | |', '| --- ' * 6 + '|']
@@ -58,7 +64,7 @@ def table(document: dict[str, Any]) -> list[str]:
 
 
 def chart(document: dict[str, Any]) -> 'cv2.typing.MatLike':
-    """Return the latencies of all layers as a bar chart."""
+    """Return a bar chart of the latencies of all layers, uint8 [height, width, 3] BGR."""
     bars = []
     for name in ('engine', 'estimator'):
         if name in document:
@@ -97,7 +103,7 @@ def _node_row(name: str, run: dict[str, Any]) -> str:
     cells = [name, f'{run[f"{_PREFIX}NUM_FRAMES_SENT"]}, {run[f"{_PREFIX}NUM_MISSED_FRAMES"]}']
     cells.append(f'{run[f"{_PREFIX}MEAN_FRAME_RATE"]:.1f} Hz')
     for times in run['latency'].values():
-        cells.append(f'{times["p50"]:.1f} / {times["p99"]:.1f} ms' if times else 'none came')
+        cells.append(f'{times["p50"]:.1f} / {times["p99"]:.1f} ms' if times else 'none')
     network = run['network']['p50']
     cells.append('' if network is None else f'{network:.1f} ms')
     jitter = [run.get(f'{_PREFIX}{kind}_JITTER') for kind in ('MEAN', 'MAX')]

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A camera, a depth node and a monitor, each in a process of its own: what a robot's graph does."""
+"""A graph as on a robot: a camera, a depth node and a monitor in separate processes."""
 
 import contextlib
 import itertools
@@ -35,20 +35,20 @@ from msdepth_ros.host.transport import PROFILE_VARIABLES, transport_environment
 DEPTH, POINTS = 'depth/image_rect', 'points'
 DEPTH_NODE = ('-m', 'msdepth_ros.node.depth_node')
 _START_LIMIT = 120.0  # seconds; a TensorRT engine may have to be built first
-_LAST_ANSWER = 1.0  # seconds that the answers to the last images may take
+_LAST_DEPTH = 1.0  # seconds to wait for the depth of the last images
 _WARM_UP = 15  # images
-_numbers = itertools.count()  # so that no rig finds what an earlier one left in the graph
+_numbers = itertools.count()  # for namespaces, so that rigs do not disturb each other
 
 
 @dataclass(frozen=True)
 class Run:
-    """What was sent and what came back; all times are nanoseconds of this machine's clock.
+    """The messages of a run; all times are nanoseconds of this machine's clock.
 
     Attributes
     ----------
-    sent : the stamps of the images.
-    received : by topic, when the message with a stamp arrived.
-    usage : see usage.Usage.
+    sent : stamps of the images.
+    received : for each topic, the time of arrival by stamp.
+    usage : metrics of usage.Usage.
     """
 
     sent: list[int]
@@ -57,10 +57,10 @@ class Run:
 
 
 class Monitor(Node):
-    """Subscribes as a consumer of depth and points does, on a thread of its own.
+    """Subscribes to depth and points like a consumer, on its own thread.
 
-    What counts is when messages are there: they are taken as bytes, into memory that the process
-    keeps, by a node without services.
+    It measures only when messages arrive: it takes them as bytes, into memory that the process
+    keeps, and the node has no services.
     """
 
     def __init__(self, namespace: str, consumes: bool = True) -> None:
@@ -94,7 +94,7 @@ class Monitor(Node):
         self.destroy_node()
 
     def _spin(self) -> None:
-        with contextlib.suppress(ExternalShutdownException):  # a signal ends all
+        with contextlib.suppress(ExternalShutdownException):  # after a signal
             self._executor.spin()
 
     def _note(self, topic: str) -> Callable[[bytes], None]:
@@ -113,16 +113,16 @@ class Monitor(Node):
 
 
 class Rig:
-    """Runs a node under test between a camera and a monitor, for the length of a `with` block.
+    """Runs a node between a camera and a monitor during a `with` block.
 
-    SIGTERM ends the block as SIGINT does, with a KeyboardInterrupt, where it also starts rclpy: in
-    the main thread then.
+    If it also starts rclpy (in the main thread), SIGTERM ends the block with a KeyboardInterrupt,
+    like SIGINT.
 
     Attributes
     ----------
-    pid : of the node under test.
-    output : what it wrote, after the block.
-    monitor : receives its answers.
+    pid : process id of the node.
+    output : output of the node, after the block.
+    monitor : receives its messages.
     """
 
     def __init__(
@@ -133,16 +133,17 @@ class Rig:
         consumes: bool = True,
         profile: bool = True,
     ) -> None:
-        """Test a node.
+        """Prepare; the processes start with the `with` block.
 
         Parameters
         ----------
-        parameters : of the node, by name.
+        parameters : parameters of the node, by name.
         size : (width, height) of the images.
-        program : as in children.node_command.
-        consumes : whether the monitor subscribes to depth and points; nothing is computed without.
-        profile : whether all processes use config/fastdds.xml (or the user's own), or none; read
-            when the first rig of this process is started.
+        program : as for children.node_command.
+        consumes : whether the monitor subscribes to depth and points; otherwise the node computes
+            nothing.
+        profile : whether all processes use config/fastdds.xml (or the user's profile), or none; it
+            has an effect only for the first rig of this process.
         """
         self._parameters, self._size, self._program = parameters, size, program
         self._consumes, self._profile = consumes, profile
@@ -159,27 +160,33 @@ class Rig:
         self._exits.close()
 
     def run(self, rate: float, seconds: float) -> Run:
-        """Play images at a rate (Hz) for some seconds and collect the answers."""
+        """Play images at a rate (Hz) for some seconds and collect the messages of the node.
+
+        Raises
+        ------
+        MsdepthError
+            If the camera's process ended.
+        """
         for arrivals in self.monitor.received.values():
             arrivals.clear()
         with Usage(self.pid) as usage:
             sent = self._ask({'rate': rate, 'frames': max(3, round(rate * seconds))})
-        deadline = time.monotonic() + _LAST_ANSWER
+        deadline = time.monotonic() + _LAST_DEPTH
         received = self.monitor.received
         while time.monotonic() < deadline and sent[-1] not in received[POINTS] and self._consumes:
             time.sleep(0.01)
         return Run(sent, {topic: dict(times) for topic, times in received.items()}, usage.metrics)
 
     def diagnostics(self) -> dict[str, str]:
-        """Return what the node tells of itself next, {} if it tells nothing."""
+        """Return the next values of the node in /diagnostics, {} if none arrive."""
         self.monitor.diagnostics = {}
-        deadline = time.monotonic() + 2.5  # it is told once a second
+        deadline = time.monotonic() + 2.5  # they are published once a second
         while not self.monitor.diagnostics and time.monotonic() < deadline:
             time.sleep(0.02)
         return self.monitor.diagnostics
 
     def _start(self, exits: contextlib.ExitStack) -> None:
-        # Fast DDS reads these when the first node of a process is made, here and in the children.
+        # Fast DDS reads these when a process creates its first node, here and in the children.
         if self._profile:
             os.environ.update(transport_environment(os.environ))
         else:
@@ -189,7 +196,7 @@ class Rig:
         folder = Path(exits.enter_context(tempfile.TemporaryDirectory()))
         namespace = f'/msdepth_benchmark_{os.getpid()}_{next(_numbers)}'
         if not rclpy.ok():
-            # rclpy's own handlers would end the graph on SIGTERM, but not what waits for it here.
+            # On SIGTERM rclpy's handlers would end the graph, but not the code that waits for it.
             rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
             exits.callback(rclpy.try_shutdown)
             before = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -211,8 +218,8 @@ class Rig:
         )
         exits.callback(self._end_camera)
         self._await_node()
-        if self._answer() != READY:
-            raise MsdepthError(f'the node does not take images: {last_line(self._log)}')
+        if self._reply() != READY:
+            raise MsdepthError(f'the node does not subscribe to images: {last_line(self._log)}')
         self.run(30.0, _WARM_UP / 30)
 
     def _await_node(self) -> None:
@@ -234,7 +241,7 @@ class Rig:
 
     def _end_camera(self) -> None:
         try:
-            self._camera.communicate(timeout=_LAST_ANSWER)  # the end of its stdin ends it
+            self._camera.communicate(timeout=_LAST_DEPTH)  # it ends with its stdin
         except subprocess.TimeoutExpired:
             self._camera.kill()
             self._camera.communicate()
@@ -243,9 +250,9 @@ class Rig:
         assert self._camera.stdin is not None
         self._camera.stdin.write(json.dumps(request) + '\n')
         self._camera.stdin.flush()
-        return self._answer()
+        return self._reply()
 
-    def _answer(self) -> Any:
+    def _reply(self) -> Any:
         assert self._camera.stdout is not None
         line = self._camera.stdout.readline()
         if not line:

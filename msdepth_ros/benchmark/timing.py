@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How long a call takes."""
+"""Measures the duration of a call."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -12,12 +12,11 @@ _WARM_UP = 5
 
 
 def measure(run: Callable[[], Any], seconds: float) -> dict[str, float]:
-    """Call `run` again and again for some seconds; return its statistics.
+    """Call `run` repeatedly for some seconds; return statistics of the durations.
 
     Returns
     -------
-    What `summary` returns, and 'cpu', the milliseconds of processor time that a call took on all
-    cores together.
+    The values of `summary`, and 'cpu', the processor time per call on all cores, milliseconds.
     """
     for _ in range(_WARM_UP):
         run()

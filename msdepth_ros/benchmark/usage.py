@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a machine and a process use of cores and memory, and what is taken from them (Linux)."""
+"""Usage of cores and memory by a process and the machine, and stolen time (Linux)."""
 
 import os
 import threading
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 _PERIOD = 0.5  # seconds between two samples of the whole machine
-_BEAT = 0.005  # seconds that a thread sleeps, to see when it is woken
+_BEAT = 0.005  # seconds for which a thread sleeps, to measure when it is woken
 
 
 def memory(pid: int) -> float:
@@ -21,22 +21,22 @@ def memory(pid: int) -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time that a process has taken so far, on all cores together."""
+    """Return the processor time of a process so far, on all cores together, in seconds."""
     fields = Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
 class Usage:
-    """Watches the machine and one process for the length of a `with` block.
+    """Measures the machine and one process during a `with` block.
 
     Attributes
     ----------
     metrics : after the block, ros2_benchmark's MEAN_, MAX_, MIN_ and
         STDDEV_OVERALL_CPU_UTILIZATION (percent of all cores), NODE_CPU_UTILIZATION (percent of
-        one core) and NODE_MEMORY (MB, at the end). Beside them MEAN_STOLEN_CPU, the percentage of
-        all cores that a hypervisor gave to others while this machine wanted them (the utilization
-        includes it), and LONGEST_STALL, how many ms too late a thread of this process that sleeps
-        5 ms woke at worst: while nothing keeps this process busy, that is the machine's doing.
+        one core) and NODE_MEMORY (MB, at the end). Also MEAN_STOLEN_CPU, the percentage of all
+        cores that the hypervisor gave to others while this machine needed them (the utilization
+        includes it), and LONGEST_STALL, the longest delay in ms with which a thread of this process
+        that sleeps for 5 ms was woken. If this process is idle, the machine causes that delay.
     """
 
     def __init__(self, pid: int) -> None:
@@ -95,7 +95,7 @@ class Usage:
 
 
 def _machine_ticks() -> tuple[int, int, int]:
-    """Return the clock ticks that all cores together were (busy or stolen, stolen, there)."""
+    """Return the clock ticks of all cores together: (busy or stolen, stolen, total)."""
     with Path('/proc/stat').open() as file:
         ticks = [int(word) for word in file.readline().split()[1:9]]
     return sum(ticks) - ticks[3] - ticks[4], ticks[7], sum(ticks)

@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _infer_recording(arguments: argparse.Namespace) -> int:
     from msdepth_ros.calibration import camera_from_url
     from msdepth_ros.datasets.bag_topics import Topics
-    from msdepth_ros.recordings.answering import Runtime, answer_recording
+    from msdepth_ros.recordings.infer import Runtime, infer_recording
 
     if len(arguments.inputs) > 1:
         raise MsdepthError('give one recording at a time: each needs its own --out')
@@ -93,7 +93,7 @@ def _infer_recording(arguments: argparse.Namespace) -> int:
         )
     if arguments.processes < 1:
         raise MsdepthError(f'--processes is {arguments.processes} but must be 1 or more')
-    outcome = answer_recording(
+    outcome = infer_recording(
         Path(arguments.inputs[0]),
         arguments.out,
         Runtime(arguments.model, arguments.backend, arguments.precision),

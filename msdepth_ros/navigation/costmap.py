@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A costmap of Nav2, from the parameters as they stand in its YAML file."""
+"""A Nav2 costmap, from the parameters in its YAML file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.navigation.layers import Cells, ObstacleLayer, VoxelLayer, denoise
+from msdepth_ros.navigation.layers import Cells, MarkingLayer, ObstacleLayer, VoxelLayer, denoise
 from msdepth_ros.navigation.observations import Observation, Source, scan_points
 
-_MARKING: dict[str, type[VoxelLayer] | type[ObstacleLayer]] = {
+_MARKING: dict[str, type[MarkingLayer]] = {
     'nav2_costmap_2d::VoxelLayer': VoxelLayer,
     'nav2_costmap_2d::ObstacleLayer': ObstacleLayer,
 }
@@ -20,14 +20,14 @@ _MARKING: dict[str, type[VoxelLayer] | type[ObstacleLayer]] = {
 
 @dataclass(frozen=True)
 class Sighting:
-    """One message of a sensor, brought into the costmap's frame.
+    """One message of a sensor, with the sensor's pose.
 
     Attributes
     ----------
-    position : float64 [3], the sensor, metres.
-    rotation : float64 [3, 3], from the message's frame to the costmap's.
-    points : float32 [n, 3] of a PointCloud2, metres, in the message's frame; None for a scan.
-    scan : of a LaserScan, (ranges [n], angle_min, angle_increment, range_min, range_max).
+    position : float64 [3], position of the sensor in the costmap's frame, metres.
+    rotation : float64 [3, 3], from the message's frame to the costmap's frame.
+    points : float32 [n, 3], points of a PointCloud2 in the message's frame, metres; None = a scan.
+    scan : (ranges [n], angle_min, angle_increment, range_min, range_max) of a LaserScan.
     """
 
     position: np.ndarray
@@ -42,25 +42,25 @@ class Sighting:
         else:
             assert self.points is not None
             points = self.points[:, :3]
-        # tf2_sensor_msgs moves clouds in single precision.
+        # tf2_sensor_msgs transforms clouds in single precision.
         rotation = self.rotation.astype(np.float32)
         moved = points @ rotation.T + self.position.astype(np.float32)
         return Observation(np.asarray(self.position, np.float64), moved)
 
 
 class Costmap:
-    """The layers of one costmap, in their order.
+    """The layers of one costmap.
 
     Parameters
     ----------
     parameters : the mapping under `local_costmap: local_costmap: ros__parameters`.
-    cells : where the costmap lies; it does not move.
-    static : bool [rows, columns], what a StaticLayer holds as lethal; None = nothing.
+    cells : the cells of the costmap, which does not move.
+    static : bool [rows, columns], lethal cells of a StaticLayer; None = none.
 
     Raises
     ------
     MsdepthError
-        If `plugins` names a layer that is not described, or that this class does not know.
+        If `plugins` contains a layer without parameters, or of an unknown type.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Costmap:
         self.cells = cells
         self._static = np.zeros((cells.rows, cells.columns), bool) if static is None else static
         self._parameters = parameters
-        self.layers: dict[str, VoxelLayer | ObstacleLayer] = {}
+        self.layers: dict[str, MarkingLayer] = {}
         self.sources: dict[str, list[Source]] = {}
         for name in parameters['plugins']:
             if _kind(parameters, name) in _MARKING:
@@ -81,14 +81,14 @@ class Costmap:
                 ]
 
     def update(self, sightings: Mapping[str, Sighting]) -> np.ndarray:
-        """Take the newest message of each topic; return what is lethal, bool [rows, columns]."""
+        """Use the newest message of each topic; return the lethal cells, bool [rows, columns]."""
         for name in self.layers:
             if self._parameters[name].get('enabled', True):
                 self._observe(name, sightings)
         return self.master()
 
     def master(self) -> np.ndarray:
-        """Return what is lethal when the layers are laid on each other, bool [rows, columns]."""
+        """Return the lethal cells of all layers together, bool [rows, columns]."""
         master = np.zeros_like(self._static)
         for name in self._parameters['plugins']:
             kind = _kind(self._parameters, name)
@@ -109,7 +109,7 @@ class Costmap:
 
     @property
     def blind(self) -> set[str]:
-        """The sources whose sensor lay outside of the map at the last update."""
+        """The sources whose sensor was outside the map at the last update."""
         return set().union(*(layer.blind for layer in self.layers.values()))
 
     def _observe(self, layer: str, sightings: Mapping[str, Sighting]) -> None:
@@ -127,12 +127,12 @@ class Costmap:
 
 
 def _kind(parameters: Mapping[str, Any], name: str) -> str:
-    """Return the plugin of a layer; bringups leave those of the standard layers to themselves."""
+    """Return the plugin of a layer; standard layers may be described elsewhere."""
     standard = {'static_layer': 'nav2_costmap_2d::StaticLayer', 'inflation_layer': 'inflation'}
     if name not in parameters and name not in standard:
-        raise MsdepthError(f"plugins names the layer '{name}', which is not described")
+        raise MsdepthError(f"plugins contains the layer '{name}', which has no parameters")
     kind = parameters.get(name, {}).get('plugin', standard.get(name, ''))
     known = {*_MARKING, 'nav2_costmap_2d::DenoiseLayer', *standard.values()}
     if kind not in known and kind != 'nav2_costmap_2d::InflationLayer':
-        raise MsdepthError(f"the layer '{name}' is a '{kind}', which is not known here")
+        raise MsdepthError(f"the layer '{name}' is a '{kind}', which is not supported here")
     return kind

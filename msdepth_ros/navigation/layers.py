@@ -1,11 +1,12 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The layers of nav2_costmap_2d that see: VoxelLayer, ObstacleLayer, DenoiseLayer.
+"""Layers of nav2_costmap_2d: VoxelLayer, ObstacleLayer, DenoiseLayer.
 
-What they mark and clear follows the C++ of Nav2 (Humble to Kilted), cell by cell. A cell is lethal
-or it is not: unknown cells count as free, and there is no inflation.
+They mark and clear the same cells as the C++ of Nav2 (Humble to Kilted). A cell is lethal or not:
+unknown cells count as free, and there is no inflation.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +22,16 @@ Seen = Sequence[tuple[Source, Observation]]
 
 @dataclass(frozen=True)
 class Cells:
-    """Where a costmap lies: cell (row, column) covers y from origin_y + row * resolution on.
+    """The cells of a costmap.
 
-    Metres in the costmap's frame; `rows` runs along y, `columns` along x.
+    Cell (row, column) begins at x = origin_x + column * resolution and
+    y = origin_y + row * resolution.
+
+    Attributes
+    ----------
+    rows, columns : number of cells along y and x.
+    resolution : metres per cell.
+    origin_x, origin_y : corner of cell (0, 0) in the costmap's frame, metres.
     """
 
     rows: int
@@ -34,7 +42,7 @@ class Cells:
 
     @classmethod
     def around(cls, x: float, y: float, size: float, resolution: float = 0.05) -> 'Cells':
-        """Return a square of `size` metres around a point."""
+        """Return a square costmap of `size` metres around a point."""
         count = round(size / resolution)
         half = count * resolution / 2
         return cls(count, count, resolution, x - half, y - half)
@@ -62,23 +70,21 @@ class Cells:
         return int(max(0.0, np.ceil(metres / self.resolution)))
 
 
-class VoxelLayer:
-    """nav2_costmap_2d::VoxelLayer: columns of up to 16 voxels, cleared along rays in space.
+class MarkingLayer(ABC):
+    """A layer that points mark and clear.
 
-    `lethal` is bool [rows, columns]. `blind` holds the sources whose sensor lies outside of the
-    voxels: Nav2 clears nothing for them ("Sensor origin is out of map bounds").
+    Attributes
+    ----------
+    lethal : bool [rows, columns].
+    blind : sources whose sensor is outside the map: Nav2 clears nothing for them ("Sensor origin is
+        out of map bounds").
     """
 
     def __init__(self, parameters: Mapping[str, Any], cells: Cells) -> None:
         self._cells = cells
-        self._origin_z = float(parameters.get('origin_z', 0.0))
-        self._z_resolution = float(parameters.get('z_resolution', 0.2))
         self._low = float(parameters.get('min_obstacle_height', 0.0))
         self._high = float(parameters.get('max_obstacle_height', 2.0))
-        self._threshold = int(parameters.get('mark_threshold', 0))
-        shape = (cells.rows, cells.columns, int(parameters.get('z_voxels', 10)))
-        self.marked = np.zeros(shape, bool)
-        self.lethal = np.zeros(shape[:2], bool)
+        self.lethal = np.zeros((cells.rows, cells.columns), bool)
         self.blind: set[str] = set()
 
     def update(self, marking: Seen, clearing: Seen) -> None:
@@ -87,7 +93,32 @@ class VoxelLayer:
         for source, observation in clearing:
             self._clear(source, observation)
         for source, observation in marking:
-            self._mark(observation.marking(source))
+            points = observation.marking(source)
+            z = points[:, 2]
+            self._mark(points[(z >= self._low) & (z <= self._high)])
+
+    @abstractmethod
+    def _clear(self, source: Source, observation: Observation) -> None: ...
+
+    @abstractmethod
+    def _mark(self, points: np.ndarray) -> None: ...
+
+
+class VoxelLayer(MarkingLayer):
+    """nav2_costmap_2d::VoxelLayer: columns of up to 16 voxels, cleared along rays in space.
+
+    Attributes
+    ----------
+    marked : bool [rows, columns, voxels].
+    """
+
+    def __init__(self, parameters: Mapping[str, Any], cells: Cells) -> None:
+        super().__init__(parameters, cells)
+        self._origin_z = float(parameters.get('origin_z', 0.0))
+        self._z_resolution = float(parameters.get('z_resolution', 0.2))
+        self._threshold = int(parameters.get('mark_threshold', 0))
+        levels = int(parameters.get('z_voxels', 10))
+        self.marked = np.zeros((cells.rows, cells.columns, levels), bool)
 
     def _voxel(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the voxels (row, column, level) as floats [n, 3], and which are in the grid."""
@@ -126,7 +157,7 @@ class VoxelLayer:
         self.lethal[row[empty], column[empty]] = False
 
     def _share_in_map(self, origin: np.ndarray, way: np.ndarray) -> np.ndarray:
-        """Return the share of each ray that lies within the grid of voxels, float64 [n]."""
+        """Return the share of each ray that is inside the grid of voxels, float64 [n]."""
         c, levels = self._cells, self.marked.shape[2]
         low = np.array([c.origin_x, c.origin_y, self._origin_z])
         high = np.array(
@@ -148,8 +179,7 @@ class VoxelLayer:
         return t
 
     def _mark(self, points: np.ndarray) -> None:
-        z = points[:, 2]
-        points = points[(z >= self._low) & (z <= self._high)].astype(np.float64)
+        points = points.astype(np.float64)
         points[:, 2] = np.maximum(points[:, 2], self._origin_z)
         voxel, inside = self._voxel(points)
         row, column, level = voxel[inside].astype(np.int64).T
@@ -158,30 +188,12 @@ class VoxelLayer:
         self.lethal[row[enough], column[enough]] = True
 
 
-class ObstacleLayer:
-    """nav2_costmap_2d::ObstacleLayer: the same in the plane; `lethal` is bool [rows, columns].
+class ObstacleLayer(MarkingLayer):
+    """nav2_costmap_2d::ObstacleLayer: the same in the plane."""
 
-    `blind` holds the sources whose sensor lies outside of the map.
-    """
-
-    def __init__(self, parameters: Mapping[str, Any], cells: Cells) -> None:
-        self._cells = cells
-        self._low = float(parameters.get('min_obstacle_height', 0.0))
-        self._high = float(parameters.get('max_obstacle_height', 2.0))
-        self.lethal = np.zeros((cells.rows, cells.columns), bool)
-        self.blind: set[str] = set()
-
-    def update(self, marking: Seen, clearing: Seen) -> None:
-        """Clear along the rays of `clearing`, then mark the points of `marking`."""
-        self.blind = set()
-        for source, observation in clearing:
-            self._clear(source, observation)
-        for source, observation in marking:
-            points = observation.marking(source)
-            z = points[:, 2]
-            points = points[(z >= self._low) & (z <= self._high)]
-            row, column, inside = self._cells.index(points[:, 0], points[:, 1])
-            self.lethal[row[inside], column[inside]] = True
+    def _mark(self, points: np.ndarray) -> None:
+        row, column, inside = self._cells.index(points[:, 0], points[:, 1])
+        self.lethal[row[inside], column[inside]] = True
 
     def _clear(self, source: Source, observation: Observation) -> None:
         c, origin = self._cells, observation.origin[:2]
@@ -211,9 +223,13 @@ class ObstacleLayer:
 
 
 def denoise(lethal: np.ndarray, minimal_group_size: int, connectivity: int) -> np.ndarray:
-    """Return bool [rows, columns] without groups of fewer cells, as nav2's DenoiseLayer.
+    """Return bool [rows, columns] without small groups of cells, as Nav2's DenoiseLayer.
 
-    `connectivity` is 4 or 8 neighbours.
+    Parameters
+    ----------
+    lethal : bool [rows, columns].
+    minimal_group_size : smaller groups are removed.
+    connectivity : 4 or 8 neighbours.
     """
     if minimal_group_size <= 1:
         return lethal.copy()

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a costmap's layer receives: points of one sensor, filtered as nav2_costmap_2d does it."""
+"""The observations of a costmap layer: points of a sensor, filtered as in nav2_costmap_2d."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -10,15 +10,15 @@ import numpy as np
 
 from msdepth_ros.errors import MsdepthError
 
-_EPSILON = 1e-4  # metres; nav2_costmap_2d puts an infinite beam so far before the scan's range_max
+_EPSILON = 1e-4  # metres before range_max to which nav2_costmap_2d sets an infinite beam
 
 
 @dataclass(frozen=True)
 class Source:
-    """The parameters of one observation source, with Nav2's own defaults (Humble to Kilted).
+    """The parameters of one observation source, with Nav2's defaults (Humble to Kilted).
 
-    Distances are in metres; `observation_persistence` of 0 keeps the newest message only, which is
-    the only value that is supported here.
+    Distances are in metres. Only `observation_persistence` 0 is supported: the newest message
+    counts.
     """
 
     name: str
@@ -39,17 +39,17 @@ class Source:
 
     @classmethod
     def from_parameters(cls, name: str, parameters: Mapping[str, Any]) -> 'Source':
-        """Read the mapping of a source as it stands in a Nav2 parameter file.
+        """Read the mapping of a source in a Nav2 parameter file.
 
         Raises
         ------
         MsdepthError
-            If Nav2 does not know a parameter, or old observations are to be kept.
+            If a parameter is unknown to Nav2, or observation_persistence is not 0.
         """
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(parameters) - known)
         if unknown:
-            raise MsdepthError(f'{name}: Nav2 knows no parameter {", ".join(unknown)} of a source')
+            raise MsdepthError(f'{name}: Nav2 has no parameter {", ".join(unknown)} for a source')
         source = cls(name, **{'topic': name, **parameters})
         if source.observation_persistence:
             raise MsdepthError(f'{name}: only observation_persistence: 0.0 is supported')
@@ -58,11 +58,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Observation:
-    """Points that a sensor saw from one place.
+    """Points seen by a sensor from one position.
 
     Attributes
     ----------
-    origin : float64 [3], the sensor in the costmap's frame, metres.
+    origin : float64 [3], position of the sensor in the costmap's frame, metres.
     points : float32 [n, 3] in the costmap's frame, metres.
     """
 
@@ -70,15 +70,15 @@ class Observation:
     points: np.ndarray
 
     def between(self, low: float, high: float) -> 'Observation':
-        """Return the points whose height is within limits, as nav2's ObservationBuffer keeps them.
+        """Return the points with a height within limits, as Nav2's ObservationBuffer does.
 
-        It does so before anything is marked or cleared: what is left out clears nothing either.
+        This is done before marking and clearing, so dropped points do not clear either.
         """
         z = self.points[:, 2]
         return Observation(self.origin, self.points[(z <= high) & (z >= low)])
 
     def marking(self, source: Source) -> np.ndarray:
-        """Return the points [n, 3] whose distance from the sensor lets them mark."""
+        """Return the points [n, 3] within the source's obstacle range, which may mark."""
         offset = self.points.astype(np.float64) - self.origin
         squared = (offset * offset).sum(axis=1)
         near, far = source.obstacle_min_range**2, source.obstacle_max_range**2
@@ -93,16 +93,17 @@ def scan_points(
     range_max: float,
     inf_is_valid: bool = False,
 ) -> np.ndarray:
-    """Return a LaserScan's points, float32 [n, 3] in its own frame (x forward, y left, z up).
+    """Return a LaserScan's points, float32 [n, 3] metres in its frame (x forward, y left, z up).
 
-    As laser_geometry projects them: range_min <= range < range_max. With `inf_is_valid` a beam of
-    +inf becomes a point just before range_max, as ObstacleLayer does it.
+    As in laser_geometry, ranges with range_min <= range < range_max are projected. With
+    `inf_is_valid` a beam of +inf becomes a point just before range_max, as in Nav2's ObstacleLayer.
 
     Parameters
     ----------
     ranges : float [n], metres; NaN is left out.
     angle_min, angle_increment : radians.
-    range_min, range_max : metres, of the message.
+    range_min, range_max : limits of the message, metres.
+    inf_is_valid : whether +inf gives a point.
     """
     ranges = np.asarray(ranges, np.float64).copy()
     if inf_is_valid:

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The shortest way over a costmap that keeps away from what is lethal: A* on its cells."""
+"""A* on the cells of a costmap: a short path that keeps away from lethal cells."""
 
 import heapq
 import math
@@ -14,12 +14,12 @@ _STEPS = [
     for column in (-1, 0, 1)
     if row or column
 ]
-_NEAR = 0.35  # metres beyond the robot's radius in which a way costs more
-_WEIGHT = 4.0  # times more, right beside an obstacle
+_NEAR = 0.35  # metres beyond the robot's radius within which cells cost more
+_WEIGHT = 4.0  # additional cost of a cell directly beside an obstacle
 
 
 def clearance(lethal: np.ndarray, resolution: float) -> np.ndarray:
-    """Return each cell's distance in metres to the nearest lethal one, float32; inf if none is."""
+    """Return each cell's distance to the nearest lethal cell, float32 metres; inf without any."""
     if not lethal.any():
         return np.full(lethal.shape, np.inf, np.float32)
     free = (~lethal).astype(np.uint8)
@@ -35,21 +35,21 @@ def plan(
     escape: float = 0.0,
     partial: bool = False,
 ) -> list[tuple[int, int]]:
-    """Find a way for a round robot; A* with the octile distance as the heuristic.
+    """Find a path for a round robot by A* with the octile distance as the heuristic.
 
     Parameters
     ----------
-    clear : float32 [rows, columns], what `clearance` returns, metres.
+    clear : float32 [rows, columns], the result of `clearance`, metres.
     start, goal : cells (row, column).
-    radius : of the robot, metres; no cell of the way has less clearance, but for those near start.
-    resolution : metres a cell.
-    escape : metres around the start in which half of the radius is enough, so that a robot that
-        stands beside something can leave.
-    partial : where no way leads to the goal, return the one to the cell that is closest to it.
+    radius : radius of the robot, metres; the clearance of all cells exceeds it, except near start.
+    resolution : metres per cell.
+    escape : distance from the start, metres, within which half of the radius is enough, so that a
+        robot beside an obstacle can leave.
+    partial : if no path leads to the goal, return one to the reachable cell closest to it.
 
     Returns
     -------
-    The cells of the way from start to goal, both included; [] if there is none.
+    The cells of the path from start to goal, both included; [] if there is none.
     """
     rows, columns = clear.shape
     row, column = np.ogrid[:rows, :columns]

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The cells on lines through a grid, those that Bresenham's algorithm as used by Nav2 visits."""
+"""The cells on lines through a grid, by Bresenham's algorithm as in Nav2."""
 
 import numpy as np
 
@@ -8,17 +8,18 @@ import numpy as np
 def cells_on_lines(
     starts: np.ndarray, ends: np.ndarray, lengths: np.ndarray, longest: float
 ) -> np.ndarray:
-    """Return the cells that lines visit, int64 [cells, axes]; a cell may occur many times.
+    """Return the cells that lines visit, int64 [cells, axes]; a cell may occur several times.
 
-    The axis along which a line is longest advances at each step, the others when their error has
-    added up to a step; a line longer than `longest` ends early, in proportion along that axis
-    (nav2_costmap_2d's Costmap2D::raytraceLine, nav2_voxel_grid's VoxelGrid::raytraceLine).
+    The axis along which a line is longest advances at each step; the others advance when their
+    error has added up to one step. A line longer than `longest` is cut off in proportion along its
+    longest axis (nav2_costmap_2d's Costmap2D::raytraceLine, nav2_voxel_grid's
+    VoxelGrid::raytraceLine).
 
     Parameters
     ----------
     starts, ends : int64 [lines, axes], the first and last cell of each line.
-    lengths : float64 [lines], their lengths in cells.
-    longest : cells after which a line is cut off.
+    lengths : float64 [lines], lengths of the lines in cells.
+    longest : length in cells at which a line is cut off.
     """
     delta = ends - starts
     extent = np.abs(delta)

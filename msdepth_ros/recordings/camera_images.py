@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A recording's images, each with the calibration that was valid when it was taken."""
+"""The images of a recording, each with its calibration."""
 
 import bisect
 from collections import deque
@@ -14,10 +14,10 @@ from msdepth_ros.datasets.bag_reader import BagReader, Recorded, header_stamp
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.images.message_fields import camera_fields
 
-_WAIT = 5  # images that are read on while an image's own camera_info may still come
-_REMEMBERED = 100  # calibrations
-_LOOKED_AT = 50  # images whose times are looked at
-_LONG_AGO = 631_152_000 * 10**9  # ns, 1990: a clock that shows less was not set
+_WAIT = 5  # images read ahead while an image's own camera_info may follow
+_REMEMBERED = 100  # number of calibrations kept
+_CHECKED = 50  # number of images whose times are checked
+_LONG_AGO = 631_152_000 * 10**9  # ns, 1990: a clock before that was not set
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class CameraImage:
 
     Attributes
     ----------
-    recorded : the message, serialised.
-    stamp : its header's, ns.
-    camera : its calibration, None where the recording has none.
+    recorded : the serialised message.
+    stamp : stamp of its header, ns.
+    camera : its calibration; None if the recording has none.
     """
 
     recorded: Recorded
@@ -39,14 +39,16 @@ class CameraImage:
 def camera_images(
     bag: BagReader, image_topic: str, info_topic: str | None, given: Camera | None
 ) -> Iterator[CameraImage]:
-    """Yield a recording's images in its order.
+    """Yield the images of a recording in recorded order.
 
-    An image goes with the camera_info of its own stamp, which may be recorded after it; without
-    one with the last before it, and before the first with the first (drivers may publish it once).
+    An image is paired with the camera_info of the same stamp, which may be recorded after it;
+    otherwise with the last one before it, or with the first one (drivers may publish only one).
 
     Parameters
     ----------
-    given : calibration of all images, instead of the recording's.
+    bag : the recording.
+    image_topic, info_topic : topics of the images and of camera_info; None = no camera_info.
+    given : calibration of all images, instead of the recorded ones.
     """
     if given is not None or info_topic is None:
         for recorded in bag.messages([image_topic]):
@@ -67,7 +69,7 @@ def camera_images(
 
 
 class _Cameras:
-    """The calibrations that were read last."""
+    """The newest calibrations read."""
 
     def __init__(self, bag: BagReader, topic: str) -> None:
         self._bag = bag
@@ -86,7 +88,7 @@ class _Cameras:
             del self._stamps[0], self._cameras[0]
 
     def have(self, stamp: int) -> bool:
-        """Return whether one of this very stamp, or a later one, was read."""
+        """Return whether one with this stamp or a later one was read."""
         return bool(self._stamps) and self._stamps[-1] >= stamp
 
     def of(self, stamp: int) -> Camera | None:
@@ -98,20 +100,20 @@ class _Cameras:
         return header_stamp(message, recorded.received), camera_fields(message)
 
 
-def received_is_nonsense(bag: BagReader, image_topic: str) -> bool:
-    """Return whether the times of reception cannot be: a clock that was not set, or went back.
+def reception_is_implausible(bag: BagReader, image_topic: str) -> bool:
+    """Return whether the times of reception are wrong, because a clock was not set or jumped.
 
-    They can not where the headers' stamps are later than 1990 and they are not, and where they do
-    not go up with the headers' stamps.
+    They are if they are before 1990 and the headers' stamps are not, or if they do not increase
+    with the headers' stamps.
     """
     times = []
     for recorded in bag.messages([image_topic]):
         times.append((recorded.received, header_stamp(bag.message(recorded), 0)))
-        if len(times) >= _LOOKED_AT:
+        if len(times) >= _CHECKED:
             break
     received, stamps = np.array(times, np.float64).T
     if not stamps.all():
-        return False  # the headers are no better
+        return False  # the headers are not better
     if received.min() < _LONG_AGO <= stamps.min():
         return True
     if len(times) < 3 or np.ptp(stamps) == 0:

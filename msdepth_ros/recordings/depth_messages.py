@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A depth frame as the messages that the depth node publishes for it, serialised without ROS."""
+"""A depth frame as the messages that the node would publish, serialised without ROS."""
 
 import sys
 from typing import Any
@@ -11,7 +11,7 @@ from msdepth_ros.geometry.cloud import point_cloud
 from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.inference.frame import DepthFrame
 
-# As the node's own topics, with its default parameters.
+# The node's topics with its default parameters.
 TOPICS = {
     '/depth/image_rect': 'sensor_msgs/msg/Image',
     '/depth/camera_info': 'sensor_msgs/msg/CameraInfo',
@@ -31,11 +31,12 @@ class DepthMessages:
 
         Parameters
         ----------
-        header : of the image, for all of them.
+        frame : the depth.
+        header : header of the image, used for all messages.
 
         Returns
         -------
-        Serialised (CDR), by topic of TOPICS.
+        The messages, serialised (CDR), by topic of TOPICS.
         """
         depth = frame.full_depth()
         messages = {'/depth/image_rect': self._depth(depth, header)}

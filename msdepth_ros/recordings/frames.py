@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Images without depth as frames to learn from: of a recording, a folder, a video."""
+"""Images without depth as training frames, from a recording, a folder or a video."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -26,19 +26,20 @@ def frames_without_depth(
     width: int = 640,
     every: int = 1,
 ) -> list[Frame]:
-    """Return all images, rectified, with a depth of 0, which is invalid, everywhere.
+    """Return all images, rectified, with depth 0 (invalid) everywhere.
 
     Parameters
     ----------
     path : a rosbag2, an image, a folder of images or a video.
-    camera : calibration of all images; None: the one beside them, or recorded with them.
-    focal_and_centre : fx, fy, cx, cy in pixels, where there is no calibration.
-    width : images that are wider are shrunk to it.
-    every : only each so many-th image is taken.
+    camera : calibration of all images; None = the one beside them, or recorded with them.
+    focal_and_centre : fx, fy, cx, cy in pixels, instead of a calibration.
+    width : wider images are reduced to this width in pixels.
+    every : only every n-th image is used.
 
     Raises
     ------
-    DatasetError : there is no image, or no calibration.
+    DatasetError
+        If there is no image, or no calibration.
     """
     images = _of_bag(path, camera) if is_bag(path) else _of_files(path, camera)
     rectify = _Rectifier(path, focal_and_centre)
@@ -70,7 +71,7 @@ def _of_bag(path: Path, camera: Camera | None) -> Iterator[tuple[str, np.ndarray
 
 
 class _Rectifier:
-    """Makes pinhole frames; the map of a lens is made once."""
+    """Makes pinhole frames; the map of a lens is computed once."""
 
     def __init__(self, path: Path, focal_and_centre: Sequence[float] | None) -> None:
         self._path = path
@@ -85,8 +86,8 @@ class _Rectifier:
             camera = Camera.pinhole(width, height, fx, fy, cx, cy)
         if camera is None:
             raise DatasetError(
-                f'{self._path}: the camera is not known: put a camera.yaml beside the images, '
-                'or give intrinsics [fx, fy, cx, cy]'
+                f'{self._path}: the calibration is not known: put a camera.yaml beside the images, '
+                'or give the intrinsics fx, fy, cx, cy'
             )
         camera = camera.for_image(width, height)
         camera.check()

@@ -1,9 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A recording that is written in parts: each whole or not there, all of them together one rosbag2.
+"""A recording that is written in parts, so that an interrupted job can be continued.
 
-Until all parts are there they lie in `NAME.incomplete` beside where the recording will be. What was
-begun is finished later, if it is the same job.
+Each part is written completely or not at all. Until all are written, they are in `NAME.incomplete`
+beside the future recording; then they are joined to one rosbag2.
 """
 
 import json
@@ -26,14 +26,14 @@ class Parts:
 
     Parameters
     ----------
-    out : the folder of the recording; must not be there, or empty.
+    out : folder of the recording; it must not exist, or be empty.
     storage : 'mcap' or 'sqlite3'.
-    job : what tells this job from others; values that JSON holds.
+    job : what distinguishes this job from others, as JSON values.
 
     Raises
     ------
     MsdepthError
-        If `out` is there, or the parts of another job are.
+        If `out` exists, or parts of another job exist.
     """
 
     def __init__(self, out: Path, storage: str, job: Mapping[str, Any]) -> None:
@@ -41,7 +41,7 @@ class Parts:
         self._storage = storage
         self._folder = out.with_name(f'{out.name}.incomplete')
         if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-            raise MsdepthError(f'{out} is there already: remove it, or give another --out')
+            raise MsdepthError(f'{out} exists already: remove it, or give another --out')
         note = self._folder / 'job.json'
         text = json.dumps(job, indent=1, sort_keys=True)
         try:
@@ -56,7 +56,7 @@ class Parts:
             raise MsdepthError(f'cannot write {self._folder}: {error.strerror}') from error
 
     def is_there(self, number: int) -> bool:
-        """Return whether a part was written whole."""
+        """Return whether a part was written completely."""
         return self._part(number).is_dir()
 
     def write(
@@ -71,10 +71,16 @@ class Parts:
 
         Parameters
         ----------
+        number : number of the part.
         types : rosbags' type store.
-        topics : names, and what is on each.
-        messages : (time in ns, serialised messages by topic) in order of time; read to its end.
-        errors : what could not be answered, and how often; filled while `messages` are read.
+        topics : message types by topic.
+        messages : (time in ns, serialised messages by topic), in order of time.
+        errors : error messages and how often each occurred; filled while `messages` are read.
+
+        Raises
+        ------
+        MsdepthError
+            If it cannot be written.
         """
         from rosbags.rosbag2 import StoragePlugin, Writer
 
@@ -97,11 +103,11 @@ class Parts:
             raise MsdepthError(f'cannot write {begun}: {error.strerror}') from error
 
     def join(self, count: int) -> dict[str, int]:
-        """Make one recording of the parts, which are all there; none where all are empty.
+        """Join all parts to one recording; if all are empty, write none.
 
         Returns
         -------
-        What could not be answered, and how often.
+        The error messages of all parts, and how often each occurred.
         """
         errors: dict[str, int] = {}
         descriptions = []
@@ -125,7 +131,7 @@ class Parts:
         for place, (number, information) in enumerate(descriptions):
             old = self._part(number) / information['relative_file_paths'][0]
             new = self._folder / f'{self.out.name}_{place}{old.suffix}'
-            if old.exists():  # not where an earlier attempt was interrupted here
+            if old.exists():  # not if an earlier attempt was interrupted here
                 old.rename(new)
             files.append({**information['files'][0], 'path': new.name})
             for topic in information['topics_with_message_count']:

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Who may open the page."""
+"""The rules for access to the page."""
 
 import hashlib
 import hmac
@@ -11,23 +11,23 @@ from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-MOST_PAGES = 8  # at once
-_MOST_FIELDS = 100  # of a query
-LARGEST_MESSAGE = 64 << 10  # bytes of one message from a page
+MOST_PAGES = 8  # open at the same time
+_MOST_FIELDS = 100  # in a query
+LARGEST_MESSAGE = 64 << 10  # bytes of a message from a page
 
 
 class Access:
-    """Decides on each request, of the page itself and of its web socket.
+    """Decides on each request for the page and for its web socket.
 
-    - Where the server can be reached from other machines, the address holds a token. The page
-      answers with a cookie, by which its own web socket is let in.
-    - Elsewhere only requests to this machine's own names are answered, so that no page of the web
-      gets in by a name of its own that leads here (DNS rebinding).
-    - A web socket is let in only from a page of this server.
+    - If the server can be reached from other machines, the address contains a token. The page gets
+      a cookie in exchange, which its web socket needs.
+    - Otherwise, only requests with a name of this machine are accepted, so that no page on the web
+      gets in by its own name (DNS rebinding).
+    - A web socket is accepted only from a page of this server.
 
     Attributes
     ----------
-    token : of the address; '' where none is needed.
+    token : token in the address; '' = none is needed.
     """
 
     def __init__(self, host: str) -> None:
@@ -36,30 +36,33 @@ class Access:
     def refusal(
         self, path: str, headers: Mapping[str, str], websocket: bool, pages: int
     ) -> tuple[HTTPStatus, str] | None:
-        """Return why a request is refused, None if it may pass.
+        """Return why a request is rejected, None if it is accepted.
 
         Parameters
         ----------
-        path : of the request, with its query.
-        headers : of the request.
-        websocket : whether it asks for a web socket.
-        pages : that are open now.
+        path : path of the request, with its query.
+        headers : headers of the request.
+        websocket : whether it is for a web socket.
+        pages : number of pages open now.
         """
         host = headers.get('Host', '')
         if not self.token and not is_loopback(_split(f'//{host}').hostname or ''):
             return HTTPStatus.FORBIDDEN, 'open this page as http://127.0.0.1 or http://localhost'
         if self.token and not self._has_token(path, headers):
-            return HTTPStatus.FORBIDDEN, 'the address lacks its token: the log of the viewer has it'
+            return HTTPStatus.FORBIDDEN, 'the address lacks its token: see the log of the viewer'
         if websocket:
             origin = headers.get('Origin')
             if origin is not None and _split(origin).netloc != host:
                 return HTTPStatus.FORBIDDEN, f'pages of {origin[:80]} may not connect'
             if pages >= MOST_PAGES:
-                return HTTPStatus.SERVICE_UNAVAILABLE, f'{MOST_PAGES} pages are open already'
+                return (
+                    HTTPStatus.SERVICE_UNAVAILABLE,
+                    f'{MOST_PAGES} pages are open already: close one',
+                )
         return None
 
     def page_headers(self, path: str) -> dict[str, str]:
-        """Return what the answer to a request for the page carries besides."""
+        """Return additional headers for the response to a request for the page."""
         headers = {
             'Content-Security-Policy': "frame-ancestors 'none'",
             'X-Content-Type-Options': 'nosniff',
@@ -72,7 +75,7 @@ class Access:
 
     @property
     def cookie(self) -> str:
-        """The cookie's name, another one for each token: ports share their cookies."""
+        """The name of the cookie, different for each token, because ports share cookies."""
         return f'msdepth_viewer_{hashlib.sha256(self.token.encode()).hexdigest()[:8]}'
 
     def _has_token(self, path: str, headers: Mapping[str, str]) -> bool:
@@ -88,7 +91,7 @@ class Access:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host's name or address is this machine alone."""
+    """Return whether a host name or address is a loopback address."""
     if host == 'localhost':
         return True
     try:
@@ -98,11 +101,13 @@ def is_loopback(host: str) -> bool:
 
 
 def page_address(host: str, port: int, token: str, names: list[str]) -> list[str]:
-    """Return the addresses of the page, for people to open.
+    """Return the addresses to open the page at.
 
     Parameters
     ----------
-    names : addresses of this machine, used where the server listens to all of them.
+    host, port : where the server listens.
+    token : token of the address; '' = none.
+    names : addresses of this machine, used if the server listens at all of them.
     """
     anywhere = host in ('0.0.0.0', '::', '')
     query = f'?token={token}' if token else ''
@@ -111,7 +116,7 @@ def page_address(host: str, port: int, token: str, names: list[str]) -> list[str
 
 
 def _split(url: str) -> SplitResult:
-    """Return the parts of a URL, empty ones if it is none."""
+    """Return the parts of a URL, empty ones if it is not a URL."""
     try:
         return urlsplit(url)
     except ValueError:

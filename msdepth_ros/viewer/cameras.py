@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The depth nodes that the page shows: found in the graph, and listened to while it is open."""
+"""The depth nodes of the viewer: found in the graph, subscribed to while a page is open."""
 
 import contextlib
 import threading
@@ -17,16 +17,16 @@ from msdepth_ros.viewer.pose import Pose, TransformTree, camera_pose
 from msdepth_ros.viewer.recording import RecordedFrame
 
 _NODE_NAME = 'msdepth'
-_RECORDER_PERIOD = 0.05  # seconds between two looks for a frame to keep
+_RECORDER_PERIOD = 0.05  # seconds between two checks for a frame to keep
 
 
 class ViewedCamera:
-    """One depth node: its frames, its parameters, and where its camera sits.
+    """One depth node: its frames, its parameters and the pose of its camera.
 
     Attributes
     ----------
-    name : the depth node's full name.
-    title : what tells it from the others, for people.
+    name : full name of the depth node.
+    title : short name for the page.
     """
 
     def __init__(self, node: Node, name: str, transforms: TransformTree) -> None:
@@ -40,34 +40,34 @@ class ViewedCamera:
         self.feed.open()
 
     def close(self) -> None:
-        """Let go of the node; on the executor's thread."""
+        """Unsubscribe from the node, on the executor's thread."""
         self.feed.close()
         self.parameters.close()
 
     @property
     def known(self) -> bool:
-        """Whether its parameters are known, which say where it sits; they are asked for."""
+        """Whether its parameters (with its pose) are known; reads them if they are not."""
         if not self.parameters.values:
             with contextlib.suppress(MsdepthError):
                 self.parameters.read()
         return bool(self.parameters.values)
 
     def on_changed(self, changed: Callable[[Values], None]) -> None:
-        """Have parameters that somebody changed told, on the executor's thread."""
+        """Call `changed` with changed parameters, on the executor's thread."""
         self._changes.add(changed)
 
     def off_changed(self, changed: Callable[[Values], None]) -> None:
-        """Have them told no more."""
+        """Stop calling `changed`."""
         self._changes.discard(changed)
 
     def pose(self, frame: ViewedFrame) -> Pose:
-        """Return where the camera of a frame sits on the robot."""
+        """Return the pose of a frame's camera on the robot."""
         values = self.parameters.values
         found = self._transforms.find(values.get('base_frame', 'base_link'), frame.frame_id)
         return found or camera_pose(values)
 
     def scan_pose(self, frame: ViewedFrame) -> Pose:
-        """Return where the scan of a frame is measured from."""
+        """Return the pose of the frame_id of a frame's scan."""
         base = self.parameters.values.get('base_frame', 'base_link')
         scan = frame.scan
         found = None if scan is None else self._transforms.find(base, scan[1])
@@ -79,19 +79,20 @@ class ViewedCamera:
 
 
 class Cameras:
-    """The depth nodes of the graph; `update` and `close` belong to the executor's thread.
+    """The depth nodes of the graph; call `update` and `close` on the executor's thread.
 
     Attributes
     ----------
-    all : the cameras that are listened to, by name.
+    all : the cameras that are subscribed to, by name.
     """
 
     def __init__(self, node: Node, wanted: Iterable[str], keep: bool) -> None:
-        """Find nodes.
+        """Prepare; subscribe to nothing yet.
 
         Parameters
         ----------
-        wanted : full names of depth nodes; empty for all that are called `msdepth`.
+        node : the viewer's node.
+        wanted : full names of depth nodes; empty = all nodes called `msdepth`.
         keep : whether the last seconds are kept for a recording.
         """
         self.all: dict[str, ViewedCamera] = {}
@@ -103,7 +104,7 @@ class Cameras:
         self._recorder: threading.Thread | None = None
 
     def update(self) -> None:
-        """Listen to nodes that are new, let go of those that have gone."""
+        """Subscribe to new depth nodes, unsubscribe from those that are gone."""
         if self._transforms is None:
             self._open()
         assert self._transforms is not None
@@ -116,7 +117,7 @@ class Cameras:
         self.all = dict(sorted(cameras.items()))
 
     def close(self) -> None:
-        """Let go of everything, until the next `update`."""
+        """Unsubscribe from everything, until the next `update`."""
         self._ended.set()
         if self._recorder is not None:
             self._recorder.join()
@@ -144,7 +145,7 @@ class Cameras:
         }
 
     def _record(self, ended: threading.Event) -> None:
-        """Keep the last seconds of all cameras, on a thread of its own."""
+        """Keep the last seconds of all cameras, on the recorder's thread."""
         while not ended.wait(_RECORDER_PERIOD):
             for camera in list(self.all.values()):
                 _keep_newest(camera.feed)
@@ -156,7 +157,7 @@ def _keep_newest(feed: CameraFeed) -> None:
         return
     try:
         image, depth, intrinsics = frame.image, frame.depth, frame.intrinsics
-    except MsdepthError:  # what the page shows says so
+    except MsdepthError:  # the page reports it
         return
     usable = image is not None and intrinsics is not None and bool((depth > 0).any())
     if usable and image.shape[:2] == depth.shape:  # type: ignore[union-attr]

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Clicks on a page: what lies there, how far it is, and how high."""
+"""Clicks on a page: the point there, its distance and its height."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,9 +20,13 @@ from msdepth_ros.viewer.words import pick_html
 
 @dataclass(frozen=True)
 class Shown:
-    """What a page shows now, and what a click on it refers to.
+    """What a page shows now.
 
-    `size` is the (width, height) of the picture in pixels.
+    Attributes
+    ----------
+    camera : the chosen camera.
+    frame : its frame.
+    size : (width, height) of the picture, pixels.
     """
 
     camera: ViewedCamera
@@ -31,11 +35,11 @@ class Shown:
 
 
 class Clicks:
-    """The point that somebody clicked on last, on one page.
+    """The last point clicked on, on one page.
 
     Attributes
     ----------
-    shown : what the page shows; the page keeps it up to date.
+    shown : what the page shows; set by the page.
     """
 
     def __init__(
@@ -46,7 +50,7 @@ class Clicks:
         scene: SceneView,
         refresh: Callable[[], None],
     ) -> None:
-        """Listen; `refresh` has the page drawn anew."""
+        """Handle clicks; `refresh` draws the page anew."""
         self.shown: Shown | None = None
         self._client = client
         self._cameras = cameras
@@ -57,13 +61,13 @@ class Clicks:
         client.scene.on_click()(self._on_click)
 
     def distance(self, camera: ViewedCamera) -> float | None:
-        """Return the distance of the point clicked on, metres; None if it is not this camera's."""
+        """Return the distance of the point, metres; None if it is of another camera, or none."""
         if self._pick is None or self._pick[0] is not camera:
             return None
         return self._pick[1].distance
 
     def marked(self, picture: np.ndarray) -> np.ndarray:
-        """Return a picture with a cross where somebody clicked."""
+        """Return a picture with a cross at the point clicked on."""
         shown = self.shown
         if shown is None or self._pick is None or self._pick[0] is not shown.camera:
             return picture
@@ -96,7 +100,7 @@ class Clicks:
                 self._take(shown.camera, frame, pick)
 
     def _pick_in_space(self, event: Any) -> tuple[ViewedCamera, ViewedFrame, Pick] | None:
-        """Return what the ray of a click meets first, in the clouds of all cameras."""
+        """Return the first point on the ray of a click, in the clouds of all cameras."""
         origin, direction = np.array(event.ray_origin), np.array(event.ray_direction)
         found = []
         for camera in self._cameras.all.values():

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Sliders and menus for the parameters of a depth node that can change while it runs."""
+"""Sliders and menus for the parameters that can change while the depth node runs."""
 
 import contextlib
 import threading
@@ -16,7 +16,7 @@ from msdepth_ros.node.parameter_table import NodeParameter
 from msdepth_ros.viewer.node_parameters import TUNABLE, NodeParameters, Values
 
 _QUIET = 0.3  # seconds without a change after which a value is set
-# What a slider spans where the parameter may be almost anything: (lowest, highest, step).
+# (lowest, highest, step) of sliders for parameters with a very wide range.
 _SLIDERS = {
     'depth.min': (0.0, 5.0, 0.05),
     'depth.max': (0.0, 20.0, 0.1),
@@ -31,8 +31,8 @@ _SLIDERS = {
     'scan.scan_height': (1, 200, 1),
     'camera_height': (0.0, 3.0, 0.01),
 }
-_WIDEST = 4  # a span that a slider shows whole
-_OPEN = ('depth',)  # groups that are unfolded at first
+_WIDEST = 4  # the widest range that a slider shows completely
+_OPEN = ('depth',)  # groups that are open at first
 
 
 class Controls:
@@ -49,8 +49,10 @@ class Controls:
 
         Parameters
         ----------
-        parameters : of the node, already read.
-        refused : is given the name and the reason when the node refuses a value.
+        gui : the page's widgets.
+        parameters : parameters of the node, already read.
+        refused : called with the name and the reason if the node rejects a value.
+        read_only : whether the widgets are disabled.
         """
         self._parameters = parameters
         self._refused = refused
@@ -63,11 +65,11 @@ class Controls:
                     self._add(gui, TUNABLE[name], values[name], read_only)
 
     def show(self, changes: Values) -> None:
-        """Show values that others have set."""
+        """Show values that were set elsewhere."""
         for name, value in changes.items():
             widget = self._widgets.get(name)
             if widget is not None and widget.value != value and not self._setter.busy(name):
-                with contextlib.suppress(AssertionError, ValueError):  # outside of the slider
+                with contextlib.suppress(AssertionError, ValueError):  # outside the slider
                     widget.value = value
 
     def _add(self, gui: GuiApi, parameter: NodeParameter, value: Any, read_only: bool) -> None:
@@ -77,7 +79,7 @@ class Controls:
         self._widgets[parameter.name] = widget
 
         def changed(event: Any) -> None:
-            if event.client is not None:  # else this program set it
+            if event.client is not None:  # otherwise this program set it
                 self._setter.put(parameter.name, _typed(parameter, event.target.value))
 
         if not read_only:
@@ -94,7 +96,7 @@ class Controls:
 
 
 class Setter:
-    """Sets values one at a time, each once it has stopped changing; the newest of a name counts."""
+    """Sets values one at a time, when they have stopped changing; the newest of a name counts."""
 
     def __init__(self, set_value: Callable[[str, Any], None], quiet: float = _QUIET) -> None:
         self._set = set_value
@@ -104,7 +106,7 @@ class Setter:
         self._lock = threading.Lock()
 
     def put(self, name: str, value: Any) -> None:
-        """Ask for a value; it returns at once if another thread is at work."""
+        """Set a value after the quiet time; return at once if another thread does it."""
         with self._lock:
             self._wanted[name] = value, time.monotonic() + self._quiet
             if self._working:
@@ -114,7 +116,7 @@ class Setter:
             self._set(*chosen)
 
     def busy(self, name: str) -> bool:
-        """Return whether a value of this name still waits to be set."""
+        """Return whether a value for this name is waiting to be set."""
         return name in self._wanted
 
     def _next(self) -> tuple[str, Any] | None:
@@ -131,7 +133,7 @@ class Setter:
 
 
 def _groups(values: Values) -> dict[str, list[str]]:
-    """Return the names of the parameters that a widget can show, by what stands before the dot."""
+    """Return the names of the node's parameters by group, the part before the dot."""
     groups: dict[str, list[str]] = {}
     for name in TUNABLE:
         if name in values:
@@ -141,7 +143,7 @@ def _groups(values: Values) -> dict[str, list[str]]:
 
 
 def _widget(gui: GuiApi, parameter: NodeParameter, value: Any, read_only: bool) -> Any:
-    """Return the widget that fits a parameter, None for a text that is free."""
+    """Return a widget for a parameter, None for a free text."""
     label = parameter.name.rpartition('.')[2].replace('_', ' ')
     common: dict[str, Any] = {'hint': parameter.description, 'disabled': read_only}
     if isinstance(parameter.default, bool):
@@ -165,5 +167,5 @@ def _widget(gui: GuiApi, parameter: NodeParameter, value: Any, read_only: bool) 
 
 
 def _typed(parameter: NodeParameter, value: Any) -> Any:
-    """Return a widget's value in the parameter's own type: a slider's 2.0 may come as 2."""
+    """Return a widget's value in the type of the parameter; a slider may return 2 for 2.0."""
     return type(parameter.default)(value)

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What one depth node publishes, subscribed to while somebody looks."""
+"""The subscriptions to one depth node, while a page is open."""
 
 import threading
 import time
@@ -46,11 +46,19 @@ _LEVELS = {
 
 
 class Diagnostics:
-    """The node's last word in /diagnostics: `level` OK, WARN or ERROR, a message, and values."""
+    """The node's newest status in /diagnostics.
+
+    Attributes
+    ----------
+    level : 'OK', 'WARN', 'ERROR' or 'STALE' (nothing received).
+    message : one line.
+    values : texts by key.
+    heard : time of arrival, time.monotonic() seconds.
+    """
 
     def __init__(self, status: DiagnosticStatus | None = None) -> None:
         self.level = 'STALE' if status is None else _LEVELS.get(status.level, 'STALE')
-        self.message = 'nothing heard of the node yet' if status is None else status.message
+        self.message = 'nothing received from the node yet' if status is None else status.message
         self.values = {} if status is None else {item.key: item.value for item in status.values}
         self.heard = time.monotonic()
 
@@ -58,13 +66,12 @@ class Diagnostics:
 class CameraFeed:
     """The newest frame and diagnostics of one depth node.
 
-    Subscriptions are best effort and keep one message: a viewer that is slow, or stands still,
-    costs the node no more than one that is quick. `open` and `close` belong to the executor's
-    thread; all else may be called from any.
+    Subscriptions are best effort and keep one message, so that a slow or blocked viewer does not
+    slow down the node. Call `open` and `close` on the executor's thread, all else on any thread.
 
     Attributes
     ----------
-    name : the depth node's full name.
+    name : full name of the depth node.
     last_seconds : frames for a recording.
     """
 
@@ -79,17 +86,17 @@ class CameraFeed:
 
     @property
     def opened(self) -> bool:
-        """Whether it subscribes."""
+        """Whether it is subscribed."""
         return bool(self._subscriptions)
 
     @property
     def frame(self) -> ViewedFrame | None:
-        """The newest frame."""
+        """The newest frame, None before the first."""
         return self._frame
 
     @property
     def diagnostics(self) -> Diagnostics:
-        """What the node last said of itself."""
+        """The newest status of the node."""
         return self._diagnostics
 
     def open(self) -> None:
@@ -103,7 +110,7 @@ class CameraFeed:
         self._subscribe(DiagnosticArray, '/diagnostics', self._on_diagnostics, QoSProfile(depth=10))
 
     def close(self) -> None:
-        """Unsubscribe, and forget all that came."""
+        """Unsubscribe, and forget everything received."""
         while self._subscriptions:
             self._node.destroy_subscription(self._subscriptions.pop())
         self.last_seconds.clear()
@@ -111,7 +118,7 @@ class CameraFeed:
         self._diagnostics = Diagnostics()
 
     def wait_for_newer(self, stamp: int, timeout: float) -> ViewedFrame | None:
-        """Return the newest frame once it has another stamp, None if that takes too long."""
+        """Wait for a frame with another stamp and return it, None after `timeout` seconds."""
 
         def newer() -> bool:
             return self._frame is not None and self._frame.stamp != stamp

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One frame of a depth node: the messages of one stamp, joined and turned into arrays."""
+"""A frame of a depth node: the messages with one stamp, and their arrays."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ from msdepth_ros.images.message_fields import camera_fields, depth_pixels, image
 DEPTH, INFO, IMAGE = 'depth/image_rect', 'depth/camera_info', 'rgb/image_rect_color'
 CONFIDENCE, POINTS, SCAN = 'depth/confidence', 'points', 'scan'
 MEASUREMENTS = 'measurements'
-_WAITING = 2  # frames whose messages are still coming in
-_OVERTAKEN = 10**9  # nanoseconds by which a message may come late
+_WAITING = 2  # number of incomplete frames
+_OVERTAKEN = 10**9  # nanoseconds by which a message may be late
 _TO_BGR = {
     'rgb8': cv2.COLOR_RGB2BGR,
     'rgba8': cv2.COLOR_RGBA2BGR,
@@ -28,30 +28,36 @@ _TO_BGR = {
 
 @dataclass
 class ViewedFrame:
-    """What one node published under one stamp (nanoseconds); arrays are made when asked for."""
+    """The messages of a node with one stamp; arrays are computed when used.
+
+    Attributes
+    ----------
+    stamp : nanoseconds.
+    messages : by topic.
+    """
 
     stamp: int
     messages: dict[str, Any] = field(default_factory=dict)
 
     @property
     def frame_id(self) -> str:
-        """The camera's optical frame."""
+        """The frame_id of the depth image."""
         return self.messages[DEPTH].header.frame_id
 
     @cached_property
     def depth(self) -> np.ndarray:
-        """Return float32 [height, width], metres along Z, NaN invalid."""
+        """The depth, float32 [height, width], metres along Z, NaN invalid."""
         return depth_pixels(self.messages[DEPTH])
 
     @cached_property
     def intrinsics(self) -> Intrinsics | None:
-        """Return the depth image's intrinsics, None without calibration."""
+        """The intrinsics of the depth image, None without calibration."""
         message = self.messages.get(INFO)
         return None if message is None else camera_fields(message).rectified_intrinsics()
 
     @cached_property
     def image(self) -> np.ndarray | None:
-        """Return the rectified camera image, uint8 [height, width, 3] BGR; None if it lacks."""
+        """The rectified camera image, uint8 [height, width, 3] BGR; None if it is missing."""
         message = self.messages.get(IMAGE)
         if message is None:
             return None
@@ -61,13 +67,13 @@ class ViewedFrame:
 
     @cached_property
     def confidence(self) -> np.ndarray | None:
-        """Return float32 [height, width], 0 to 1, NaN invalid; None if it lacks."""
+        """The confidence, float32 [height, width], 0 to 1, NaN invalid; None if it is missing."""
         message = self.messages.get(CONFIDENCE)
         return None if message is None else depth_pixels(message)
 
     @cached_property
     def cloud(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the valid points, float32 [count, 3], and their colours, uint8 [count, 3] RGB."""
+        """The valid points, float32 [count, 3], and their colours, uint8 [count, 3] RGB."""
         message = self.messages.get(POINTS)
         if message is None:
             return np.empty((0, 3), np.float32), np.empty((0, 3), np.uint8)
@@ -81,7 +87,7 @@ class ViewedFrame:
 
     @cached_property
     def measurements(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return measured points, float32 [count, 3]: those that were used, and those not."""
+        """The measured points, float32 [count, 3]: the used ones and the rejected ones."""
         message = self.messages.get(MEASUREMENTS)
         if message is None:
             return np.empty((0, 3), np.float32), np.empty((0, 3), np.float32)
@@ -91,7 +97,7 @@ class ViewedFrame:
 
     @cached_property
     def scan(self) -> tuple[np.ndarray, str] | None:
-        """Return the scan's valid points, float32 [count, 3] in its own frame, and that frame."""
+        """The scan's valid points, float32 [count, 3] in its frame, and the frame_id."""
         message = self.messages.get(SCAN)
         if message is None:
             return None
@@ -104,7 +110,7 @@ class ViewedFrame:
 
 
 def _cloud_table(message: Any) -> np.ndarray:
-    """Return a cloud's valid points as a structured array of its float32 fields."""
+    """Return the valid points of a cloud as a structured array of float32 fields."""
     order = '>' if message.is_bigendian else '<'
     kind = np.dtype(
         {
@@ -123,10 +129,10 @@ def _xyz(table: np.ndarray) -> np.ndarray:
 
 
 class FrameJoiner:
-    """Joins messages by their stamps and hands on each frame that has its depth.
+    """Joins messages by their stamps, and passes on each frame that has a depth image.
 
-    A frame is complete when it has all that the one before had. If something of it does not come,
-    it is handed on as it is when the second one after it begins.
+    A frame is complete when it has all topics that the previous one had. An incomplete frame is
+    passed on when the second frame after it begins.
     """
 
     def __init__(self, complete: Callable[[ViewedFrame], None]) -> None:
@@ -136,24 +142,24 @@ class FrameJoiner:
         self._last: ViewedFrame | None = None
 
     def add(self, topic: str, message: Any) -> None:
-        """Take a message that came on a topic."""
+        """Add a message that was received on a topic."""
         stamp = message.header.stamp.sec * 10**9 + message.header.stamp.nanosec
         if self._last is not None and stamp <= self._last.stamp:
-            if stamp == self._last.stamp:  # late: the next frame waits for this topic
+            if stamp == self._last.stamp:  # late: from now on, frames wait for this topic
                 self._last.messages[topic] = message
                 self._expected.add(topic)
             if self._last.stamp - stamp < _OVERTAKEN:
                 return
-            self._last = None  # the clock went back
+            self._last = None  # the clock jumped backwards
             self._waiting.clear()
         frame = self._waiting.setdefault(stamp, ViewedFrame(stamp))
         frame.messages[topic] = message
         if self._expected <= frame.messages.keys():
-            self._hand_on(stamp)
+            self._pass_on(stamp)
         elif len(self._waiting) > _WAITING:
-            self._hand_on(min(self._waiting))
+            self._pass_on(min(self._waiting))
 
-    def _hand_on(self, stamp: int) -> None:
+    def _pass_on(self, stamp: int) -> None:
         frame = self._waiting.pop(stamp)
         for earlier in [key for key in self._waiting if key < stamp]:
             del self._waiting[earlier]

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The widgets of a page, and where they stand."""
+"""The widgets of a page and their layout."""
 
 from typing import Any
 
@@ -11,8 +11,8 @@ from msdepth_ros.viewer.words import confidence_scale_html, scale_html, status_h
 SPACE, CAMERA, DEPTH, CONFIDENCE = '3D', 'camera', 'depth', 'confidence'
 _BRAND = (32, 110, 170)
 _RECORD = (
-    'Writes the last ten seconds as a folder that `msdepth evaluate` and `camera_player` read, on '
-    'the machine that this page comes from.'
+    'Writes the last ten seconds as a folder for `msdepth evaluate` and `camera_player`, on the '
+    'machine that serves this page.'
 )
 
 
@@ -21,13 +21,15 @@ class Layout:
 
     Attributes
     ----------
-    status, words, details : what the node says of itself, the point clicked on, /diagnostics.
-    menu : which camera is shown; hidden while there is one.
-    view : what fills the page, one of SPACE, CAMERA, DEPTH, CONFIDENCE.
-    pictures : by the names CAMERA, DEPTH and CONFIDENCE.
-    confidence : the folder of the confidence picture.
+    status : state of the node, one line.
+    words : the point clicked on.
+    details : the values of /diagnostics.
+    menu : the camera that is shown; hidden if there is only one.
+    view : what fills the page: SPACE, CAMERA, DEPTH or CONFIDENCE.
+    pictures : the pictures CAMERA, DEPTH and CONFIDENCE.
+    confidence : folder of the confidence picture.
     tune, tape : folders for the widgets of one node.
-    record, dark : a button and a switch.
+    record, dark : a button and a checkbox.
     """
 
     def __init__(self, gui: viser.GuiApi, read_only: bool, dark: bool) -> None:
@@ -45,7 +47,7 @@ class Layout:
             for name in (CAMERA, DEPTH):
                 self.pictures[name] = gui.add_html('')
             gui.add_html(scale_html())
-            self.confidence = gui.add_folder('how sure', visible=False)
+            self.confidence = gui.add_folder('confidence', visible=False)
             with self.confidence:
                 self.pictures[CONFIDENCE] = gui.add_html('')
                 gui.add_html(confidence_scale_html())
@@ -67,13 +69,13 @@ class Layout:
         )
 
     def name_cameras(self, titles: tuple[str, ...]) -> None:
-        """Offer these cameras."""
+        """Put these cameras into the menu."""
         self.menu.visible = len(titles) > 1
         if titles:
             self.menu.options = titles
 
     def clear_node(self) -> None:
-        """Take away the widgets of one node."""
+        """Remove the widgets of one node."""
         for folder in (self.tune, self.tape):
             for child in tuple(folder._children.values()):
                 child.remove()

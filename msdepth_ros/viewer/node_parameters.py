@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A depth node's parameters, read and set through its services."""
+"""The parameters of a depth node, read and set through its services."""
 
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -19,21 +19,21 @@ from msdepth_ros.node.parameter_table import ALWAYS, PARAMETERS
 PATIENCE = 5.0  # seconds in which the node must answer
 Values = dict[str, Any]
 
-# What can change while the node runs, and is not a name that only its own machine knows.
+# The parameters that can change while the node runs.
 TUNABLE = {parameter.name: parameter for parameter in PARAMETERS if parameter.changes == ALWAYS}
 _READ = (*TUNABLE, 'camera_pose')
 
 
 class NodeParameters:
-    """The parameters of one depth node; may be called from any thread but the executor's.
+    """The parameters of one depth node; call it on any thread but the executor's.
 
     Attributes
     ----------
-    values : the last known, by name.
+    values : the last known values, by name.
     """
 
     def __init__(self, node: Node, name: str, changed: Callable[[Values], None]) -> None:
-        """Offer `changed`, which is given what others changed, on the executor's thread."""
+        """`changed` is called with changed values, on the executor's thread."""
         self.values: Values = {}
         self._name = name
         self._changed = changed
@@ -46,14 +46,14 @@ class NodeParameters:
         )
 
     def close(self) -> None:
-        """Let go of the services."""
+        """Destroy the clients and the subscription."""
         self._node.destroy_subscription(self._events)
         self._node.destroy_client(self._get)
         self._node.destroy_client(self._set)
         self._node.destroy_client(self._save)
 
     def read(self) -> Values:
-        """Ask the node for all parameters that the page knows; those it lacks are left out.
+        """Return the values of all parameters of the page; those that the node lacks are left out.
 
         Raises
         ------
@@ -62,7 +62,7 @@ class NodeParameters:
         """
         names = list(_READ)
         answer = self._call(self._get, GetParameters.Request(names=names))
-        # A node of another version answers with nothing at all if it lacks one.
+        # If a node of another version lacks one, it returns no values at all.
         if len(answer.values) != len(names):
             singly = [
                 self._call(self._get, GetParameters.Request(names=[name])).values for name in names
@@ -80,7 +80,7 @@ class NodeParameters:
         Raises
         ------
         MsdepthError
-            If the node refuses it, with its reason, or does not answer.
+            If the node rejects the value, with its reason, or does not answer.
         """
         message = Parameter(name, value=value).to_parameter_msg()
         answer = self._call(self._set, SetParameters.Request(parameters=[message]))
@@ -90,7 +90,7 @@ class NodeParameters:
         self.values = {**self.values, name: value}
 
     def save_scale(self) -> str:
-        """Have the node keep its depth.scale for the next start; return what it says.
+        """Let the node store its depth.scale; return its message.
 
         Raises
         ------
@@ -104,13 +104,13 @@ class NodeParameters:
 
     def _call(self, client: Any, request: Any) -> Any:
         if not client.service_is_ready():
-            raise MsdepthError(f'{self._name} does not answer: does it run?')
+            raise MsdepthError(f'{self._name} does not answer: check that it runs')
         done: Future[Any] = Future()
         client.call_async(request).add_done_callback(lambda answer: done.set_result(answer))
         try:
             return done.result(PATIENCE).result()
         except FutureTimeoutError as error:
-            raise MsdepthError(f'{self._name} does not answer in {PATIENCE:.0f} s') from error
+            raise MsdepthError(f'{self._name} did not answer in {PATIENCE:.0f} s') from error
 
     def _on_event(self, event: ParameterEvent) -> None:
         if event.node != self._name:

@@ -1,24 +1,24 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How much a page is sent, and how often: as much as its connection takes."""
+"""The amount and rate of data sent to a page, adapted to its connection."""
 
 from dataclasses import dataclass
 
-SHORTEST = 0.1  # seconds between two updates of a page, however fast its connection is
-_QUICK = 0.15  # seconds; an update that takes less could have been larger
-_SLOW = 0.4  # seconds; one that takes more is too large
-_QUICK_ONES = 4  # in a row, before more is sent
+SHORTEST = 0.1  # least number of seconds between two updates of a page
+_QUICK = 0.15  # seconds; if an update takes less, the next ones can be larger
+_SLOW = 0.4  # seconds; if an update takes more, the next one is smaller
+_QUICK_ONES = 4  # number of quick updates in a row before the quality rises
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What one update holds.
+    """The quality of an update.
 
     Attributes
     ----------
-    width : of the pictures, pixels.
-    jpeg : their JPEG quality, 0 to 100.
-    points : of the cloud, at most.
+    width : width of the pictures, pixels.
+    jpeg : JPEG quality of the pictures, 0 to 100.
+    points : greatest number of points of the cloud.
     """
 
     width: int
@@ -26,7 +26,7 @@ class Quality:
     points: int
 
 
-# Each has about twice the bytes of the one before; the first are some 10 KB.
+# Each has about twice as many bytes as the one before; the first has about 10 KB.
 QUALITIES = (
     Quality(160, 40, 600),
     Quality(208, 45, 1500),
@@ -40,8 +40,8 @@ QUALITIES = (
 class Pace:
     """Chooses the quality and the time of a page's next update.
 
-    One update is under way at a time: the next one is sent when the page has shown the one before.
-    So nothing queues, and a slow connection sees fewer and smaller updates, but fresh ones.
+    The next update is sent only when the page has shown the one before. So updates do not queue: a
+    slow connection gets fewer and smaller ones, but always the newest frame.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Pace:
         return QUALITIES[self._level]
 
     def shown(self, seconds: float) -> float:
-        """Take how long an update took until the page had shown it.
+        """Take the seconds that an update needed until the page had shown it.
 
         Returns
         -------

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One open page: what it shows, and the thread that sends it as much as its connection takes."""
+"""One open page, and the thread that sends its updates."""
 
 import logging
 import threading
@@ -32,21 +32,21 @@ from msdepth_ros.viewer.words import (
 )
 
 _logger = logging.getLogger(__name__)
-_ANSWER = 10.0  # seconds without an answer after which a page counts as asleep
-_IDLE = 0.5  # seconds between two looks while no frames come
+_REPLY = 10.0  # seconds without a reply after which a page counts as asleep
+_IDLE = 0.5  # seconds between two checks while no frames arrive
 _STATUS_PERIOD = 1.0  # seconds
-_SMALL = 160  # pixels across, the pictures in the frustums of other cameras
-_DARK = 'msdepth dark'  # what the browser keeps the choice under
+_SMALL = 160  # width in pixels of the pictures in the frustums of other cameras
+_DARK = 'msdepth dark'  # key of the browser's local storage
 
 
 @dataclass(frozen=True)
 class Options:
-    """What all pages have in common.
+    """Options of all pages.
 
     Attributes
     ----------
-    read_only : whether pages may only look.
-    recordings : folder that recordings are written in.
+    read_only : whether pages set no parameters and write no files.
+    recordings : folder for recordings.
     """
 
     read_only: bool
@@ -58,7 +58,7 @@ class Page:
 
     Attributes
     ----------
-    awake : whether the page still shows what it is sent: one in a hidden tab does not.
+    awake : whether the page shows its updates; a page in a hidden tab does not.
     """
 
     def __init__(self, client: viser.ClientHandle, cameras: Cameras, options: Options) -> None:
@@ -78,11 +78,11 @@ class Page:
         self._thread = threading.Thread(target=self._run, name='msdepth page', daemon=True)
 
     def start(self) -> None:
-        """Begin to send."""
+        """Start the thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """End, without waiting for the thread."""
+        """End the thread, without waiting for it."""
         self._closed.set()
         if self._camera is not None:
             self._camera.off_changed(self._on_changed)
@@ -100,11 +100,11 @@ class Page:
                     return
             except Exception as error:
                 if self._closed.wait(_IDLE):
-                    return  # the page went away under this work
+                    return  # the page was closed meanwhile
                 _logger.exception('a page could not be updated: %r', error)
 
     def _update(self) -> bool:
-        """Send what is new and wait until the page shows it; return False once it is gone."""
+        """Send an update and wait until the page shows it; return False when it is closed."""
         self._choose_camera()
         camera, frame = self._camera, self._newer_frame()
         started = time.monotonic()
@@ -112,25 +112,25 @@ class Page:
             if camera is not None and frame is not None:
                 self._send(camera, frame)
             self._send_status()
-        if not self._answered():
+        if not self._replied():
             return False
         if frame is not None:
             self._closed.wait(self._pace.shown(time.monotonic() - started))
         return True
 
-    def _answered(self) -> bool:
-        """Wait until the page has shown all that it was sent; return False once it is gone.
+    def _replied(self) -> bool:
+        """Wait until the page has shown the update; return False when it is closed.
 
-        The page answers a question for its storage after all that was sent before. One in a hidden
-        tab does not answer: it is sent nothing, and nothing is subscribed to for it.
+        The page replies to a request for its storage after everything sent before. A page in a
+        hidden tab does not reply: it is sent nothing, and nothing is subscribed to for it.
         """
         while not self._closed.is_set():
             try:
-                self._client.local_storage.get_item(_DARK, timeout=_ANSWER)
+                self._client.local_storage.get_item(_DARK, timeout=_REPLY)
             except TimeoutError:
                 self.awake = False
                 continue
-            except RuntimeError:  # it is gone, or its browser keeps no storage: an answer, too
+            except RuntimeError:  # it is closed, or its browser has no storage: also a reply
                 if self._closed.wait(0.1):
                     return False
             self.awake = True
@@ -138,7 +138,7 @@ class Page:
         return False
 
     def _newer_frame(self) -> ViewedFrame | None:
-        """Return a frame that the page does not show yet; wait a moment for one."""
+        """Return a frame that the page does not show yet; wait up to _IDLE for one."""
         shown, resend = self._clicks.shown, self._resend
         self._resend = False
         if self._camera is None:
@@ -171,7 +171,7 @@ class Page:
             self._scene.cover(self._clicks.marked(pictures[view]), quality)
 
     def _show_others(self, chosen: ViewedCamera, quality: Quality) -> None:
-        """Show the clouds of the cameras beside the chosen one."""
+        """Show the clouds of the other cameras."""
         if self._layout.view.value != SPACE:
             return
         cameras = self._cameras.all.values()
@@ -195,11 +195,11 @@ class Page:
         if self._camera is None:
             self._layout.status.content = status_html('STALE', 'no depth node is running')
             return
-        said = self._camera.feed.diagnostics
-        self._layout.status.content = status_html(said.level, said.message)
-        self._layout.details.content = diagnostics_html(said.values, self._pace.delay)
+        diagnostics = self._camera.feed.diagnostics
+        self._layout.status.content = status_html(diagnostics.level, diagnostics.message)
+        self._layout.details.content = diagnostics_html(diagnostics.values, self._pace.delay)
 
-    # Which camera.
+    # The choice of the camera.
 
     def _choose_camera(self) -> None:
         cameras = self._cameras.all
@@ -217,7 +217,7 @@ class Page:
             self._camera = wanted
 
     def _listen(self, camera: ViewedCamera | None) -> bool:
-        """Make the widgets of a camera's parameters; return False while its node keeps silent."""
+        """Make the widgets for a camera's parameters; False while its node does not reply."""
         if camera is not None:
             try:
                 camera.parameters.read()
@@ -261,21 +261,21 @@ class Page:
 
     def _stored_dark(self) -> bool:
         try:
-            return self._client.local_storage.get_item(_DARK, timeout=_ANSWER) == 'True'
+            return self._client.local_storage.get_item(_DARK, timeout=_REPLY) == 'True'
         except (RuntimeError, TimeoutError):
             return False
 
     def _refresh(self) -> None:
-        """Have the present frame sent anew."""
+        """Send the present frame again."""
         self._resend = True
 
-    # What people do, on viser's threads.
+    # Events of the widgets, on viser's threads.
 
     def _record(self) -> None:
         camera = self._camera
         try:
             if camera is None:
-                raise MsdepthError('no camera is shown')
+                raise MsdepthError('no camera is shown: start a depth node')
             frames = camera.feed.last_seconds.frames()
             folder = write_recording(self._options.recordings, camera.name, frames)
         except MsdepthError as error:
@@ -287,7 +287,7 @@ class Page:
         self._pending.update(changes)
 
     def _on_refused(self, name: str, reason: str) -> None:
-        self._say(f'{name} was refused', reason, True)
+        self._say(f'{name} was rejected', reason, True)
 
     def _say(self, title: str, text: str, wrong: bool) -> None:
         self._client.add_notification(
@@ -296,7 +296,7 @@ class Page:
 
 
 def _pictures(frame: ViewedFrame, width: int) -> dict[str, np.ndarray]:
-    """Return the pictures of a frame that there are, uint8 [height, width, 3] BGR, by name."""
+    """Return the available pictures of a frame, uint8 [height, width, 3] BGR, by name."""
     pictures = {DEPTH: colorize(reduced(frame.depth, width, smooth=False))}
     if frame.image is not None:
         pictures[CAMERA] = reduced(frame.image, width)

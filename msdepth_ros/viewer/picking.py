@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What somebody clicked on: from a place on the page to a point in front of the camera."""
+"""From a click on the page to a point in front of the camera."""
 
 import math
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ import numpy as np
 
 from msdepth_ros.geometry.pinhole import Intrinsics
 
-_REACH = math.radians(1.5)  # between a click's ray and a point of the cloud that it may mean
-_NEAR_PIXELS = 2  # around a pixel without depth, in which a pixel with depth is looked for
+_REACH = math.radians(1.5)  # greatest angle between a click's ray and a point of the cloud
+_NEAR_PIXELS = 2  # distance in which a pixel with depth is searched
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Pick:
     Attributes
     ----------
     depth : metres along the optical axis.
-    position : float64 [3], metres in the optical frame; None without calibration.
-    pixel : (u, v) of the depth image, None for a point of the cloud.
+    position : float64 [3] in the optical frame, metres; None without calibration.
+    pixel : (u, v) in the depth image; None for a point of the cloud.
     """
 
     depth: float
@@ -30,12 +30,12 @@ class Pick:
 
     @property
     def distance(self) -> float | None:
-        """Metres from the lens to the point, as a tape measures it; None without calibration."""
+        """Distance from the lens to the point, metres; None without calibration."""
         return None if self.position is None else float(np.linalg.norm(self.position))
 
 
 def letterbox(size: tuple[int, int], aspect: float) -> tuple[int, int, int, int]:
-    """Fit a picture into a page of another aspect, in its middle.
+    """Fit a picture into the middle of a page with another aspect ratio.
 
     Parameters
     ----------
@@ -54,14 +54,14 @@ def letterbox(size: tuple[int, int], aspect: float) -> tuple[int, int, int, int]
 def pixel_at(
     place: tuple[float, float], shown: tuple[int, int], aspect: float, size: tuple[int, int]
 ) -> tuple[int, int] | None:
-    """Return the pixel of an image that lies at a place of the page.
+    """Return the pixel of an image at a place of the page.
 
     Parameters
     ----------
     place : (x, y) on the page, 0 to 1 from its left and top.
-    shown : (width, height) of the picture that was sent for the image.
+    shown : (width, height) of the picture that was sent to the page.
     aspect : width / height of the page.
-    size : (width, height) of the image itself.
+    size : (width, height) of the original image.
 
     Returns
     -------
@@ -76,13 +76,13 @@ def pixel_at(
 def pick_pixel(
     depth: np.ndarray, intrinsics: Intrinsics | None, pixel: tuple[int, int]
 ) -> Pick | None:
-    """Return the point that a pixel shows, None where no depth is known.
+    """Return the point at a pixel, None if it has no depth.
 
     Parameters
     ----------
     depth : float32 [height, width], metres along Z, NaN invalid.
-    intrinsics : of that image, None without calibration.
-    pixel : (u, v); where it has no depth, the nearest one within 2 pixels counts.
+    intrinsics : intrinsics of the depth image; None = no calibration.
+    pixel : (u, v); if it has no depth, the nearest pixel within 2 pixels is used.
     """
     u0, v0 = pixel
     u_first, v_first = max(0, u0 - _NEAR_PIXELS), max(0, v0 - _NEAR_PIXELS)
@@ -101,15 +101,15 @@ def pick_pixel(
 
 
 def pick_point(points: np.ndarray, origin: np.ndarray, direction: np.ndarray) -> Pick | None:
-    """Return the point of a cloud that a ray meets first, None if it meets none.
+    """Return the first point of a cloud on a ray, None if there is none.
 
-    Of the points within 1.5 degrees of the ray, as seen from its origin, those within 10 % of the
-    nearest one are its surface; of these the one nearest to the ray counts.
+    Points within 1.5 degrees of the ray are candidates. Of those whose distance is within 10 % of
+    the nearest one, the point closest to the ray is returned.
 
     Parameters
     ----------
-    points : float32 [count, 3], metres in the optical frame, valid ones only.
-    origin, direction : float [3] of the ray, in the same frame.
+    points : float32 [count, 3] in the optical frame, metres, valid ones only.
+    origin, direction : float [3], the ray, in the same frame.
     """
     direction = np.asarray(direction, np.float64) / np.linalg.norm(direction)
     offsets = points.astype(np.float64) - np.asarray(origin, np.float64)

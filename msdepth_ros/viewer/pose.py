@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where a camera sits on its robot: from the node's parameters, or from TF."""
+"""The pose of a camera on the robot, from the node's parameters or from TF."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ from msdepth_ros.launching.camera_pose import OPTICAL_TO_BODY, CameraPose, Quate
 
 @dataclass(frozen=True)
 class Pose:
-    """A frame in the robot's frame (x forward, y left, z up; its origin on the floor).
+    """The pose of a frame in the robot's frame (x forward, y left, z up; origin on the floor).
 
     Attributes
     ----------
-    rotation : float64 [3, 3], from the frame to the robot's.
+    rotation : float64 [3, 3], from the frame to the robot's frame.
     position : float64 [3], metres.
-    source : where it is from, in words; '' where nothing tells it.
+    source : where the pose comes from, as text; '' = it is not known.
     """
 
     rotation: np.ndarray
@@ -31,7 +31,7 @@ class Pose:
     source: str = ''
 
     def apply(self, points: np.ndarray) -> np.ndarray:
-        """Return points [..., 3] of the frame in the robot's frame."""
+        """Return points [..., 3] of this frame in the robot's frame."""
         return points @ self.rotation.T + self.position
 
     def inverse_ray(
@@ -46,7 +46,7 @@ class Pose:
         return SO3.from_matrix(self.rotation).wxyz
 
     def body(self) -> 'Pose':
-        """Return the pose of the same place with x forward, where this is an optical frame."""
+        """Return the pose of the body frame (x forward) of this optical frame."""
         return Pose(self.rotation @ _matrix(OPTICAL_TO_BODY), self.position, self.source)
 
 
@@ -54,17 +54,17 @@ LEVEL = CameraPose(0, 0, 0, 0, 0, 0)
 
 
 def camera_pose(values: Mapping[str, Any]) -> Pose:
-    """Return the pose of an optical frame by the node's parameters.
+    """Return the pose of an optical frame from the node's parameters.
 
-    `camera_pose` counts first, then `camera_height` with `camera_pitch`. Without them the camera
-    is taken as level, at the origin, and `source` is ''.
+    `camera_pose` overrides `camera_height` and `camera_pitch`. Without any of them the camera is
+    assumed level at the origin, and `source` is ''.
     """
     text = values.get('camera_pose')
     if text:
         try:
             return _optical(CameraPose.parse(text), 'camera_pose')
         except MsdepthError:
-            pass  # the node says what is wrong with it
+            pass  # the node reports what is wrong with it
     height = values.get('camera_height', 0.0)
     if height > 0:
         pose = CameraPose(0, 0, height, 0, values.get('camera_pitch', 0.0), 0)
@@ -73,7 +73,7 @@ def camera_pose(values: Mapping[str, Any]) -> Pose:
 
 
 class TransformTree:
-    """TF, where tf2_ros is installed; listened to until `close`."""
+    """Reads TF, if tf2_ros is installed, until `close`."""
 
     def __init__(self, node: Node) -> None:
         self._buffer: Any = None
@@ -85,7 +85,7 @@ class TransformTree:
         self._listener = tf2_ros.TransformListener(self._buffer, node, spin_thread=False)
 
     def find(self, base_frame: str, frame: str) -> Pose | None:
-        """Return the newest pose of a frame in another, None while TF does not join them."""
+        """Return the newest pose of `frame` in `base_frame`, None while TF does not join them."""
         if self._buffer is None:
             return None
         try:
@@ -96,7 +96,7 @@ class TransformTree:
         return Pose(_matrix((q.x, q.y, q.z, q.w)), np.array([t.x, t.y, t.z]), 'TF')
 
     def close(self) -> None:
-        """Stop listening."""
+        """Unsubscribe from TF."""
         if self._buffer is not None:
             self._listener.unregister()
             self._buffer = None

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The last seconds of a camera, written as a dataset folder when somebody asks for them."""
+"""The last seconds of a camera, which can be written as a dataset folder."""
 
 import os
 import shutil
@@ -17,24 +17,24 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.pinhole import Intrinsics
 
-SECONDS = 10.0
-INTERVAL = 0.2  # seconds between two frames that are kept
-_MOST_BYTES = 64 << 20  # of all frames that wait to be written
-_FREE = 1 << 30  # bytes that a recording leaves free on the disk
+SECONDS = 10.0  # duration of a recording
+INTERVAL = 0.2  # seconds between two kept frames
+_MOST_BYTES = 64 << 20  # of all kept frames
+_FREE = 1 << 30  # bytes that must stay free on the disk
 _MILLIMETRES = 1000.0
-_FARTHEST = 65.535  # metres that 16 bits of millimetres hold
+_FARTHEST = 65.535  # metres, the largest depth in 16 bits of millimetres
 
 
 @dataclass(frozen=True)
 class RecordedFrame:
-    """One frame as it will lie in the folder.
+    """One frame as it is written into the folder.
 
     Attributes
     ----------
     stamp : nanoseconds.
-    image : a JPEG file's bytes.
-    depth : a 16-bit PNG file's bytes, millimetres, 0 invalid.
-    intrinsics : of both.
+    image : bytes of a JPEG file.
+    depth : bytes of a 16-bit PNG file, millimetres, 0 invalid.
+    intrinsics : intrinsics of both.
     """
 
     stamp: int
@@ -46,7 +46,7 @@ class RecordedFrame:
     def encode(
         cls, stamp: int, image: np.ndarray, depth: np.ndarray, intrinsics: Intrinsics
     ) -> 'RecordedFrame':
-        """Encode uint8 [height, width, 3] BGR and float32 [height, width], metres, NaN invalid."""
+        """Encode an image (uint8 [h, w, 3] BGR) and depth (float32 [h, w] metres, NaN invalid)."""
         known = np.isfinite(depth) & (depth <= _FARTHEST)
         millimetres = np.rint(np.where(known, depth, 0) * _MILLIMETRES).astype(np.uint16)
         jpeg = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
@@ -55,12 +55,12 @@ class RecordedFrame:
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """Size in bytes."""
         return len(self.image) + len(self.depth)
 
 
 class LastSeconds:
-    """Keeps the frames of the last seconds of one camera, encoded, at most 64 MB of them."""
+    """Keeps the encoded frames of the last seconds of one camera, at most `most_bytes`."""
 
     def __init__(self, seconds: float = SECONDS, most_bytes: int = _MOST_BYTES) -> None:
         self._seconds = seconds
@@ -69,14 +69,14 @@ class LastSeconds:
         self._lock = threading.Lock()
 
     def due(self, stamp: int) -> bool:
-        """Return whether a frame of this stamp (nanoseconds) is to be kept."""
+        """Return whether a frame with this stamp (nanoseconds) is to be kept."""
         with self._lock:
             newest = self._frames[-1].stamp if self._frames else None
-        # A clock that went back begins anew.
+        # After a jump of the clock backwards it starts anew.
         return newest is None or stamp < newest or stamp - newest >= INTERVAL * 1e9
 
     def add(self, frame: RecordedFrame) -> None:
-        """Keep a frame; those that are too old, or of another camera, go."""
+        """Keep a frame; drop frames that are too old or have other intrinsics."""
         with self._lock:
             frames = self._frames
             if frames and (
@@ -102,7 +102,7 @@ class LastSeconds:
 
 
 def recordings_folder(environment: 'os._Environ[str] | dict[str, str]' = os.environ) -> Path:
-    """Return where recordings go: the XDG data folder."""
+    """Return the default folder for recordings, in the XDG data folder."""
     home = environment.get('XDG_DATA_HOME')
     base = Path(home) if home else Path(environment.get('HOME', '~')) / '.local' / 'share'
     return base / 'msdepth_ros' / 'recordings'
@@ -113,13 +113,13 @@ def write_recording(parent: Path, name: str, frames: list[RecordedFrame]) -> Pat
 
     Parameters
     ----------
-    parent : the folder to make it in.
-    name : of the camera; the time is added.
-    frames : of one camera.
+    parent : folder in which to create it.
+    name : name of the camera; the time is added.
+    frames : frames of one camera.
 
     Returns
     -------
-    The new folder, which `msdepth evaluate` and camera_player read.
+    The new folder, for `msdepth evaluate` and camera_player.
 
     Raises
     ------
@@ -133,7 +133,7 @@ def write_recording(parent: Path, name: str, frames: list[RecordedFrame]) -> Pat
     try:
         parent.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(parent).free < _FREE + sum(frame.size for frame in frames):
-            raise MsdepthError(f'{parent}: less than 1 GB is free: make room first')
+            raise MsdepthError(f'{parent}: less than 1 GB is free: free some space first')
         for part in ('rgb', 'depth'):
             (folder / part).mkdir(parents=True)
         for frame in frames:

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The page's large view: the clouds in 3D with the robot, or one picture over all of it."""
+"""The page's large view: the clouds in 3D with the robot, or one picture."""
 
 from typing import Any
 
@@ -15,22 +15,22 @@ from msdepth_ros.viewer.pacing import Quality
 from msdepth_ros.viewer.picking import letterbox
 from msdepth_ros.viewer.pose import Pose
 
-_GRID = 20.0  # metres, each way
-_METRES = (1, 2, 3, 4, 5, 6, 8, 10)  # that a label on the floor names
-_POINT = 2.0  # metres, a point's size times the square root of how many there are
-_LARGEST = 0.04  # metres, a point's size at most
-_BEAM = 0.03  # metres, the size of a scan's point
+_GRID = 20.0  # width and height of the grid, metres
+_METRES = (1, 2, 3, 4, 5, 6, 8, 10)  # distances with a label on the floor
+_POINT = 2.0  # size of a point times the square root of the number of points, metres
+_LARGEST = 0.04  # greatest size of a point, metres
+_BEAM = 0.03  # size of a scan's point, metres
 _FRUSTUM = 0.15
-_BEAMS = 200  # of a scan that are shown
+_BEAMS = 200  # number of points of a scan
 _SCAN_COLOR = (255, 64, 64)
-_MEASUREMENTS, _MEASUREMENT = 100, 0.05  # how many are shown, and their size in metres
+_MEASUREMENTS, _MEASUREMENT = 100, 0.05  # number shown, and their size in metres
 _MEASURED = {'used': (40, 200, 80), 'rejected': (240, 140, 0)}  # their colours
 _PICK_COLOR = (255, 0, 200)
 _EYE, _LOOK_AT = (-2.0, -1.4, 2.0), (2.2, 0.0, 0.7)  # metres, in the robot's frame
 
 
 class SceneView:
-    """What lies in the 3D view of one page, or the picture that covers it."""
+    """The 3D view of one page, or the picture that covers it."""
 
     def __init__(self, client: viser.ClientHandle) -> None:
         self._client = client
@@ -62,8 +62,9 @@ class SceneView:
 
         Parameters
         ----------
-        picture : uint8 [height, width, 3] BGR, shown in the camera's frustum.
-        points : of the cloud that are shown, at most.
+        camera, frame : the frame to show, and its camera.
+        picture : uint8 [height, width, 3] BGR, shown in the camera's frustum; None = none.
+        points : greatest number of points of the cloud.
         """
         self.cover(None)
         name = f'/cameras/{camera.title}'
@@ -99,7 +100,7 @@ class SceneView:
         self._scene.set_background_image(page, format='jpeg', jpeg_quality=jpeg)
 
     def mark(self, place: np.ndarray | None, text: str = '') -> None:
-        """Mark a point that was clicked on, [3] metres in the robot's frame; None takes it away."""
+        """Mark a point, [3] metres in the robot's frame; None removes the mark."""
         for name in ('/pick', '/pick/text'):
             if name in self._handles:
                 self._handles.pop(name).remove()
@@ -111,10 +112,10 @@ class SceneView:
             self._scene.add_label('/pick/text', text, position=(0.0, 0.0, 0.08))
 
     def forget(self, title: str) -> None:
-        """Take away what a camera showed."""
+        """Remove everything of a camera."""
         for top in (f'/cameras/{title}', f'/scans/{title}'):
             if top in self._handles:
-                self._handles[top].remove()  # and all that lies below it
+                self._handles[top].remove()  # and everything below it
             for name in [name for name in self._handles if f'{name}/'.startswith(f'{top}/')]:
                 del self._handles[name]
 
@@ -168,16 +169,16 @@ class SceneView:
 
 
 def resampled(xyz: np.ndarray, rgb: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return `count` of the points, evenly taken, some of them twice if need be; and their colours.
+    """Return exactly `count` points, evenly chosen (some twice if there are fewer), with colours.
 
-    A cloud of always the same size is updated in place by the browser.
+    The browser updates a cloud in place if its size stays the same.
     """
     taken = np.linspace(0, len(xyz) - 1, count).round().astype(np.intp)
     return xyz[taken], rgb[taken] if rgb.ndim == 2 else rgb
 
 
 def reduced(image: np.ndarray, width: int, smooth: bool = True) -> np.ndarray:
-    """Return an image no wider than `width`; not smooth, it keeps its own values (depth)."""
+    """Return an image of at most `width` pixels; with `smooth` False, values are not mixed."""
     if image.shape[1] <= width:
         return image
     size = width, max(1, round(image.shape[0] * width / image.shape[1]))

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The web server: viser's, behind a guard at its door."""
+"""The web server of viser, with access checks."""
 
 import contextlib
 import logging
@@ -23,22 +23,22 @@ _building = threading.Lock()
 
 
 class PageServer(viser.ViserServer):
-    """viser's server, which asks `Access` before it answers.
+    """viser's server, which checks each request by `Access`.
 
-    viser has no setting for it, so the function of the library websockets that serves it is
-    replaced while the server starts. A viser that starts in another way is not used: without
-    its guard the page would be open to everybody.
+    viser has no setting for this. So while the server starts, the function `serve` of the library
+    websockets is replaced. A version of viser that starts in another way is not used: without the
+    checks, anybody could open the page.
 
     Raises
     ------
     MsdepthError
-        If the address cannot be served, or this version of viser cannot be guarded.
+        If the address cannot be served, or this version of viser cannot be checked.
     """
 
     def __init__(self, host: str, port: int, access: Access) -> None:
         _check_address(host, port)
         self.access = access
-        # else each request that is refused is a traceback in the log
+        # otherwise each rejected request would be a traceback in the log
         logging.getLogger('websockets.server').setLevel(logging.CRITICAL)
         with _building, _guarded(access, self._pages) as guarded:
             super().__init__(host=host, port=port, label='msdepth', verbose=False)
@@ -51,23 +51,23 @@ class PageServer(viser.ViserServer):
 
     @property
     def addresses(self) -> list[str]:
-        """Where the page is."""
+        """The addresses of the page."""
         return page_address(
             self.get_host(), self.get_port(), self.access.token, machine_addresses()
         )
 
     def request_share_url(self, verbose: bool = True) -> str | None:
-        """Refuse: viser would make the page public through a server of its makers."""
+        """Do nothing; viser would make the page public through a server on the internet."""
         return None
 
     def _pages(self) -> int:
-        """Return how many web sockets are open."""
+        """Return the number of open web sockets."""
         return len(self._websock_server._client_state_from_id)
 
 
 @contextlib.contextmanager
 def _guarded(access: Access, pages: Callable[[], int]) -> Iterator[list[bool]]:
-    """Put the guard before every server that websockets starts; the list fills when one does."""
+    """Add the checks to each server that websockets starts; yield a list with one entry each."""
     started: list[bool] = []
     serve = websockets_server.serve
 
@@ -90,7 +90,7 @@ def _guarded(access: Access, pages: Callable[[], int]) -> Iterator[list[bool]]:
 
         return guarded_answer
 
-    # viser also prints a box with an address, which lacks the token.
+    # viser also prints an address, without the token.
     with (
         _replaced(websockets_server, 'serve', guarded_serve),
         _replaced(rich, 'print', lambda *_, **__: None),
@@ -115,7 +115,7 @@ def _refuse(status: HTTPStatus, reason: str) -> Response:
 
 
 def _check_address(host: str, port: int) -> None:
-    """Refuse an address that cannot be served: viser would try a thousand ports and then hang."""
+    """Raise MsdepthError for an address that cannot be served; viser would hang."""
     try:
         kind = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(*kind[:3]) as probe:
@@ -124,16 +124,16 @@ def _check_address(host: str, port: int) -> None:
     except (OSError, OverflowError) as error:
         reason = getattr(error, 'strerror', None) or error
         raise MsdepthError(
-            f'cannot serve a page at {host}:{port}: {reason}; host is an address of this machine, '
-            'or 0.0.0.0 for all of them'
+            f'cannot serve a page at {host}:{port}: {reason}; set host to an address of this '
+            'machine, or to 0.0.0.0 for all of them'
         ) from error
 
 
 def machine_addresses() -> list[str]:
-    """Return the IPv4 addresses by which other machines may reach this one, likeliest first."""
+    """Return this machine's IPv4 addresses for other machines, the most likely first."""
     found = []
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(('10.255.255.255', 1))  # sends nothing; asks which way it would
+        probe.connect(('10.255.255.255', 1))  # sends nothing; chooses the network interface
         found.append(probe.getsockname()[0])
     with contextlib.suppress(OSError):
         found += socket.gethostbyname_ex(socket.gethostname())[2]

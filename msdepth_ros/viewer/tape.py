@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The tape measure: depth.scale from distances that somebody measured by hand."""
+"""The tape measure: depth.scale from distances measured by hand."""
 
 import math
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from msdepth_ros.errors import MsdepthError
 
-FEWEST = 2  # measurements; what is left of one alone is always nothing
-_LOWEST, _HIGHEST = 0.01, 100.0  # what the parameter depth.scale takes
+FEWEST = 2  # measurements; with one alone the remaining error is always 0
+_LOWEST, _HIGHEST = 0.01, 100.0  # limits of the parameter depth.scale
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class Measurement:
 
     Attributes
     ----------
-    measured : metres that the node answered.
-    true : metres by tape measure, from the lens to the point.
-    scale : the depth.scale that `measured` holds.
+    measured : distance by the node's depth, metres.
+    true : distance by tape measure, from the lens to the point, metres.
+    scale : the depth.scale with which `measured` was computed.
     """
 
     measured: float
@@ -31,7 +31,7 @@ class Measurement:
         for name in ('measured', 'true', 'scale'):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
-                raise MsdepthError(f'a {name} distance of {value:g} m is none: give metres above 0')
+                raise MsdepthError(f'the {name} distance is {value:g} m: it must be above 0')
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class TapeFit:
     Attributes
     ----------
     scale : the new depth.scale.
-    errors : of each measurement under the new scale, relative: 0.02 reads 2 % too far.
-    spread : root mean square of `errors`' logarithms.
+    errors : relative error of each measurement with the new scale: 0.02 = 2 % too far.
+    spread : root mean square of the logarithmic errors.
     """
 
     scale: float
@@ -53,23 +53,23 @@ class TapeFit:
 def fit_scale(measurements: Sequence[Measurement]) -> TapeFit:
     """Return the scale s that makes the mean of ln(s * measured / true) zero.
 
-    It is exp of alpha(y, y*) in the scale-invariant error of Eigen, Puhrsch and Fergus (2014): the
-    scale that leaves the smallest mean square of log errors.
+    It minimises the mean square of the log errors: s = exp(alpha(y, y*)) of the scale-invariant
+    error of Eigen, Puhrsch and Fergus (2014).
 
     Raises
     ------
     MsdepthError
-        If there are fewer than two measurements, or the scale is not one that depth.scale takes.
+        If there are fewer than two measurements, or the scale is outside the limits.
     """
     if len(measurements) < FEWEST:
-        raise MsdepthError('measure at two points at least, at different distances')
+        raise MsdepthError('measure at least two points, at different distances')
     logs = [math.log(m.true * m.scale / m.measured) for m in measurements]
     alpha = sum(logs) / len(logs)
     scale = math.exp(alpha)
     if not _LOWEST <= scale <= _HIGHEST:
         raise MsdepthError(
-            f'a scale of {scale:.3g} is outside of {_LOWEST:g} to {_HIGHEST:g}: are the distances '
-            'in metres?'
+            f'the scale {scale:.3g} is outside {_LOWEST:g} to {_HIGHEST:g}: are the distances in '
+            'metres?'
         )
     left = [alpha - log for log in logs]
     spread = math.sqrt(sum(value * value for value in left) / len(left))

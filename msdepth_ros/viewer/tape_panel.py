@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The tape measure on a page."""
+"""The widgets of the tape measure on a page."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +13,8 @@ from msdepth_ros.viewer.tape import FEWEST, Measurement, fit_scale
 from msdepth_ros.viewer.words import tape_html
 
 _HELP = (
-    'Click on a point, measure from the lens to it with a tape, type the distance. Two or more '
-    'points, near and far.'
+    'Click on a point, measure the distance from the lens to it with a tape, and type it. Do this '
+    'for two or more points, near and far.'
 )
 
 
@@ -33,8 +33,11 @@ class TapePanel:
 
         Parameters
         ----------
-        picked : returns the distance of the point clicked on last, metres; None without one.
-        tell : is given a title, a text, and whether something went wrong.
+        gui : the page's widgets.
+        parameters : parameters of the depth node.
+        picked : returns the distance of the last point clicked on, metres; None without one.
+        tell : shows a message: title, text, and whether it is an error.
+        read_only : whether the scale cannot be set.
         """
         self._parameters = parameters
         self._picked = picked
@@ -43,7 +46,7 @@ class TapePanel:
         gui.add_markdown(_HELP)
         self._true = gui.add_number('true distance (m)', 1.0, min=0.05, max=100.0, step=0.01)
         add = gui.add_button('Add the point clicked on')
-        back = gui.add_button('Forget the last one')
+        back = gui.add_button('Remove the last one')
         self._table = gui.add_html('')
         apply = gui.add_button('Set depth.scale and keep it', disabled=read_only)
         add.on_click(lambda _: self._guarded(self._add))
@@ -51,7 +54,7 @@ class TapePanel:
         apply.on_click(lambda _: self._guarded(self._apply))
 
     def refresh(self) -> None:
-        """Show the measurements under the present scale."""
+        """Show the measurements with the present scale."""
         content = tape_html(self._measurements, self._scale())
         if self._table.content != content:
             self._table.content = content
@@ -62,7 +65,7 @@ class TapePanel:
     def _add(self) -> None:
         distance = self._picked()
         if distance is None:
-            raise MsdepthError('click on a point in the picture or in the cloud first')
+            raise MsdepthError('first click on a point in a large picture or in the cloud')
         self._measurements.append(Measurement(distance, self._true.value, self._scale()))
 
     def _back(self) -> None:
@@ -71,7 +74,7 @@ class TapePanel:
 
     def _apply(self) -> None:
         if len(self._measurements) < FEWEST:
-            raise MsdepthError(f'measure at {FEWEST} points at least')
+            raise MsdepthError(f'measure at least {FEWEST} points')
         self._parameters.set('depth.scale', fit_scale(self._measurements).scale)
         self._tell('Scale set', self._parameters.save_scale(), False)
 

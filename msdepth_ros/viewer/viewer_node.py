@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The viewer's node: it serves the page, and listens to depth nodes while one is open."""
+"""The viewer's node: serves the page, and subscribes to depth nodes while a page is open."""
 
 import threading
 from typing import Any
@@ -18,16 +18,20 @@ from msdepth_ros.viewer.page import Options, Page
 from msdepth_ros.viewer.recording import recordings_folder
 from msdepth_ros.viewer.server import PageServer
 
-_PERIOD = 0.5  # seconds between two looks for pages and for depth nodes
+_PERIOD = 0.5  # seconds between two checks for pages and depth nodes
 
 
 class ViewerNode(Node):
     """Shows depth nodes in a browser.
 
-    Parameters, all only at start: `host` (127.0.0.1: this machine alone; 0.0.0.0: the network, with
-    a token in the address), `port` (the next free one is taken), `nodes` (full names of depth
-    nodes; empty: all that are called msdepth), `read_only` (pages set nothing and write nothing),
-    `recordings` (folder; empty: the XDG data folder).
+    ROS parameters, read at the start:
+
+    - `host`: address to serve at; 127.0.0.1 = this machine only, 0.0.0.0 = the network, with a
+      token in the address.
+    - `port`: TCP port; if it is taken, the next free one.
+    - `nodes`: full names of depth nodes; empty = all nodes called msdepth.
+    - `read_only`: pages set no parameters and write no files.
+    - `recordings`: folder; '' = the XDG data folder.
     """
 
     def __init__(self, **node_options: Any) -> None:
@@ -37,17 +41,21 @@ class ViewerNode(Node):
         self._server: PageServer | None = None
         self._cameras: Cameras | None = None
         with destroyed_unless_made(self):
-            host = self._declare('host', '127.0.0.1', 'Address to serve at; 0.0.0.0: all.')
-            port = self._declare('port', 8080, 'TCP port; the next free one is taken.', (0, 65535))
+            host = self._declare('host', '127.0.0.1', 'Address to serve at; 0.0.0.0: the network.')
+            port = self._declare('port', 8080, 'TCP port, or the next free one.', (0, 65535))
             nodes = self._declare('nodes', [''], 'Depth nodes to show; empty: all called msdepth.')
-            read_only = self._declare('read_only', False, 'Pages set and write nothing.')
-            folder = self._declare('recordings', '', 'Folder; empty: the XDG data folder.')
+            read_only = self._declare(
+                'read_only', False, 'Pages set no parameters and write no files.'
+            )
+            folder = self._declare(
+                'recordings', '', 'Folder for recordings; empty: the XDG data folder.'
+            )
             self._cameras = Cameras(self, filter(None, nodes), keep=not read_only)
             self._options = Options(read_only, user_path(folder) if folder else recordings_folder())
             self._server = PageServer(host, port, Access(host))
             self._server.on_client_connect(self._on_connect)
             self._server.on_client_disconnect(self._on_disconnect)
-            self._tell(host, read_only)
+            self._log_addresses(host, read_only)
             self.create_timer(_PERIOD, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def destroy_node(self) -> None:
@@ -69,19 +77,19 @@ class ViewerNode(Node):
             descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
         return self.declare_parameter(name, default, descriptor).value
 
-    def _tell(self, host: str, read_only: bool) -> None:
+    def _log_addresses(self, host: str, read_only: bool) -> None:
         assert self._server is not None
-        may = 'look' if read_only else 'look, and set parameters'
+        rights = 'look' if read_only else 'look and set parameters'
         for address in self._server.addresses:
             self.get_logger().info(f'open {address}')
         if self._server.access.token:
             self.get_logger().warning(
-                f'host {host}: whoever is on this network and has the address above, with its '
-                f'token, may {may}. It is not encrypted. With host 127.0.0.1 only this machine can'
+                f'host {host}: anybody on this network who has the address above, with its token, '
+                f'can {rights}. It is not encrypted. With host 127.0.0.1 only this machine can'
             )
 
     def _look(self) -> None:
-        """Listen while a page is open, on the executor's thread."""
+        """Subscribe while a page is open, on the executor's thread."""
         assert self._cameras is not None
         with self._lock:
             awake = any(page.awake for page in self._pages.values())

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the page says in words, as HTML: the node's state, the colours' scale, points clicked on."""
+"""The texts of the page as HTML: the node's state, colour scales, points clicked on."""
 
 import base64
 import math
@@ -14,13 +14,13 @@ from msdepth_ros.images.pictures import FARTHEST, NEAREST, colorize
 from msdepth_ros.viewer.picking import Pick
 from msdepth_ros.viewer.tape import Measurement, TapeFit, fit_scale
 
-# Colours that are told apart, and read, on white and on black; the word stands beside each.
+# Colours that are readable on white and on black; a word beside each says the same.
 _COLORS = {'OK': '#2e9e4f', 'WARN': '#d98000', 'ERROR': '#e03e3e', 'STALE': '#888888'}
-_WORDS = {'OK': 'running', 'WARN': 'warning', 'ERROR': 'error', 'STALE': 'not heard of'}
+_WORDS = {'OK': 'running', 'WARN': 'warning', 'ERROR': 'error', 'STALE': 'no data'}
 _TICKS = (0.3, 0.5, 1.0, 2.0, 5.0, 10.0)  # metres
 _STEPS = 24
 _STYLE = 'padding:4px 12px;font-size:13px;line-height:1.5'
-# The lines that everybody looks for first: (label, keys of /diagnostics, the first that is there).
+# The first lines of the table: (label, keys of /diagnostics, of which the first existing is used).
 _FIRST = (
     ('Model', ('model',)),
     ('Runs on', ('backend',)),
@@ -30,15 +30,15 @@ _FIRST = (
     ('Camera', ('input rate (Hz)',)),
     ('Dropped', ('dropped (%)',)),
     ('Age at publication', ('age (ms)',)),
-    ('Network takes', ('infer (ms)',)),
+    ('Network', ('infer (ms)',)),
 )
-# How the metres are known, and which measurements were used or rejected.
+# Prefixes of the lines about metres and measurements.
 _METRIC = ('metres', 'metric', 'measured')
 _UNITS = ('Hz', '%', 'ms', 'm', 's')
 
 
 def status_html(level: str, message: str) -> str:
-    """Return one line: a coloured dot, a word for it, and what the node says."""
+    """Return one line: a coloured dot, a word for the level, and the node's message."""
     color = _COLORS.get(level, _COLORS['STALE'])
     word = _WORDS.get(level, level)
     text = '' if message == word else f' {escape(message)}'
@@ -50,9 +50,12 @@ def status_html(level: str, message: str) -> str:
 
 
 def diagnostics_html(values: Mapping[str, str], delay: float) -> str:
-    """Return a table of /diagnostics' values, the usual ones first and in words.
+    """Return a table of the values of /diagnostics, the most important ones first.
 
-    `delay` is in seconds: how long the page's own updates take.
+    Parameters
+    ----------
+    values : texts by key.
+    delay : duration of the page's updates, seconds.
     """
     rows, used = [], set()
     for label, keys in _FIRST:
@@ -63,13 +66,13 @@ def diagnostics_html(values: Mapping[str, str], delay: float) -> str:
     metric = [key for key in values if key.startswith(_METRIC) or 'scale' in key]
     rows += [(key.capitalize(), values[key]) for key in metric if values[key]]
     used.update(metric)
-    rows.append(('This page', f'{1e3 * delay:.0f} ms behind'))
+    rows.append(('Delay of this page', f'{1e3 * delay:.0f} ms'))
     rest = [(key, value) for key, value in values.items() if key not in used and value]
     return f'<div style="{_STYLE}">{_table(rows)}{_details("Everything else", rest)}</div>'
 
 
 def scale_html() -> str:
-    """Return the scale of the depth pictures' colours, with metres under it."""
+    """Return the colour scale of depth pictures, with metres below it."""
     steps = np.linspace(0, 1, _STEPS)
     depths = NEAREST * (FARTHEST / NEAREST) ** steps
     stops = ', '.join(_css(color) for color in colorize(depths[None].astype(np.float32))[0])
@@ -79,7 +82,7 @@ def scale_html() -> str:
 
 
 def confidence_scale_html() -> str:
-    """Return the scale of the confidence picture."""
+    """Return the colour scale of confidence pictures."""
     levels = confidence_picture(np.linspace(0, 1, _STEPS, dtype=np.float32)[None])
     marks = [(share, f'{share:.0%}') for share in (0.0, 0.5, 1.0)]
     stops = ', '.join(_css(color) for color in levels[0])
@@ -87,7 +90,7 @@ def confidence_scale_html() -> str:
 
 
 def confidence_picture(confidence: np.ndarray) -> np.ndarray:
-    """Return confidence (float32 [height, width], 0 to 1) in fixed colours, BGR; NaN is black."""
+    """Return confidence (float32 [height, width], 0 to 1) as BGR colours; NaN is black."""
     known = np.isfinite(confidence)
     level = np.where(known, confidence, 0).clip(0, 1) * 255
     picture = cv2.applyColorMap(level.astype(np.uint8), cv2.COLORMAP_VIRIDIS)
@@ -96,7 +99,7 @@ def confidence_picture(confidence: np.ndarray) -> np.ndarray:
 
 
 def picture_html(picture: np.ndarray, quality: int, name: str) -> str:
-    """Return a picture (uint8 [height, width, 3] BGR) over all the panel's width, as a JPEG."""
+    """Return a picture (uint8 [height, width, 3] BGR) as a JPEG of the panel's width."""
     jpeg = cv2.imencode('.jpg', picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return (
         f'<div style="padding:4px 12px;font-size:12px">{escape(name)}'
@@ -108,9 +111,14 @@ def picture_html(picture: np.ndarray, quality: int, name: str) -> str:
 def pick_html(
     pick: Pick | None, height: float | None, confidence: float | None, camera: str = ''
 ) -> str:
-    """Return what is known of the point that was clicked on.
+    """Return a text about the point clicked on.
 
-    `height` is in metres above the floor, None where the mount is not known.
+    Parameters
+    ----------
+    pick : the point; None = no depth is known there.
+    height : metres above the floor; None = the mount is not known.
+    confidence : 0 to 1; None or NaN = not known.
+    camera : title of the camera; '' = there is only one.
     """
     if pick is None:
         return f'<div role="status" style="{_STYLE}">No depth is known there.</div>'
@@ -119,20 +127,20 @@ def pick_html(
     if height is not None:
         words.append(f'{height:.2f} m above the floor')
     elif pick.distance is not None:
-        words.append('height not known: set camera_pose')
+        words.append('height unknown: set camera_pose')
     if confidence is not None and math.isfinite(confidence):
         words.append(f'{confidence:.0%} confident')
     if camera:
-        words.append(f'by {escape(camera)}')
+        words.append(f'camera {escape(camera)}')
     return f'<div role="status" style="{_STYLE}">{", ".join(words)}</div>'
 
 
 def tape_html(measurements: Sequence[Measurement], scale: float) -> str:
-    """Return the measurements, what is left of each one's error, and the scale that fits them."""
+    """Return a table of the measurements with their errors, and the scale that fits them."""
     if not measurements:
         return ''
     fit = fit_scale(measurements) if len(measurements) > 1 else None
-    rows = [('Tape', 'Depth said', 'Error now', 'Left')]
+    rows = [('Tape', 'Depth', 'Error now', 'Error then')]
     for number, measurement in enumerate(measurements):
         now = measurement.measured / measurement.scale * scale
         left = '' if fit is None else f'{fit.errors[number]:+.1%}'
@@ -176,7 +184,7 @@ def _details(title: str, rows: Sequence[Sequence[str]]) -> str:
 
 
 def _bar(label: str, stops: str, marks: Sequence[tuple[float, str]]) -> str:
-    """Return a bar of colours; `marks` are where on it (0 to 1) which text stands."""
+    """Return a bar of colours; `marks` are (place from 0 to 1, text)."""
     texts = ''.join(
         f'<span style="position:absolute;white-space:nowrap;left:{100 * place:.1f}%;'
         f'transform:translateX(-{100 * place:.0f}%)">{text}</span>'
@@ -190,7 +198,7 @@ def _bar(label: str, stops: str, marks: Sequence[tuple[float, str]]) -> str:
 
 
 def _place(depth: float) -> float:
-    """Return where a depth lies on the scale, 0 to 1."""
+    """Return the place of a depth on the scale, 0 to 1."""
     return math.log(depth / NEAREST) / math.log(FARTHEST / NEAREST)
 
 

@@ -178,7 +178,7 @@ def test_a_value_that_the_node_refuses_is_told_and_taken_back(page, node):
         slider = page.page.get_by_role('slider').nth(1)  # depth.max
         slider.focus()
         page.page.keyboard.press('ArrowRight')
-        page.wait_for_text('depth.max was refused')
+        page.wait_for_text('depth.max was rejected')
         assert node.get('depth.max') == 0.0
     finally:
         node.set('depth.min', 0.0)
@@ -214,7 +214,7 @@ def test_the_tape_measure_sets_the_scale_that_it_found_and_keeps_it(page, node, 
 def test_the_state_of_the_node_is_told_in_words(page):
     page.wait_for_text('running')
     page.open_tab('State')
-    for text in ('onnxruntime', 'Hz', 'ms behind'):
+    for text in ('onnxruntime', 'Hz', 'Delay of this page'):
         page.wait_for_text(text)
 
 

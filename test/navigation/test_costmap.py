@@ -279,7 +279,7 @@ def test_groups_are_counted_with_their_diagonals_or_without():
 def test_what_nav2_would_ignore_is_an_error():
     with pytest.raises(MsdepthError, match='raytrace_range'):
         Source.from_parameters('points', {'raytrace_range': 3.0})
-    with pytest.raises(MsdepthError, match='which is not described'):
+    with pytest.raises(MsdepthError, match='which has no parameters'):
         costmap('map', {'map': {'plugins': ['rays']}})
     with pytest.raises(MsdepthError, match='which is not known'):
         costmap('map', {'map': {'plugins': ['rays'], 'rays': {'plugin': 'acme::Rays'}}})

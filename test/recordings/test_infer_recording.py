@@ -240,11 +240,11 @@ def test_the_topic_is_the_cameras_or_the_one_that_is_named(tmp_path, infer):
 
 
 @pytest.mark.parametrize('received', [lambda n: 0, lambda n: 5 + n, lambda n: (99 - n) * 10**15])
-def test_times_of_reception_that_are_nonsense(tmp_path, infer, received):
+def test_times_of_reception_that_are_implausible(tmp_path, infer, received):
     bag = record(tmp_path / 'bag', 20, received=received)
     result = infer(bag, tmp_path / 'out')
     assert result.returncode == 0, result.stderr
-    assert result.stdout.count('nonsense') == 1
+    assert result.stdout.count('implausible') == 1
     found = read(tmp_path / 'out')
     for topic in (DEPTH, INFO, POINTS):
         assert stamps(found[topic]) == [START + i * STEP for i in range(20)]
@@ -316,7 +316,7 @@ def test_what_is_there_is_not_overwritten(tmp_path, infer):
     for out in (bag, tmp_path):
         result = infer(bag, out)
         assert result.returncode == 2
-        assert 'is there already' in result.stderr
+        assert 'exists already' in result.stderr
     assert {path.name: path.read_bytes() for path in bag.iterdir()} == before
 
 

@@ -111,7 +111,7 @@ def test_a_model_of_that_name_is_not_replaced_by_accident(
         ({'teacher': 'nobody'}, "no model named 'nobody'"),
         ({'student': 'teacher'}, 'was not written by `msdepth export`'),
         ({'few': True}, 'too few to learn from'),
-        ({'camera': False}, 'the camera is not known'),
+        ({'camera': False}, 'the calibration is not known'),
     ],
 )
 def test_what_is_wrong_is_one_line(

@@ -92,7 +92,7 @@ def test_nothing_to_write_is_said(tmp_path):
 
 def test_a_disk_that_is_nearly_full_is_left_alone(tmp_path, monkeypatch):
     monkeypatch.setattr(recording, '_FREE', 1 << 60)
-    with pytest.raises(MsdepthError, match='make room'):
+    with pytest.raises(MsdepthError, match='free some space'):
         write_recording(tmp_path, 'a', [frame(1)])
     assert not list(tmp_path.iterdir())
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a recording through the estimator, part by part, in one process or in several."""
+"""Computes the depth of a recording, part by part, in one or several processes."""
 
 import contextlib
 import hashlib
@@ -32,13 +32,13 @@ from msdepth_ros.inference.model import Model, load_model
 from msdepth_ros.recordings.camera_images import (
     CameraImage,
     camera_images,
-    received_is_nonsense,
+    reception_is_implausible,
 )
 from msdepth_ros.recordings.depth_messages import TOPICS, DepthMessages
 from msdepth_ros.recordings.parts import Parts
 
-_MOST_IMAGES, _FEWEST_IMAGES, _PARTS = 100, 8, 50  # images a part, and parts aimed at
-_MOST_BYTES = 64 << 20  # of images in a part: they are held in memory
+_MOST_IMAGES, _FEWEST_IMAGES, _PARTS = 100, 8, 50  # limits of images per part; parts aimed at
+_MOST_BYTES = 64 << 20  # of images in a part, because they are held in memory
 
 
 @dataclass(frozen=True)
@@ -53,38 +53,39 @@ class Runtime:
 
 @dataclass
 class Outcome:
-    """What became of a recording.
+    """The result for a recording.
 
     Attributes
     ----------
-    answered : number of images with depth.
-    errors : what could not be answered, and how often.
+    written : number of images with depth.
+    errors : messages of the errors, and how often each occurred.
     """
 
-    answered: int = 0
+    written: int = 0
     errors: dict[str, int] = field(default_factory=dict)
 
 
-def answer_recording(
+def infer_recording(
     path: Path,
     out: Path,
     runtime: Runtime,
     topics: Topics | None = None,
     camera: Camera | None = None,
     processes: int = 1,
-    tell: Callable[[str], None] = print,
+    note: Callable[[str], None] = print,
 ) -> Outcome:
-    """Write the depth of a recording's images as a recording of its own.
+    """Write the depth of a recording's images as a new recording.
 
     Parameters
     ----------
     path : the rosbag2 to read, folder or file.
-    out : folder of the one to write, with the topics of depth_messages.TOPICS; headers and times
-        are those of the images.
-    topics : which to read; those not given are found by what they hold.
-    camera : calibration of all images, instead of the recording's.
-    processes : that compute depth.
-    tell : is given what a user should know, a line at a time.
+    out : folder of the new rosbag2, with the topics of depth_messages.TOPICS and the headers and
+        times of the images.
+    runtime : model, backend and precision.
+    topics : topics to read; None or a missing one = found by their types.
+    camera : calibration of all images, instead of the recorded one.
+    processes : number of processes that compute depth.
+    note : called with lines for the user.
 
     Raises
     ------
@@ -96,19 +97,19 @@ def answer_recording(
         found = bag.images(), bag.camera_infos(), camera is not None
         image_topic, info_topic = choose_camera(wanted, *found, str(path))
         count = bag.count([image_topic])
-        by_header = received_is_nonsense(bag, image_topic)
+        by_header = reception_is_implausible(bag, image_topic)
         if by_header:
-            tell(f"{path}: its times of reception are nonsense; the headers' stamps are taken")
+            note(f"{path}: its times of reception are implausible; the headers' stamps are used")
         if camera is None and info_topic is None:
-            tell(
+            note(
                 f'{path} has no camera_info, so depth has the scale of the camera that the model '
                 'was trained for, and there is no cloud: give --camera-info'
             )
         model = load_model(runtime.model)
         if model.metric != 'metric':
             raise MsdepthError(
-                f'{model.name} knows its depth only up to a factor, and a recording has no '
-                'measurements that tell it: choose another --model'
+                f'{model.name} knows depth only up to a factor, and measurements in a recording '
+                'are not used: choose another --model'
             )
         job = _describe(path, model, runtime, image_topic, info_topic, camera, count)
         parts = Parts(out, bag.storage, job)
@@ -121,15 +122,15 @@ def answer_recording(
             else:
                 number = _in_processes(work, images, count, progress, processes)
         if bag.cut:
-            damage.append(f'{path} was cut off: what is whole of it is answered')
-        answered = progress.n
+            damage.append(f'{path} was cut off: its intact part is processed')
+        read = progress.n
     errors = parts.join(number)
-    return Outcome(answered - sum(errors.values()), errors | dict.fromkeys(damage, 1))
+    return Outcome(read - sum(errors.values()), errors | dict.fromkeys(damage, 1))
 
 
 @dataclass(frozen=True)
 class _Work:
-    """What a process needs to know once; picklable."""
+    """What each process needs; picklable."""
 
     runtime: Runtime
     parts: Parts
@@ -137,7 +138,7 @@ class _Work:
     by_header: bool
 
 
-class _Answerer:
+class _PartWriter:
     """Computes and writes parts."""
 
     def __init__(self, work: _Work) -> None:
@@ -157,7 +158,7 @@ class _Answerer:
         """Close the runtime."""
         self._backend.close()
 
-    def answer(
+    def write(
         self, number: int, images: list[CameraImage], done: Callable[[], object] = lambda: None
     ) -> None:
         """Write a part; `done` is called after each image."""
@@ -166,7 +167,7 @@ class _Answerer:
         def messages() -> Iterator[tuple[int, dict[str, Any]]]:
             for image in sorted(images, key=self._time):
                 try:
-                    yield self._time(image), self._answer(image)
+                    yield self._time(image), self._depth(image)
                 except (ImageError, CalibrationError) as error:
                     errors[str(error)] = errors.get(str(error), 0) + 1
                 done()
@@ -176,11 +177,11 @@ class _Answerer:
     def _time(self, image: CameraImage) -> int:
         return image.stamp if self._work.by_header else image.recorded.received
 
-    def _answer(self, image: CameraImage) -> dict[str, Any]:
+    def _depth(self, image: CameraImage) -> dict[str, Any]:
         recorded = image.recorded
         try:
             message: Any = self._types.deserialize_cdr(recorded.data, recorded.kind)
-        except Exception as error:  # a damaged message makes its parser raise anything
+        except Exception as error:  # with a damaged message the parser may raise anything
             raise ImageError(f'a message on {recorded.topic} is damaged') from error
         frame = self._estimator.estimate(color_image(message, self._stretch), 'bgr8', image.camera)
         return self._messages.of(frame, message.header)
@@ -188,19 +189,19 @@ class _Answerer:
 
 def _in_this_process(work: _Work, images: Iterator[CameraImage], count: int, progress: Any) -> int:
     number = 0
-    with contextlib.closing(_Answerer(work)) as answerer:
+    with contextlib.closing(_PartWriter(work)) as writer:
         for number, part in enumerate(_in_parts(images, count), 1):
             if work.parts.is_there(number - 1):
                 progress.update(len(part))
             else:
-                answerer.answer(number - 1, part, progress.update)
+                writer.write(number - 1, part, progress.update)
     return number
 
 
 def _in_processes(
     work: _Work, images: Iterator[CameraImage], count: int, progress: Any, processes: int
 ) -> int:
-    contextlib.closing(_Answerer(work)).__exit__(None, None, None)  # errors come out here
+    _PartWriter(work).close()  # errors in the model or runtime are raised here, once
     number = 0
     running: dict[Future[None], int] = {}
 
@@ -219,7 +220,7 @@ def _in_processes(
                 if work.parts.is_there(number - 1):
                     progress.update(len(part))
                 else:
-                    running[pool.submit(_answer, number - 1, part)] = len(part)
+                    running[pool.submit(_write, number - 1, part)] = len(part)
                     collect(processes)
             collect(0)
         except BaseException:
@@ -228,13 +229,13 @@ def _in_processes(
     return number
 
 
-_answerer: _Answerer  # of a process of the pool
+_writer: _PartWriter  # in each process of the pool
 
 
 def _begin(work: _Work, processes: int) -> None:
     """Prepare a process of the pool."""
-    global _answerer
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
+    global _writer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process ends it
     parent = multiprocessing.parent_process()
     if parent is not None:
 
@@ -245,15 +246,15 @@ def _begin(work: _Work, processes: int) -> None:
         threading.Thread(target=end_with_parent, daemon=True).start()
     threads = max(1, len(os.sched_getaffinity(0)) // processes)
     cv2.setNumThreads(threads)
-    _answerer = _Answerer(replace(work, runtime=replace(work.runtime, threads=threads)))
+    _writer = _PartWriter(replace(work, runtime=replace(work.runtime, threads=threads)))
 
 
-def _answer(number: int, images: list[CameraImage]) -> None:
-    _answerer.answer(number, images)
+def _write(number: int, images: list[CameraImage]) -> None:
+    _writer.write(number, images)
 
 
 def _readable(images: Iterator[CameraImage], damage: list[str]) -> Iterator[CameraImage]:
-    """Yield images up to where the recording is damaged, which is an error only at its start."""
+    """Yield the images before any damage; raise DatasetError if there is none before it."""
     count = 0
     try:
         for image in images:
@@ -262,11 +263,11 @@ def _readable(images: Iterator[CameraImage], damage: list[str]) -> Iterator[Came
     except DatasetError as error:
         if not count:
             raise
-        damage.append(f'{error}; the {count} images before that are answered')
+        damage.append(f'{error}; the {count} images before it are processed')
 
 
 def _in_parts(images: Iterator[CameraImage], count: int) -> Iterator[list[CameraImage]]:
-    """Yield the images in parts, the same ones each time."""
+    """Yield the images in parts, the same in each run."""
     most = min(_MOST_IMAGES, max(_FEWEST_IMAGES, count // _PARTS))
     part: list[CameraImage] = []
     size = 0
@@ -289,7 +290,7 @@ def _describe(
     camera: Camera | None,
     count: int,
 ) -> dict[str, Any]:
-    """Return what tells a job from another one."""
+    """Return what distinguishes this job from others."""
     return {
         'recording': str(path.resolve()),
         'images': count,
