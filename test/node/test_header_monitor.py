@@ -21,7 +21,7 @@ def header(sec=1_700_000_000, frame_id='camera_optical_frame'):
         (header(0), 'a stamp of 0.*the newest transform.*let the driver stamp'),
         (header(5000), '19676 days behind.*set use_sim_time'),
         (header(2_000_000_000), '3472 days ahead of'),
-        (header(frame_id=''), 'no frame_id.*RViz and Nav2 drop it'),
+        (header(frame_id=''), 'empty frame_id.*RViz and Nav2 drop them'),
         (header(frame_id='/camera'), "'/camera' of the images begins with a slash"),
     ],
 )

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where sensors sit to the camera: from TF where that is installed, else from parameters."""
+"""Transforms between sensors, camera and robot, from parameters or TF."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ POSES = {
 
 
 class Frames:
-    """Knows the transform from a sensor's frame to the camera's optical frame, without waiting."""
+    """Looks up transforms in the parameters and in TF, if it is installed, without waiting."""
 
     def __init__(self, node: Node) -> None:
         self._buffer: Any = None
@@ -33,7 +33,7 @@ class Frames:
         self._listener = tf2_ros.TransformListener(self._buffer, node)
 
     def close(self) -> None:
-        """Stop listening to TF."""
+        """Unsubscribe from TF."""
         if self._listener is not None:
             self._listener.unregister()
             self._buffer = self._listener = None
@@ -41,9 +41,9 @@ class Frames:
     def to_camera(
         self, source: str, sensor_frame: str, camera_frame: str, values: dict[str, Any]
     ) -> np.ndarray | None:
-        """Return float64 [4, 4], from the sensor's frame to the camera's; None: not known.
+        """Return float64 [4, 4], from the sensor's frame to the camera's; None = not known.
 
-        Parameters count before TF. A sensor whose frame is the camera's needs neither.
+        Parameters override TF. A sensor with the camera's frame needs neither.
         """
         if sensor_frame == camera_frame:
             return np.eye(4)
@@ -57,9 +57,9 @@ class Frames:
     def mount(
         self, robot_frame: str, camera_frame: str, values: dict[str, Any]
     ) -> np.ndarray | None:
-        """Return float64 [4, 4], from the camera's optical frame to the robot's; None: not known.
+        """Return float64 [4, 4], from the camera's optical frame to the robot's; None = not known.
 
-        A camera whose own frame moves by the odometry needs neither parameter nor TF.
+        If the odometry is of the camera's own frame, neither a parameter nor TF is needed.
         """
         if robot_frame == camera_frame:
             return np.eye(4)
@@ -71,11 +71,11 @@ class Frames:
     def pose(
         self, fixed_frame: str, camera_frame: str, stamp: int
     ) -> tuple[int, np.ndarray] | None:
-        """Return the camera's pose in a frame at a stamp in ns, or the newest; None: not known.
+        """Return the camera's pose in a frame at a stamp in ns, or the newest; None = not known.
 
         Returns
         -------
-        (the pose's own stamp in ns, float64 [4, 4]).
+        (stamp of the pose in ns, float64 [4, 4]).
         """
         found = self._lookup(fixed_frame, camera_frame, Time(nanoseconds=stamp))
         if found is None:
@@ -89,7 +89,7 @@ class Frames:
             return None
         try:
             return self._buffer.lookup_transform(target, source, time)
-        except Exception:  # tf2 has a class of errors for each reason; all mean: not now
+        except Exception:  # tf2 has a class of errors for each reason; all mean: not available
             return None
 
 
@@ -102,7 +102,7 @@ def _transform(found: Any) -> np.ndarray | None:
 
 
 def camera_matrix(values: dict[str, Any]) -> np.ndarray | None:
-    """Return float64 [4, 4], from the camera's optical frame to base_frame; None: by TF alone."""
+    """Return float64 [4, 4], from the camera's optical frame to base_frame; None = only in TF."""
     if values['camera_pose']:
         return pose_matrix(CameraPose.parse(values['camera_pose']), optical=True)
     if values['camera_height'] > 0:

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""All that is measured for the depth node: subscribes, aligns frames, and reports."""
+"""The measurements of the depth node: subscriptions, alignment of frames, reports."""
 
 import collections
 import math
@@ -37,16 +37,17 @@ from msdepth_ros.node.measured.views_source import ViewsSource
 from msdepth_ros.node.mounts import Mounts
 
 THROTTLE = {'throttle_duration_sec': 30.0}
-_INCONSISTENT = 0.5  # share of a source's measurements, over many frames, that disagree
+_INCONSISTENT = 0.5  # share of disagreeing measurements, over many frames, for a warning
 _MEMORY = 0.05  # weight of a new frame in that share
-# Causes that are usual.
+# Usual causes, which are not logged.
 _QUIET = ('nothing came', 'in doubt', 'not in view', 'no mount', NO_EARLIER, NO_MOTION, NO_MATCH)
 
 
 class MeasuredHub:
-    """Owns the sources that `metric.sources` names.
+    """Owns the sources in `metric.sources`.
 
-    Messages come on the executor's thread; `align_for` and what it returns belong to the worker's.
+    Messages arrive on the executor's thread. `align_for` and the function that it returns run
+    on the worker's thread.
     """
 
     def __init__(self, node: Node) -> None:
@@ -62,7 +63,7 @@ class MeasuredHub:
         self._disagreeing: dict[str, float] = {}
 
     def open(self, names: list[str], mounts: Mounts) -> None:
-        """Listen to some sources, by name."""
+        """Subscribe to the topics of these sources."""
         self._metres = self._last = None
         self._rejected.clear()
         self._disagreeing.clear()
@@ -85,7 +86,7 @@ class MeasuredHub:
                 )
 
     def close(self) -> None:
-        """Stop listening."""
+        """Unsubscribe."""
         while self._subscriptions:
             self._node.destroy_subscription(self._subscriptions.pop())
         if self._frames is not None:
@@ -94,13 +95,13 @@ class MeasuredHub:
         self._sources = {}
 
     def align_for(self, stamp: int, frame: str, values: dict[str, Any]) -> Callable[[Model], Align]:
-        """Return what aligns the depth of an image, by any model, with what has come by then.
+        """Return a function of the model; its result aligns an image's depth with measurements.
 
         Parameters
         ----------
-        stamp : of the image, ns.
+        stamp : stamp of the image, ns.
         frame : frame_id of the image.
-        values : the node's parameters.
+        values : values of the node's parameters.
         """
 
         def align_for_model(model: Model) -> Align:
@@ -147,7 +148,7 @@ class MeasuredHub:
         return found
 
     def _learn(self, aligned: Aligned | None, model: Model) -> None:
-        """Remember what became of the measurements, for diagnostics."""
+        """Remember which measurements were used or rejected, for diagnostics."""
         self._last = aligned
         if aligned is None and model.metric != 'metric':
             self._node.get_logger().warning(
@@ -169,7 +170,7 @@ class MeasuredHub:
 
     @property
     def trouble(self) -> str:
-        """What is wrong with the sources, '' if nothing is."""
+        """What is wrong with the sources; '' = nothing."""
         wrong = [name for name, share in self._disagreeing.items() if share > _INCONSISTENT]
         if wrong:
             return (
@@ -201,8 +202,8 @@ class MeasuredHub:
 
 
 def _faded(sparse: SparseDepth, age: float) -> SparseDepth:
-    """Return measurements with the less weight the older they are; `age` 1 is the oldest.
+    """Return measurements with less weight the older they are; `age` 1 is the oldest allowed.
 
-    So a source that ends fades out, and does not end from one frame to the next.
+    So a source that stops fades out instead of ending from one frame to the next.
     """
     return replace(sparse, sigma=sparse.sigma / np.float32(math.sqrt(max(1 - age**4, 1e-3))))

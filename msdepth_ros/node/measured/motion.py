@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How a robot moved between two times, by the odometry that a node hears."""
+"""The motion of a robot between two times, from odometry messages."""
 
 import threading
 
@@ -13,14 +13,14 @@ from msdepth_ros.node.messages import nanoseconds
 
 
 class Motion:
-    """Knows the odometry of the last seconds; heard on one thread, asked on another."""
+    """Keeps the odometry of the last seconds; its methods may be called from different threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._history = PoseHistory()
 
     def hear(self, message: Odometry) -> None:
-        """Take an odometry."""
+        """Add a message."""
         p, q = message.pose.pose.position, message.pose.pose.orientation
         values = np.array([p.x, p.y, p.z, q.x, q.y, q.z, q.w])
         if np.isfinite(values).all() and np.linalg.norm(values[3:]) > 0.5:
@@ -29,9 +29,15 @@ class Motion:
                 self._history.add(stamp, rigid(values[:3].tolist(), values[3:].tolist()))
 
     def between(self, before: int, after: int) -> np.ndarray | None:
-        """Return where the robot's frame of one time lies in that of another, float64 [4, 4].
+        """Return the transform from the robot's frame at `before` to that at `after`.
 
-        None where the odometry does not tell. Times are stamps in ns.
+        Parameters
+        ----------
+        before, after : stamps in ns.
+
+        Returns
+        -------
+        float64 [4, 4]; None if the odometry does not cover both times, or jumped between them.
         """
         with self._lock:
             try:

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""One class for each source of measurements: what it hears, and what it says of a frame."""
+"""The sources of measurements: one class each, with its topics and what it measures in a frame."""
 
 import collections
 import contextlib
@@ -39,23 +39,23 @@ _ASK_AGAIN, _ASK_SELDOM = 5.0, 300.0  # seconds
 
 
 class UnusableError(MsdepthError):
-    """A source has nothing for a frame; the text is the cause, in a word or two."""
+    """A source has nothing for a frame; the message is the cause, in a word or two."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """A frame that measurements are wanted for.
+    """A frame that needs measurements.
 
     Attributes
     ----------
-    stamp : of the image, ns.
+    stamp : stamp of the image, ns.
     frame : frame_id of the image.
-    values : the node's parameters.
+    values : values of the node's parameters.
     depth : float32 [height, width], the network's depth, metres.
-    geometry : how it lies on the image.
-    outputs : the model's further outputs.
+    geometry : maps the depth to the image.
+    outputs : other outputs of the model.
     image : uint8 [height, width, 3], the network's input.
-    metric : whether the depth is metres, and not relative.
+    metric : whether the depth is in metres, not relative.
     """
 
     stamp: int
@@ -69,7 +69,7 @@ class Request:
 
     @property
     def camera(self) -> Intrinsics:
-        """Of the rectified camera image.
+        """Intrinsics of the rectified camera image.
 
         Raises
         ------
@@ -84,7 +84,11 @@ class Request:
 class Source(ABC):
     """A source of measurements.
 
-    `topics` are the messages that it hears, by topic, and `queue` how many may wait.
+    Attributes
+    ----------
+    name : as in `metric.sources`.
+    topics : message types of its topics.
+    queue : depth of the subscriptions' queues.
     """
 
     name: str
@@ -92,21 +96,21 @@ class Source(ABC):
     queue = 2
 
     def hear(self, topic: str, message: Any) -> None:  # noqa: B027
-        """Take a message, on the executor's thread."""
+        """Add a message, on the executor's thread."""
 
     @abstractmethod
     def measure(self, request: Request) -> tuple[SparseDepth, float]:
-        """Return what was measured of a frame, and how old it is in seconds.
+        """Return the measurements for a frame, and their age in seconds.
 
         Raises
         ------
         MsdepthError
-            If there is nothing; an UnusableError's text is the cause.
+            If there is nothing; the message of an UnusableError is the cause.
         """
 
 
 class TopicSource(Source):
-    """A source that hears messages with a header, and takes the one nearest to an image."""
+    """A source of messages with a header; it uses the one nearest in time to an image."""
 
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
@@ -128,11 +132,17 @@ class TopicSource(Source):
 
     @staticmethod
     def content(message: Any) -> bytes:
-        """Return the bytes that two measurements of a real sensor never share."""
+        """Return bytes that differ between any two measurements of a real sensor."""
         return bytes(memoryview(message.data)[:65536])
 
     def nearest(self, request: Request) -> tuple[Any, float]:
-        """Return the message whose stamp is nearest to the image's, and their distance, seconds."""
+        """Return the message with the stamp nearest to the image's, and the difference, seconds.
+
+        Raises
+        ------
+        UnusableError
+            If there is none, it is too old, or the source is frozen.
+        """
         with self._lock:
             if not self._messages:
                 raise UnusableError('nothing came')
@@ -144,7 +154,13 @@ class TopicSource(Source):
         return message, age
 
     def to_camera(self, message: Any, request: Request) -> np.ndarray:
-        """Return the transform from a message's frame to the camera's, float64 [4, 4]."""
+        """Return the transform from a message's frame to the camera's, float64 [4, 4].
+
+        Raises
+        ------
+        UnusableError
+            If it is not known.
+        """
         frame = message.header.frame_id
         found = self._frames.to_camera(self.name, frame, request.frame, request.values)
         if found is None:
@@ -152,7 +168,7 @@ class TopicSource(Source):
         return found
 
     def _refuse_frozen(self, request: Request) -> None:
-        """Refuse what repeats itself bit for bit while the view changes."""
+        """Raise UnusableError if the data repeats bit for bit while the view changes."""
         part = slice(_COARSE // 2, None, _COARSE)
         view = request.depth[part, part]
         before = self._view
@@ -167,7 +183,7 @@ class TopicSource(Source):
 
 
 class ScanSource(TopicSource):
-    """A laser scanner's row."""
+    """A laser scan."""
 
     name = 'scan'
     topics = {'measured/scan': LaserScan, 'odom': Odometry}  # noqa: RUF012
@@ -177,7 +193,7 @@ class ScanSource(TopicSource):
         self._motion = Motion()
 
     def hear(self, topic: str, message: Any) -> None:
-        """Take a scan or an odometry."""
+        """Add a scan or an odometry message."""
         if isinstance(message, Odometry):
             self._motion.hear(message)
         else:
@@ -189,12 +205,12 @@ class ScanSource(TopicSource):
         return bytes(memoryview(message.ranges))
 
     def measure(self, request: Request) -> tuple[SparseDepth, float]:
-        """Return the beams that the camera sees."""
+        """Return the beams in the camera's view."""
         message, age = self.nearest(request)
         points, ages = points_of_scan(message)
         to_camera = self.to_camera(message, request)
         camera = camera_matrix(request.values)
-        if camera is not None:  # else TF is all that is known
+        if camera is not None:  # otherwise only TF is known
             stamps = nanoseconds(message.header.stamp) + ages
             places = np.linalg.inv(camera), to_camera
             points = moved(points, stamps, request.stamp, self._motion.between, *places)
@@ -203,7 +219,7 @@ class ScanSource(TopicSource):
 
 
 class CloudSource(TopicSource):
-    """A cloud: of a lidar, of a time-of-flight camera, of the landmarks of SLAM."""
+    """A cloud of a lidar or a time-of-flight camera, or landmarks of SLAM."""
 
     name = 'points'
     topics = {'measured/points': PointCloud2}  # noqa: RUF012
@@ -217,7 +233,7 @@ class CloudSource(TopicSource):
 
 
 class DepthSource(TopicSource):
-    """A depth camera: registered to this camera's image, or beside it with its own calibration."""
+    """A depth camera: registered to the image, or beside the camera, with its own calibration."""
 
     name = 'depth'
     topics = {'measured/depth': Image, 'measured/camera_info': CameraInfo}  # noqa: RUF012
@@ -227,14 +243,14 @@ class DepthSource(TopicSource):
         self._info: CameraInfo | None = None
 
     def hear(self, topic: str, message: Any) -> None:
-        """Take an image or a calibration."""
+        """Add an image or a calibration."""
         if isinstance(message, CameraInfo):
             self._info = message
         else:
             super().hear(topic, message)
 
     def measure(self, request: Request) -> tuple[SparseDepth, float]:
-        """Return the depths that the camera sees."""
+        """Return the measured depth in the camera's view."""
         message, age = self.nearest(request)
         depth = metres_of_depth(message)
         height, width = depth.shape
@@ -259,7 +275,7 @@ class DepthSource(TopicSource):
 
 
 class FloorSource(Source):
-    """The floor, by the mount of the camera and by what the image shows."""
+    """The floor, from the mount and the cells that show floor."""
 
     name = 'floor'
 
@@ -269,7 +285,7 @@ class FloorSource(Source):
         self._next = 0.0
 
     def measure(self, request: Request) -> tuple[SparseDepth, float]:
-        """Return the cells that show the floor for sure."""
+        """Return the depth of the cells that certainly show floor."""
         mount = self._mount(request)
         plane = FloorPlane(mount.up, mount.height)
         geometry = request.geometry
@@ -280,7 +296,7 @@ class FloorSource(Source):
         return sparse, 0.0
 
     def _mount(self, request: Request) -> Mount:
-        """Return the mount; TF is asked ever less often, as many robots do not tell it."""
+        """Return the mount; TF is asked less and less often, because many robots lack it."""
         mount = self._mounts.known(request.values, request.frame)
         if mount is not None:
             return mount
@@ -294,7 +310,13 @@ class FloorSource(Source):
 
 
 def enough(sparse: SparseDepth) -> SparseDepth:
-    """Return measurements if there are a few of them, else raise UnusableError."""
+    """Return the measurements.
+
+    Raises
+    ------
+    UnusableError
+        If there are fewer than _LEAST_POINTS.
+    """
     if len(sparse) < _LEAST_POINTS:
         raise UnusableError('not in view')
     return sparse

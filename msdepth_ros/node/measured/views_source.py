@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Depth from earlier views of the moving camera: its poses by odometry or TF."""
+"""Depth from earlier views of the moving camera, with poses from odometry or TF."""
 
 import threading
 from typing import Any
@@ -19,15 +19,15 @@ from msdepth_ros.node.messages import nanoseconds
 
 
 class ViewsSource(Source):
-    """Points that the camera saw from elsewhere before.
+    """Measures points that earlier images show from other positions.
 
-    The camera's pose is that of `odom` with the mount (`camera_pose`, else TF); while nothing comes
-    there, that of TF in `fixed_frame`.
+    The camera's pose is that of `odom` with the mount (`camera_pose`, else TF). While nothing
+    arrives on `odom`, it is the pose in `fixed_frame` from TF.
     """
 
     name = 'views'
     topics = {'odom': Odometry}  # noqa: RUF012
-    queue = 50  # odometry comes faster than images
+    queue = 50  # odometry is published faster than images
 
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
@@ -39,7 +39,7 @@ class ViewsSource(Source):
         self._origin: object = None
 
     def hear(self, topic: str, message: Any) -> None:
-        """Take an odometry; one that is no pose is passed over."""
+        """Add an odometry message; skip one without a valid pose."""
         position, turn = message.pose.pose.position, message.pose.pose.orientation
         try:
             pose = rigid((position.x, position.y, position.z), (turn.x, turn.y, turn.z, turn.w))
@@ -50,7 +50,7 @@ class ViewsSource(Source):
             self._robot_frame = message.child_frame_id
 
     def measure(self, request: Request) -> tuple[SparseDepth, float]:
-        """Return the points that earlier images show too."""
+        """Return the measured points."""
         try:
             matrix, origin = self._camera_pose(request)
         except PoseError as error:
@@ -68,7 +68,7 @@ class ViewsSource(Source):
         return sparse, 0.0
 
     def _camera_pose(self, request: Request) -> tuple[np.ndarray, object]:
-        """Return the camera's pose, and what poses must have in common to belong together."""
+        """Return the camera's pose, and a key: only poses with equal keys can be compared."""
         with self._lock:
             heard, robot_frame = len(self._odometry) > 0, self._robot_frame
             robot = self._odometry.at(request.stamp) if heard else None
