@@ -281,7 +281,7 @@ def test_what_nav2_would_ignore_is_an_error():
         Source.from_parameters('points', {'raytrace_range': 3.0})
     with pytest.raises(MsdepthError, match='which has no parameters'):
         costmap('map', {'map': {'plugins': ['rays']}})
-    with pytest.raises(MsdepthError, match='which is not known'):
+    with pytest.raises(MsdepthError, match='which is not supported'):
         costmap('map', {'map': {'plugins': ['rays'], 'rays': {'plugin': 'acme::Rays'}}})
     kept = {'observation_persistence': 1.0}
     with pytest.raises(MsdepthError, match=r'only observation_persistence: 0\.0'):
