@@ -37,6 +37,24 @@ def detail(
     -------
     (correction of log depth, its precision), float32 [height, width] each.
     """
+    whole = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    if len(rows):
+        reach = _reach(_SCALES[0][0])  # beyond it the measurements tell nothing
+        top, left = max(rows.min() - reach, 0), max(columns.min() - reach, 0)
+        box = slice(top, rows.max() + reach + 1), slice(left, columns.max() + reach + 1)
+        parts = _detail(whole[0][box].shape, rows - top, columns - left, residual, noise)
+        whole[0][box], whole[1][box] = parts
+    return whole
+
+
+def _detail(
+    shape: tuple[int, int],
+    rows: np.ndarray,
+    columns: np.ndarray,
+    residual: np.ndarray,
+    noise: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Do the work of `detail` on the part of the grid that it changes."""
     place = rows * shape[1] + columns
     size = shape[0] * shape[1]
     precision = np.bincount(place, 1 / noise, size).reshape(shape).astype(np.float32)
@@ -81,8 +99,13 @@ def _mean(
 
 def _blurred(field: np.ndarray, radius: float) -> np.ndarray:
     """Return each cell's sum over its neighbours, weighted by a Gaussian that is 1 at itself."""
-    reach = int(3 * radius + 0.5)
+    reach = _reach(radius)
     line = np.exp(
         -(np.arange(-reach, reach + 1, dtype=np.float32) ** 2) / np.float32(2 * radius**2)
     )
     return cv2.sepFilter2D(field, -1, line, line, borderType=cv2.BORDER_CONSTANT)
+
+
+def _reach(radius: float) -> int:
+    """Return how many cells on each side are neighbours."""
+    return int(3 * radius + 0.5)

@@ -140,17 +140,24 @@ class Metres:
         fit = self._alignment.fit(log_depth, cells, sparse, before)
         if not self._filter.informed or not len(fit.chosen):
             return fit, sparse, []
-        good: list[SparseDepth] = []
-        bad: list[SparseDepth] = []
-        for part in sparse:
-            alone = self._alignment.fit(
-                log_depth, cells, [part], Scale(before.mean, self._alignment.prior.sg**2)
-            )
-            wrong = len(alone.chosen) and self._filter.contradicts(alone.scale)
-            (bad if wrong else good).append(part)
-        if not bad:
+        lies = [self._contradicts(fit, index, before) for index in range(len(sparse))]
+        if not any(lies):
             return fit, sparse, []
+        good = [part for part, lie in zip(sparse, lies, strict=True) if not lie]
+        bad = [part for part, lie in zip(sparse, lies, strict=True) if lie]
         return self._alignment.fit(log_depth, cells, good, before), good, bad
+
+    def _contradicts(self, fit: Fit, index: int, before: Scale) -> bool:
+        """Return whether a source alone tells another scale than what is held."""
+        assert self._filter is not None
+        own = fit.chosen.source == index
+        if not own.any():
+            return False
+        # First what is quick: with nothing else in doubt the median would have to contradict.
+        if not self._filter.contradicts(Scale(float(np.median(fit.chosen.residual[own])), 0.0)):
+            return False
+        free = Scale(before.mean, self._alignment.prior.sg**2)
+        return self._filter.contradicts(fit.scale_by(own, free))
 
     def _change(self, log_depth: np.ndarray) -> float:
         """Return the median change of the predicted log depth since the last frame."""
