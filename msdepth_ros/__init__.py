@@ -10,6 +10,6 @@ __version__ = '0.1.0'
 # unless this is set before it is imported.
 os.environ.setdefault('ORT_DISABLE_TELEMETRY', '1')
 
-# NumPy's OpenBLAS, too, reads this when it is imported. Our matrices are small: its threads would wait
+# NumPy's OpenBLAS reads this when it is imported. Our matrices are small: its threads would wait
 # for each other, and keep a core busy that the network or the middleware needs.
 os.environ.setdefault('OPENBLAS_NUM_THREADS', '1')

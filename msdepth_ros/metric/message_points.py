@@ -11,6 +11,7 @@ from msdepth_ros.images.message_fields import depth_pixels
 from msdepth_ros.metric.sensors import scan_points
 
 _TYPES = {7: 'f4', 8: 'f8'}  # sensor_msgs/PointField: FLOAT32, FLOAT64
+_LONGEST_SCAN = 1.0  # seconds; a scan that says it took longer tells its times wrong
 _MOST_POINTS = 20_000  # of a cloud; a larger one is thinned evenly
 _MILLIMETRES = np.float32(1e-3)
 
@@ -28,6 +29,8 @@ def points_of_scan(message: Any) -> tuple[np.ndarray, np.ndarray]:
     angles = message.angle_min, message.angle_increment
     points, beams = scan_points(np.asarray(message.ranges), *angles, *limits)
     step = message.time_increment or message.scan_time / max(len(message.ranges), 1)
+    if not 0 <= step * len(message.ranges) <= _LONGEST_SCAN:
+        step = 0.0
     return points, np.rint(beams * (1e9 * step)).astype(np.int64)
 
 

@@ -5,11 +5,16 @@
 A scan in motion is bent, and late.
 """
 
+import itertools
+import math
 from collections.abc import Callable
 
 import numpy as np
 
 from msdepth_ros.geometry.rigid import inverse
+
+_PART = 10_000_000  # ns in which a robot hardly moves
+_MOST_PARTS = 16
 
 
 def moved(
@@ -19,7 +24,6 @@ def moved(
     between: Callable[[int, int], np.ndarray | None],
     base_to_camera: np.ndarray,
     to_camera: np.ndarray,
-    parts: int = 16,
 ) -> np.ndarray:
     """Return points in the camera's frame at the time of an image, float32 [n, 3].
 
@@ -32,16 +36,18 @@ def moved(
         [4, 4]; None where that is not known.
     base_to_camera, to_camera : float64 [4, 4], from the robot's and from the sensor's frame to the
         camera's.
-    parts : that are moved each as a whole.
+
+    What was measured within 10 ms is moved as one.
     """
     found = np.empty_like(points)
-    for part in np.array_split(np.arange(len(points)), parts):
-        if not len(part):
-            continue
-        motion_of_part = between(int(stamps[part].mean()), stamp)
+    if not len(points):
+        return found
+    parts = min(max(math.ceil((stamps[-1] - stamps[0]) / _PART), 1), _MOST_PARTS, len(points))
+    for first, end in itertools.pairwise(np.linspace(0, len(points), parts + 1).astype(int)):
+        motion = between(int(stamps[first:end].mean()), stamp)
         matrix = to_camera
-        if motion_of_part is not None:
-            matrix = base_to_camera @ motion_of_part @ inverse(base_to_camera) @ to_camera
-        turned = points[part] @ matrix[:3, :3].T.astype(np.float32)
-        found[part] = turned + matrix[:3, 3].astype(np.float32)
+        if motion is not None:
+            matrix = base_to_camera @ motion @ inverse(base_to_camera) @ to_camera
+        matrix = matrix.astype(np.float32)
+        found[first:end] = points[first:end] @ matrix[:3, :3].T + matrix[:3, 3]
     return found

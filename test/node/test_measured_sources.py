@@ -14,7 +14,7 @@ from msdepth_ros.node.measured.sources import Request, ScanSource, UnusableError
 CAMERA = Intrinsics(640, 480, 600.0, 600.0, 319.5, 239.5)
 # A scanner at the camera: x forward to z ahead, y left to x right.
 FORWARD = np.array([[0, -1, 0, 0], [0, 0, -1, 0], [1, 0, 0, 0], [0, 0, 0, 1]], float)
-VALUES = {'metric.max_age': 0.2, 'camera_pose': '', 'camera_height': 0.0, 'camera_pitch': 0.0}
+VALUES = {'metric.max_age': 0.2, 'fixed_frame': 'odom'}
 
 
 def scan(number, distance=2.0):
@@ -32,7 +32,7 @@ def request(number, metres):
 
 @pytest.fixture
 def source():
-    return ScanSource(SimpleNamespace(to_camera=lambda *_: FORWARD))
+    return ScanSource(SimpleNamespace(to_camera=lambda *_: FORWARD, pose=lambda *_: None))
 
 
 def test_a_scan_that_stands_still_with_the_view_is_believed(source):

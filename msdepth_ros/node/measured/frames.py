@@ -55,18 +55,21 @@ class Frames:
         return None if found is None else _transform(found)
 
     def mount(
-        self, robot_frame: str, camera_frame: str, values: dict[str, Any]
+        self, robot_frame: str, camera_frame: str, values: dict[str, Any], roughly: bool = False
     ) -> np.ndarray | None:
         """Return float64 [4, 4], from the camera's optical frame to the robot's; None = not known.
 
-        If the odometry is of the camera's own frame, neither a parameter nor TF is needed.
+        If the odometry is of the camera's own frame, neither a parameter nor TF is needed. With
+        `roughly`, height and pitch are enough: the camera is taken to be above the robot's middle.
         """
         if robot_frame == camera_frame:
             return np.eye(4)
         if values['camera_pose']:
             return camera_matrix(values)
         found = self._lookup(robot_frame, camera_frame, Time())
-        return None if found is None else _transform(found)
+        if found is None:
+            return camera_matrix(values) if roughly else None
+        return _transform(found)
 
     def pose(
         self, fixed_frame: str, camera_frame: str, stamp: int

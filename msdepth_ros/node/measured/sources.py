@@ -24,8 +24,8 @@ from msdepth_ros.metric.message_points import metres_of_depth, points_of_cloud, 
 from msdepth_ros.metric.motion import moved
 from msdepth_ros.metric.sensors import project
 from msdepth_ros.metric.sparse_depth import SparseDepth
-from msdepth_ros.node.measured.frames import Frames, camera_matrix
-from msdepth_ros.node.measured.motion import Motion
+from msdepth_ros.node.measured.camera_poses import CameraPoses
+from msdepth_ros.node.measured.frames import Frames
 from msdepth_ros.node.messages import camera_from_msg, nanoseconds
 from msdepth_ros.node.mounts import Mounts
 from msdepth_ros.node.scale.mount import Mount
@@ -114,6 +114,7 @@ class TopicSource(Source):
 
     def __init__(self, frames: Frames) -> None:
         self._frames = frames
+        self._poses = CameraPoses(frames)
         self._lock = threading.Lock()
         self._messages: collections.deque[tuple[int, Any]] = collections.deque(maxlen=_KEPT)
         self._content: bytes = b''
@@ -121,7 +122,10 @@ class TopicSource(Source):
         self._view: np.ndarray | None = None
 
     def hear(self, topic: str, message: Any) -> None:
-        """Take a message."""
+        """Take a message, or an odometry."""
+        if isinstance(message, Odometry):
+            self._poses.hear(message)
+            return
         content = self.content(message)
         with self._lock:
             self._messages.append((nanoseconds(message.header.stamp), message))
@@ -167,6 +171,19 @@ class TopicSource(Source):
             raise UnusableError('no transform')
         return found
 
+    def between(self, before: int, request: Request) -> np.ndarray | None:
+        """Return where the camera's frame of a stamp lies in that of the image, float64 [4, 4].
+
+        None where the odometry does not tell.
+        """
+        return self._poses.between(before, request.stamp, request.frame, request.values)
+
+    def to_camera_then(self, message: Any, request: Request) -> np.ndarray:
+        """Return `to_camera` with how the camera moved from the message to the image."""
+        to_camera = self.to_camera(message, request)
+        motion = self.between(nanoseconds(message.header.stamp), request)
+        return to_camera if motion is None else motion @ to_camera
+
     def _refuse_frozen(self, request: Request) -> None:
         """Raise UnusableError if the data repeats bit for bit while the view changes."""
         part = slice(_COARSE // 2, None, _COARSE)
@@ -188,17 +205,6 @@ class ScanSource(TopicSource):
     name = 'scan'
     topics = {'measured/scan': LaserScan, 'odom': Odometry}  # noqa: RUF012
 
-    def __init__(self, frames: Frames) -> None:
-        super().__init__(frames)
-        self._motion = Motion()
-
-    def hear(self, topic: str, message: Any) -> None:
-        """Add a scan or an odometry message."""
-        if isinstance(message, Odometry):
-            self._motion.hear(message)
-        else:
-            super().hear(topic, message)
-
     @staticmethod
     def content(message: LaserScan) -> bytes:
         """Return the ranges' bytes."""
@@ -208,27 +214,30 @@ class ScanSource(TopicSource):
         """Return the beams in the camera's view."""
         message, age = self.nearest(request)
         points, ages = points_of_scan(message)
+        stamps = nanoseconds(message.header.stamp) + ages
         to_camera = self.to_camera(message, request)
-        camera = camera_matrix(request.values)
-        if camera is not None:  # otherwise only TF is known
-            stamps = nanoseconds(message.header.stamp) + ages
-            places = np.linalg.inv(camera), to_camera
-            points = moved(points, stamps, request.stamp, self._motion.between, *places)
-            to_camera = np.eye(4)
-        return project(points, to_camera, request.camera, self.name), age
+        points = moved(
+            points,
+            stamps,
+            request.stamp,
+            lambda before, _: self.between(before, request),
+            np.eye(4),
+            to_camera,
+        )
+        return project(points, np.eye(4), request.camera, self.name), age
 
 
 class CloudSource(TopicSource):
     """A cloud of a lidar or a time-of-flight camera, or landmarks of SLAM."""
 
     name = 'points'
-    topics = {'measured/points': PointCloud2}  # noqa: RUF012
+    topics = {'measured/points': PointCloud2, 'odom': Odometry}  # noqa: RUF012
 
     def measure(self, request: Request) -> tuple[SparseDepth, float]:
         """Return the points that the camera sees."""
         message, age = self.nearest(request)
         points = points_of_cloud(message)
-        to_camera = self.to_camera(message, request)
+        to_camera = self.to_camera_then(message, request)
         return project(points, to_camera, request.camera, self.name), age
 
 
@@ -236,7 +245,11 @@ class DepthSource(TopicSource):
     """A depth camera: registered to the image, or beside the camera, with its own calibration."""
 
     name = 'depth'
-    topics = {'measured/depth': Image, 'measured/camera_info': CameraInfo}  # noqa: RUF012
+    topics = {  # noqa: RUF012
+        'measured/depth': Image,
+        'measured/camera_info': CameraInfo,
+        'odom': Odometry,
+    }
 
     def __init__(self, frames: Frames) -> None:
         super().__init__(frames)
@@ -268,7 +281,8 @@ class DepthSource(TopicSource):
         z = sparse.depth
         x, y = (sparse.u - own.cx) / own.fx * z, (sparse.v - own.cy) / own.fy * z
         points = np.stack([x, y, z], axis=-1).astype(np.float32)
-        projected = project(points, self.to_camera(message, request), request.camera, self.name)
+        to_camera = self.to_camera_then(message, request)
+        projected = project(points, to_camera, request.camera, self.name)
         sigma = np.full(len(projected), sparse.sigma[:1].max(initial=0.02), np.float32)
         columns = projected.u, projected.v, projected.depth
         return SparseDepth(*columns, sigma, self.name), age
