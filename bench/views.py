@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from msdepth_ros.datasets import Frame, open_dataset
-from msdepth_ros.evaluation.evaluation import Procedure, answer
+from msdepth_ros.evaluation.evaluation import Procedure, estimate_frame
 from msdepth_ros.inference.estimator import DepthEstimator
 from msdepth_ros.inference.frame import FrameGeometry
 from msdepth_ros.inference.measured_views import measure_views
@@ -61,7 +61,7 @@ def _time(estimator: DepthEstimator, views: Views, frame: Frame) -> float:
             measure_views(views, depth, True, geometry, image, frame.pose)
             taken = time.thread_time() - start
 
-    answer(estimator, frame, align)
+    estimate_frame(estimator, frame, align)
     return taken
 
 

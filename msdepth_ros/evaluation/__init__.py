@@ -1,3 +1,3 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The paper's error table and what else is measured of a model, without torch."""
+"""Measures a model: the paper's error table and more. Needs no torch."""

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the earlier frames of a sequence tell of the next one, and how right that is."""
+"""Measures each frame of a sequence by the frames before it, and how right that is."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,18 +13,18 @@ from msdepth_ros.inference.measured_views import measure_views
 from msdepth_ros.metric.sparse_depth import SparseDepth
 from msdepth_ros.metric.views import Views
 
-_WITHIN = 0.05, 0.15  # relative errors
+_WITHIN = 0.05, 0.15  # bounds of the relative error
 
 
 @dataclass(frozen=True)
 class PointErrors:
-    """How many points views gave, and how right they are.
+    """How many points the earlier views gave, and how right they are.
 
     Attributes
     ----------
-    points : mean number a frame.
-    without : share of the frames with none.
-    within_5, within_15 : share of the points that have a true depth and are within 5 % and 15 % of
+    points : mean number of points per frame.
+    without : share of the frames without any point.
+    within_5, within_15 : of the points with a true depth, the share within 5 % and within 15 % of
         it.
     """
 
@@ -38,7 +38,7 @@ class PointErrors:
         return {name: round(value, 4) for name, value in vars(self).items()}
 
     def line(self) -> str:
-        """Return all of it in one line of text."""
+        """Return everything in one line of text."""
         return (
             f'views: {self.points:.0f} points a frame, none in {100 * self.without:.0f} % of the '
             f'frames; {100 * self.within_5:.0f} % of them within 5 % of the truth and '
@@ -47,7 +47,7 @@ class PointErrors:
 
 
 class EarlierViews:
-    """Measures the frames of a dataset, in order, by those before them in the same scene."""
+    """Measures the frames of a dataset, in order, by the frames before them in the same scene."""
 
     def __init__(self) -> None:
         self._views = Views()
@@ -63,7 +63,7 @@ class EarlierViews:
         geometry: FrameGeometry,
         image: np.ndarray,
     ) -> list[SparseDepth]:
-        """Return what earlier frames tell of this one; parameters as of `measure_views`."""
+        """Return the points that earlier frames give; parameters as in `measure_views`."""
         if frame.scene != self._scene:
             self._views.clear()
             self._scene = frame.scene
@@ -81,7 +81,7 @@ class EarlierViews:
         return [found]
 
     def errors(self) -> PointErrors:
-        """Return how many points there were, and how right they are."""
+        """Return how many points there were in all frames, and how right they are."""
         counts = np.array(self._counts or [0])
         errors = np.concatenate([np.zeros(0), *self._errors])
         close, fair = (float((errors < bound).mean()) if errors.size else 0.0 for bound in _WITHIN)

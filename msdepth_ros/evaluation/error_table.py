@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Error tables as text for people."""
+"""Error tables as text."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _WIDTH = 10
 
 
 def table(evaluation: Evaluation, near: float = 0.0) -> str:
-    """Return an evaluation as text; `near` is the distance that it was asked for, metres."""
+    """Return an evaluation as text; `near` is the parameter of `evaluate`, metres."""
     rows = [
         ('all pixels', evaluation.frames, evaluation.pooled),
         ('per image', evaluation.frames, evaluation.per_image),
@@ -27,12 +27,12 @@ def table(evaluation: Evaluation, near: float = 0.0) -> str:
         lines.append(f'no depth is nearer than {near:g} m')
     lines.append(
         f'{evaluation.frames} frames; depth for {100 * evaluation.coverage:.2f} % of the pixels '
-        'that have a true one; sq_rel and rmse in metres'
+        'with a true depth; sq_rel and rmse in metres'
     )
     if evaluation.steadiness is not None:
         lines.append(
             f'scale from frame to frame: {evaluation.steadiness:.4f} (r.m.s. change of the mean '
-            'log depth, the true change taken out)'
+            'log depth, without the true change)'
         )
     if evaluation.scenes:
         parts = sorted(evaluation.scenes.items(), key=lambda part: -part[1].pooled.abs_rel)
@@ -41,7 +41,7 @@ def table(evaluation: Evaluation, near: float = 0.0) -> str:
 
 
 def pooled_table(parts: Mapping[str, Summary]) -> str:
-    """Return a line of errors over all pixels for each part."""
+    """Return one line for each part, with its errors over all pixels."""
     return _lines([(name, part.frames, part.pooled) for name, part in parts.items()])
 
 
@@ -55,8 +55,8 @@ def _lines(rows: list[tuple[str, int, Errors]]) -> str:
 
 
 def reliability_lines(reliability: Reliability) -> str:
-    """Return what the confidence promises and what is found, bin by bin."""
-    lines = ['depths within 25 % of the truth, in ten bins of equally many pixels']
+    """Return, bin by bin, the share of right depths: as the confidence promises, and as found."""
+    lines = ['share of depths within 25 % of the truth, in ten bins of equally many pixels']
     for name in ('promised', 'found'):
         numbers = ''.join(f'{share:7.2f}' for share in getattr(reliability, name))
         lines.append(f'{name:9}{numbers}')

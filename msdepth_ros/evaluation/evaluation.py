@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Measures a model file on a dataset, through the very estimator that runs on a robot."""
+"""Measures a model file on a dataset, with the same estimator that runs on a robot."""
 
 import contextlib
 import dataclasses
@@ -18,6 +18,7 @@ from msdepth_ros.evaluation.earlier_views import EarlierViews, PointErrors
 from msdepth_ros.evaluation.measurements import Measured
 from msdepth_ros.evaluation.metrics import (
     EIGEN_CROP,
+    NOTHING_COMPARED,
     Errors,
     ErrorSums,
     mean_log_ratio,
@@ -33,7 +34,7 @@ from msdepth_ros.inference.model import Model
 from msdepth_ros.metric.confidence import WITHIN, Reliability
 
 NO_SCENE = '(no scene)'
-_APART = 8  # pixels between those whose confidence is compared
+_APART = 8  # pixels between the pixels whose confidence is compared
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,10 @@ class Summary:
 
     Attributes
     ----------
-    frames : how many have a depth to compare.
-    coverage : share of the pixels with a true depth for which the model gave a depth.
+    frames : number of frames with a depth to compare.
+    coverage : of the pixels with a true depth, the share for which the model gave a depth.
     pooled : errors over all pixels of all frames, as the paper prints them.
-    per_image : mean over frames of each frame's errors.
+    per_image : mean over the frames of each frame's errors.
     """
 
     frames: int
@@ -65,7 +66,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class FrameErrors:
-    """One frame's own errors; `index` is its place in the dataset."""
+    """The errors of one frame; `index` is its place in the dataset."""
 
     index: int
     name: str
@@ -78,14 +79,14 @@ class Evaluation(Summary):
 
     Attributes
     ----------
-    near : those of the true depths nearer than was asked for; None where it was not, or there are
-        none.
-    scenes : those of each scene, by its name, where it was asked for.
-    each : those of each frame.
-    reliability : what the confidence promises, and what is found.
-    views : the points that earlier views gave; None where they were not asked for.
-    navigation : what a robot would hit, where it was asked for and a floor is seen.
-    steadiness : of a sequence with poses, how much the scale wanders from frame to frame, see
+    near : errors where the true depth is below `near` of `evaluate`. None if no pixel is, or if
+        that was not asked for.
+    scenes : errors of each scene, by its name, if that was asked for.
+    each : errors of each frame.
+    reliability : the share of right depths that the confidence promises, and the share found.
+    views : the points that earlier views gave, if that was asked for.
+    navigation : the obstacles that a robot would hit, if that was asked for and a floor was seen.
+    steadiness : of a sequence with poses: how much the scale changes from frame to frame, see
         `metrics.steadiness`.
     """
 
@@ -98,7 +99,7 @@ class Evaluation(Summary):
     steadiness: float | None = None
 
     def document(self) -> dict[str, Any]:
-        """Return everything but each frame as plain values, rounded to four decimals."""
+        """Return everything but `each` as plain values, rounded to four decimals."""
         document = super().document()
         if self.near is not None:
             document['near'] = self.near.document()
@@ -124,25 +125,25 @@ class Tally:
 
     def __init__(self) -> None:
         self._sums = ErrorSums()
-        self._answered = self._wanted = 0
+        self._predicted = self._known = 0
 
     def add(self, depth: np.ndarray, truth: np.ndarray) -> Errors | None:
         """Add float [H, W] depths, metres, NaN where there is none; return the frame's errors."""
-        wanted = np.isfinite(truth)
-        self._wanted += int(wanted.sum())
-        self._answered += int((wanted & np.isfinite(depth)).sum())
+        known = np.isfinite(truth)
+        self._known += int(known.sum())
+        self._predicted += int((known & np.isfinite(depth)).sum())
         return self._sums.add(depth, truth)
 
     def summary(self) -> Summary | None:
-        """Return what was collected, None where nothing could be compared."""
+        """Return the errors of all frames; None if no pixel could be compared."""
         if not self._sums.images:
             return None
-        sums, coverage = self._sums, self._answered / self._wanted
+        sums, coverage = self._sums, self._predicted / self._known
         return Summary(len(sums.images), coverage, sums.pooled(), sums.per_image())
 
 
-class Sureness:
-    """Collects how sure depths are, and how many of them are right."""
+class ConfidenceTally:
+    """Collects the confidence of depths, and how many of them are right."""
 
     def __init__(self) -> None:
         self._confidence: list[np.ndarray] = []
@@ -159,7 +160,7 @@ class Sureness:
         self._right.append(off[known] < WITHIN)
 
     def reliability(self) -> Reliability:
-        """Return what was promised and found."""
+        """Return the share of right depths that the confidence promised, and the share found."""
         return Reliability.measure(np.concatenate(self._confidence), np.concatenate(self._right))
 
 
@@ -192,7 +193,7 @@ class Procedure:
 
     @contextlib.contextmanager
     def estimator(self, model: Model) -> Iterator[DepthEstimator]:
-        """Give an estimator of metric depth without the flying-pixel filter; free it afterwards.
+        """Yield an estimator of metric depth without the flying-pixel filter; close it afterwards.
 
         Raises
         ------
@@ -215,29 +216,31 @@ def evaluate(
     measured: Measured | None = None,
     navigation: NavigationTally | None = None,
 ) -> Evaluation:
-    """Run a model on a dataset's frames and compare it with their true depth.
+    """Run a model on the frames of a dataset, and compare its depths with the true ones.
 
-    The depth is metric by each frame's own intrinsics, in the image's full size, without the
-    flying-pixel filter.
+    Each frame's own intrinsics make the depths metric. They are compared at the full size of the
+    image, without the flying-pixel filter.
 
     Parameters
     ----------
-    procedure : frames, comparison and runtime.
-    near : also summarise true depths below this, metres; 0 = do not.
+    model : the model to measure.
+    dataset : frames with their true depths.
+    procedure : which frames, how they are compared, and the runtime.
+    near : also summarise the true depths below this, metres; 0: do not.
     by_scene : also summarise each scene.
-    measured : what is measured of each frame and aligned with; None = nothing.
-    navigation : collects also the obstacles that a robot would hit; a new one for each call.
+    measured : the measurements that each depth is aligned with; None: no alignment.
+    navigation : also collects the obstacles that a robot would hit. Give a new one to each call.
 
     Raises
     ------
     MsdepthError
-        If a frame cannot be read, the crop is 'eigen' and images are not 640x480, nothing can be
-        compared, or views are to measure frames without poses.
+        If a frame cannot be read, `crop` is 'eigen' and an image is not 640x480, no pixel can be
+        compared, or `measured` has views and the frames have no poses.
     """
     tally, near_tally = Tally(), Tally()
     scenes: dict[str, Tally] = defaultdict(Tally)
     each = []
-    sureness = Sureness()
+    confidence_tally = ConfidenceTally()
     log_ratios: list[float] = []
     views = None
     if measured and measured.views:
@@ -249,9 +252,9 @@ def evaluate(
         for index in frames:
             frame = dataset[index]
             align = measured.align_for(model, frame, index, views) if measured else None
-            estimate = answer(estimator, frame, align)
+            estimate = estimate_frame(estimator, frame, align)
             depth, truth = estimate.full_depth(), true_depth(frame, procedure.crop)
-            sureness.add(estimate, depth, truth)
+            confidence_tally.add(estimate, depth, truth)
             if navigation is not None:
                 navigation.add(estimate, frame, index)
             log_ratios.append(mean_log_ratio(depth, truth))
@@ -269,7 +272,7 @@ def evaluate(
         near=near_tally.summary(),
         scenes={name: part for name, part in summaries.items() if part is not None},
         each=each,
-        reliability=sureness.reliability(),
+        reliability=confidence_tally.reliability(),
         views=views.errors() if views else None,
         navigation=navigation.errors() if navigation is not None else None,
         steadiness=None if dataset.no_poses else steadiness(log_ratios),
@@ -278,22 +281,24 @@ def evaluate(
 
 def predict(estimator: DepthEstimator, frame: Frame) -> np.ndarray:
     """Return the depth of a frame's image: float32 [H, W], metres, NaN where there is none."""
-    return answer(estimator, frame).full_depth()
+    return estimate_frame(estimator, frame).full_depth()
 
 
-def answer(estimator: DepthEstimator, frame: Frame, align: Align | None = None) -> DepthFrame:
-    """Return the estimate of a frame's image, aligned with what was measured."""
+def estimate_frame(
+    estimator: DepthEstimator, frame: Frame, align: Align | None = None
+) -> DepthFrame:
+    """Return the estimate of a frame's image, aligned with measurements if `align` is given."""
     camera = Camera.pinhole(*dataclasses.astuple(frame.intrinsics))
     return estimator.estimate(frame.image, 'bgr8', camera, align=align)
 
 
 def true_depth(frame: Frame, crop: str = 'none') -> np.ndarray:
-    """Return a frame's own depth: float32 [H, W], metres, NaN where invalid or cropped away.
+    """Return a frame's true depth: float32 [H, W], metres, NaN where invalid or outside the crop.
 
     Raises
     ------
     MsdepthError
-        If `crop` is unknown, or 'eigen' and the frame is not 640x480.
+        If `crop` is not known, or is 'eigen' and the frame is not 640x480.
     """
     if crop not in ('none', 'eigen'):
         raise MsdepthError(f"crop is '{crop}' but must be eigen or none")
@@ -319,5 +324,5 @@ def rounded(errors: Errors) -> dict[str, float]:
 def _compared(tally: Tally) -> Summary:
     summary = tally.summary()
     if summary is None:
-        raise MsdepthError('no pixel has both a depth and a true depth: there is no error')
+        raise MsdepthError(NOTHING_COMPARED)
     return summary

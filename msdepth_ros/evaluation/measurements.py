@@ -1,9 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured of the frames of a dataset: made from the truth, or by the frames before.
+"""Measurements of the frames of a dataset, to align depth with.
 
-Measurements have noise of 2 %, and 3 % of them are wrong by half. So errors with them can be told
-on any dataset.
+They are simulated from the true depth, with noise of 2 % and 3 % of them wrong by half, or made by
+earlier frames. So any dataset can show how large the errors are with measurements.
 """
 
 import math
@@ -26,10 +26,10 @@ from msdepth_ros.metric.sparse_depth import SparseDepth
 CHOICES = 'none, scan, points:N, floor, views'
 _NOISE = 0.02  # standard deviation of ln(depth)
 _WRONG_SHARE, _WRONG_FACTORS = 0.03, (0.5, 1.5)
-_SIGMA = 0.03  # that the alignment is told: noise, and where the depth lies
+_SIGMA = 0.03  # standard deviation of ln(depth) that the alignment is given
 _BEAM = math.radians(0.5)  # between two beams of a laser scan
-_HEIGHTS = (0.2, 2.0)  # metres of the camera above the floor
-_MOUNT_ERROR = math.radians(1.0), 0.01  # standard deviation of its direction; of its height, metres
+_HEIGHTS = (0.2, 2.0)  # lowest and highest camera above the floor, metres
+_MOUNT_ERROR = math.radians(1.0), 0.01  # standard deviations: of `up`; of the height, metres
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,12 @@ class Measured:
 
     Attributes
     ----------
-    scan : a row of a laser scanner, level with the camera.
-    points : how many random points.
-    floor : the floor, by the mount of the camera.
-    mount : where the floor is for all frames; None: from each frame's true depth.
-    views : earlier frames, by the poses of the dataset; nothing of this is simulated.
+    scan : one scan of a laser scanner in the plane of the camera's middle row.
+    points : number of random points.
+    floor : the floor, from the mount of the camera.
+    mount : the floor in the camera's optical frame, for all frames. None: from each frame's true
+        depth.
+    views : points from earlier frames, by the poses of the dataset. These are not simulated.
     """
 
     scan: bool = False
@@ -53,12 +54,12 @@ class Measured:
 
     @classmethod
     def parse(cls, text: str, mount: FloorPlane | None = None) -> 'Measured':
-        """Read what the command line says: some of CHOICES, separated by commas.
+        """Read the option --measured: some of CHOICES, separated by commas.
 
         Raises
         ------
         MsdepthError
-            If something is not known.
+            If a part of `text` is none of CHOICES.
         """
         scan = floor = views = False
         points = 0
@@ -84,12 +85,14 @@ class Measured:
     def align_for(
         self, model: Model, frame: Frame, index: int, views: EarlierViews | None = None
     ) -> Align:
-        """Return what aligns a model's depth of one frame with what was measured of it.
+        """Return the function that aligns the depth of one frame with its measurements.
 
         Parameters
         ----------
-        index : of the frame; the same frame has the same noise.
-        views : what was seen before, if that measures too.
+        model : the model of the depth.
+        frame : the frame, with its true depth.
+        index : of the frame. It seeds the noise, so the same frame always has the same noise.
+        views : the earlier frames, if they measure, too.
         """
         rng = np.random.default_rng([1, index])
         sparse = []
@@ -120,7 +123,7 @@ class Measured:
 
 
 def simulated_scan(frame: Frame, rng: np.random.Generator) -> SparseDepth:
-    """Return what a laser scanner measures that turns in the plane of the camera's middle row."""
+    """Return the scan of a laser scanner that turns in the plane of the camera's middle row."""
     i = frame.intrinsics
     left, right = (math.atan((edge - i.cx) / i.fx) for edge in (-0.5, i.width - 0.5))
     u = np.rint(i.fx * np.tan(np.arange(left, right, _BEAM)) + i.cx).astype(np.intp)
@@ -137,14 +140,31 @@ def simulated_points(frame: Frame, count: int, rng: np.random.Generator) -> Spar
 
 
 def true_mount(frame: Frame, rng: np.random.Generator) -> FloorPlane | None:
-    """Return where the floor is by the true depth, as wrong as a mount is; None: not seen."""
-    plane = floor_plane(frame, _HEIGHTS)
+    """Return the true floor with the error of a mount; None if the frame shows no floor."""
+    plane = true_floor(frame, _HEIGHTS)
+    return None if plane is None else with_mount_error(plane, rng)
+
+
+def true_floor(frame: Frame, heights: tuple[float, float]) -> FloorPlane | None:
+    """Return the floor in the true depth; None if the frame shows none.
+
+    Parameters
+    ----------
+    frame : the frame, with its true depth.
+    heights : lowest and highest camera above the floor, metres.
+    """
+    plane = floor_plane(frame, heights)
     if plane is None or not plane.any():
         return None
     height = 1 / float(np.linalg.norm(plane))
+    return FloorPlane(plane * height, height)
+
+
+def with_mount_error(plane: FloorPlane, rng: np.random.Generator) -> FloorPlane:
+    """Return a plane with a random error as large as that of a mount measured by hand."""
     direction, above = _MOUNT_ERROR
-    up = plane * height + rng.normal(0, direction, 3)
-    return FloorPlane(up / np.linalg.norm(up), height + float(rng.normal(0, above)))
+    up = plane.up + rng.normal(0, direction, 3)
+    return FloorPlane(up / np.linalg.norm(up), plane.height + float(rng.normal(0, above)))
 
 
 def _measured(

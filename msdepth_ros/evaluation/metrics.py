@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The error table of Eigen et al. 2014, in NumPy.
 
-Every error is a mean over pixels, so that sums of any number of images pool into the table that
-the paper prints; the mean over images of each image's own errors is what others print.
+The paper prints means over all pixels of all images. Other papers print the mean over the images of
+each image's errors. Both are given here.
 """
 
 import math
@@ -15,6 +15,10 @@ import numpy as np
 from msdepth_ros.errors import MsdepthError
 
 EIGEN_CROP = (slice(45, 471), slice(41, 601))  # rows, columns of a 640x480 image
+NOTHING_COMPARED = (
+    'no pixel has both a predicted and a true depth, so nothing can be compared: check the depths '
+    'of the dataset and their unit'
+)
 _THRESHOLD = 1.25
 
 
@@ -24,13 +28,13 @@ class Errors:
 
     Attributes
     ----------
-    abs_rel : mean |z - z*| / z*.
-    sq_rel : mean (z - z*)^2 / z*, metres.
-    rmse : root of the mean (z - z*)^2, metres.
-    rmse_log : root of the mean (ln z - ln z*)^2.
+    abs_rel : mean of |z - z*| / z*.
+    sq_rel : mean of (z - z*)^2 / z*, metres.
+    rmse : root of the mean of (z - z*)^2, metres.
+    rmse_log : root of the mean of (ln z - ln z*)^2.
     scale_invariant : root of the scale-invariant error, averaged over images: the standard
         deviation of ln z - ln z* within an image.
-    delta1, delta2, delta3 : share of pixels with max(z / z*, z* / z) < 1.25, 1.25^2, 1.25^3.
+    delta1, delta2, delta3 : share of the pixels with max(z / z*, z* / z) < 1.25, 1.25^2, 1.25^3.
     """
 
     abs_rel: float
@@ -45,7 +49,7 @@ class Errors:
 
 @dataclass
 class ErrorSums:
-    """Collects images, and gives the table pooled over pixels or averaged over images."""
+    """Collects the errors of images, and averages them over pixels or over images."""
 
     images: list[np.ndarray] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
@@ -53,8 +57,8 @@ class ErrorSums:
     def add(self, depth: np.ndarray, truth: np.ndarray) -> Errors | None:
         """Add one image.
 
-        Only pixels where both depths are finite and positive count; an image without any is
-        passed over.
+        Only pixels count where both depths are finite and positive. An image without any such pixel
+        is skipped.
 
         Parameters
         ----------
@@ -62,7 +66,7 @@ class ErrorSums:
 
         Returns
         -------
-        The image's own errors, None where it is passed over.
+        The image's own errors; None if it is skipped.
         """
         valid = _comparable(depth, truth)
         if not valid.any():
@@ -84,15 +88,20 @@ class ErrorSums:
         return _errors(self.images[-1], np.sqrt(means[4]))
 
     def pooled(self) -> Errors:
-        """Return the table pooled over all pixels, as the paper prints it.
+        """Return the errors over all pixels, as the paper prints them.
 
-        The scale-invariant error is an image's own by definition, so it is averaged over images.
+        The scale-invariant error is defined within one image, so it is averaged over images.
+
+        Raises
+        ------
+        MsdepthError
+            If no pixel of any image counts.
         """
         means = np.average(self._rows(), axis=0, weights=self.counts)
         return _errors(means, np.sqrt(np.mean(self._rows()[:, 4])))
 
     def per_image(self) -> Errors:
-        """Return the mean over images of each image's errors."""
+        """Return the mean over the images of each image's errors; raises as `pooled`."""
         rows = self._rows().copy()
         rows[:, 2:5] = np.sqrt(rows[:, 2:5])
         means = rows.mean(axis=0)
@@ -101,7 +110,7 @@ class ErrorSums:
 
     def _rows(self) -> np.ndarray:
         if not self.images:
-            raise MsdepthError('no pixel has both a depth and a true depth: there is no error')
+            raise MsdepthError(NOTHING_COMPARED)
         return np.stack(self.images)
 
 
@@ -111,7 +120,7 @@ def _errors(means: np.ndarray, scale_invariant: float) -> Errors:
 
 
 def mean_log_ratio(depth: np.ndarray, truth: np.ndarray) -> float:
-    """Return the mean of ln(depth / truth), NaN where no pixel has both.
+    """Return the mean of ln(depth / truth); NaN if no pixel has both.
 
     Parameters
     ----------
@@ -124,16 +133,17 @@ def mean_log_ratio(depth: np.ndarray, truth: np.ndarray) -> float:
 
 
 def steadiness(log_ratios: Sequence[float]) -> float | None:
-    """Return how much the scale wanders along a sequence: the r.m.s. change from frame to frame.
+    """Return the r.m.s. change of the predicted scale from frame to frame.
 
     Parameters
     ----------
-    log_ratios : of each frame in order, as `mean_log_ratio`: with the true depth taken out, what
-        changes is the prediction's scale alone. NaN where that is not known.
+    log_ratios : `mean_log_ratio` of each frame, in order; NaN where it is not known. It does not
+        change with the true depth, so a change in it is a change of the predicted scale.
 
     Returns
     -------
-    The r.m.s. difference of neighbours, of which 0.01 is 1 %; None where there are none.
+    The r.m.s. difference of consecutive frames; 0.01 is a change by 1 %. None without any
+    consecutive frames.
     """
     changes = np.diff(np.asarray(log_ratios, np.float64))
     changes = changes[np.isfinite(changes)]
@@ -141,9 +151,10 @@ def steadiness(log_ratios: Sequence[float]) -> float | None:
 
 
 def median_scaled(depth: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return depth times median(truth) / median(depth), which forgives an error of scale.
+    """Return depth times median(truth) / median(depth), which removes an error of scale.
 
-    Medians over the pixels where both are finite and positive; where there are none, depth.
+    The medians are over the pixels where both are finite and positive. Without any such pixel,
+    depth is returned as it is.
 
     Parameters
     ----------
@@ -165,7 +176,15 @@ def _comparable(depth: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def mean_log_depth(maps: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Return the mean of (log depth, valid) maps, float32 [h, w]; cells never seen get the mean."""
+    """Return the mean log depth of each cell of (log depth, valid) maps, float32 [h, w].
+
+    Cells that are valid in no map get the mean of all valid ones.
+
+    Raises
+    ------
+    MsdepthError
+        If no cell of any map is valid.
+    """
     total: np.ndarray | float = 0.0
     count: np.ndarray | float = 0.0
     for log_depth, valid in maps:

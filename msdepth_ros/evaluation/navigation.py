@@ -1,11 +1,11 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What depth is worth to a robot: the obstacles that it would hit, found, and those that are none.
+"""Measures how well the depth shows obstacles to a robot, and how many false ones it shows.
 
-From the true depth and the camera's mount follows which cells of the floor hold something that a
-robot ROBOT m high would hit, within RANGE m. The estimated depth marks cells as the node and the
-shipped costmaps do, up to TOP m above the floor. How many of the true cells are among them, and how
-many of them are far from all that stands there in truth?
+The floor is divided into cells. The true depth and the camera's mount tell which cells within RANGE
+metres hold something that a robot ROBOT metres high would hit: the true cells. The estimated depth
+marks cells as the node and the shipped costmaps do, up to TOP metres above the floor. Counted are
+the true cells that are marked, and the marked cells that are far from everything that stands there.
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from msdepth_ros.datasets import Frame
-from msdepth_ros.datasets.floor_plane import floor_plane
+from msdepth_ros.evaluation.measurements import true_floor, with_mount_error
 from msdepth_ros.geometry.cloud import point_cloud
 from msdepth_ros.geometry.flying_pixels import remove_flying_pixels
 from msdepth_ros.geometry.obstacles import Confirmation, find_obstacles
@@ -29,29 +29,29 @@ ROBOT = 0.3  # metres, its height
 TOP = 2.0  # metres, max_obstacle_height of config/nav2_costmap.yaml
 RANGE = 4.0  # metres
 CELL = 0.05  # metres
-TOLERANCE = 0.3  # metres from all true obstacles from which a cell counts as false
+TOLERANCE = 0.3  # metres; a marked cell farther than this from all true obstacles is false
 BANDS = ((0.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0))  # metres
 CLIP_RATE = 10.0  # Hz
 _MEMORY = 1.0  # seconds, the default of obstacles.memory
-_HEIGHTS = (0.08, 2.0)  # metres of a camera above the floor
-_MOUNT_ERROR = np.radians(1.0), 0.01  # standard deviation of the direction; of the height, metres
+_HEIGHTS = (0.08, 2.0)  # lowest and highest camera above the floor, metres
 _EDGE_THRESHOLD = 0.10  # as config/navigation.yaml has it
 _DEPTH_ERROR = 0.3  # the default of obstacles.depth_error
 _TRUE_ERROR = 0.03  # relative error of the true depth
-_TRUE_POINTS = 3  # in a cell that counts as a true obstacle
-_TRUE_WIDTH = 320  # pixels of the true depth that are looked at
+_TRUE_POINTS = 3  # fewest points in a true cell
+_TRUE_WIDTH = 320  # pixels that the true depth is shrunk to
 
 
 @dataclass(frozen=True)
 class Band:
-    """What was found between two distances from the camera.
+    """The obstacles found between two distances from the camera.
 
     Attributes
     ----------
-    near, far : metres.
-    true_cells : a frame, that hold an obstacle.
-    recall : share of them with a marked cell beside them or on them; NaN where there are none.
-    false_cells : a frame, marked more than TOLERANCE from all true obstacles.
+    near, far : the distances, metres.
+    true_cells : mean number of true cells per frame.
+    recall : share of the true cells that are marked or next to a marked cell; NaN without true
+        cells.
+    false_cells : mean number per frame of marked cells more than TOLERANCE from all true obstacles.
     """
 
     near: float
@@ -63,11 +63,17 @@ class Band:
 
 @dataclass(frozen=True)
 class NavigationErrors:
-    """What was found on some frames; `frames` shows how many, `floorless` were left out.
+    """The obstacles found on some frames.
 
-    `all` is of the whole range, `bands` are its parts by distance; `steady` is of the whole range
-    with what the frame before has, too, the frames taken as a clip of CLIP_RATE Hz: that is what a
-    node publishes. `median_false` and `worst_false` are of the false cells of single frames.
+    Attributes
+    ----------
+    frames : number of frames that show a floor.
+    floorless : number of frames that show no floor, and are left out.
+    all : the whole range.
+    bands : the range by distance.
+    steady : the whole range, with only the obstacles that an earlier frame confirms. The node
+        publishes these. The frames are taken as CLIP_RATE Hz video.
+    median_false, worst_false : median and largest number of false cells of a frame.
     """
 
     frames: int
@@ -79,7 +85,7 @@ class NavigationErrors:
     worst_false: int
 
     def document(self) -> dict[str, Any]:
-        """Return everything as plain values, rounded to four decimals; None for no recall."""
+        """Return everything as plain values, rounded to four decimals; NaN becomes None."""
 
         def plain(value: Any) -> Any:
             if isinstance(value, dict):
@@ -98,7 +104,8 @@ class NavigationTally:
 
     Parameters
     ----------
-    mount : of the camera, for all frames; None: from each frame's true depth.
+    mount : the floor in the camera's optical frame, for all frames. None: from each frame's true
+        depth.
     """
 
     def __init__(self, mount: FloorPlane | None = None) -> None:
@@ -109,12 +116,12 @@ class NavigationTally:
         self._confirmation = Confirmation()
 
     def add(self, estimate: DepthFrame, frame: Frame, index: int) -> None:
-        """Compare one frame; `index` decides how wrong the mount is that the estimate is told."""
-        true_plane = self._mount or _true_plane(frame)
+        """Compare one frame; `index` seeds the error of the mount that the estimate is given."""
+        true_plane = self._mount or true_floor(frame, _HEIGHTS)
         if true_plane is None or estimate.intrinsics is None:
             self._floorless += 1
             return
-        plane = self._mount or _mounted(true_plane, index)
+        plane = self._mount or with_mount_error(true_plane, np.random.default_rng([2, index]))
         hit, standing = _true_cells(frame, true_plane)
         depth, intrinsics = _obstacle_depth(estimate, frame, plane), estimate.intrinsics
         stamp = len(self._counts) / CLIP_RATE
@@ -124,7 +131,7 @@ class NavigationTally:
             counts.append(_compared(hit, standing, marked))
 
     def errors(self) -> NavigationErrors | None:
-        """Return what was collected, None where no frame showed a floor."""
+        """Return the errors of all frames; None if no frame shows a floor."""
         if not self._counts:
             return None
         counts = np.array(self._counts, np.float64)  # [frames, bands, 3]
@@ -141,11 +148,11 @@ class NavigationTally:
 
 
 def navigation_table(errors: NavigationErrors) -> str:
-    """Return errors as text for people."""
+    """Return errors as text."""
     lines = [
-        f'what a robot {ROBOT:g} m high would hit, in cells of {100 * CELL:g} cm; '
+        f'obstacles of a robot {ROBOT:g} m high, in cells of {100 * CELL:g} cm; '
         f'{errors.frames} frames, {errors.floorless} more show no floor',
-        f'{"distance":12}{"true cells":>12}{"recall":>9}{"false cells":>13}   a frame',
+        f'{"distance":12}{"true cells":>12}{"recall":>9}{"false cells":>13}   per frame',
     ]
     names = [f'{band.near:g} to {band.far:g} m' for band in (*errors.bands, errors.all)]
     for name, band in zip([*names, 'seen twice'], (*errors.bands, errors.all, errors.steady)):
@@ -163,24 +170,8 @@ def _band(near: float, far: float, counts: np.ndarray) -> Band:
     return Band(near, far, float(true / frames), recall, float(false / frames))
 
 
-def _true_plane(frame: Frame) -> FloorPlane | None:
-    plane = floor_plane(frame, _HEIGHTS)
-    if plane is None or not plane.any():
-        return None
-    height = 1 / float(np.linalg.norm(plane))
-    return FloorPlane(plane * height, height)
-
-
-def _mounted(plane: FloorPlane, index: int) -> FloorPlane:
-    """Return a plane as wrong as a mount that somebody measured."""
-    rng = np.random.default_rng([2, index])
-    up = plane.up + rng.normal(0, _MOUNT_ERROR[0], 3)
-    height = plane.height + float(rng.normal(0, _MOUNT_ERROR[1]))
-    return FloorPlane(up / np.linalg.norm(up), height)
-
-
 def _true_cells(frame: Frame, plane: FloorPlane) -> tuple[np.ndarray, np.ndarray]:
-    """Return the cells that the robot would hit, and those where anything stands."""
+    """Return the cells that the robot would hit, and the cells where anything stands, bool."""
     small = frame.shrunk(_TRUE_WIDTH)
     depth = np.where(small.depth > 0, small.depth, np.float32(np.nan)).astype(np.float32)
     found = find_obstacles(
@@ -191,7 +182,7 @@ def _true_cells(frame: Frame, plane: FloorPlane) -> tuple[np.ndarray, np.ndarray
 
 
 def _obstacle_depth(estimate: DepthFrame, frame: Frame, plane: FloorPlane) -> np.ndarray:
-    """Return the depth of what is marked where the true depth is known, NaN elsewhere."""
+    """Return the estimated depth of obstacles where the true depth is known, NaN elsewhere."""
     assert estimate.intrinsics is not None
     depth = remove_flying_pixels(estimate.depth.copy(), _EDGE_THRESHOLD)
     measured = estimate.aligned is not None and estimate.aligned.measured
@@ -208,7 +199,7 @@ def _obstacle_depth(estimate: DepthFrame, frame: Frame, plane: FloorPlane) -> np
 
 
 def _cells(depth: np.ndarray, intrinsics: Intrinsics, plane: FloorPlane, top: float) -> np.ndarray:
-    """Count the points below `top` in each cell, [ahead, aside], up to the tolerance."""
+    """Return the number of points below `top` in each cell, int [ahead, aside]."""
     points = point_cloud(depth, intrinsics)[np.isfinite(depth)].astype(np.float64)
     points = points[points @ plane.up + plane.height < top]
     ahead = np.array([0.0, 0.0, 1.0]) - plane.up[2] * plane.up
@@ -225,7 +216,7 @@ def _cells(depth: np.ndarray, intrinsics: Intrinsics, plane: FloorPlane, top: fl
 
 
 def _compared(hit: np.ndarray, standing: np.ndarray, marked: np.ndarray) -> np.ndarray:
-    """Return for each band (true cells, found ones, false ones), int [bands, 3]."""
+    """Return the true cells, the found ones and the false ones of each band, int [bands, 3]."""
     rows, columns = hit.shape
     ahead = (np.arange(rows) + 0.5) * CELL
     aside = (np.arange(columns) + 0.5) * CELL - columns / 2 * CELL

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A model's prior for measurements, and how far its confidence can be believed."""
+"""Fits a model's prior for the alignment with measurements, and measures its confidence."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -10,13 +10,18 @@ import cv2
 import numpy as np
 
 from msdepth_ros.datasets import Dataset, Frame
-from msdepth_ros.evaluation.evaluation import Procedure, Sureness, answer, true_depth
+from msdepth_ros.evaluation.evaluation import (
+    ConfidenceTally,
+    Procedure,
+    estimate_frame,
+    true_depth,
+)
 from msdepth_ros.evaluation.measurements import Measured
 from msdepth_ros.inference.estimator import DepthEstimator
 from msdepth_ros.inference.model import Model
 from msdepth_ros.metric.fitting import Residuals, fit_prior, residuals_of
 
-_FRAMES = 40  # of a set
+_FRAMES = 40  # of each set
 _FITTED_ON = 'frames held out of training, as many of each set'
 _RELIABILITY_ON = (
     'each set by a prior of the other sets, a third of the frames each with nothing measured, with '
@@ -29,12 +34,14 @@ Part = tuple[Dataset, Sequence[int]]
 
 
 def describe_prior(model: Model, parts: Mapping[str, Part]) -> dict[str, Any]:
-    """Return the keys `prior` and `reliability` of a model's YAML.
+    """Return the keys `prior` and `reliability` of a model's YAML; {} if no frame can be compared.
 
     Parameters
     ----------
-    parts : by name; best of other cameras than those trained on. With one alone, the confidence is
-        told on what the prior was fitted on, and says so.
+    model : the model to describe.
+    parts : held-out frames by name, if possible of other cameras than those trained on. With only
+        one part, the confidence is measured on the frames that the prior was fitted to; the YAML
+        then says so.
     """
     with Procedure().estimator(model) as estimator:
         found = {name: _residuals(estimator, *part) for name, part in parts.items()}
@@ -42,13 +49,15 @@ def describe_prior(model: Model, parts: Mapping[str, Part]) -> dict[str, Any]:
         if not found:
             return {}
         prior = fit_prior([frame for each in found.values() for frame in each])
-        sureness = Sureness()
+        confidence_tally = ConfidenceTally()
         for name in found:
             others = [frame for other, each in found.items() if other != name for frame in each]
             known = fit_prior(others, prior) if others else prior
-            _collect(estimator, dataclasses.replace(model, prior=known), *parts[name], sureness)
+            _collect(
+                estimator, dataclasses.replace(model, prior=known), *parts[name], confidence_tally
+            )
     on = _RELIABILITY_ON if len(found) > 1 else 'the frames that the prior was fitted on'
-    reliability = sureness.reliability().document()
+    reliability = confidence_tally.reliability().document()
     return {
         'prior': {**prior.document(), 'fitted_on': _FITTED_ON},
         'reliability': {'within': '25 % of the truth', 'on': on, **reliability},
@@ -67,7 +76,7 @@ def _residuals(
     found = []
     for index in _some(indices):
         frame = dataset[index]
-        estimate = answer(estimator, frame)
+        estimate = estimate_frame(estimator, frame)
         with np.errstate(divide='ignore', invalid='ignore'):
             truth = np.log(_at_cells(frame, estimate.cells.pixels()))
             one = residuals_of(np.log(estimate.depth), truth, rng)
@@ -81,13 +90,13 @@ def _collect(
     model: Model,
     dataset: Dataset,
     indices: Sequence[int],
-    sureness: Sureness,
+    confidence_tally: ConfidenceTally,
 ) -> None:
     for number, index in enumerate(_some(indices)):
         frame = dataset[index]
         measured = Measured.parse(_MEASURED[number % len(_MEASURED)])
-        estimate = answer(estimator, frame, measured.align_for(model, frame, index))
-        sureness.add(estimate, estimate.full_depth(), true_depth(frame))
+        estimate = estimate_frame(estimator, frame, measured.align_for(model, frame, index))
+        confidence_tally.add(estimate, estimate.full_depth(), true_depth(frame))
 
 
 def _at_cells(frame: Frame, pixels: tuple[np.ndarray, np.ndarray]) -> np.ndarray:

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How errors grow as images get worse: exposure, blur, JPEG, noise."""
+"""Measures how the errors grow with worse images: exposure, blur, JPEG, noise."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -20,34 +20,34 @@ from msdepth_ros.evaluation.evaluation import (
 from msdepth_ros.images.disturbances import compressed
 from msdepth_ros.inference.model import Model
 
-_GAMMA = 2.2  # of a camera's pixels, near enough to sRGB's
-_BLUR_WIDTH = 640  # pixels across of the image that a blur is given for
+_GAMMA = 2.2  # of a camera's pixels, close to that of sRGB
+_BLUR_WIDTH = 640  # width in pixels of the image that a blur is given for
 
 
 def expose(image: np.ndarray, stops: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the image as a camera sees 2^stops times the light, what is too bright cut off."""
+    """Return the image with 2^stops times the light; what is too bright becomes white."""
     light = (np.arange(256) / 255) ** _GAMMA * 2**stops
     levels = 255 * np.clip(light, 0, 1) ** (1 / _GAMMA)
     return np.rint(levels).astype(np.uint8)[image]
 
 
 def blur(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the image out of focus, a Gaussian of `sigma` pixels of an image 640 across."""
+    """Return the image with Gaussian blur; `sigma` in pixels of an image 640 pixels wide."""
     return cv2.GaussianBlur(image, (0, 0), sigma * image.shape[1] / _BLUR_WIDTH)
 
 
 def compress(image: np.ndarray, quality: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the image after JPEG of a quality from 1 to 100."""
+    """Return the image after JPEG compression of a quality from 1 to 100."""
     return compressed(image, round(quality))
 
 
 def add_noise(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the image with Gaussian noise of `sigma` grey levels, each pixel its own."""
+    """Return the image with independent Gaussian noise of `sigma` grey levels."""
     noise = rng.normal(0, sigma, image.shape).astype(np.float32)
     return np.clip(np.rint(image + noise), 0, 255).astype(np.uint8)
 
 
-# What is done to a uint8 BGR image at a strength, with random numbers of the frame's own.
+# Changes a uint8 BGR image with a strength and a random generator.
 Change = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]
 CHANGES: Mapping[str, tuple[Change, float] | None] = {
     'as it is': None,
@@ -59,7 +59,7 @@ CHANGES: Mapping[str, tuple[Change, float] | None] = {
 
 
 def disturb(image: np.ndarray, name: str, seed: int) -> np.ndarray:
-    """Return a uint8 BGR image under one of CHANGES; the seed decides what is random."""
+    """Return a uint8 BGR image after the change of that name in CHANGES; `seed` of its noise."""
     change = CHANGES[name]
     if change is None:
         return image
@@ -68,7 +68,7 @@ def disturb(image: np.ndarray, name: str, seed: int) -> np.ndarray:
 
 
 def measure_robustness(model: Model, dataset: Dataset, procedure: Procedure) -> dict[str, Summary]:
-    """Return the errors under each of CHANGES; parameters and errors as `evaluate`."""
+    """Return the errors after each of CHANGES; parameters and exceptions as in `evaluate`."""
     tallies = {name: Tally() for name in CHANGES}
     frames = tqdm(procedure.frames(dataset), desc='disturbing', unit='image', disable=None)
     with procedure.estimator(model) as estimator:

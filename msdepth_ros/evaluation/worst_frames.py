@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of the frames on which a model is worst."""
+"""Draws the frames with the largest errors."""
 
 import re
 from pathlib import Path
@@ -13,9 +13,9 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.evaluation.evaluation import FrameErrors, predict, true_depth
 from msdepth_ros.inference.estimator import DepthEstimator
 
-_STRIP = 28  # pixels of text above a picture
-_WIDTH = 480  # of each panel
-_LARGEST = np.log(2)  # |ln z - ln z*| that has the full colour
+_STRIP = 28  # pixels; height of the text above a picture
+_WIDTH = 480  # pixels of each panel
+_LARGEST = np.log(2)  # |ln z - ln z*| that is drawn in full colour
 _SPARSE = 0.3  # share of valid pixels below which points are drawn larger
 
 
@@ -26,13 +26,15 @@ def write_worst(
     out: Path,
     crop: str = 'none',
 ) -> list[Path]:
-    """Write image, truth, prediction and error of frames side by side, numbered from 1 on.
+    """Write image, truth, prediction and error of frames side by side; return the files.
 
     Parameters
     ----------
     worst : the frames, the worst first.
-    out : folder, made if missing.
-    crop : as `evaluate`; what is cropped away has no truth in the picture.
+    dataset : the dataset that they are of.
+    estimator : predicts their depth again.
+    out : folder, created if missing. The files in it are numbered from 1.
+    crop : as in `evaluate`. Outside the crop the picture shows no truth.
 
     Raises
     ------
@@ -60,9 +62,9 @@ def write_worst(
 def compare(image: np.ndarray, truth: np.ndarray, depth: np.ndarray, title: str) -> np.ndarray:
     """Return image, truth, prediction and error side by side, each with a line of text above.
 
-    Depth is warm near and cold far, on one logarithmic scale for truth and prediction. The error
-    ln z - ln z* is blue where the prediction is too near, white where it is right, red where it is
-    too far; what has no value is black.
+    Near depth has warm colours and far depth cold ones, with one logarithmic scale for truth and
+    prediction. The error ln z - ln z* is blue where the prediction is too near, white where it is
+    right, and red where it is too far. Pixels without a value are black.
 
     Parameters
     ----------
@@ -100,13 +102,13 @@ def compare(image: np.ndarray, truth: np.ndarray, depth: np.ndarray, title: str)
 
 
 def _range(depth: np.ndarray) -> tuple[float, float]:
-    """Return the depths that one pixel in a hundred is below, and above."""
+    """Return the 1st and the 99th percentile of the depths."""
     known = depth[np.isfinite(depth)]
     return float(np.percentile(known, 1)), float(np.percentile(known, 99))
 
 
 def _colored(depth: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
-    """Return depth in colours from the nearest to the farthest of the scale."""
+    """Return depth in colours; `scale` is the nearest and the farthest depth."""
     low, high = np.log(scale)
     level = (high - np.log(depth)) / max(high - low, 1e-6)
     known = np.isfinite(level)
@@ -117,7 +119,7 @@ def _colored(depth: np.ndarray, scale: tuple[float, float]) -> np.ndarray:
 
 
 def _error(depth: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Return ln depth - ln truth in blue, white and red."""
+    """Return ln depth - ln truth as blue, white and red."""
     error = (np.log(depth) - np.log(truth)) / _LARGEST
     known = np.isfinite(error)
     error = np.where(known, error, 0).clip(-1, 1)[..., None]

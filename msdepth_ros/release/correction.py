@@ -33,10 +33,8 @@ class Fit:
 
     Attributes
     ----------
-    correction : Correction
-        Fitted to all frames.
-    errors : Mapping of str to Mapping of str to Errors
-        For each source, the errors at the output's cells: 'uncorrected', 'corrected', and
+    correction : fitted to all frames.
+    errors : for each source, the errors at the output's cells: 'uncorrected', 'corrected', and
         'cross_fitted', where each block of frames is corrected by the line fitted to all other
         blocks. Empty if there is only one block.
     """
@@ -54,13 +52,11 @@ def fit_correction(
 
     Parameters
     ----------
-    network : DepthNetwork
-        On the CPU. Its final prediction is used (`forward`, without dropout).
-    sources : Mapping of str to Sequence of Iterable of Frame
-        Frames that the network did not learn from, in blocks of neighbours. Frames without a valid
-        depth are skipped. The predictions of all frames are kept in memory; the frames are not.
-    spread : float
-        Of the correction, see `Correction`. The line is fitted to what the spread leaves.
+    network : on the CPU. Its final prediction is used (`forward`, without dropout).
+    sources : frames that the network did not learn from, in blocks of neighbours. Frames without a
+        valid depth are skipped. The predictions of all frames are kept in memory; the frames are
+        not.
+    spread : of the correction, see `Correction`. The line is fitted to what the spread leaves.
 
     Raises
     ------

@@ -23,18 +23,14 @@ def measure_heads(path: Path, network: DepthNetwork, frames: Iterable[Frame]) ->
 
     Parameters
     ----------
-    path : Path
-        The ONNX file, FP32 or int8.
-    network : DepthNetwork
-        The network that the file was exported from.
-    frames : Iterable of Frame
-        Frames with `floor`, that the network did not learn from.
+    path : the ONNX file, FP32 or int8.
+    network : the network that the file was exported from.
+    frames : frames with `floor`, that the network did not learn from.
 
     Returns
     -------
-    dict
-        `HeadErrors.summary`; and if there is a confidence, `reliability`: for each bin, the
-        predicted share of right depths, the share found, and the share of all cells.
+    `HeadErrors.summary`; and if there is a confidence, `reliability`: for each bin, the predicted
+    share of right depths, the share found, and the share of all cells.
     """
     maker, errors = ViewMaker.of(network), HeadErrors()
     session = onnxruntime.InferenceSession(path, providers=['CPUExecutionProvider'])

@@ -50,14 +50,10 @@ class Release:
 
     Attributes
     ----------
-    path : Path
-        The model's YAML.
-    errors : dict of str to Evaluation
-        By source. Empty if only heads were trained: the depth is then that of another model.
-    heads : dict of str to dict
-        By source, the figures of `measure_heads`.
-    correction : Mapping of str to Mapping of str to Errors
-        The errors with and without the correction, see `Fit.errors`.
+    path : the model's YAML.
+    errors : by source. Empty if only heads were trained: the depth is then that of another model.
+    heads : by source, the figures of `measure_heads`.
+    correction : the errors with and without the correction, see `Fit.errors`.
     """
 
     path: Path
@@ -87,22 +83,14 @@ def release(
 
     Parameters
     ----------
-    folders : Sequence of Path
-        Folders with a checkpoint each, all of one network and the same data.
-    data : Path
-        The folder that the training was given as `--data`.
-    out : Path
-        Folder for `<name>.onnx` and `<name>.yaml`.
-    name : str or None
-        Of the model. None: the name in the configuration.
-    int8 : bool
-        Also write `<name>.int8.onnx`, calibrated on frames that were trained on.
-    correct : bool
-        Fit a correction to the held-out frames, see `fit_correction`, and export it.
-    spread : float
-        Of that correction.
-    overwrite : bool
-        Replace a model of that name in `out`.
+    folders : folders with a checkpoint each, all of one network and the same data.
+    data : the folder that the training was given as `--data`.
+    out : folder for `<name>.onnx` and `<name>.yaml`.
+    name : of the model. None: the name in the configuration.
+    int8 : also write `<name>.int8.onnx`, calibrated on frames that were trained on.
+    correct : fit a correction to the held-out frames, see `fit_correction`, and export it.
+    spread : of that correction.
+    overwrite : replace a model of that name in `out`.
 
     Raises
     ------

@@ -24,12 +24,9 @@ class TrainingRun:
 
     Attributes
     ----------
-    path : Path
-        The checkpoint.
-    checkpoint : dict
-        Its content, see `stage.StageTraining`.
-    config : Config
-        Of the training.
+    path : the checkpoint.
+    checkpoint : its content, see `stage.StageTraining`.
+    config : of the training.
     """
 
     path: Path
@@ -145,21 +142,16 @@ def held_out_but_known(
 
     Parameters
     ----------
-    begun_from : Sequence of dict
-        The metadata of the start weights, see `start.metadata_of`. It does not say which frames an
-        exported file learned from, so these are not found.
-    source : Source
-        The source of the folder. Frames that were learned under another `split` of the folder are
-        not found, because they have other numbers there.
-    folder : str
-        Name of the folder.
-    count : int
-        Number of frames in the folder.
+    begun_from : the metadata of the start weights, see `start.metadata_of`. It does not say which
+        frames an exported file learned from, so these are not found.
+    source : the source of the folder. Frames that were learned under another `split` of the folder
+        are not found, because they have other numbers there.
+    folder : name of the folder.
+    count : number of frames in the folder.
 
     Returns
     -------
-    set of int
-        The numbers of the frames.
+    The numbers of the frames.
     """
     learned: set[int] = set()
     _, asked = split_source(source, count)

@@ -21,16 +21,11 @@ class SourceSplit:
 
     Attributes
     ----------
-    source : Source
-        From the training's configuration.
-    dataset : Dataset
-        The frames of all its folders.
-    training : list of int
-        Indices of the frames that were trained on.
-    blocks : list of list of int
-        Indices of the held-out frames, one list for each block of neighbours.
-    known : int
-        How many of the held-out frames the start weights had learned from.
+    source : from the training's configuration.
+    dataset : the frames of all its folders.
+    training : indices of the frames that were trained on.
+    blocks : indices of the held-out frames, one list for each block of neighbours.
+    known : how many of the held-out frames the start weights had learned from.
     """
 
     source: Source
@@ -47,14 +42,11 @@ class SourceSplit:
 
         Parameters
         ----------
-        source : Source
-            From the training's configuration.
-        data : Path
-            The folder that the training was given as `--data`.
-        out : Path
-            The training's own folder.
-        begun_from : Sequence of dict
-            Metadata of the weights that the training started from, see `start.metadata_of`.
+        source : from the training's configuration.
+        data : the folder that the training was given as `--data`.
+        out : the training's own folder.
+        begun_from : metadata of the weights that the training started from, see
+            `start.metadata_of`.
 
         Raises
         ------

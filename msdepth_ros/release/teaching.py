@@ -59,28 +59,17 @@ class Lesson:
 
     Attributes
     ----------
-    images : Path
-        A rosbag2, a folder of images or a video.
-    teachers : Sequence of Path
-        Model files or checkpoints. Of several, the mean of their predictions is learned.
-    out : Path
-        Folder for the training and the model file.
-    name : str
-        Of the model that is written.
-    start : str
-        The model to start from: of the package, or written by `msdepth export`.
-    count : int
-        How many views the student sees.
-    rate, batch : float, int
-        Learning rate and batch size.
-    intrinsics : tuple of float, or None
-        fx, fy, cx, cy in pixels, for images without a calibration.
-    every : int
-        Use only every so many-th image.
-    rooms : int
-        How many frames of rooms are rendered to learn from, too; 0: none.
-    licence : str
-        Of the images, for the model's YAML.
+    images : a rosbag2, a folder of images or a video.
+    teachers : model files or checkpoints. Of several, the mean of their predictions is learned.
+    out : folder for the training and the model file.
+    name : of the model that is written.
+    start : the model to start from: of the package, or written by `msdepth export`.
+    count : how many views the student sees.
+    rate, batch : learning rate and batch size.
+    intrinsics : fx, fy, cx, cy in pixels, for images without a calibration.
+    every : use only every so many-th image.
+    rooms : how many frames of rooms are rendered to learn from, too; 0: none.
+    licence : of the images, for the model's YAML.
     """
 
     images: Path
@@ -103,13 +92,10 @@ class Learned:
 
     Attributes
     ----------
-    path : Path
-        The model's YAML.
-    before, after : float
-        Mean relative difference between the depths of student and teachers, on held-out images,
-        before and after the training.
-    images : int
-        Number of these images.
+    path : the model's YAML.
+    before, after : mean relative difference between the depths of student and teachers, on held-out
+        images, before and after the training.
+    images : number of these images.
     """
 
     path: Path

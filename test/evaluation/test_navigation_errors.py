@@ -110,8 +110,8 @@ def test_a_measurement_mends_a_wrong_scale(tmp_path, data, capsys):
 def test_the_table_is_for_people(tmp_path, data, capsys):
     model = write_model(tmp_path / 'model', CRATE, TABLE, wall(5.0))
     _, text = evaluate(capsys, data, model, '--measured', 'scan')
-    assert text.count('what a robot 0.3 m high would hit') == 2
-    assert 'with scan measured: what a robot' in text
+    assert text.count('obstacles of a robot 0.3 m high') == 2
+    assert 'with scan measured: obstacles of a robot' in text
     assert '3 to 4 m' in text
 
 
