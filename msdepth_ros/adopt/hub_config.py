@@ -25,7 +25,7 @@ class HubConfig:
     ----------
     family : `model_type`; '' = not given.
     metric : whether `depth_estimation_type` is 'metric'.
-    farthest : `max_depth` in metres; 0 = not given.
+    farthest : `max_depth` in metres; 0: not given.
     pads : whether the processor pads to a multiple and does not resize.
     """
 

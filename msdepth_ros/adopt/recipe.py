@@ -178,7 +178,7 @@ class Recipe:
     input : name of the image's tensor; '' = the one of rank 4 or 5.
     normalisation : of the image.
     channels : 'rgb' or 'bgr'.
-    multiple : width and height must be multiples of it; 0 = they must be `size`.
+    multiple : width and height must be multiples of it; 0: they must be `size`.
     size : (width, height); if the file leaves it open, about this number of pixels is used.
     fit : how images of another aspect ratio are fitted, see inference.fit.
     output, channel : name of the depth's tensor ('' = the first), and its channel (None: it has

@@ -35,7 +35,7 @@ def nearest_size(
     ----------
     camera_size : (width, height) of the camera's images.
     about : (width, height) with the wanted number of pixels, of any aspect ratio.
-    multiple : both sides are multiples of it; 0 = the network supports only `about`.
+    multiple : both sides are multiples of it; 0: the network supports only `about`.
     """
     if not multiple:
         return about

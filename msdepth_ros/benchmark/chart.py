@@ -24,7 +24,7 @@ class Bar:
     label : text before the bar.
     value : length of the bar.
     part : length of its dark part, from the beginning.
-    whisker : end of a thin line from the bar's end, for example a p99; 0 = none.
+    whisker : end of a thin line from the bar's end, for example a p99; 0: none.
     note : text after the bar; '' = the value.
     """
 

@@ -38,7 +38,7 @@ class CameraPlayer(Node):
     ROS parameters:
 
     - `path`: a video, an image folder or a dataset folder; '' = the shipped clip.
-    - `rate`: Hz; 0 = that of the recording, or 30.
+    - `rate`: Hz; 0: that of the recording, or 30.
     - `loop`: play again and again; false = end the node after the last image.
     - `camera_info_url`: calibration file; '' = camera.yaml beside the images, or a field of view of
       60 degrees.

@@ -170,7 +170,7 @@ class Procedure:
 
     Attributes
     ----------
-    indices : the frames' indices in the dataset; None = all.
+    indices : the frames' indices in the dataset; None: all.
     crop : 'none', or 'eigen': rows 45 to 470, columns 41 to 600 of 640x480 images.
     median_scaling : scale each prediction to the true median, so that errors of scale do not count.
     backend, threads, precision : see `create_backend`.

@@ -27,12 +27,12 @@ class Camera:
 
     Attributes
     ----------
-    width, height : of the full-resolution image, pixels; both 0 = the size of the image at hand.
+    width, height : of the full-resolution image, pixels; both 0: the size of the image at hand.
     k, r, p : row-major 3x3, 3x3 and 3x4.
     d : distortion coefficients.
     distortion_model : ROS's name.
-    roi : (x_offset, y_offset, width, height) in full-resolution pixels; all 0 = the full image.
-    binning : (x, y); 0 or 1 = none.
+    roi : (x_offset, y_offset, width, height) in full-resolution pixels; all 0: the full image.
+    binning : (x, y); 0 or 1: none.
 
     Raises
     ------

@@ -44,7 +44,7 @@ def limit_range(points: np.ndarray, nearest: float, farthest: float) -> np.ndarr
     Parameters
     ----------
     points : float32 [height, width, fields] or [count, fields], x, y, z first, metres.
-    nearest, farthest : metres; 0 = no limit.
+    nearest, farthest : metres; 0: no limit.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def pull_in_range(
     intrinsics : of that cloud's image.
     farthest : distance from the camera in metres; 0 moves nothing.
     beyond : bool [height, width], where the depth is above the model's range; those points are
-        moved, too. None = nowhere.
+        moved, too. None: nowhere.
 
     Returns
     -------

@@ -19,7 +19,7 @@ def remove_flying_pixels(depth: np.ndarray, threshold: float) -> np.ndarray:
     Parameters
     ----------
     depth : float32 [height, width], metres, changed in place.
-    threshold : the smallest jump z / z_neighbour - 1 that is removed; 0 = keep everything.
+    threshold : the smallest jump z / z_neighbour - 1 that is removed; 0: keep everything.
 
     Returns
     -------

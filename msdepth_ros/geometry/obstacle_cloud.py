@@ -18,11 +18,11 @@ class ObstacleOptions:
     Attributes
     ----------
     min_height : metres above the floor.
-    max_range, min_range : metres from the camera; a min_range of 0 = no limit.
+    max_range, min_range : metres from the camera; min_range 0: no limit.
     depth_error : standard deviation of the logarithm of depth, where nothing better is known.
     memory : seconds; an obstacle counts if an earlier frame, at most that old, had one near it.
-        0 = all count.
-    voxel_size : metres, one point for each voxel; 0 = all points.
+        0: all count.
+    voxel_size : metres, one point for each voxel; 0: all points.
     """
 
     min_height: float = 0.05
@@ -61,7 +61,7 @@ class ObstacleCloud:
         options : what counts as an obstacle.
         error : float32 [height, width], standard deviation of the logarithm of depth; None =
             `options.depth_error`.
-        sure : bool [height, width], where an obstacle counts at once; None = nowhere.
+        sure : bool [height, width], where an obstacle counts at once; None: nowhere.
         """
         found = find_obstacles(
             depth,

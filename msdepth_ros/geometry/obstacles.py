@@ -70,11 +70,11 @@ def find_obstacles(
     up : float [3], of length 1, in the optical frame.
     error : standard deviation of the logarithm of depth, one number or float32 [height, width].
     beyond : bool [height, width], where the depth is above the model's range; such a cell below
-        the horizon is a drop. None = nowhere.
+        the horizon is a drop. None: nowhere.
     min_height : least height of an obstacle above the floor, metres.
     farthest : metres along Z; beyond it nothing is a drop.
     floor : float32 [height, width], the network's probability that a cell shows the floor. Where
-        the network is sure, the limit is four standard deviations instead of two. None = not
+        the network is sure, the limit is four standard deviations instead of two. None: not
         known.
     """
     x, y = intrinsics.ray_slopes()
@@ -154,8 +154,8 @@ class Confirmation:
         depth : float32 [height, width] of `Obstacles`, metres, NaN where nothing is.
         focal : focal length of that image in pixels.
         stamp : its time in seconds.
-        memory : seconds; an older frame confirms nothing. 0 = all are confirmed.
-        sure : bool [height, width], obstacles that need no confirmation; None = none.
+        memory : seconds; an older frame confirms nothing. 0: all are confirmed.
+        sure : bool [height, width], obstacles that need no confirmation; None: none.
 
         Returns
         -------

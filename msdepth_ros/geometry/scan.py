@@ -56,7 +56,7 @@ def laser_scan(
     intrinsics : of that image.
     scan_height : number of rows in the band.
     range_min, range_max : metres; points outside are not in range.
-    beyond : bool [height, width], where the depth is above the model's range; None = nowhere.
+    beyond : bool [height, width], where the depth is above the model's range; None: nowhere.
     use_inf : a beam with no pixel in range is -inf if a pixel is nearer, else +inf if one is
         farther (REP-117). False: NaN in both cases, as in depthimage_to_laserscan.
 

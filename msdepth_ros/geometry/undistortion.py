@@ -25,7 +25,7 @@ class Undistortion:
     Parameters
     ----------
     camera : of the images' size; `Camera.check` accepts it.
-    intrinsics : of the pinhole image; None = the camera's own rectified image.
+    intrinsics : of the pinhole image; None: the camera's own rectified image.
     """
 
     def __init__(self, camera: Camera, intrinsics: Intrinsics | None = None) -> None:

@@ -60,9 +60,9 @@ class Upsampler:
         Parameters
         ----------
         depth : float32 [cells high, cells wide], metres along Z, NaN invalid.
-        threshold : the smallest jump z / z_neighbour - 1 that is not interpolated; 0 = none.
+        threshold : the smallest jump z / z_neighbour - 1 that is not interpolated; 0: none.
         depth_range : (nearest, farthest), metres; nothing is extrapolated beyond it.
-        out : float32 [image height, image width], written and returned; None = a new array.
+        out : float32 [image height, image width], written and returned; None: a new array.
         """
         image = np.empty(self.shape, np.float32) if out is None else out
         limits = (1 / depth_range[1], 1 / depth_range[0])

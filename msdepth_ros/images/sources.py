@@ -53,7 +53,7 @@ class ImageSource:
     Attributes
     ----------
     files : paths of the images, in order; empty for a video.
-    rate : frames per second of a video; 0 = not known.
+    rate : frames per second of a video; 0: not known.
     camera : from the camera.yaml in the folder, or from the YAML of the same name beside the image
         or video; None: there is none.
 
@@ -104,7 +104,7 @@ class ImageSource:
         self._stretch = Stretch()
 
     def __len__(self) -> int:
-        """Return the number of images; 0 = not known of a video. An animation counts as 1."""
+        """Return the number of images; 0: not known of a video. An animation counts as 1."""
         return len(self.files) or self._count
 
     def __iter__(self) -> Iterator[Picture]:

@@ -27,9 +27,9 @@ class VideoFacts:
 
     Attributes
     ----------
-    rate : frames per second, the mean if it varies; 0 = not known.
-    count : number of frames, estimated if only the length is known; 0 = not known.
-    length : seconds, 0 = not known.
+    rate : frames per second, the mean if it varies; 0: not known.
+    count : number of frames, estimated if only the length is known; 0: not known.
+    length : seconds; 0: not known.
     """
 
     rate: float

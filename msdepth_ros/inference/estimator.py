@@ -39,10 +39,10 @@ class Settings:
     rectify : 'on': the image is undistorted with K, D, R into P's image; 'off': the image is
         already P's; 'auto': 'on' if D is not zero, otherwise the image is K's.
     fit : 'crop', 'pad' or 'stretch', see fit.fit_window; 'auto' = as the model says.
-    min_depth, max_depth : metres; depth outside is NaN. 0 = the model's own limit.
+    min_depth, max_depth : metres; depth outside is NaN. 0: the model's own limit.
     scale : factor on the depth, after the focal-length scaling.
-    edge_threshold : smallest relative depth jump that counts as a discontinuity; 0 = none.
-    min_confidence : depth with a lower confidence is NaN; 0 = all depth is kept.
+    edge_threshold : smallest relative depth jump that counts as a discontinuity; 0: none.
+    min_confidence : depth with a lower confidence is NaN; 0: all depth is kept.
     """
 
     rectify: str = 'auto'
@@ -85,10 +85,10 @@ class DepthEstimator:
         ----------
         image : uint8 [height, width, channels] or [height, width]; rows may be padded (strides).
         encoding : 'rgb8', 'bgr8', 'rgba8', 'bgra8' or 'mono8'.
-        camera : the image's calibration; None = no metric scale, no intrinsics.
-        settings : for this frame; None = the estimator's own.
+        camera : the image's calibration; None: no metric scale, no intrinsics.
+        settings : for this frame; None: the estimator's own.
         align : corrects the depth by measurements, after the scaling and before invalid cells are
-            set to NaN; None = the depth stays the network's, in its unit.
+            set to NaN; None: the depth stays the network's, in its unit.
 
         Raises
         ------

@@ -102,7 +102,7 @@ class DepthFrame:
 
         Parameters
         ----------
-        out : float32 [height, width], written and returned; None = a new array.
+        out : float32 [height, width], written and returned; None: a new array.
 
         Returns
         -------
@@ -130,8 +130,8 @@ class DepthFrame:
 
         Parameters
         ----------
-        out : float32 [height, width], written and returned; None = a new array.
-        full_depth : the result of `full_depth()`, if it is at hand; None = it is computed.
+        out : float32 [height, width], written and returned; None: a new array.
+        full_depth : the result of `full_depth()`, if it is at hand; None: it is computed.
 
         Returns
         -------

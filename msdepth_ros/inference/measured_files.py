@@ -27,8 +27,8 @@ class MeasuredFiles:
 
     Attributes
     ----------
-    folder : of depth images NAME.png, 16-bit millimetres, 0 = invalid, registered to the image of
-        that name, of any size; None: there are none.
+    folder : of depth images NAME.png, 16-bit millimetres, 0 where invalid, of any size, registered
+        to the image of that name; None: there are none.
     floor : the floor in all images, from the camera's mount; None: not known.
     """
 
@@ -61,8 +61,8 @@ def aligning(metres: Metres, measured: np.ndarray | None, floor: FloorPlane | No
     Parameters
     ----------
     metres : which aligns.
-    measured : float32 [height, width], metres along Z, 0 = invalid, registered to the image; None:
-        there is none.
+    measured : float32 [height, width], metres along Z, 0 where invalid, registered to the image;
+        None: there is none.
     floor : the floor by the camera's mount; None: not known.
     """
 

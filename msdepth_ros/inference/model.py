@@ -59,7 +59,7 @@ class Model:
     quantity : 'depth' (metres), 'log_depth' (ln metres) or 'inverse_depth' (1/metres).
     grid_origin, grid_step : network pixel (x, y) at the centre of output cell (0, 0), and the
         step from one cell to the next. Pixel centres lie on integers.
-    focal : f0, the focal length in network pixels for which the output is metric; 0 = any.
+    focal : f0, the focal length in network pixels for which the output is metric; 0: any.
     focal_from : how the focal length of a camera follows from fx and fy: 'geometric_mean', 'mean'
         or 'fx'.
     depth_range : (nearest, farthest) depth in metres in which the model is valid.

@@ -46,7 +46,7 @@ def costmap_warnings(
     ----------
     costmaps : ROS parameters of each costmap, by its name.
     namespace : namespace of the node msdepth.
-    pose : pose of the camera's body in base_frame on the floor; None = unknown.
+    pose : pose of the camera's body in base_frame on the floor; None: unknown.
     """
     topics = {_absolute(namespace, topic): topic for topic in _TOPICS}
     warnings, heard = [], set()

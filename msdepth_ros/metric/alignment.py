@@ -33,7 +33,7 @@ _SPREAD_STEP = 4  # cells; the standard deviation is smooth
 
 @dataclass(frozen=True)
 class Scale:
-    """The log scale of a whole image, its mean and variance; a mean of 0 = the prediction's."""
+    """The log scale of a whole image, its mean and variance; mean 0 is the prediction."""
 
     mean: float
     variance: float

@@ -26,7 +26,7 @@ class Sighting:
     ----------
     position : float64 [3], position of the sensor in the costmap's frame, metres.
     rotation : float64 [3, 3], from the message's frame to the costmap's frame.
-    points : float32 [n, 3], points of a PointCloud2 in the message's frame, metres; None = a scan.
+    points : float32 [n, 3], points of a PointCloud2 in the message's frame, metres; None: a scan.
     scan : (ranges [n], angle_min, angle_increment, range_min, range_max) of a LaserScan.
     """
 
@@ -55,7 +55,7 @@ class Costmap:
     ----------
     parameters : the mapping under `local_costmap: local_costmap: ros__parameters`.
     cells : the cells of the costmap, which does not move.
-    static : bool [rows, columns], lethal cells of a StaticLayer; None = none.
+    static : bool [rows, columns], lethal cells of a StaticLayer; None: none.
 
     Raises
     ------

@@ -21,8 +21,8 @@ class Thresholds:
 
     Attributes
     ----------
-    min_frequency : Hz of the output, below which the status is WARN; 0 = none.
-    max_age : seconds from stamp to publication, above which it is ERROR; 0 = none.
+    min_frequency : Hz of the output, below which the status is WARN; 0: none.
+    max_age : seconds from stamp to publication, above which it is ERROR; 0: none.
     max_dropped : share of the images dropped, above which it is WARN.
     """
 
@@ -37,7 +37,7 @@ class NodeState:
 
     Attributes
     ----------
-    backend : the runtime of the running model; None = no model runs.
+    backend : the runtime of the running model; None: no model runs.
     last_error : one line; '' = none.
     build : progress of the building of an engine; '' = none is built.
     next_model : the model that is being loaded while another runs; '' = none.

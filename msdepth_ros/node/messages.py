@@ -49,7 +49,7 @@ def image_from_msg(
     Parameters
     ----------
     message : the image.
-    stretch : the camera's limits of dark and bright, for 16-bit images; None = from this image.
+    stretch : the camera's limits of dark and bright, for 16-bit images; None: from this image.
 
     Raises
     ------

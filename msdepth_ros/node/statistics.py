@@ -38,7 +38,7 @@ class Snapshot:
     ----------
     counts : frames by status since the start.
     recent : frames by status in the last RECENT seconds.
-    input_rate, output_rate : Hz over the last RECENT seconds; 0 = no images.
+    input_rate, output_rate : Hz over the last RECENT seconds; 0: no images.
     input_span : seconds between the first and the last image of the last RECENT seconds; 0 while
         no image is wanted.
     percentiles : for each stage of a frame, (p50, p95, p99) in seconds over the last WINDOW frames.

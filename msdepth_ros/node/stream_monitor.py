@@ -24,8 +24,8 @@ class StampMonitor:
 
         Parameters
         ----------
-        stamp, now : the image's stamp (0 = none) and the node's clock, nanoseconds.
-        max_age : seconds, 0 = any age.
+        stamp, now : the image's stamp (0: none) and the node's clock, nanoseconds.
+        max_age : seconds; 0: any age.
         simulated : whether the node runs on simulated time, which may jump backwards.
         """
         if not stamp:

@@ -47,7 +47,7 @@ def camera_images(
     Parameters
     ----------
     bag : the recording.
-    image_topic, info_topic : topics of the images and of camera_info; None = no camera_info.
+    image_topic, info_topic : topics of the images and of camera_info; None: no camera_info.
     given : calibration of all images, instead of the recorded ones.
     """
     if given is not None or info_topic is None:

@@ -31,7 +31,7 @@ def frames_without_depth(
     Parameters
     ----------
     path : a rosbag2, an image, a folder of images or a video.
-    camera : calibration of all images; None = the one beside them, or recorded with them.
+    camera : calibration of all images; None: the one beside them, or recorded with them.
     focal_and_centre : fx, fy, cx, cy in pixels, instead of a calibration.
     width : wider images are reduced to this width in pixels.
     every : only every n-th image is used.

@@ -81,7 +81,7 @@ def pick_pixel(
     Parameters
     ----------
     depth : float32 [height, width], metres along Z, NaN invalid.
-    intrinsics : intrinsics of the depth image; None = no calibration.
+    intrinsics : intrinsics of the depth image; None: no calibration.
     pixel : (u, v); if it has no depth, the nearest pixel within 2 pixels is used.
     """
     u0, v0 = pixel

@@ -63,7 +63,7 @@ class SceneView:
         Parameters
         ----------
         camera, frame : the frame to show, and its camera.
-        picture : uint8 [height, width, 3] BGR, shown in the camera's frustum; None = none.
+        picture : uint8 [height, width, 3] BGR, shown in the camera's frustum; None: none.
         points : greatest number of points of the cloud.
         """
         self.cover(None)

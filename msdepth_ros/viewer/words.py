@@ -115,8 +115,8 @@ def pick_html(
 
     Parameters
     ----------
-    pick : the point; None = no depth is known there.
-    height : metres above the floor; None = the mount is not known.
+    pick : the point; None: no depth is known there.
+    height : metres above the floor; None: the mount is not known.
     confidence : 0 to 1; None or NaN = not known.
     camera : title of the camera; '' = there is only one.
     """

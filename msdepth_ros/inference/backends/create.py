@@ -36,7 +36,7 @@ def create_backend(
     backend : 'tensorrt', 'openvino', 'onnxruntime' (on a GPU if its CUDA provider runs the model,
         else on the CPU); or 'auto', the first that runs the model of: TensorRT, ONNX Runtime's CUDA
         provider, OpenVINO, ONNX Runtime on the CPU. Why another one is not used is logged once.
-    threads : CPU threads for the network; 0 = one per core.
+    threads : CPU threads for the network; 0: one per core.
     precision : 'auto' = as the model says, else the fastest that is proven: on TensorRT FP16 (FP32
         if FP16 fails the self-check); on a CPU int8 if the model has an int8 file, else FP32
         (OpenVINO: BF16 if the CPU supports it). 'fp16', 'int8', 'fp32' = that, or an error.

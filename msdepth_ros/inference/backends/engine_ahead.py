@@ -70,7 +70,7 @@ def build_into_file(
 
     Parameters
     ----------
-    target : compute capability such as 'sm89'; None = the GPU of this machine, or without one
+    target : compute capability such as 'sm89'; None: the GPU of this machine, or without one
         TensorRT for RTX's default targets.
 
     Returns

@@ -37,7 +37,7 @@ class BuiltEngine:
     precision : 'fp16' or 'fp32', as asked for.
     facts : for users and for the cache, see `engine_cache.FACTS`: sizes, counts of operations,
         seconds, and 'fp16_by': what shows that it computes in FP16, of 'types' and 'size'.
-    timing_cache : the build's measurements, which make the next build faster; b'' = none.
+    timing_cache : the build's measurements, which make the next build faster; b'': none.
     """
 
     plan: bytes
@@ -63,9 +63,9 @@ def build_engine(
     model : the model to build of.
     precision : 'fp16' or 'fp32'.
     target : compute capability such as 'sm89' to build for (TensorRT for RTX only, which needs no
-        GPU to do so); None = the GPU of this machine.
+        GPU to do so); None: the GPU of this machine.
     workspace : bytes of temporary GPU memory for one layer.
-    timing_cache : of an earlier build on the same GPU with the same TensorRT; b'' = none.
+    timing_cache : of an earlier build on the same GPU with the same TensorRT; b'': none.
     progress : called as progress(stage, fraction); an exception from it stops the build.
 
     Raises

@@ -43,7 +43,7 @@ class EngineOptions:
 
     Attributes
     ----------
-    cache_dir : folder that keeps built engines; None = default_cache_dir().
+    cache_dir : folder that keeps built engines; None: default_cache_dir().
     force_update : build again even if the cache has a good engine.
     workspace : bytes of temporary GPU memory for one layer.
     cuda_graph : launch each frame's work as one CUDA graph, if possible.

@@ -43,7 +43,7 @@ class OnnxRuntimeBackend(Backend):
         Parameters
         ----------
         model : the model to load.
-        threads : of the CPU, 0 = one per core.
+        threads : of the CPU; 0: one per core.
         precision : as above.
         cuda : run on the GPU, by the CUDA provider.
 

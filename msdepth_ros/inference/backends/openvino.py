@@ -39,7 +39,7 @@ class OpenVinoBackend(Backend):
         Parameters
         ----------
         model : the model to load.
-        threads : of the CPU, 0 = one per core.
+        threads : of the CPU; 0: one per core.
         precision : 'auto', or one that the device supports, see `openvino_device.plans_for`.
         device : 'CPU', 'GPU', 'NPU'; or 'AUTO', the fastest that is present and works.
 

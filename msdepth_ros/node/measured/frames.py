@@ -41,7 +41,7 @@ class Frames:
     def to_camera(
         self, source: str, sensor_frame: str, camera_frame: str, values: dict[str, Any]
     ) -> np.ndarray | None:
-        """Return float64 [4, 4], from the sensor's frame to the camera's; None = not known.
+        """Return float64 [4, 4], from the sensor's frame to the camera's; None: not known.
 
         Parameters override TF. A sensor with the camera's frame needs neither.
         """
@@ -57,7 +57,7 @@ class Frames:
     def mount(
         self, robot_frame: str, camera_frame: str, values: dict[str, Any], roughly: bool = False
     ) -> np.ndarray | None:
-        """Return float64 [4, 4], from the camera's optical frame to the robot's; None = not known.
+        """Return float64 [4, 4], from the camera's optical frame to the robot's; None: not known.
 
         If the odometry is of the camera's own frame, neither a parameter nor TF is needed. With
         `roughly`, height and pitch are enough: the camera is taken to be above the robot's middle.
@@ -74,7 +74,7 @@ class Frames:
     def pose(
         self, fixed_frame: str, camera_frame: str, stamp: int
     ) -> tuple[int, np.ndarray] | None:
-        """Return the camera's pose in a frame at a stamp in ns, or the newest; None = not known.
+        """Return the camera's pose in a frame at a stamp in ns, or the newest; None: not known.
 
         Returns
         -------
@@ -105,7 +105,7 @@ def _transform(found: Any) -> np.ndarray | None:
 
 
 def camera_matrix(values: dict[str, Any]) -> np.ndarray | None:
-    """Return float64 [4, 4], from the camera's optical frame to base_frame; None = only in TF."""
+    """Return float64 [4, 4], from the camera's optical frame to base_frame; None: only in TF."""
     if values['camera_pose']:
         return pose_matrix(CameraPose.parse(values['camera_pose']), optical=True)
     if values['camera_height'] > 0:
