@@ -193,7 +193,7 @@ def test_sizes_that_a_network_cannot_have(tmp_path: Path, capsys: pytest.Capture
     assert '518x518 pixels only' in refusal(capsys, fixed, *preset, '--size', '56x42')
 
 
-def test_a_small_answer_lies_on_half_pixels_or_on_corners(tmp_path: Path):
+def test_a_small_output_is_aligned_to_half_pixels_or_corners(tmp_path: Path):
     path = write_stub(tmp_path / 'mine.onnx', STUBS['da-metric-fabio-indoor'], size=(56, 42))
     model = onnx.load(path)  # every other cell of it
     last = model.graph.node[-1]
@@ -362,8 +362,8 @@ def test_the_camera_reaches_the_network_as_it_wants_it(kind: str, shape: Any, tm
         (('--preset', 'da-hub', '--affine', '1'), 'two numbers'),
         (('--preset', 'da-hub', '--range', '3,1'), '0 < MIN < MAX'),
         (('--preset', 'da-hub', '--multiple', '0'), '1 to 512'),
-        (('--preset', 'da-hub', '--out', 'msdepth'), 'a model of the package'),
-        (('--preset', 'da-hub', '--out', '..'), "a model's name"),
+        (('--preset', 'da-hub', '--out', 'msdepth'), 'is a shipped model'),
+        (('--preset', 'da-hub', '--out', '..'), 'use letters, digits'),
         (('--preset', 'da-hub', '--hub-config', 'nowhere'), 'no preprocessor_config.json'),
         (('--preset', 'da-hub', '--check', 'nowhere.png'), 'does not exist'),
     ],

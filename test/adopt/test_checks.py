@@ -92,7 +92,7 @@ def test_a_route_that_normalises_inside_must_show_it(tmp_path: Path):
     assert not checks.check_preset_normalisation(preset, preset, beginning)
 
 
-def test_a_factor_before_the_mean_is_seen_through(tmp_path: Path):
+def test_a_factor_before_the_mean_is_found(tmp_path: Path):
     steps = (('Mul', 1 / 255), *OF_UNIT)
     beginning = network(tmp_path, *steps).beginning('image')
     np.testing.assert_allclose(beginning.mean, [123.675, 116.28, 103.53], rtol=1e-5)
@@ -164,7 +164,7 @@ def test_layer_normalisation_taken_apart(tmp_path: Path):
     assert not checks.check_precision(network(tmp_path, opset=11), 'fp16')
 
 
-def test_two_answers_are_the_same_or_not():
+def test_two_predictions_are_the_same_or_not():
     random = np.random.default_rng(1)
     noisy = (FLOOR * random.normal(1, 1e-3, SHAPE)).astype(np.float32)
     assert not checks.check_same(FLOOR, noisy, 'TensorRT')
@@ -177,7 +177,7 @@ def test_two_answers_are_the_same_or_not():
     assert '25 % of the cells' in checks.check_same(FLOOR, sky, 'x')[0]
 
 
-def test_the_focal_length_is_told_with_its_effect():
+def test_the_focal_length_is_reported_with_its_effect():
     text = checks.focal_response(Metric('focal', 300, 'mean'), FLOOR, 450.0)
     middle = float(np.median(FLOOR))
     assert f'{middle:.2f} m at a focal length of 450' in text

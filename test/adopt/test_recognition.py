@@ -50,7 +50,7 @@ def test_tensors_that_only_one_route_has(name: str, tmp_path: Path):
         ('da3-lightly-metric', ['da3-lightly-metric', 'da3-lightly-relative']),
     ],
 )
-def test_look_alikes_are_asked_for(name: str, candidates: list[str], tmp_path: Path):
+def test_similar_networks_need_a_preset(name: str, candidates: list[str], tmp_path: Path):
     with pytest.raises(ModelError, match='--preset') as error:
         choose_preset(network(tmp_path, name), 'auto', None)
     assert all(candidate in str(error.value) for candidate in candidates)
@@ -62,7 +62,7 @@ def test_the_file_name_is_a_hint_and_no_proof(tmp_path: Path):
         choose_preset(ExportedNetwork(path), 'auto', None)
 
 
-def test_the_beginning_of_a_name_is_asked_to_be_completed(tmp_path: Path):
+def test_an_incomplete_or_unknown_name_is_refused(tmp_path: Path):
     with pytest.raises(ModelError, match=r'da-metric-lightly-indoor .*da-metric-lightly-outdoor'):
         choose_preset(network(tmp_path, 'da-lightly'), 'da-metric-lightly', None)
     with pytest.raises(ModelError, match="no preset named 'nothing'"):
@@ -109,7 +109,7 @@ TIMES_20, TIMES_80 = ([('Sigmoid', []), ('Mul', [factor])] for factor in ('twent
         ('pixel_values', 'predicted_depth', TIMES_80, 'da-metric-hub'),
     ],
 )
-def test_the_end_of_the_graph_tells_metres(
+def test_a_preset_is_recognised_by_the_end_of_the_graph(
     image: str, output: str, ending: Any, name: str, tmp_path: Path
 ):
     preset = choose_preset(ExportedNetwork(vit(tmp_path, image, output, ending)), 'auto', None)

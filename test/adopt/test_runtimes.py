@@ -73,7 +73,7 @@ def test_an_engine_that_computes_otherwise_is_named(model: Model, monkeypatch: p
         (ModelError('unknown operation'), 1),
     ],
 )
-def test_what_does_not_run_here_is_no_fault_of_the_model(
+def test_a_runtime_that_is_missing_here_does_not_reject_the_model(
     model: Model, monkeypatch: pytest.MonkeyPatch, error: Exception, words: int
 ):
     def create(model: Model, runtime: str, **_: Any) -> OnnxRuntimeBackend:

@@ -212,7 +212,9 @@ def picture(model: Any) -> np.ndarray:
 
 
 @pytest.mark.parametrize('backend', ['onnxruntime', 'openvino'])
-def test_answers_as_in_torch(adopted: tuple[Any, Callable[..., Any]], backend: str):
+def test_the_adopted_model_computes_the_same_as_torch(
+    adopted: tuple[Any, Callable[..., Any]], backend: str
+):
     pytest.importorskip(backend)
     model, answer = adopted
     image = picture(model)

@@ -119,7 +119,7 @@ def test_worst_frames_are_written_worst_first(tmp_path, model, capsys):
     assert red > 200 > 80 > max(blue, green)
 
 
-def test_robustness_sees_what_an_image_loses(tmp_path, capsys):
+def test_robustness_reports_the_errors_after_each_change(tmp_path, capsys):
     model = write_model(tmp_path, offset=0.0, per_level=0.02)  # grey of 100 is 2 m
     folder = write_folder(tmp_path / 'set', 2)
     for index in (0, 1):
@@ -210,7 +210,7 @@ def test_a_dataset_that_is_not_there(model, capsys):
         (['--depth-scale', '2'], 'so the unit is wrong: set depth_scale in'),
     ],
 )
-def test_mistakes_are_one_line(tmp_path, model, capsys, arguments, message):
+def test_mistakes_are_named_with_exit_code_2(tmp_path, model, capsys, arguments, message):
     folder = write_folder(tmp_path / 'set', 1)
     code, output = evaluate(capsys, folder, '--model', model, *arguments)
     assert code == 2

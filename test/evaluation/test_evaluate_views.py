@@ -57,7 +57,7 @@ def test_a_dataset_without_poses_is_refused(tmp_path, model, capsys):
     assert 'poses.txt is missing' in output.err
 
 
-def test_a_walk_is_not_compared_with_another(tmp_path, walk, model, capsys):
+def test_frames_of_one_walk_are_not_measured_by_another(tmp_path, walk, model, capsys):
     other = write_walk(tmp_path / 'other', 1)
     arguments = ('--model', model, '--json', '--measured', 'views', '--every', 1)
     _, output = evaluate(capsys, walk, other, *arguments)

@@ -58,7 +58,7 @@ def test_median_scaling_and_focal_length(tmp_path, model, capsys):
     assert json.loads(output.out)['pooled']['abs_rel'] == pytest.approx(0.25)  # 1 m for 1 m, 2 m
 
 
-def test_table_for_people(tmp_path, model, capsys):
+def test_the_table_is_printed(tmp_path, model, capsys):
     code, output = evaluate(capsys, write_folder(tmp_path / 'set', 1), '--model', model)
     assert code == 0
     assert 'abs_rel' in output.out
@@ -87,7 +87,7 @@ def test_eigen_crop_leaves_the_margin_out(tmp_path, model, capsys):
         (['--model', 'no_such'], "no model named 'no_such'"),
     ],
 )
-def test_mistakes_are_one_line(tmp_path, model, capsys, arguments, message):
+def test_mistakes_are_named_with_exit_code_2(tmp_path, model, capsys, arguments, message):
     folder = write_folder(tmp_path / 'set', 1)
     code, output = evaluate(capsys, folder, '--model', model, *arguments)
     assert code == 2

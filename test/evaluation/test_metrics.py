@@ -28,7 +28,7 @@ def table(*pairs):
     return sums
 
 
-def test_one_image_by_hand():
+def test_errors_of_one_image_are_those_computed_by_hand():
     errors = table((DEPTH, TRUTH)).pooled()
     logs = np.log([1.2, 1.0, 0.5, 2.0])
     assert errors.abs_rel == pytest.approx((0.2 + 0 + 0.5 + 1.0) / 4)
@@ -84,7 +84,7 @@ def test_image_without_valid_pixels_is_passed_over():
         table((nothing, TRUTH)).pooled()
 
 
-def test_median_scaling_forgives_scale_only():
+def test_median_scaling_removes_an_error_of_scale_only():
     rng = np.random.default_rng(0)
     truth = rng.uniform(1, 9, (8, 8))
     depth = truth * rng.uniform(0.8, 1.2, (8, 8))
@@ -114,7 +114,7 @@ def test_mean_map_ignores_invalid_cells():
         mean_log_depth([(np.zeros((1, 2)), np.zeros((1, 2), bool))])
 
 
-def test_a_scale_that_wanders_is_not_steady():
+def test_steadiness_is_the_change_of_the_scale_from_frame_to_frame():
     truth = np.random.default_rng(0).uniform(1, 4, (6, 8)).astype(np.float32)
     truth[0] = np.nan
     steady = [mean_log_ratio(1.3 * depth, depth) for depth in (truth, 2 * truth, truth)]

@@ -58,7 +58,7 @@ def data(tmp_path):
     return write_scene(tmp_path / 'data', CRATE, TABLE, wall(5.0))
 
 
-def test_a_right_depth_finds_all_and_nothing_else(tmp_path, data, capsys):
+def test_true_depth_finds_all_true_cells_and_no_false_ones(tmp_path, data, capsys):
     result = errors(capsys, data, write_model(tmp_path / 'model', CRATE, TABLE, wall(5.0)))
     found = result['navigation']
     assert (found['frames'], found['floorless']) == (1, 0)
@@ -71,13 +71,13 @@ def test_a_right_depth_finds_all_and_nothing_else(tmp_path, data, capsys):
     assert (nothing['true_cells'], nothing['recall']) == (0, None)
 
 
-def test_what_is_not_seen_is_not_recalled(tmp_path, data, capsys):
+def test_missed_obstacles_lower_the_recall(tmp_path, data, capsys):
     found = errors(capsys, data, write_model(tmp_path / 'model', wall(5.0)))['navigation']
     assert found['all']['recall'] < 0.1
     assert found['all']['false_cells'] == 0
 
 
-def test_what_stands_elsewhere_is_false_where_it_is(tmp_path, data, capsys):
+def test_an_obstacle_that_is_not_there_is_false_cells_at_its_distance(tmp_path, data, capsys):
     phantom = (2.6, 2.9, -1.0, -0.6, 0.0, 0.4)
     model = write_model(tmp_path / 'model', CRATE, TABLE, phantom, wall(5.0))
     found = errors(capsys, data, model)['navigation']
@@ -88,7 +88,7 @@ def test_what_stands_elsewhere_is_false_where_it_is(tmp_path, data, capsys):
     assert (found['median_false'], found['worst_false']) == (found['all']['false_cells'],) * 2
 
 
-def test_what_is_seen_once_is_not_marked(tmp_path, data, capsys):
+def test_an_obstacle_in_one_frame_only_is_not_marked(tmp_path, data, capsys):
     for name in ('rgb', 'depth'):  # a clip of three equal frames
         for number in (1, 2):
             copied = data / name / f'000{number}.png'

@@ -57,7 +57,7 @@ def test_sparse_depths_are_drawn_large_enough_to_see():
         assert (part.max(axis=2) > 0).mean() > 0.1  # 25 of 144 pixels, and 1 of 144 before
 
 
-def test_predictions_without_depth_are_black():
+def test_pixels_without_a_prediction_are_black():
     _, _, depth, error = panels(columns(2, 2), columns(2, np.nan))
     assert depth[180, 400].tolist() == error[180, 400].tolist() == BLACK
     assert error[180, 100].tolist() == WHITE

@@ -54,7 +54,7 @@ def test_ray_slopes_are_those_of_the_matrix():
     np.testing.assert_allclose([x[6], y[4], 1], ray, rtol=1e-6)
 
 
-def test_a_grid_in_a_grid():
+def test_the_grid_of_a_grid_is_a_grid():
     inner = Grid(3, 2, (1.0, 2.0), (2.0, 3.0)).within(Grid(9, 9, (10.0, 20.0), (0.5, 0.25)))
     u, v = inner.pixels()
     assert u.shape == v.shape == (2, 3)
@@ -154,7 +154,7 @@ def test_equal_calibrations_compare_equal_and_hash_alike():
     assert _camera() != _camera(d=(0.0,) * 5)
 
 
-def test_without_k_a_rectified_camera_is_its_p():
+def test_without_k_the_intrinsics_are_those_of_p():
     camera = _camera(k=(0.0,) * 9, r=(2.0,) * 9)
     camera.check()
     assert camera.k == (500, 0, 320, 0, 505, 240, 0, 0, 1)

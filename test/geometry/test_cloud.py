@@ -135,5 +135,5 @@ def test_a_voxel_holds_the_mean_colour():
     assert [packed >> 16 & 255, packed >> 8 & 255, packed & 255] == [20, 150, 128]
 
 
-def test_no_points_are_no_voxels():
+def test_without_points_there_are_no_voxels():
     assert voxel_downsample(np.empty((0, 4), np.float32), 0.1).shape == (0, 4)

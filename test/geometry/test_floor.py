@@ -69,7 +69,7 @@ def test_up_from_pitch_is_the_mount_without_roll():
     np.testing.assert_allclose(up_from_pitch(0.37), up, atol=1e-12)
 
 
-def test_a_mount_that_is_three_degrees_wrong_does_no_harm():
+def test_with_a_mount_three_degrees_wrong_the_height_is_right():
     depth, _ = room(0.5, 0.3)
     floor = fit_floor(cloud(spoiled(depth, 2)), up_from_pitch(0.3 + math.radians(3)))
     assert floor.height == pytest.approx(0.5, rel=0.01)
@@ -108,7 +108,7 @@ def test_too_little_floor_is_refused_with_numbers(depth, message):
         fit_floor(cloud(depth), up_from_pitch(0.0))
 
 
-def test_noise_has_no_floor():
+def test_no_floor_is_found_in_noise():
     rng = np.random.default_rng(5)
     with pytest.raises(FloorError, match='too little floor'):
         fit_floor(cloud(rng.uniform(0.3, 8, (HEIGHT, WIDTH))), up_from_pitch(0.3))

@@ -21,7 +21,7 @@ def test_the_slope_between_two_walls_goes_and_the_near_wall_stays():
         np.testing.assert_array_equal(line, np.float32([1, 1, 1, *[np.nan] * 3, 3, 3]))
 
 
-def test_a_step_costs_the_far_side_one_cell():
+def test_at_a_step_one_cell_of_the_far_side_is_removed():
     depth = np.full((6, 6), 4, np.float32)
     depth[2:4, 2:4] = 2  # an obstacle
     cleaned = remove_flying_pixels(depth.copy(), THRESHOLD)
@@ -34,7 +34,7 @@ def test_a_step_costs_the_far_side_one_cell():
 
 @pytest.mark.parametrize('axis', [0, 1])
 @pytest.mark.parametrize('flip', [False, True])
-def test_every_direction_is_looked_at(axis, flip):
+def test_jumps_are_found_in_every_direction(axis, flip):
     depth = np.full((3, 3), 2, np.float32)
     depth[(0, 1) if axis else (1, 0)] = 1
     depth = depth[::-1, ::-1].copy() if flip else depth
@@ -54,7 +54,7 @@ def test_a_threshold_of_0_keeps_everything():
     np.testing.assert_array_equal(remove_flying_pixels(depth.copy(), 0.0), depth)
 
 
-def test_nan_is_no_neighbour():
+def test_cells_next_to_nan_stay():
     depth = np.float32([[np.nan, 9, np.nan], [np.nan, np.nan, 1]])
     np.testing.assert_array_equal(remove_flying_pixels(depth.copy(), THRESHOLD), depth)
 
@@ -91,7 +91,7 @@ def test_the_walls_of_a_corridor_stay_whole(side):
 @pytest.mark.parametrize('ratio', [1.5, 3.0, 6.0])
 @pytest.mark.parametrize('cells', [1, 2, 3])
 @pytest.mark.parametrize('linear_in', ['depth', 'inverse', 'log'])
-def test_a_blurred_step_goes_whatever_its_shape(ratio, cells, linear_in):
+def test_a_blurred_step_of_any_shape_is_removed(ratio, cells, linear_in):
     """Nothing is left between the two walls, in each of the four directions."""
     there, back = {
         'depth': (lambda z: z, lambda z: z),
@@ -111,7 +111,7 @@ def test_a_blurred_step_goes_whatever_its_shape(ratio, cells, linear_in):
             assert (cleaned == np.float32(ratio)).sum() >= (depth == np.float32(ratio)).sum() - 9
 
 
-def test_the_floor_behind_a_box_stays_but_for_the_cells_at_its_edge():
+def test_the_floor_behind_a_box_stays_except_at_the_edge():
     boxes = [(1.5, 1.8, -0.3, 0.3, 0, 0.2)]
     depth = seen(Mounted(0.62, 0.35), boxes)
     removed = np.isfinite(depth) & np.isnan(remove_flying_pixels(depth.copy(), THRESHOLD))
@@ -120,7 +120,7 @@ def test_the_floor_behind_a_box_stays_but_for_the_cells_at_its_edge():
     assert 0 < removed.sum() < 80
 
 
-def test_noise_of_a_hundredth_leaves_nearly_all_of_the_floor():
+def test_with_noise_of_one_percent_nearly_all_of_the_floor_stays():
     depth = seen(Mounted(0.35, 0.1), farthest=6.0)
     noisy = depth * np.random.default_rng(0).normal(1, 0.01, depth.shape).astype(np.float32)
     kept = np.isfinite(remove_flying_pixels(noisy, 0.10))

@@ -81,7 +81,7 @@ def hash_of(case):
 PAIRS = pairwise(CASES)
 
 
-def test_the_pairs_are_covered():
+def test_nearly_all_pairs_of_options_are_among_the_fast_cases():
     """All but few pairs of sizes, lenses, readouts and fits are among the cases tried always."""
 
     def pairs(cases):

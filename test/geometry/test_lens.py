@@ -61,7 +61,7 @@ def test_names_of_rational_polynomial(name):
         (('anything', FIVE), ('anything', FIVE)),
     ],
 )
-def test_coefficients_say_the_model(given, expected):
+def test_coefficients_decide_the_lens_model(given, expected):
     assert ros_lens(*given) == expected
     assert ros_lens(*expected) == expected
 
@@ -77,7 +77,7 @@ def test_coefficients_say_the_model(given, expected):
         ('omni', FOUR, "'omni' is not known"),
     ],
 )
-def test_what_no_model_has_is_refused(model, d, words):
+def test_coefficients_that_no_lens_model_has_are_refused(model, d, words):
     with pytest.raises(CalibrationError, match=words):
         check_lens(*ros_lens(model, d))
 

@@ -39,7 +39,7 @@ def test_bare_floor_has_neither_obstacles_nor_drops(mounted):
 
 @pytest.mark.parametrize('mounted', MOUNTS)
 @pytest.mark.parametrize('x', [1.0, 1.6])
-def test_something_of_8_cm_is_seen_near_by_and_the_floor_around_it_is_not(mounted, x):
+def test_an_obstacle_of_8_cm_is_found_nearby_and_not_the_floor_around_it(mounted, x):
     box = (x, x + 0.3, -0.2, 0.2, 0.0, 0.08)
     obstacles, truth = found(mounted, [box, wall(3.0)])
     marked = np.isfinite(obstacles.depth)
@@ -50,7 +50,7 @@ def test_something_of_8_cm_is_seen_near_by_and_the_floor_around_it_is_not(mounte
 
 
 @pytest.mark.parametrize('mounted', MOUNTS)
-def test_the_floor_stays_free_with_the_errors_that_were_announced(mounted):
+def test_the_floor_stays_free_with_errors_as_large_as_expected(mounted):
     obstacles, _ = found(mounted, [wall(4.0)], noise=0.1, error=0.1)
     floor = of_the_floor(mounted, [wall(4.0)])
     marked = np.isfinite(obstacles.depth) & floor
@@ -59,7 +59,7 @@ def test_the_floor_stays_free_with_the_errors_that_were_announced(mounted):
     assert not (np.isfinite(shifted.depth) & floor).any()
 
 
-def test_the_floor_itself_tells_how_wrong_the_depth_is():
+def test_the_depth_error_is_measured_on_the_floor():
     """A depth that fits the mount shows low things that an unknown depth would hide."""
     mounted, box = Mounted(0.62, 0.35), (1.0, 1.3, -0.2, 0.2, 0.0, 0.1)
     exact, _ = found(mounted, [box], error=0.3)
@@ -71,7 +71,7 @@ def test_the_floor_itself_tells_how_wrong_the_depth_is():
     assert wall_only.scatter == pytest.approx(np.full(4, 0.3))
 
 
-def test_the_far_floor_may_be_worse_than_the_near_one():
+def test_a_far_floor_that_rises_is_no_obstacle():
     """A network's floor often rises with the distance: that must not become a wall."""
     mounted = Mounted(0.62, 0.35)
     floor = depth_of(mounted, (), GRID)
@@ -147,7 +147,7 @@ def test_a_hole_of_one_cell_is_noise():
     assert find_obstacles(depth, GRID, 0.35, up_of(mounted)).drops.sum() == 9
 
 
-def test_all_nan_is_nothing():
+def test_depth_that_is_all_nan_has_no_obstacles():
     depth = np.full((114, 152), np.nan, np.float32)
     obstacles = find_obstacles(depth, GRID, 0.35, up_of(Mounted()), 0.2)
     assert np.isnan(obstacles.depth).all()
@@ -171,7 +171,7 @@ def spot(row=50, column=70, depth=2.0):
 
 
 @pytest.mark.parametrize('rate', [5, 10, 30])
-def test_a_lone_frame_marks_nothing_and_a_second_one_does(rate):
+def test_an_obstacle_is_marked_only_in_a_second_frame(rate):
     confirmation = Confirmation()
     frames = [spot(), spot(), np.full((114, 152), np.nan, np.float32), spot(90, 20), spot(90, 20)]
     counts = [
@@ -193,14 +193,14 @@ def test_a_lone_frame_marks_nothing_and_a_second_one_does(rate):
         (spot(depth=1.5), False),
     ],
 )
-def test_it_is_the_same_if_place_and_depth_are_similar(second, seen):
+def test_an_obstacle_is_confirmed_at_a_similar_place_and_depth(second, seen):
     confirmation = Confirmation()
     confirmation.confirm(spot(), 120.0, 7.0, 1.0)
     again = confirmation.confirm(second, 120.0, 7.1, 1.0)
     assert np.isfinite(again).any() == seen
 
 
-def test_what_is_sure_or_old_or_of_another_size():
+def test_sure_cells_need_no_second_frame_and_old_or_other_frames_confirm_nothing():
     confirmation = Confirmation()
     sure = np.zeros((114, 152), bool)
     sure[50:53] = True

@@ -32,7 +32,7 @@ def _scaled(factor, **changes):
         replace(GOOD, width=0, height=0),
     ],
 )
-def test_what_cameras_have_is_not_doubted(camera):
+def test_calibrations_of_real_cameras_are_plausible(camera):
     camera.check()
     assert doubts(camera) == ''
 
@@ -58,7 +58,7 @@ def test_what_cameras_have_is_not_doubted(camera):
         (replace(GOOD, p=(600.0, 0, 40.0, 0, 0, 600.0, 30.0, 0, 0, 0, 1, 0)), "P's principal"),
     ],
 )
-def test_what_no_camera_has_is_told_with_its_cause_and_all_numbers(camera, cause):
+def test_implausible_calibrations_are_reported_with_cause_and_numbers(camera, cause):
     camera.check()
     doubt = doubts(camera)
     assert cause in doubt

@@ -65,7 +65,7 @@ def test_every_range_is_the_nearest_of_its_beam(depth, scan_height, limits):
     np.testing.assert_allclose(scan.ranges, ranges, rtol=1e-6)
 
 
-def test_a_beam_without_a_range_says_why():
+def test_a_beam_without_a_range_has_the_value_of_rep_117():
     """REP-117: +inf beyond the range, -inf nearer, NaN where nothing is known."""
     depth = np.full((48, 64), np.nan, np.float32)
     depth[:, 10:20] = 8.0

@@ -33,7 +33,7 @@ def estimate(model, image, camera, rectify='auto'):
 
 
 @pytest.mark.parametrize('lens', LENSES)
-def test_pixels_come_from_where_the_lens_projects_their_rays(model, lens):
+def test_each_rectified_pixel_comes_from_where_the_lens_projects_its_ray(model, lens):
     """Red and green of the raw image are its own column and row, so colours tell positions."""
     camera = Camera(320, 240, K, LENSES[lens], lens, p=P)
     column, row = np.meshgrid(np.arange(320) * 0.75, np.arange(240))

@@ -99,7 +99,7 @@ def test_all_nan_gives_all_nan():
 
 
 @pytest.mark.parametrize('threshold', [0.0, THRESHOLD, 10.0])
-def test_noise_never_becomes_0_negative_or_infinite(threshold):
+def test_upsampled_noise_is_positive_and_finite(threshold):
     rng = np.random.default_rng(1)
     cells, size = GRIDS[1]
     depth = np.exp(rng.uniform(np.log(0.1), np.log(100), (55, 74))).astype(np.float32)

@@ -97,7 +97,7 @@ def test_long_metadata_before_the_picture():
     assert decode_compressed(data[:2] + 3 * comment + data[2:])[0].shape == (60, 80, 3)
 
 
-def test_any_buffer_will_do():
+def test_bytes_bytearrays_views_and_arrays_are_decoded():
     data = encode(PICTURE, '.png')
     for buffer in (data, bytearray(data), memoryview(data), np.frombuffer(data, np.uint8)):
         np.testing.assert_array_equal(decode_compressed(buffer)[0], PICTURE)
@@ -109,7 +109,7 @@ def test_any_buffer_will_do():
      jpeg_that_says(65500, 65500), jpeg_that_says(8, MAX_SIDE + 1),
      png_that_says(8192, 4321), jpeg_that_says(8192, 4321)],
 )  # fmt: skip
-def test_a_huge_announced_size_is_refused_before_decoding(data, monkeypatch):
+def test_a_huge_size_in_the_header_is_refused_before_decoding(data, monkeypatch):
     monkeypatch.setattr(cv2, 'imdecode', lambda *_: pytest.fail('decoded'))
     with pytest.raises(ImageError, match=r'the image is \d+x\d+'):
         decode_compressed(data)
@@ -172,7 +172,7 @@ def test_a_png_bomb_is_not_decoded(depth):
     [b'\xff\x01', b'\xff\xd0', b'\xff\xdc', b'\xff\x00', b'\xff\xd9', b'\xff\xd8', b'garbage'],
     ids=['TEM', 'RST', 'DNL', 'stuffing', 'EOI', 'SOI', 'garbage'],
 )
-def test_a_jpeg_cannot_hide_its_header_behind_another(decoy, monkeypatch):
+def test_a_huge_jpeg_with_a_false_small_header_is_refused(decoy, monkeypatch):
     """A decoder skips a marker without length; whoever reads one there lands on a false header."""
     real = jpeg_that_says(30000, 30000)
     false = jpeg_that_says(80, 60)
@@ -204,7 +204,7 @@ def padded(suffix):
 
 
 @pytest.mark.parametrize('suffix', ['.png', '.jpg'])
-def test_more_bytes_than_the_picture_can_have_are_refused(suffix, monkeypatch):
+def test_more_bytes_than_an_image_can_have_are_refused(suffix, monkeypatch):
     monkeypatch.setattr(cv2, 'imdecode', lambda *_: pytest.fail('decoded'))
     with pytest.raises(ImageError, match='too many for an image of 80x60'):
         decode_compressed(padded(suffix))
@@ -280,7 +280,7 @@ STALE = {
 
 @pytest.mark.parametrize('stale', STALE)
 @pytest.mark.parametrize('kind', JPEGS)
-def test_a_jpeg_ends_at_its_own_end(kind, stale):
+def test_bytes_after_the_end_of_a_jpeg_are_ignored(kind, stale):
     data = encode(PICTURE, '.jpg', *JPEGS[kind])
     np.testing.assert_array_equal(
         decode_compressed(data + STALE[stale])[0], decode_compressed(data)[0]
@@ -299,7 +299,7 @@ def test_a_jpeg_without_its_end_mark_is_whole(kind, rest):
 @pytest.mark.parametrize('ending', [b'', b'\xff\xd9', b'\xff\xd9' + bytes(100)])
 @pytest.mark.parametrize('share', [0.5, 0.7, 0.9, 0.97])
 @pytest.mark.parametrize('kind', JPEGS)
-def test_a_jpeg_that_is_cut_is_refused(kind, share, ending):
+def test_a_truncated_jpeg_is_refused(kind, share, ending):
     noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
     data = encode(noise, '.jpg', *JPEGS[kind])
     cut = data[: int(share * len(data))]
@@ -326,7 +326,7 @@ def test_a_picture_with_a_grey_lower_half_is_whole():
 
 @pytest.mark.parametrize('stale', STALE)
 @pytest.mark.parametrize('suffix', ['.png', '.webp'])
-def test_other_files_end_at_their_own_end_too(suffix, stale):
+def test_bytes_after_the_end_of_other_files_are_ignored(suffix, stale):
     options = (cv2.IMWRITE_WEBP_QUALITY, 101) if suffix == '.webp' else ()
     data = encode(PICTURE, suffix, *options)
     np.testing.assert_array_equal(decode_compressed(data + STALE[stale])[0], PICTURE)
@@ -346,7 +346,7 @@ def _writable(suffix):
 
 @pytest.mark.parametrize('share', [0.1, 0.3, 0.6, 0.9, 0.99])
 @pytest.mark.parametrize('suffix', OTHERS)
-def test_other_files_that_are_cut_are_refused(suffix, share):
+def test_other_truncated_files_are_refused(suffix, share):
     if not _writable(suffix):
         pytest.skip(f'this OpenCV writes no {suffix}')
     noise = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)
@@ -461,7 +461,7 @@ def test_huge_sizes_of_other_formats_are_refused_before_decoding(data, monkeypat
         decode_compressed(data)
 
 
-def test_an_avif_cannot_hide_a_huge_picture_behind_a_small_size(monkeypatch):
+def test_an_avif_with_a_huge_image_and_a_small_declared_size_is_refused(monkeypatch):
     """The boxes say 80x60; the stream's own header is rewritten to 65536x65536."""
     pytest.importorskip('PIL._avif')
     data = bytearray(pillow_bytes('AVIF'))
@@ -528,7 +528,7 @@ def test_a_compressed_bayer_mosaic(pattern, tile, bits):
         ('32FC1; tiff compressed ', 'depth image'),
     ],
 )
-def test_depth_by_mistake_is_refused_with_a_hint(format, words):
+def test_a_compressed_depth_image_is_refused_with_a_hint(format, words):
     with pytest.raises(ImageError, match=words):
         decode_compressed(encode(PICTURE[..., 0].astype(np.uint16), '.png'), format)
 
@@ -561,6 +561,6 @@ def test_video_is_refused_by_name_with_the_command_that_helps(
     assert '\n' not in text
 
 
-def test_a_jpeg_is_read_whatever_its_format_says():
+def test_a_jpeg_is_read_with_any_format_field():
     for format in ('h264', 'zstd', 'png', 'nonsense', 'x' * 10_000, '; ; ;'):
         assert decode_compressed(encode(PICTURE, '.jpg'), format)[1] == 'bgr8'

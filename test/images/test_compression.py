@@ -46,7 +46,7 @@ def test_the_header_and_the_png_are_as_the_plugin_defines_them(depth):
     assert pixels[valid].min() >= 1
 
 
-def test_what_is_decoded_is_within_a_step(depth):
+def test_decoded_depth_is_within_a_quantisation_step(depth):
     _, a, _, _ = unpacked(compressed_depth(depth))
     back = decoded(compressed_depth(depth))
     valid = np.isfinite(depth)
@@ -57,29 +57,29 @@ def test_what_is_decoded_is_within_a_step(depth):
 
 
 @pytest.mark.parametrize('farthest', [9.99, 10.0, 10.5, 25.0, 79.9, 300.0])
-def test_no_depth_is_too_far(farthest):
+def test_depth_of_any_range_can_be_stored(farthest):
     depth = np.array([[farthest / 200, farthest / 2, farthest]], np.float32)
     np.testing.assert_allclose(decoded(compressed_depth(depth)), depth, rtol=0.016)
 
 
-def test_what_is_no_depth_is_invalid():
+def test_nan_zero_negative_and_infinite_depth_are_stored_as_invalid():
     depth = np.array([[np.nan, 0.0, -1.0, np.inf, 1.0]], np.float32)
     back = decoded(compressed_depth(depth))
     assert np.isnan(back[0, :4]).all()
     assert back[0, 4] == pytest.approx(1.0, rel=0.002)
 
 
-def test_an_image_without_any_depth_is_one():
+def test_an_image_that_is_all_nan_can_be_stored():
     assert np.isnan(decoded(compressed_depth(np.full((3, 4), np.nan, np.float32)))).all()
 
 
-def test_what_is_too_near_for_16_bits_is_as_near_as_they_hold():
+def test_depth_too_near_for_16_bits_gets_the_nearest_value():
     depth = np.array([[0.001, 1.0, 70.0]], np.float32)
     _, _, _, pixels = unpacked(compressed_depth(depth))
     assert pixels[0, 0] == 65535
 
 
-def test_the_reader_of_recordings_reads_it(depth):
+def test_the_bag_reader_reads_compressed_depth(depth):
     message = SimpleNamespace(format=DEPTH_FORMAT, data=compressed_depth(depth))
     back = depth_image(message, None)
     valid = np.isfinite(depth)
@@ -97,7 +97,7 @@ def test_the_reader_of_recordings_reads_it(depth):
         ('mono8', 0, 'mono8; jpeg compressed '),
     ],
 )
-def test_a_picture_is_a_jpeg_in_the_plugins_words(encoding, channels, kind):
+def test_a_compressed_image_has_the_format_field_of_the_plugin(encoding, channels, kind):
     color = [200, 120, 40, 255][:channels] if channels else 90
     pixels = np.full((16, 24, channels) if channels else (16, 24), color, np.uint8)
     data, said = compressed_color(pixels, encoding)

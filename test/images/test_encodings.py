@@ -140,7 +140,7 @@ def test_planar_yuv_that_lacks_bytes_is_refused(name):
 
 
 @pytest.mark.parametrize('name', ['nv12', 'i420', 'nv24', 'i444', 'nv16'])
-def test_planar_yuv_keeps_pixels_apart(name):
+def test_neighbours_in_planar_yuv_do_not_mix(name):
     data = bytearray(planar(name, 8, 6))
     data[:24] = bytes([235]) * 24
     pixels, _ = image_pixels(message(bytes(data), name, 8, 6, 8))
@@ -184,7 +184,7 @@ def test_a_compressed_file_in_a_raw_image_is_decoded(suffix):
 
 
 @pytest.mark.parametrize('encoding', ['', 'rgb9', '64FC4', 'bayer_xxxx8', 'x' * 5000])
-def test_what_is_not_known_is_named_with_what_would_do(encoding):
+def test_an_unknown_encoding_is_named_with_those_supported(encoding):
     with pytest.raises(ImageError, match='configure the camera to send rgb8') as caught:
         image_pixels(message(bytes(1000), encoding, 8, 6, 24))
     assert len(str(caught.value)) < 300

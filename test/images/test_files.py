@@ -118,7 +118,7 @@ def test_grey_floats(tmp_path, values, expected, note):
     assert bool(photo.note) == bool(note)
 
 
-def test_numbers_that_are_none_are_black(tmp_path):
+def test_nan_and_infinity_are_black(tmp_path):
     values = np.full((48, 64), 0.5, np.float32)
     values[0, 0], values[0, 1] = np.nan, np.inf
     Image.fromarray(values, 'F').save(tmp_path / 'f.tiff')
@@ -136,7 +136,7 @@ def test_animations_are_read_frame_by_frame(tmp_path, suffix):
     assert seen == [list(RED), list(GREEN), list(BLUE)]
 
 
-def test_a_second_picture_that_is_no_frame_is_left_alone(tmp_path):
+def test_a_second_image_that_is_no_frame_is_ignored(tmp_path):
     """Phones put a second picture behind a JPEG: a preview, the other eye, a map of the light."""
     first, second = Image.fromarray(quarters()), Image.new('RGB', (64, 48), RED)
     first.save(tmp_path / 'eyes.mpo', save_all=True, append_images=[second])
@@ -228,7 +228,7 @@ def test_names_that_are_not_utf_8(tmp_path):
 
 
 @pytest.mark.parametrize('suffix', ['png', 'jpg', 'webp', 'tiff', 'gif', 'bmp', 'ppm'])
-def test_files_that_are_cut_are_refused_and_nothing_is_printed(tmp_path, suffix, capfd):
+def test_truncated_files_are_refused_and_nothing_is_printed(tmp_path, suffix, capfd):
     whole = tmp_path / f'whole.{suffix}'
     noise = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
     Image.fromarray(noise).save(whole)
@@ -264,7 +264,7 @@ def test_a_jpeg_without_its_end_mark_is_read_if_nothing_else_is_missing(tmp_path
         read_photo(path)
 
 
-def test_a_thermal_sequence_is_stretched_without_flicker_and_said_once(tmp_path):
+def test_a_thermal_sequence_is_stretched_without_flicker_and_logged_once(tmp_path):
     from msdepth_ros.images.sources import ImageSource
 
     scene = np.tile(np.linspace(7000, 8500, 64, dtype=np.uint16), (48, 1))

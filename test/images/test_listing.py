@@ -24,7 +24,7 @@ def test_names_are_in_the_order_of_their_numbers(names):
     assert sorted(backwards, key=natural_key) == names
 
 
-def test_what_file_managers_and_archives_leave_behind_is_passed_over(tmp_path):
+def test_files_of_file_managers_and_archives_are_skipped(tmp_path):
     for name in (
         'a.png', '._a.png', '.hidden.jpg', 'Thumbs.db', 'desktop.ini', '.DS_Store', 'notes.txt',
         '__MACOSX/._a.png', '__MACOSX/b.png', '.Trash-1000/files/c.png', '.thumbnails/d.png',
@@ -38,7 +38,7 @@ def test_what_file_managers_and_archives_leave_behind_is_passed_over(tmp_path):
     assert found == ['a.png', 'folder.png/g.JPG', 'sub/h.jpeg', 'sub/deeper/i.tiff']
 
 
-def test_results_and_loops_of_links_are_passed_over(tmp_path):
+def test_results_and_loops_of_links_are_skipped(tmp_path):
     for name in ('a.png', 'depth/a_color.png'):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()

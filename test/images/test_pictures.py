@@ -9,7 +9,7 @@ import numpy as np
 from msdepth_ros.images.pictures import FARTHEST, NEAREST, colorize
 
 
-def test_nan_and_only_nan_is_black():
+def test_only_nan_is_black():
     depth = np.float32([[np.nan, 0.05, 0.3, 1], [3, 10, 50, np.nan]])
     with warnings.catch_warnings():
         warnings.simplefilter('error')
@@ -32,7 +32,7 @@ def test_a_colour_means_the_same_distance_in_every_picture():
     np.testing.assert_array_equal(alone[0, 0], beside[1, 1])
 
 
-def test_beyond_the_ends_the_colour_stays():
+def test_beyond_the_ends_of_the_range_the_colour_stays():
     for end, beyond in ((NEAREST, 0.01), (FARTHEST, 1000.0)):
         picture = colorize(np.float32([[end, beyond]]))
         np.testing.assert_array_equal(picture[0, 0], picture[0, 1])

@@ -58,7 +58,7 @@ def test_a_calibration_file_is_read_as_such(video, tmp_path):
     assert camera_given(str(tmp_path / 'camera.yaml'), video) == camera
 
 
-def test_photos_are_told_by_their_names():
+def test_photos_are_recognised_by_their_suffix():
     assert is_photo('a/photo.JPG')
     assert is_photo('photo.heic')
     assert not is_photo('camera.yaml')

@@ -125,14 +125,14 @@ def test_an_empty_folder_says_what_it_must_hold(tmp_path):
 
 @pytest.mark.parametrize('name', ['notes.txt', 'clip.mp4', 'clip.avi'])
 @pytest.mark.parametrize('content', [b'', b'no video'])
-def test_a_file_that_is_neither_is_named(tmp_path, name, content):
+def test_a_file_that_is_neither_image_nor_video_is_named(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
     with pytest.raises(MsdepthError, match=f'{name} is not an image or a video'):
         ImageSource(tmp_path / name)
 
 
 @pytest.mark.parametrize('suffix', ['png', 'jpg'])
-def test_a_damaged_image_is_named_when_its_turn_comes(tmp_path, suffix):
+def test_a_damaged_image_is_named_when_it_is_read(tmp_path, suffix):
     write_images(tmp_path, [f'a.{suffix}', f'b.{suffix}', f'c.{suffix}'])
     for content in (b'', b'no image', (tmp_path / f'a.{suffix}').read_bytes()[:100]):
         (tmp_path / f'b.{suffix}').write_bytes(content)

@@ -24,7 +24,7 @@ def test_the_whole_range_is_taken_by_its_upper_bytes():
 
 
 @pytest.mark.parametrize('bits', [10, 11, 12, 13, 14])
-def test_a_sensor_of_some_bits_becomes_bright_and_keeps_its_black(bits):
+def test_images_of_few_bits_become_bright_and_black_stays_black(bits):
     stretch = Stretch()
     picture = stretch.eight_bit(thermal(0, (1 << bits) - 1))
     assert picture.dtype == np.uint8
@@ -35,14 +35,14 @@ def test_a_sensor_of_some_bits_becomes_bright_and_keeps_its_black(bits):
 
 
 @pytest.mark.parametrize(('low', 'high'), [(7500, 8200), (29000, 31500), (300, 420)])
-def test_a_thermal_picture_gets_contrast(low, high):
+def test_a_thermal_image_is_stretched(low, high):
     picture = Stretch().eight_bit(thermal(low, high))
     assert picture.min() == 0
     assert picture.max() == 255
     assert picture.std() > 40
 
 
-def test_it_is_said_once():
+def test_the_stretching_is_logged_once():
     stretch = Stretch()
     notes = []
     for _ in range(5):
@@ -52,12 +52,12 @@ def test_it_is_said_once():
     assert notes[1:] == [''] * 4
 
 
-def test_noise_of_an_even_picture_stays_noise():
+def test_noise_of_a_uniform_image_is_not_amplified():
     picture = Stretch().eight_bit(thermal(8000, 8000, noise=2))
     assert picture.std() < 15
 
 
-def test_nothing_flickers():
+def test_noise_hot_spots_and_drift_do_not_make_images_flicker():
     """Neither noise, a hot spot that comes and goes, nor the sensor's drift."""
     stretch = Stretch()
     pictures = []
@@ -70,7 +70,7 @@ def test_nothing_flickers():
     assert steps.max() < 1.5
 
 
-def test_another_scene_is_followed():
+def test_the_limits_follow_a_new_scene():
     stretch = Stretch()
     stretch.eight_bit(thermal(7500, 8200))
     for _ in range(150):
@@ -90,5 +90,5 @@ def test_any_shape(shape):
 
 
 @pytest.mark.parametrize('value', [0, 1, 4095, 65535])
-def test_an_even_picture(value):
+def test_a_uniform_image_stays_uniform(value):
     assert Stretch().eight_bit(np.full((8, 8), value, np.uint16)).std() == 0

@@ -38,7 +38,7 @@ def test_rectified_by_its_name(topic, rectified):
         ('image', ''),
     ],
 )
-def test_a_camera_is_called_as_its_namespace(topic, name):
+def test_the_name_of_a_camera_is_its_namespace(topic, name):
     assert camera_name(topic) == name
 
 

@@ -85,7 +85,7 @@ def test_the_rate_is_the_cameras_or_not_known(tmp_path, name, settings, rate):
         ('pieces.mp4', 'libx264', {'movflags': 'frag_keyframe+empty_moov'}),
     ],
 )
-def test_a_file_that_ends_early_is_said_after_its_frames(tmp_path, name, codec, options, share):
+def test_a_truncated_file_is_reported_after_its_frames(tmp_path, name, codec, options, share):
     path = write_video(tmp_path / name, codec, options=options)
     assert sum(1 for _ in read_video(path)) == COUNT
     data = path.read_bytes()
@@ -96,7 +96,7 @@ def test_a_file_that_ends_early_is_said_after_its_frames(tmp_path, name, codec, 
     assert COUNT * share - 12 < len(frames) < COUNT
 
 
-def test_an_mp4_without_its_index_says_what_it_is(tmp_path):
+def test_an_mp4_without_its_index_is_named_as_such(tmp_path):
     path = write_video(tmp_path / 'v.mp4')
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
@@ -105,7 +105,7 @@ def test_an_mp4_without_its_index_says_what_it_is(tmp_path):
             read(path)
 
 
-def test_damage_in_the_middle_is_said_and_the_rest_is_read(tmp_path):
+def test_damage_in_the_middle_is_reported_and_the_rest_is_read(tmp_path):
     path = write_video(tmp_path / 'v.avi', 'mjpeg')
     data = bytearray(path.read_bytes())
     start = data.index(b'\xff\xd8', len(data) // 2)
@@ -125,7 +125,7 @@ def test_a_name_that_is_not_utf_8(tmp_path):
     assert len(list(read_video(other))) == 3
 
 
-def test_sound_alone_is_no_video(tmp_path):
+def test_a_file_with_only_sound_is_refused(tmp_path):
     with av.open(str(tmp_path / 's.wav'), 'w') as container:
         stream = container.add_stream('pcm_s16le', rate=8000)
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), layout='mono')

@@ -30,7 +30,7 @@ def make_estimator(path, **settings):
 
 @pytest.mark.parametrize('size', [(640, 480), (1920, 1080), (480, 640), (641, 479)])
 @pytest.mark.parametrize('fit', FITS)
-def test_pixels_outside_of_what_the_cells_answer_for_are_nan(fit, size, tmp_path):
+def test_pixels_outside_the_cells_are_nan(fit, size, tmp_path):
     """Eigen's cells answer for the network pixels 3 to 299 and 3 to 223, and no others."""
     estimator = make_estimator(write_depth_model(tmp_path, lambda x, y: 2 + 0 * x), fit=fit)
     full = estimator.estimate(np.zeros(size[::-1], np.uint8), 'mono8').full_depth()
@@ -109,7 +109,7 @@ def test_the_rectified_image_lies_on_the_depth(tmp_path):
         assert np.hypot(*centre) < 1
 
 
-def test_an_image_that_needs_no_rectification_is_handed_on_as_it_is(tmp_path):
+def test_an_image_that_needs_no_rectification_is_not_copied(tmp_path):
     image = np.zeros((48, 64), np.uint8)
     estimator = make_estimator(write_depth_model(tmp_path, lambda x, y: 2 + 0 * x))
     assert estimator.estimate(image, 'mono8', None).rectified_image()[0] is image
@@ -152,7 +152,7 @@ def test_no_scaling_without_a_focal_length_or_a_calibration(focal, tmp_path):
         assert median_depth(estimator, camera_of((640, 480))) == 2
 
 
-def test_the_users_scale_comes_on_top(tmp_path):
+def test_depth_scale_multiplies_the_depth(tmp_path):
     estimator = make_estimator(constant(tmp_path, 2.0, focal=250.0), scale=1.5)
     camera = Camera.pinhole(640, 480, 500.0, 500.0, 320.0, 240.0)
     expected = 2 * 500 * 304 / 640 / 250 * 1.5
@@ -213,7 +213,7 @@ INVALID = {
 
 
 @pytest.mark.parametrize('quantity', INVALID)
-def test_whatever_is_no_depth_is_nan_and_never_0(quantity, tmp_path):
+def test_invalid_depth_is_nan_and_never_0(quantity, tmp_path):
     good = {'depth': 2.0, 'log_depth': math.log(2.0), 'inverse_depth': 0.5}[quantity]
     values = INVALID[quantity]
 
@@ -255,7 +255,7 @@ def test_limits_of_the_user_replace_those_of_the_model(tmp_path):
         assert np.nanmax(full) <= high * (1 + 1e-6)
 
 
-def test_flying_pixels_go_and_an_obstacle_keeps_its_size(tmp_path):
+def test_flying_pixels_are_removed_and_an_obstacle_keeps_its_size(tmp_path):
     """A box at 1 m before a wall at 3 m, a cell of slope between them."""
 
     def depth(x, y):
@@ -296,7 +296,7 @@ def test_size_calibration_and_settings_may_change_between_frames(tmp_path):
         assert frame.intrinsics == expected.intrinsics
 
 
-def test_a_frame_outlives_the_next_one(tmp_path):
+def test_a_frame_is_not_changed_by_the_next_one(tmp_path):
     estimator = make_estimator(write_color_model(tmp_path))
     dark, bright = (np.full((480, 640, 3), value, np.uint8) for value in (10, 200))
     frame = estimator.estimate(dark, 'rgb8')

@@ -173,7 +173,7 @@ def test_rays_agree_with_undistort_points(lens, model):
 # --- what is not seen ------------------------------------------------------------------------
 
 
-def test_padding_is_black_and_unseen(model):
+def test_padding_is_black_and_its_cells_are_unseen(model):
     network_input = np.full((INPUT_HEIGHT, INPUT_WIDTH, 3), 77, np.uint8)
     input_map = InputMap(model, (640, 240), fit='pad')  # 304 x 114 in the middle
     input_map.apply(np.full((240, 640), 200, np.uint8), 'mono8', network_input)
@@ -265,7 +265,7 @@ def test_every_encoding_arrives_in_the_order_of_the_model(encoding, channels, fi
 
 @pytest.mark.parametrize('encoding', ENCODINGS)
 @pytest.mark.parametrize('size', [(101, 77), (640, 480)])
-def test_padded_rows_give_what_packed_rows_give(encoding, size, model):
+def test_padded_and_packed_rows_give_the_same(encoding, size, model):
     width, height = size
     channels = 1 if encoding == 'mono8' else len(encoding) - 1
     rng = np.random.default_rng(0)

@@ -162,7 +162,7 @@ def test_an_unknown_name_lists_the_shipped_ones(shipped, name):
         load_model(name)
 
 
-def test_a_file_of_ones_own_beats_nothing_shipped(shipped, write, tmp_path, monkeypatch):
+def test_a_name_means_the_shipped_model_and_a_path_ones_own(shipped, write, tmp_path, monkeypatch):
     write({'name': 'own'}, 'one')
     monkeypatch.chdir(tmp_path)
     assert load_model('one').name == 'one'  # the name is the shipped model's
@@ -196,6 +196,6 @@ def test_a_missing_onnx_file_is_named(write, tmp_path):
         load_model(write()).read_onnx()
 
 
-def test_the_home_of_nobody_is_no_model():
+def test_the_home_of_an_unknown_user_is_no_model():
     with pytest.raises(ModelError, match="no model named '~nobody-of-that-name'"):
         load_model('~nobody-of-that-name')

@@ -125,7 +125,7 @@ def test_the_pause_doubles_from_failure_to_failure_and_ends_at_a_good_frame(
     estimate(host)
 
 
-def test_the_cpu_needs_nothing_of_the_gpu(choice: ModelChoice) -> None:
+def test_the_cpu_backend_imports_nothing_of_the_gpu(choice: ModelChoice) -> None:
     code = (
         'import sys; sys.modules["pycuda"] = None; '  # as where it is not installed
         'from msdepth_ros.inference.model_host import ModelChoice, ModelHost; '
@@ -139,7 +139,7 @@ def test_the_cpu_needs_nothing_of_the_gpu(choice: ModelChoice) -> None:
     assert [name for name in loaded if name.startswith(gpu_only)] == []
 
 
-def test_without_a_model_it_says_so(choice: ModelChoice) -> None:
+def test_without_a_model_estimate_is_refused(choice: ModelChoice) -> None:
     host = ModelHost()
     with pytest.raises(BackendError, match='no model is loaded'):
         estimate(host)

@@ -67,7 +67,7 @@ def test_a_device_that_is_not_there_is_refused_with_what_to_do(model, device):
 
 
 @pytest.mark.skipif(not CPU_ONLY, reason='this machine has a GPU that OpenVINO sees')
-def test_auto_is_the_cpu_where_there_is_nothing_else(model):
+def test_auto_is_the_cpu_without_another_device(model):
     assert create_backend(model, 'openvino', openvino_device='AUTO').device == 'CPU'
 
 
@@ -86,7 +86,9 @@ def test_an_unknown_device_is_refused(model):
         ('CPU', 'fp32', 'CPU', 'fp32', [('CPU', 'f32')]),
     ],
 )
-def test_a_device_computes_as_asked(model, board, device, precision, title, found, hints):
+def test_a_device_computes_in_the_given_precision(
+    model, board, device, precision, title, found, hints
+):
     backend = OpenVinoBackend(model, 1, precision, device)
     assert (backend.device, backend.precision, board.compiled) == (title, found, hints)
     backend.inputs['image'][:] = 100
@@ -104,7 +106,7 @@ def test_what_a_device_cannot_do_is_refused(model, board, device, precision, wor
         OpenVinoBackend(model, 1, precision, device)
 
 
-def test_auto_passes_over_a_device_that_does_not_work(model, board):
+def test_auto_skips_a_device_that_does_not_work(model, board):
     board.broken = ('GPU',)
     assert OpenVinoBackend(model, 1, 'auto', 'AUTO').device == 'Intel(R) NPU of a test (NPU)'
     assert [device for device, _ in board.compiled] == ['GPU', 'NPU']
@@ -112,7 +114,7 @@ def test_auto_passes_over_a_device_that_does_not_work(model, board):
         OpenVinoBackend(model, 1, 'auto', 'GPU')
 
 
-def test_what_computes_inexactly_is_not_used(model, board, monkeypatch):
+def test_a_device_that_computes_inexactly_is_not_used(model, board, monkeypatch):
     """The self-check refuses FP16: a GPU then computes in FP32, an NPU is refused."""
     monkeypatch.setattr(
         'msdepth_ros.inference.backends.openvino.check_engine',

@@ -50,7 +50,7 @@ def error(log_depth, truth):
 
 
 @pytest.mark.parametrize('sparse', [[], [SparseDepth([], [], [], [], 'scan')]])
-def test_without_measurements_nothing_changes_not_one_bit(sparse):
+def test_without_measurements_the_depth_is_unchanged_bit_by_bit(sparse):
     _, prediction = scene(np.random.default_rng(0))
     before = prediction.copy()
     log_depth, std = Alignment(Prior(sg=0.3, sl=0.4)).align(prediction, CELLS, sparse)
@@ -190,7 +190,7 @@ def test_dense_measurements_are_kept_to_their_noise_and_their_holes_are_filled()
     assert np.median(std[hole]) > 1.5 * np.median(std[there])
 
 
-def test_the_posterior_holds_the_truth_as_often_as_it_promises():
+def test_the_truth_lies_within_the_posterior_as_often_as_its_sigma_says():
     promised, found = [], []
     for seed in range(60):
         rng = np.random.default_rng(seed)
@@ -224,7 +224,7 @@ def test_what_the_scale_is_known_to_be_counts():
     assert held.scale.mean == pytest.approx(fit.scale.mean, abs=0.05)
 
 
-def test_cells_without_a_prediction_stay_without():
+def test_cells_without_a_prediction_stay_nan():
     rng = np.random.default_rng(6)
     truth, prediction = scene(rng)
     prediction[:10] = np.nan

@@ -17,7 +17,7 @@ def test_the_probability_is_the_normal_distributions():
     assert spread(probability(stds[1:])) == pytest.approx(stds[1:], rel=0.01)
 
 
-def test_a_confidence_that_holds_is_reliable_and_one_that_boasts_is_not():
+def test_a_right_confidence_is_reliable_and_a_too_high_one_is_not():
     rng = np.random.default_rng(0)
     confidence = rng.random(50_000)
     right = rng.random(50_000) < confidence

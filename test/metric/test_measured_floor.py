@@ -71,7 +71,7 @@ def noise():
         (np.full((96, 128), np.nan), nothing() + 0.99),
     ],
 )
-def test_it_is_silent_when_in_doubt(depth, shows):
+def test_in_doubt_no_floor_is_measured(depth, shows):
     assert len(measure_floor(depth.astype(np.float32), CELLS, CAMERA, MOUNT, shows)) == 0
 
 

@@ -75,7 +75,7 @@ def test_a_source_that_comes_moves_the_metres_smoothly_and_soon():
     assert clip.aligned.used['scan'] > 40
 
 
-def test_a_source_that_goes_leaves_its_metres_for_the_hold_and_then_the_networks_own():
+def test_without_its_source_the_scale_is_held_and_then_the_networks_own():
     clip = Clip()
     clip.run(1.0, lambda rng: [scan(rng)])
     sure = clip.aligned.scale.variance
@@ -89,7 +89,7 @@ def test_a_source_that_goes_leaves_its_metres_for_the_hold_and_then_the_networks
 
 
 @pytest.mark.parametrize('factor', [0.5, 2.0, 0.3])
-def test_a_scan_that_suddenly_reads_wrong_is_not_followed(factor):
+def test_a_scan_that_is_suddenly_wrong_is_rejected(factor):
     clip = Clip()
     clip.run(1.0, lambda rng: [scan(rng)])
     lied = clip.run(1.0, lambda rng: [scan(rng, factor)])
@@ -101,7 +101,7 @@ def test_a_scan_that_suddenly_reads_wrong_is_not_followed(factor):
     assert np.abs(clip.steps).max() < LARGEST_STEP
 
 
-def test_of_two_sources_the_one_that_lies_is_left_out():
+def test_the_wrong_one_of_two_sources_is_rejected():
     clip = Clip()
 
     def other(rng):
@@ -130,7 +130,7 @@ def test_another_view_may_have_another_scale_at_once():
     assert np.abs(np.median(aligned.log_depth - np.log(TRUTH[:, ::-1]))) < 0.15
 
 
-def test_time_that_goes_backwards_forgets():
+def test_the_scale_is_forgotten_when_time_goes_backwards():
     clip = Clip()
     clip.run(1.0, lambda rng: [scan(rng)])
     assert clip.metres.align(TRUTH, CELLS, [], -5.0) is None
@@ -165,12 +165,12 @@ class TestRelativeNetworks:
     def test_without_measurements_there_are_no_metres(self, kind):
         assert Metres(kind=kind).align(TRUTH, CELLS, []) is None
 
-    def test_one_distance_does_not_tell_a_shift(self):
+    def test_no_shift_is_fitted_to_one_distance(self):
         wall = np.full_like(TRUTH, 2.0)
         sparse = self.measured(np.random.default_rng(3), depth=wall)
         assert Metres(kind='affine').align(wall * 5, CELLS, [sparse]) is None
 
-    def test_metres_hold_and_then_end(self):
+    def test_the_scale_is_held_for_a_time(self):
         metres = Metres(kind='scale', hold=1.0)
         rng = np.random.default_rng(4)
         assert metres.align(TRUTH * 9, CELLS, [self.measured(rng)], 0.0) is not None

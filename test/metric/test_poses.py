@@ -40,12 +40,12 @@ def test_a_quaternion_is_the_rotation_of_rodrigues():
     ('position', 'quaternion'),
     [((0, 0, 0), (0, 0, 0, 0)), ((0, 0, math.nan), (0, 0, 0, 1)), ((0, 0, 0), (0, 0, 0, 2))],
 )
-def test_what_is_no_pose_is_refused(position, quaternion):
+def test_invalid_poses_are_refused(position, quaternion):
     with pytest.raises(ValueError, match='not a pose'):
         rigid(position, quaternion)
 
 
-def test_the_way_between_two_poses_may_go_on():
+def test_motion_between_two_poses_can_be_extrapolated():
     half = between(pose(0), pose(1, 0.4), 0.5)
     assert np.allclose(half, pose(0.5, 0.2))
     assert np.allclose(between(pose(0), pose(1, 0.4), 1.5), pose(1.5, 0.6))

@@ -101,7 +101,7 @@ def test_an_image_that_changes_while_the_odometry_stands_gives_no_points():
             assert 'odometry stands' in views.reason
 
 
-def test_a_camera_that_stands_goes_on_measuring():
+def test_a_camera_that_stops_goes_on_measuring():
     views, room, poses = Views(), TexturedRoom(), walk()
     for index in range(14):
         image, depth = room.render(poses[min(index, 8)])
@@ -151,7 +151,7 @@ def test_poses_of_another_place_give_hardly_any_points():
     assert np.mean(counts) < 8
 
 
-def test_odometry_that_lies_by_a_tenth_makes_depths_lie_by_a_tenth():
+def test_odometry_that_is_wrong_by_a_tenth_makes_depth_wrong_by_a_tenth():
     told = [pose.copy() for pose in walk()]
     for pose in told:
         pose[:3, 3] *= 1.1

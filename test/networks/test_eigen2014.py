@@ -67,7 +67,7 @@ def test_fine_network_starts_as_the_coarse_map(network):
     assert network.coarse.map.bias.std() > 0.9
 
 
-def test_mean_map_is_the_first_answer(network):
+def test_the_mean_map_is_the_first_prediction(network):
     mean = torch.linspace(0.0, 2.0, 55 * 74).view(55, 74)
     network.set_mean_log_depth(mean)
     with torch.no_grad():
@@ -110,11 +110,11 @@ def test_fine_network_uses_image_and_coarse_map(network):
 
 
 @pytest.mark.parametrize('options', [{'depth': 3}, {'hidden': 'wide', 'depth': 3}])
-def test_unknown_option_is_a_users_error(options):
+def test_an_unknown_option_is_refused(options):
     with pytest.raises(MsdepthError, match="options of network 'eigen2014'"):
         create_network('eigen2014', options)
 
 
-def test_unknown_network_is_a_users_error():
+def test_an_unknown_network_is_refused():
     with pytest.raises(MsdepthError, match='choose from eigen2014'):
         create_network('eigen2015', {})

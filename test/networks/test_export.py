@@ -35,7 +35,7 @@ def exported(network, tmp_path_factory):
     return path, onnx.load(path.with_suffix('.onnx'))
 
 
-def test_it_computes_what_torch_computes(network, exported):
+def test_the_exported_file_computes_the_same_as_torch(network, exported):
     path, _ = exported
     session = onnxruntime.InferenceSession(path.with_suffix('.onnx').read_bytes())
     half = Eigen2014(hidden=16).eval()

@@ -107,7 +107,7 @@ def test_the_laplace_loss_is_least_at_the_true_spread():
     assert promised == pytest.approx(kept, abs=0.01)
 
 
-def test_cells_without_a_label_count_for_nothing():
+def test_cells_without_a_label_do_not_count():
     logit = torch.randn(2, 1, 4, 4)
     floor = torch.rand(2, 1, 4, 4) > 0.5
     known = torch.zeros_like(floor)

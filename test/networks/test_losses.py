@@ -36,7 +36,7 @@ def pairwise_form(d):
     return ((d[:, None] - d[None, :]) ** 2).sum() / (2 * len(d) ** 2)
 
 
-def test_three_forms_are_one(maps):
+def test_three_forms_of_the_scale_invariant_loss_agree(maps):
     log_depth, truth, valid = maps
     for index in range(3):
         d = (log_depth[index] - truth[index])[valid[index]].numpy()
@@ -49,7 +49,7 @@ def test_three_forms_are_one(maps):
         assert linear == pytest.approx(table.scale_invariant**2, rel=1e-12)
 
 
-def test_scale_is_forgiven_in_full_at_one_and_not_at_zero(maps):
+def test_a_factor_costs_nothing_at_weight_1_and_all_at_weight_0(maps):
     log_depth, truth, valid = maps
     shifted = log_depth + np.log(3.0)
     assert scale_invariant_loss(shifted, truth, valid, 1.0).item() == pytest.approx(
@@ -73,7 +73,7 @@ def test_at_any_weight_it_is_the_formula_of_equation_4(maps):
 
 
 @pytest.mark.parametrize('loss', [scale_invariant_loss, gradient_loss, absolute_loss])
-def test_masked_cells_count_for_nothing(maps, loss):
+def test_masked_cells_do_not_count(maps, loss):
     log_depth, truth, valid = maps
     poisoned = torch.where(valid, truth, float('nan'))
     log_depth.requires_grad_()
@@ -86,7 +86,7 @@ def test_masked_cells_count_for_nothing(maps, loss):
 
 
 @pytest.mark.parametrize('loss', [scale_invariant_loss, gradient_loss, absolute_loss])
-def test_empty_images_are_passed_over(maps, loss):
+def test_images_without_valid_cells_are_skipped(maps, loss):
     log_depth, truth, valid = maps
     rest = loss(log_depth[1:], truth[1:], valid[1:]).item()
     valid[0] = False
@@ -97,7 +97,7 @@ def test_empty_images_are_passed_over(maps, loss):
     assert (log_depth.grad == 0).all()
 
 
-def test_gradient_loss_sees_steps_and_not_offsets():
+def test_the_gradient_loss_depends_on_steps_and_not_on_offsets():
     truth = torch.zeros(1, 1, 4, 5, dtype=torch.float64)
     valid = torch.ones_like(truth, dtype=torch.bool)
     assert gradient_loss(truth + 2, truth, valid).item() == 0

@@ -45,7 +45,7 @@ def experienced(network):
     return network
 
 
-def test_folded_it_answers_the_same(experienced, image):
+def test_with_folded_normalisations_it_computes_the_same(experienced, image):
     folded = experienced.folded().eval()
     assert not any(isinstance(module, BatchNorm2d) for module in folded.modules())
     with torch.no_grad():
@@ -67,7 +67,7 @@ def test_the_exported_file_holds_every_weight_by_name(experienced, tmp_path):
         weights_of(tmp_path / 'broken.onnx')
 
 
-def test_it_is_small_and_covers_the_whole_input():
+def test_the_network_is_small_and_its_cells_cover_the_whole_input():
     network = MultiScaleDepth()
     assert sum(p.numel() for p in network.parameters()) < 5e6
     width, height = network.image_size
@@ -78,7 +78,7 @@ def test_it_is_small_and_covers_the_whole_input():
     assert (first, last - grid.step[0] / 2) == (-0.5, width - 0.5)
 
 
-def test_another_size_sees_the_same_field():
+def test_the_network_of_another_size_has_the_same_field_of_view():
     network = create_network('msdepth', {'size': [320, 224]})
     assert network.image_size == (320, 224)
     assert network.focal / 320 == pytest.approx(207.5 / 256)
@@ -92,7 +92,7 @@ def test_a_size_must_be_halved_five_times(size):
         create_network('msdepth', {'size': size})
 
 
-def test_every_scale_answers(network, image):
+def test_every_scale_has_a_prediction(network, image):
     answer = network.supervised(image)
     assert [tuple(each.shape[2:]) for each in answer.maps] == SIZES
     assert not answer.heads
@@ -157,7 +157,7 @@ def test_coarse_map_sees_the_whole_image(network):
     assert (deepest.grad.abs().sum(dim=1) > 0).all()
 
 
-def test_mean_map_is_the_first_answer():
+def test_the_mean_map_is_the_first_prediction():
     network = MultiScaleDepth().eval()
     mean = torch.linspace(0.0, 2.0, 96 * 128).view(96, 128)
     network.set_mean_log_depth(mean)

@@ -20,7 +20,7 @@ BENCH = Path(__file__).resolve().parents[2] / 'bench'
 
 
 @pytest.mark.parametrize(('name', 'options'), [('eigen2014', {'hidden': 8}), ('msdepth', {})])
-def test_it_answers_as_onnx_runtime_does(tmp_path, name, options):
+def test_it_computes_the_same_as_onnx_runtime(tmp_path, name, options):
     torch.manual_seed(0)
     network = create_network(name, options)
     for module in network.modules():

@@ -55,14 +55,14 @@ def line(network, some, spread=0.0):
     return fit.correction
 
 
-def test_it_undoes_a_straight_line():
+def test_a_linear_error_is_corrected():
     found = line(Grey(0.9, 0.3), frames())
     assert found.slope == pytest.approx(1 / 0.9, abs=2e-4)
     assert found.offset == pytest.approx(-0.3 / 0.9, abs=2e-4)
 
 
 @pytest.mark.parametrize('spread', [-0.2, 0.4])
-def test_the_line_is_of_what_the_spread_leaves(spread):
+def test_the_line_is_fitted_to_what_the_spread_leaves(spread):
     """Where a frame's true depths are all larger by its spread, no line can tell."""
     wider = []
     for place, frame in enumerate(frames()):
@@ -77,7 +77,7 @@ def test_the_line_is_of_what_the_spread_leaves(spread):
     assert line(Grey(0.9, 0.3), wider).slope != pytest.approx(found.slope, abs=0.02)
 
 
-def test_every_frame_counts_once_however_little_is_known_of_it():
+def test_every_frame_has_the_same_weight_however_few_cells_it_has():
     far, sparse = frames()[:2]
     near = dataclasses.replace(sparse, depth=np.where(sparse.depth > 0, sparse.depth / 1.2, 0))
     near.depth[2:] = 0
@@ -86,13 +86,13 @@ def test_every_frame_counts_once_however_little_is_known_of_it():
     assert once.offset + 0.5 * (once.slope - 1) == pytest.approx(-np.log(1.2) / 2, abs=0.02)
 
 
-def test_a_frame_without_depth_says_nothing():
+def test_a_frame_without_depth_does_not_count():
     some = frames()
     blind = dataclasses.replace(some[0], depth=np.zeros_like(some[0].depth))
     assert line(Grey(0.9, 0), [*some, blind]) == line(Grey(0.9, 0), some)
 
 
-def test_what_counts_is_the_final_answer_not_what_a_stage_learns_from():
+def test_the_final_prediction_is_corrected_not_what_a_stage_learns_from():
     """A new eigen2014 is in its coarse stage; the file that is exported answers as the fine one."""
     torch.manual_seed(0)
     network = Eigen2014(hidden=8)
@@ -117,12 +117,14 @@ def test_what_counts_is_the_final_answer_not_what_a_stage_learns_from():
 
 
 @pytest.mark.parametrize('slope', [0.0, 0.5, 2.0, -1.0])
-def test_what_has_not_learned_is_refused(slope):
-    with pytest.raises(MsdepthError, match='Train it for longer, or export it as it is'):
+def test_a_network_that_has_not_learned_is_refused(slope):
+    with pytest.raises(
+        MsdepthError, match='Train it for longer, or export it without a correction'
+    ):
         line(Grey(slope, 0.2), frames())
 
 
-def test_it_tells_what_it_is_worth_where_it_was_not_fitted():
+def test_cross_fitted_errors_are_of_blocks_that_were_not_fitted():
     """A block that the others disagree with is corrected worse by them than by all together."""
     some = frames()
     odd = [dataclasses.replace(some[5], depth=1.3 * some[5].depth)]

@@ -104,7 +104,7 @@ def test_another_training_starts_from_exported_weights(trained, capsys):
     assert 'cannot read the weights' in capsys.readouterr().err
 
 
-def test_of_several_trainings_the_mean_is_exported(trained, capsys):
+def test_the_mean_of_several_trainings_is_exported(trained, capsys):
     common = ['--data', str(trained), '--out']
     for seed in (8, 9):
         (trained / f'{seed}.yaml').write_text(yaml.safe_dump({**CONFIG, 'seed': seed}))
@@ -136,7 +136,7 @@ def test_of_several_trainings_the_mean_is_exported(trained, capsys):
     assert not (trained / 'none').exists()
 
 
-def test_what_learned_from_all_is_measured_before_it_did(trained, monkeypatch):
+def test_weights_that_learned_from_all_frames_are_measured_before_that_stage(trained, monkeypatch):
     last = {**CONFIG['stages'][0], 'rate': 1e-2, 'weights': {'unseen': 0.5}, 'held_out': 1}
     last['zoom'] = {'ramps': [1.0, 1.1]}
     (trained / 'all.yaml').write_text(
@@ -177,7 +177,7 @@ def test_what_learned_from_all_is_measured_before_it_did(trained, monkeypatch):
     assert [set(line['validation']) for line in lines] == [{'ramps', 'unseen'}, set()]
 
 
-def test_every_file_and_table_is_of_corrected_answers(trained, monkeypatch, capsys):
+def test_every_file_and_table_is_of_corrected_predictions(trained, monkeypatch, capsys):
     seen = {}
     errors = Errors(*(np.arange(8) / 7).tolist())
 
@@ -227,7 +227,7 @@ def test_every_file_and_table_is_of_corrected_answers(trained, monkeypatch, caps
         assert before['ramps']['pooled'] != after['ramps']['pooled']
 
 
-def test_held_out_frames_that_the_start_had_learned_are_told(trained, capsys):
+def test_held_out_frames_that_the_start_weights_had_learned_are_reported(trained, capsys):
     ramps = CONFIG['data']['sources']['ramps']
 
     def train(name, start=None, stage=(), **source):
@@ -289,7 +289,7 @@ def test_two_splits_of_one_folder_have_their_own_counts(tmp_path, capsys):
         (['train', 'small.yaml', '--data', '.', '--out', 'run'], 'continue it with --resume'),
     ],
 )
-def test_mistakes_are_one_line(trained, capsys, monkeypatch, arguments, message):
+def test_mistakes_are_named_with_exit_code_2(trained, capsys, monkeypatch, arguments, message):
     monkeypatch.chdir(trained)
     assert main(arguments) == 2
     error = capsys.readouterr().err.splitlines()
@@ -297,7 +297,7 @@ def test_mistakes_are_one_line(trained, capsys, monkeypatch, arguments, message)
     assert not any('Traceback' in line for line in error)
 
 
-def test_a_model_is_not_overwritten_unasked(trained, capsys):
+def test_a_model_is_replaced_only_with_overwrite(trained, capsys):
     export = ['export', f'{trained}/run', '--data', str(trained), '--name', 'kept']
     assert main(export) == 0  # into the run's own folder
     before = (trained / 'run' / 'kept.yaml').read_bytes()

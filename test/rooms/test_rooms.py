@@ -145,7 +145,7 @@ def test_depth_of_a_turned_box_is_that_of_its_planes():
     np.testing.assert_allclose(reach[on], 1.0, atol=1e-3)
 
 
-def test_a_cone_frustum_is_as_wide_as_its_taper_says():
+def test_the_taper_gives_the_width_of_a_cone_frustum():
     camera = Intrinsics(201, 201, 200.0, 200.0, 100.0, 100.0)
     scene = room(cylinder((3.0, 2.0, 1.5), 0.4, 0.5, GREY, taper=0.5))
     depth = depth_of(scene, Pose.look((1.0, 2.0, 1.5), 0.0), camera)
@@ -159,7 +159,7 @@ def test_a_cone_frustum_is_as_wide_as_its_taper_says():
 
 
 @pytest.mark.parametrize('shape', [BOX, CYLINDER, ELLIPSOID])
-def test_faces_and_surface_are_inverse(shape):
+def test_face_of_undoes_on_surface(shape):
     face = torch.arange(6).repeat_interleave(25)
     grid = torch.linspace(-0.9, 0.9, 5)
     place = torch.cartesian_prod(grid, grid).repeat(6, 1)
@@ -197,7 +197,7 @@ def test_random_rooms_are_finite_and_follow_the_seed(style):
         assert 0 < pose.position[k] < scene.size[k]
 
 
-def test_styles_put_the_camera_where_they_say():
+def test_each_style_has_its_camera_height_and_distances():
     def poses(style):
         rng = random.Random(3)
         for _ in range(4):
@@ -290,14 +290,14 @@ def test_command_writes_a_dataset(tmp_path, capsys):
         (['--device', 'cuda'], 'sees no GPU'),
     ],
 )
-def test_command_refuses_what_makes_no_sense(tmp_path, capsys, extra, words):
+def test_the_command_refuses_senseless_values(tmp_path, capsys, extra, words):
     if extra[-1] == 'cuda' and torch.cuda.is_available():
         pytest.skip('there is a GPU here')
     assert main(['render', '--out', str(tmp_path / 'x'), *extra]) == 2
     assert words in capsys.readouterr().err
 
 
-def test_the_walk_keeps_clear_of_things_and_ends_where_it_began():
+def test_the_walk_avoids_furniture_and_goes_back_the_same_way():
     scene = living_room()
     for phase in (0.0, 0.2, 0.35, 0.5):
         there, back = walk(phase), walk(1 - phase)
@@ -323,7 +323,7 @@ def test_a_clip_is_written_with_its_calibration(tmp_path):
 
 
 @pytest.mark.gpu
-def test_a_gpu_renders_what_a_cpu_does():
+def test_gpu_and_cpu_render_the_same():
     if not torch.cuda.is_available():
         pytest.skip('PyTorch sees no GPU')
     rng = random.Random(1)

@@ -74,7 +74,7 @@ def test_batches_made_ahead_are_the_same_in_the_same_order(workers):
     assert list(batches.ahead(5, 5, workers)) == []
 
 
-def test_opencv_has_its_threads_back_after_the_batches():
+def test_opencvs_threads_are_restored_after_the_batches():
     before = cv2.getNumThreads()
     cv2.setNumThreads(2)
     try:
@@ -89,7 +89,7 @@ def test_opencv_has_its_threads_back_after_the_batches():
         cv2.setNumThreads(before)
 
 
-def test_a_process_that_dies_is_told():
+def test_a_process_that_dies_is_reported():
     class Deadly(ViewMaker):
         def random(self, *_):
             os._exit(1)

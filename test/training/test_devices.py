@@ -60,13 +60,13 @@ def test_a_cpu_without_instructions_for_bfloat16_trains_in_float32(
         computes_bfloat16.cache_clear()
 
 
-def test_alone_there_is_nobody_to_meet():
+def test_without_torchrun_no_process_group_is_created():
     with joined('cpu') as device:
         assert device == torch.device('cpu')
         assert not torch.distributed.is_initialized()
 
 
-def test_others_that_cannot_be_met(monkeypatch):
+def test_other_processes_that_cannot_be_reached_are_reported(monkeypatch):
     for name, value in {
         'TORCHELASTIC_RUN_ID': 'x', 'LOCAL_RANK': '0', 'RANK': '0', 'WORLD_SIZE': '2',
         'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': 'none',

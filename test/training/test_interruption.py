@@ -10,7 +10,7 @@ import pytest
 from msdepth_ros.training.interruption import deferred_interrupt
 
 
-def test_the_first_waits_until_it_is_heeded():
+def test_the_first_interrupt_waits_until_it_is_heeded():
     before = signal.getsignal(signal.SIGINT)
     with deferred_interrupt() as heed:
         heed()
@@ -20,7 +20,7 @@ def test_the_first_waits_until_it_is_heeded():
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_the_second_does_not_wait():
+def test_the_second_interrupt_does_not_wait():
     with deferred_interrupt():
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):

@@ -77,14 +77,14 @@ def test_newest_sheets_are_kept(tmp_path):
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / 'sheets' / names[0])), SHEET)
 
 
-def test_full_disk_is_told(tmp_path):
+def test_a_full_disk_is_reported(tmp_path):
     (tmp_path / 'log.jsonl').symlink_to('/dev/full')
     with pytest.raises(MsdepthError, match=r'cannot write the log .*No space left.*--resume'):
         run(tmp_path, 10)
 
 
 @pytest.mark.parametrize('steps', [0, 10])
-def test_a_disk_that_is_nearly_full_is_told_in_time(tmp_path, monkeypatch, steps):
+def test_a_nearly_full_disk_is_reported_in_advance(tmp_path, monkeypatch, steps):
     rooms = [1 << 30] * bool(steps) + [1 << 20]
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, 'disk_usage', lambda _: usage._replace(free=rooms.pop(0)))

@@ -36,7 +36,7 @@ def everywhere(value: bool) -> Tensor:
 
 
 @pytest.mark.parametrize('by_truth', [True, False])
-def test_an_answer_up_to_a_factor(by_truth: bool):
+def test_a_teacher_up_to_a_factor_is_fitted(by_truth: bool):
     answer = truth() + math.log(2.5)
     target = torch.zeros(SHAPE) if by_truth else truth()
     found = aligned(
@@ -50,7 +50,7 @@ def test_an_answer_up_to_a_factor(by_truth: bool):
 
 
 @pytest.mark.parametrize('by_truth', [True, False])
-def test_an_answer_up_to_scale_and_shift(by_truth: bool):
+def test_a_teacher_up_to_scale_and_shift_is_fitted(by_truth: bool):
     answer = 7.0 * torch.exp(-truth()) - 1.5
     wrong = torch.full(SHAPE, 9.0)
     found = aligned(
@@ -71,7 +71,7 @@ def test_outliers_of_the_truth_do_not_count():
     assert (found - truth()).abs().max() < 0.05
 
 
-def test_few_cells_of_truth_are_none():
+def test_with_too_few_true_cells_the_teacher_is_fitted_to_the_student():
     answer = truth() + 1.0
     valid = everywhere(False)
     valid[..., :2, :5] = True
@@ -80,7 +80,7 @@ def test_few_cells_of_truth_are_none():
 
 
 @pytest.mark.parametrize('answer', [torch.full(SHAPE, 0.3), torch.exp(truth())])
-def test_an_answer_that_says_nothing_is_not_learned(answer: Tensor):
+def test_a_constant_or_inverted_prediction_is_not_learned(answer: Tensor):
     assert aligned(answer, 'affine', truth(), everywhere(True), truth()).isnan().all()
 
 

@@ -24,14 +24,14 @@ def line(stage, images, **sources):
     return {'stage': stage, 'images': images, 'validation': tables}
 
 
-def test_what_was_achieved_is_told():
+def test_the_summary_names_what_was_achieved():
     lines = [line('start', 0, place=0.4), line('settled', 16, place=0.2), line('heads', 8)]
     errors, warnings = summary(lines)
     assert errors == ['place, held out: abs rel 0.200, delta1 0.800; before: 0.400, 0.600']
     assert not warnings
 
 
-def test_a_training_that_goes_on_for_too_long_is_told():
+def test_overfitting_and_no_progress_are_reported():
     course = [line('settled', 16 * n, place=error) for n, error in ((1, 0.2), (2, 0.22), (3, 0.3))]
     _, (warning,) = summary([line('start', 0, place=0.4), *course])
     assert 'overfits' in warning

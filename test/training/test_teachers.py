@@ -100,7 +100,7 @@ def session_of(trainer):
     )  # fmt: skip
 
 
-def test_networks_like_the_student_answer_as_they_are(image):
+def test_teachers_of_the_students_size_are_averaged_unchanged(image):
     first, second = Tiny().eval(), Tiny().eval()
     teacher = DepthTeacher(Tiny(), [first, second])
     teacher.train()  # it stays as it is: nothing is dropped
@@ -223,7 +223,7 @@ def test_teachers_see_the_views_with_the_pixels_of_the_largest(data, tmp_path, t
     trainer.run(resume=False)
 
 
-def test_nobody_is_shown_views_in_a_stage_without_a_teacher(data, tmp_path, taught):
+def test_a_stage_without_a_teacher_prepares_no_views_for_one(data, tmp_path, taught):
     stages = (STAGE, dataclasses.replace(STAGE, distillation=1.0))
     config = dataclasses.replace(CONFIG, stages=stages)
     trainer = Trainer(config, data, tmp_path / 'run', teachers=[taught])
@@ -245,7 +245,7 @@ def test_truth_and_teacher_are_terms_of_their_own(data, tmp_path, taught):
     assert teacher['sha256'] == hashlib.sha256(taught.read_bytes()).hexdigest()
 
 
-def test_resumed_it_is_the_uninterrupted_training(data, tmp_path, taught, monkeypatch):
+def test_a_resumed_training_is_the_uninterrupted_one(data, tmp_path, taught, monkeypatch):
     stage = dataclasses.replace(STAGE, distillation=1.0)
     config = dataclasses.replace(CONFIG, stages=(stage,))
     whole = Trainer(config, data, tmp_path / 'whole', teachers=[taught]).run(resume=False)
@@ -280,7 +280,7 @@ def test_on_the_command_line(data, tmp_path, taught, monkeypatch, capsys):
     assert '--workers is -1' in capsys.readouterr().err
 
 
-def test_a_teacher_is_missing_or_of_no_use(data, tmp_path, taught):
+def test_a_missing_or_needless_teacher_is_refused(data, tmp_path, taught):
     config = dataclasses.replace(CONFIG, stages=(dataclasses.replace(STAGE, distillation=1.0),))
     with pytest.raises(MsdepthError, match='add --teacher'):
         Trainer(config, data, tmp_path / 'run')

@@ -181,7 +181,7 @@ def test_stages_may_be_added_but_not_changed(data, tmp_path):
     assert [line['stage'] for line in log_of(tmp_path)] == ['coarse', 'coarse', 'fine']
 
 
-def test_a_checkpoint_is_not_overwritten_unasked(data, whole):
+def test_a_checkpoint_is_replaced_only_with_overwrite(data, whole):
     with pytest.raises(MsdepthError, match='continue it with --resume'):
         Trainer(CONFIG, data, whole[0]).run(resume=False)
 
@@ -305,7 +305,7 @@ def test_full_disk_leaves_the_last_good_checkpoint(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ['checkpoint.pt']
 
 
-def test_a_disk_that_is_full_halfway_is_told(tmp_path):
+def test_a_disk_that_becomes_full_leaves_the_old_checkpoint(tmp_path):
     """A limit of the file's size stops the write in the middle, as a full disk does."""
     path = tmp_path / 'checkpoint.pt'
     save_checkpoint(path, {'weights': {'a': torch.ones(2)}})

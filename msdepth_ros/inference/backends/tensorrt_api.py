@@ -143,7 +143,7 @@ class TensorRt:
             )
 
     def target_of(self, capability: str) -> str | None:
-        """Return the target to build for on such a GPU; None = TensorRT's default."""
+        """Return the target to build for on such a GPU; None: TensorRT's default."""
         return capability if self.is_rtx and capability in self._targets() else None
 
     def _targets(self) -> dict[str, Any]:

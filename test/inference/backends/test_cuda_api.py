@@ -69,7 +69,7 @@ def test_all_exists_in_what_is_installed(module: str):
     assert missing(list_api(importlib.import_module(module)), uses(names_for(module))) == set()
 
 
-def test_what_is_called_by_its_c_name_exists():
+def test_names_of_the_c_api_exist():
     """Only the names of ctypes calls; their _v2 is the C function behind the one without."""
     tree = ast.parse(SOURCE.read_text())
     called = {

@@ -172,7 +172,7 @@ def test_other_threads_run_while_an_engine_is_built(model: Model):
     assert len(ticks) > 2  # a build that kept the interpreter would leave none but the ends
 
 
-def test_nested_phases_make_one_fraction():
+def test_nested_phases_are_one_progress():
     progress = BuildProgress()
     progress.start('build', None, 4)
     progress.step('build', 0)
@@ -196,7 +196,7 @@ def _wait_until(true) -> None:
     assert true()
 
 
-def test_a_long_build_is_heard_of(
+def test_a_long_build_logs_its_progress(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
     monkeypatch.setattr(build_progress, 'BEAT', 0.005)
@@ -209,7 +209,7 @@ def test_a_long_build_is_heard_of(
     assert re.fullmatch(r'building x: \d+ s so far, 40 % \(timing\)', caplog.messages[-1])
 
 
-def test_a_build_that_tells_nothing_is_heard_of_and_can_be_stopped(
+def test_a_build_without_progress_is_logged_and_can_be_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr(build_progress, 'BEAT', 0.005)

@@ -72,7 +72,7 @@ def test_gives_back_what_was_stored(cache: EngineCache):
     assert found.facts['seconds'] == 3.5
 
 
-def test_an_empty_cache_says_nothing(cache: EngineCache, caplog: pytest.LogCaptureFixture):
+def test_an_empty_cache_logs_nothing(cache: EngineCache, caplog: pytest.LogCaptureFixture):
     assert cache.load(KEY) is None
     assert not caplog.records
 
@@ -108,7 +108,7 @@ def test_a_stale_engine_is_refused_by_the_field_that_differs(
 
 
 @pytest.mark.parametrize('name', OTHER_FILES)
-def test_engines_of_other_hardware_models_and_precisions_lie_side_by_side(
+def test_engines_of_other_hardware_models_and_precisions_are_kept_too(
     cache: EngineCache, name: str
 ):
     other = replace(KEY, **{name: OTHER_FILES[name]})
@@ -253,7 +253,7 @@ def test_a_full_disk_is_an_error_and_leaves_nothing_behind(
         (errno.EIO, r'\(Input/output error\): name another folder'),
     ],
 )
-def test_what_a_folder_needs_is_said(
+def test_what_the_folder_needs_is_reported(
     cache: EngineCache, monkeypatch: pytest.MonkeyPatch, code: int, words: str
 ):
     def make(**_: object) -> None:
@@ -264,7 +264,7 @@ def test_what_a_folder_needs_is_said(
         cache.store(KEY, PLAN, FACTS)
 
 
-def test_what_a_killed_process_left_is_removed(cache: EngineCache):
+def test_files_of_a_killed_process_are_removed(cache: EngineCache):
     other = replace(KEY, capability='sm89')
     cache.store(KEY, PLAN, FACTS)
     for path in (cache.path(KEY), sidecar(cache), cache.path(other)):
@@ -379,7 +379,7 @@ def test_the_folder_follows_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         assert default_cache_dir() == Path('/home/robot/.cache/msdepth_ros/engines')
 
 
-def test_who_has_no_home_needs_one_for_engines_only(monkeypatch: pytest.MonkeyPatch):
+def test_without_a_home_only_engines_are_refused(monkeypatch: pytest.MonkeyPatch):
     def nobody(_: int) -> None:
         raise KeyError('no such user')
 

@@ -241,7 +241,9 @@ def test_without_cuda_bindings_there_is_no_graph(driver: Driver, monkeypatch: py
     assert CudaDevice().capture(lambda: None) is None
 
 
-def test_a_missing_pycuda_is_told_from_a_missing_driver(monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_pycuda_and_a_missing_driver_have_their_own_messages(
+    monkeypatch: pytest.MonkeyPatch,
+):
     monkeypatch.setitem(sys.modules, 'pycuda', None)
     monkeypatch.setitem(sys.modules, 'pycuda.driver', None)
     with pytest.raises(TensorRtMissingError, match='pip install pycuda'):
@@ -261,7 +263,7 @@ def test_a_missing_pycuda_is_told_from_a_missing_driver(monkeypatch: pytest.Monk
     assert not isinstance(caught.value, TensorRtMissingError)
 
 
-def test_what_pycuda_needs_is_told_from_pycuda(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_a_missing_dependency_of_pycuda_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     (tmp_path / 'pycuda').mkdir()
     (tmp_path / 'pycuda' / '__init__.py').write_text('')
     (tmp_path / 'pycuda' / 'driver.py').write_text('import no_such_package.tools')

@@ -188,7 +188,7 @@ def test_close_gives_the_memory_back(model: Model, options: EngineOptions, gpu: 
     assert before - free() < 8 << 20
 
 
-def test_waiting_does_not_burn_a_core(model: Model, options: EngineOptions):
+def test_waiting_for_the_gpu_does_not_keep_a_core_busy(model: Model, options: EngineOptions):
     backend = TensorRtBackend(model, 'fp16', options)
     backend.run()
     began, cpu = time.perf_counter(), time.thread_time()
