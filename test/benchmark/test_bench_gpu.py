@@ -26,7 +26,7 @@ RESULTS: dict[str, Any] = {
 }
 
 
-def test_the_comparison_is_of_medians_and_names_what_is_missing():
+def test_medians_are_compared_and_missing_ones_are_named():
     assert gpu.compare(RESULTS) == [
         '1.50 times as fast as TensorRT fp16, plain enqueue',
         'not compared with TensorRT fp32, CUDA graph, which was not measured',
@@ -43,7 +43,7 @@ def test_the_comparison_is_of_medians_and_names_what_is_missing():
     ]
 
 
-def test_a_reason_is_said_once_and_noted_each_time(capsys: pytest.CaptureFixture[str]):
+def test_a_reason_is_printed_once_and_noted_each_time(capsys: pytest.CaptureFixture[str]):
     results: dict[str, Any] = {}
 
     def fail() -> dict[str, float]:

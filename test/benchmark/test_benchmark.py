@@ -175,7 +175,7 @@ def test_without_ros_the_node_is_refused_before_anything_is_measured(monkeypatch
     assert '--layers engine,estimator' in line
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, capsys):
+def test_an_unwritable_folder_is_reported(tmp_path: Path, capsys):
     (tmp_path / 'file').write_text('')
     model = str(write_color_model(tmp_path))
     options = ['--layers', 'engine', '--seconds', '0.1', '--model', model]

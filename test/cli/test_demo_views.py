@@ -20,7 +20,7 @@ def folder(tmp_path_factory):
     return write_walk(tmp_path_factory.mktemp('demo') / 'walk', 16)
 
 
-def test_a_folder_tells_camera_poses_and_true_depth(folder, tmp_path):
+def test_camera_poses_and_true_depth_of_a_folder_are_published(folder, tmp_path):
     assert camera_of(folder).k[0] == CAMERA.fx
     assert np.allclose(poses_of(folder)['03'], walk()[3], atol=1e-5)
     assert np.allclose(folder_truth(folder)(3), TexturedRoom().render(walk()[3])[1], atol=2e-3)

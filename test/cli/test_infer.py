@@ -202,7 +202,7 @@ def test_a_video(model, tmp_path, infer):
     assert names == ['clip_000000.npy', 'clip_000001.npy', 'clip_000002.npy']
 
 
-def test_a_video_that_ends_early_is_answered_as_far_as_it_goes(model, tmp_path, infer):
+def test_a_truncated_video_is_processed_to_its_end(model, tmp_path, infer):
     video = tmp_path / 'clip.avi'
     writer = cv2.VideoWriter(str(video), cv2.VideoWriter_fourcc(*'MJPG'), 10.0, (160, 120))
     if not writer.isOpened():
@@ -219,7 +219,7 @@ def test_a_video_that_ends_early_is_answered_as_far_as_it_goes(model, tmp_path, 
     assert 5 <= len(list(tmp_path.glob('*.npy'))) < 15
 
 
-def test_one_bad_image_among_many_is_told_and_the_others_are_answered(
+def test_one_bad_image_among_many_is_reported_and_the_others_are_processed(
     model, dataset, tmp_path, infer
 ):
     shutil.copytree(dataset, tmp_path / 'set')
@@ -238,7 +238,9 @@ def test_one_bad_image_among_many_is_told_and_the_others_are_answered(
     assert 'images written: 3, errors: 3' in last
 
 
-def test_nested_folders_are_answered_in_folders_of_the_same_names(model, dataset, tmp_path, infer):
+def test_results_of_nested_folders_are_in_folders_of_the_same_names(
+    model, dataset, tmp_path, infer
+):
     image = (dataset / 'rgb' / 'a.png').read_bytes()
     for name in ('x/1.png', 'x/y/1.png', '.hidden/1.png', '__MACOSX/x/._1.png', '._2.png'):
         (tmp_path / 'in' / name).parent.mkdir(parents=True, exist_ok=True)
@@ -295,7 +297,7 @@ def test_a_photo_gets_its_metres_by_the_focal_length_in_its_exif_data(model, tmp
 
 
 @pytest.mark.parametrize('upright', [False, True])
-def test_a_photo_is_answered_upright_also_by_the_calibration_of_stored_ones(
+def test_the_result_of_a_photo_is_upright_also_with_a_calibration_of_stored_images(
     model, tmp_path, infer, upright
 ):
     exif = Image.Exif()

@@ -64,7 +64,7 @@ def test_a_calibration_that_cannot_be_read_is_one_line(model, picture, tmp_path,
         assert remedy in error
 
 
-def test_a_calibration_that_is_hard_to_believe_is_used_and_told(model, picture, tmp_path):
+def test_an_implausible_calibration_is_used_and_reported(model, picture, tmp_path):
     path = tmp_path / 'camera.yaml'
     numbers = 'K: [277, 0, 160.5, 0, 277, 120.5, 0, 0, 1]'
     path.write_text(f'image_width: 640\nimage_height: 480\n{numbers}')
@@ -81,7 +81,7 @@ def test_a_calibration_that_is_hard_to_believe_is_used_and_told(model, picture, 
 
 
 @pytest.mark.parametrize('suffix', ['.png', '.tiff'])
-def test_thermal_pictures_of_a_folder_are_stretched_alike_and_that_is_said_once(
+def test_thermal_images_of_a_folder_are_stretched_alike_and_that_is_logged_once(
     suffix, model, tmp_path, capfd
 ):
     """They show one scene, in which a person comes and goes."""
@@ -102,7 +102,9 @@ def test_thermal_pictures_of_a_folder_are_stretched_alike_and_that_is_said_once(
     assert capfd.readouterr().out.count('shown as black to white') == 1
 
 
-def test_a_calibration_without_a_size_is_judged_with_the_images(model, picture, tmp_path, caplog):
+def test_a_calibration_without_a_size_is_checked_with_the_size_of_the_images(
+    model, picture, tmp_path, caplog
+):
     good = files.write(tmp_path, 'opencv_bare.yml')
     depth(picture, tmp_path / 'good', model, '--camera-info', good)
     assert caplog.text == ''

@@ -86,7 +86,7 @@ def inside(model, stub, x, y):
 
 
 @pytest.mark.parametrize('name', METRIC)
-def test_metres_from_the_node(name, client, home):
+def test_metres_of_the_adopted_model_in_the_node(name, client, home):
     stub, model = serve(client, home, name)
     depth = depth_of(client.ask(uniform((RED, 9, 60), WIDTH, HEIGHT), info()).depth)
     x, y, seen = seen_by(model)

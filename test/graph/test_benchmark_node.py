@@ -73,7 +73,7 @@ def segments(pid):
 
 
 @pytest.mark.parametrize('program', ['depth_node', 'forwarder_node.py', 'tutorial_node.py'])
-def test_what_is_measured_leaves_no_shared_memory(graph, color_model, program):
+def test_a_benchmark_leaves_no_shared_memory(graph, color_model, program):
     parameters = {'model': str(color_model), 'backend': 'onnxruntime'}
     command = DEPTH_NODE if program == 'depth_node' else (str(ROOT / 'bench' / program),)
     with Rig(parameters, (320, 240), command) as rig:
@@ -170,7 +170,7 @@ def test_a_signal_ends_the_soak_and_all_it_started(color_model, number):
     assert not processes_with(f'/msdepth_benchmark_{soak.pid}_')
 
 
-def test_the_tutorial_node_answers_as_ours_does(graph, color_model, tmp_path):
+def test_overhead_measures_the_tutorial_node_too(graph, color_model, tmp_path):
     out = tmp_path / 'overhead.md'
     options = ['--model', color_model, '--backend', 'onnxruntime', '--rate', '10']
     run_script('overhead.py', '--seconds', '0.5', '--rounds', '1', '--out', str(out), *options)
@@ -188,7 +188,7 @@ def test_the_tutorial_node_answers_as_ours_does(graph, color_model, tmp_path):
         assert beyond > 0
 
 
-def test_the_peak_is_told_beside_the_bare_networks_rate(graph, color_model, tmp_path):
+def test_the_peak_is_reported_with_the_rate_of_the_network_alone(graph, color_model, tmp_path):
     out = tmp_path / 'peak.md'
     options = ['--model', color_model, '--backend', 'onnxruntime', '--out', str(out)]
     run_script('peak.py', '--seconds', '0.5', '--rounds', '1', *options)

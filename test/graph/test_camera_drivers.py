@@ -116,7 +116,7 @@ def test_a_depth_image_on_the_colour_topic_is_named(node, encoding):
     client.ask(uniform(), camera_info())
 
 
-def test_a_thermal_camera_of_14_bits_is_stretched_steadily_and_that_is_said_once(node):
+def test_a_thermal_camera_of_14_bits_is_stretched_steadily_and_that_is_logged_once(node):
     process, client = node
     rows, columns = np.indices((HEIGHT, WIDTH))
     noise = np.random.default_rng(0)
@@ -172,7 +172,7 @@ def test_a_calibration_without_a_size_is_of_the_images(node):
     assert (answer.info.width, answer.info.height) == (WIDTH, HEIGHT)
 
 
-def test_a_calibration_that_is_hard_to_believe_is_used_and_told_once(graph, color_model):
+def test_an_implausible_calibration_is_used_and_reported_once(graph, color_model):
     with graph.depth_node({'model': color_model}) as (process, client):
         client.collect('depth/image_rect', 'depth/camera_info')
         gazebo = camera_info(focal=277.0, center=(160.5, 120.5))
@@ -263,7 +263,7 @@ def test_a_compressed_image_that_cannot_be_read_is_named(compressed_node, name):
     client.ask(compressed(JPEG, 'jpeg'), camera_info())
 
 
-def test_a_topic_of_video_is_told_before_the_first_message(graph, color_model):
+def test_a_video_topic_is_reported_before_the_first_message(graph, color_model):
     remapped = ('image:=front/image_raw/theora',)
     with graph.depth_node({'model': color_model}, remappings=remapped, joined=False) as (
         process,
@@ -327,7 +327,7 @@ kept.KeptScale.keep = keep
 """
 
 
-def test_no_service_ends_the_node_whatever_it_raises(graph, color_model):
+def test_an_exception_in_a_service_does_not_end_the_node(graph, color_model):
     from std_srvs.srv import Trigger
 
     with graph.depth_node({'model': color_model}, preamble=BROKEN) as (process, client):

@@ -122,7 +122,7 @@ def test_a_video_at_its_own_rate(graph, tmp_path):
     assert 0 < _rate(images) < 10
 
 
-def test_a_calibration_by_url_goes_before_the_one_of_the_folder(graph, tmp_path):
+def test_a_calibration_by_url_replaces_that_of_the_folder(graph, tmp_path):
     folder = _dataset(tmp_path / 'dataset')
     other = tmp_path / 'other.yaml'
     other.write_text(CALIBRATION.replace('70', '90'))
@@ -143,7 +143,7 @@ def test_the_shipped_clip(graph, name):
     assert np.std(np.frombuffer(bytes(images[0].data), np.uint8)) > 10, 'a picture is on it'
 
 
-def test_damaged_pictures_among_others_are_passed_over(graph, tmp_path):
+def test_damaged_images_among_others_are_skipped(graph, tmp_path):
     folder = _image_folder(tmp_path / 'images')
     for name in ('00.png', '05.png'):
         (folder / name).write_bytes(b'not a picture')

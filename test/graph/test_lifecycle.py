@@ -69,7 +69,7 @@ def test_a_manager_configures_and_activates_whatever_autostart_says(graph, color
         assert 'refused' not in process.output
 
 
-def test_a_transition_that_goes_wrong_says_so_and_takes_all_back(graph, color_model):
+def test_a_failed_transition_is_reported_and_undone(graph, color_model):
     image = '/lifecycle/image'
     parameters = {
         'model': color_model,
@@ -102,7 +102,7 @@ def test_no_work_while_inactive_and_work_again_when_active(graph, color_model):
         client.ask(uniform(), camera_info())
 
 
-def test_what_was_said_of_a_frame_does_not_outlive_the_model(graph, color_model):
+def test_the_error_of_a_frame_is_cleared_with_the_model(graph, color_model):
     bad = uniform()
     bad.step = 5
     with graph.depth_node({'model': color_model}) as (_, client):
@@ -214,7 +214,7 @@ sys.exit(depth_node())
 """
 
 
-def test_a_second_ctrl_c_does_not_meet_a_process_that_is_ending(graph, color_model):
+def test_interrupts_are_ignored_while_the_process_ends(graph, color_model):
     """A terminal sends SIGINT to what `ros2 launch` started, and `ros2 launch` does so too."""
     with graph.depth_node({'model': color_model}, preamble=EXECUTABLE) as (process, _):
         process.send(signal.SIGINT)

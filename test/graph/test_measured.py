@@ -166,7 +166,7 @@ def robot(graph, tmp_path):
 SCAN = {'measured/scan': LaserScan}
 
 
-def test_a_scan_makes_the_depth_true_and_what_it_told_holds(robot):
+def test_a_scan_makes_the_depth_metric_and_its_scale_is_held(robot):
     with robot(['scan'], SCAN, **{'measured.scan_pose': text(SCAN_POSE), 'metric.hold': 4.0}) as (
         node,
         _,
@@ -191,7 +191,7 @@ def test_a_scan_makes_the_depth_true_and_what_it_told_holds(robot):
         assert node.client.diagnostics(lambda values: values['metres'] == 'predicted')
 
 
-def test_a_scan_that_suddenly_reads_half_is_not_followed(robot):
+def test_a_scan_that_suddenly_reads_half_is_rejected(robot):
     with robot(['scan'], SCAN, **{'measured.scan_pose': text(SCAN_POSE)}) as (node, _):
         node.settle()
         node.run(2.0, lambda: {'measured/scan': scan()})
@@ -215,7 +215,7 @@ def test_scans_of_another_clock_or_of_an_unknown_place_change_nothing(robot):
 
 
 @pytest.mark.parametrize('wrong', [(0.05, 0, 0.03, 0, 0, 0), (0, 0.03, 0, 0.03, 0.03, 0.04)])
-def test_a_mount_wrong_by_centimetres_and_degrees_is_no_worse_than_no_scan(robot, wrong):
+def test_a_scan_with_a_slightly_wrong_mount_is_better_than_no_scan(robot, wrong):
     pose = tuple(np.add(SCAN_POSE, wrong))
     with robot(['scan'], SCAN, **{'measured.scan_pose': text(pose)}) as (node, _):
         node.settle()
@@ -360,7 +360,7 @@ def test_depth_that_is_not_sure_is_nan(robot):
         assert np.array_equal(np.isnan(sure), np.isnan(node.last))
 
 
-def test_garbage_is_refused_and_the_depth_comes_on(robot):
+def test_invalid_measurements_are_refused_and_depth_goes_on(robot):
     kinds = {'measured/points': PointCloud2, 'measured/depth': Image, **SCAN}
     poses = {f'measured.{name}_pose': text(SCAN_POSE) for name in ('scan', 'points', 'depth')}
 
@@ -391,7 +391,7 @@ def test_the_image_does_not_wait_for_a_measurement(robot):
         assert told == pytest.approx(1.0, abs=0.08)  # by the scans of the images before
 
 
-def test_the_measurements_say_which_of_them_were_believed(robot):
+def test_the_published_measurements_say_which_were_used(robot):
     """Of 60 landmarks six lie, each by a factor of two."""
     given = landmarks()
     given[::10] *= 2.0

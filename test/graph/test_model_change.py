@@ -69,7 +69,7 @@ def test_no_frame_waits_for_the_next_model(serving, tmp_path):
     client.wait_until(lambda: _answers(client, GREY), 'the first model answers again')
 
 
-def test_a_bad_name_is_refused_and_the_model_serves_on(serving):
+def test_a_bad_name_is_refused_and_the_model_goes_on(serving):
     _, client, camera = serving
     first = client.get('model')
     result = client.set('model', 'no_such_model')
@@ -80,7 +80,7 @@ def test_a_bad_name_is_refused_and_the_model_serves_on(serving):
     client.wait_until(lambda: _answers(client, GREY, stamp), 'the model serves on')
 
 
-def test_a_model_that_does_not_load_is_told_and_the_parameter_goes_back(serving, tmp_path):
+def test_a_model_that_does_not_load_is_reported_and_the_parameter_is_reset(serving, tmp_path):
     process, client, camera = serving
     first = client.get('model')
     damaged = write_depth_model(tmp_path, lambda x, y: FAR + 0 * x)

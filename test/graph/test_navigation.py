@@ -106,7 +106,7 @@ def test_scan_limits_and_frame_follow_their_parameters(robot):
     assert np.isposinf(ranges).any()
 
 
-def test_a_scan_that_cannot_be_does_not_hold_up_the_depth(robot):
+def test_an_impossible_scan_does_not_stop_the_depth(robot):
     client, _ = robot
     with client.parameters({'scan.scan_height': 4000}):
         client.received['depth/image_rect'].clear()
@@ -165,7 +165,7 @@ def test_cloud_within_limits_and_of_voxels_is_dense(robot):
     assert len(np.unique(cubes, axis=0)) > 0.98 * len(cubes)  # a mean may lie on a cube's border
 
 
-def test_calibrate_scale_makes_depth_metric_tells_how_and_keeps_it(robot):
+def test_calibrate_scale_makes_depth_metric_and_keeps_the_scale(robot):
     client, scale_file = robot
     before = depth_of(answer(client, uniform())['depth/image_rect'])
     with SteadyCamera(client, 10):
@@ -190,7 +190,7 @@ def test_calibrate_scale_makes_depth_metric_tells_how_and_keeps_it(robot):
         client.set('depth.scale', 1.0)
 
 
-def test_save_scale_keeps_the_scale_that_somebody_has_set(robot):
+def test_save_scale_keeps_the_scale_that_was_set(robot):
     client, scale_file = robot
     with client.parameters({'depth.scale': 1.375}):
         reply = trigger(client, 'save_scale')
@@ -240,7 +240,7 @@ def test_a_scale_belongs_to_the_model_that_it_was_measured_for(robot, graph, col
             assert ('is taken from' in process.output) == (name == model)
 
 
-def test_images_are_answered_while_a_scale_is_looked_for(robot):
+def test_images_are_processed_while_a_scale_is_calibrated(robot):
     """Without a height, TF is waited for."""
     client, _ = robot
     with client.parameters({'camera_height': 0.0}), SteadyCamera(client, 20) as camera:
@@ -262,7 +262,7 @@ DepthEstimator.estimate = estimate
 """
 
 
-def test_an_error_that_nobody_expected_does_not_end_the_node(graph, color_model):
+def test_an_unexpected_error_does_not_end_the_node(graph, color_model):
     parameters = {'model': color_model, 'camera_height': HEIGHT}
     with graph.depth_node(parameters, preamble=UNKNOWN_ERROR) as (process, client):
         client.collect('depth/image_rect')

@@ -45,7 +45,7 @@ def test_it_comes_once_a_second_with_every_figure(overrun):
         ('diagnostics.max_dropped', 0.01, 'WARN', 'of the images dropped, over 1%'),
     ],
 )
-def test_a_threshold_that_is_crossed_is_told(overrun, name, value, level, words):
+def test_a_crossed_threshold_is_reported(overrun, name, value, level, words):
     with overrun.parameters({name: value}):
         values = overrun.diagnostics(lambda values: values['level'] != 'OK')
         assert values['level'] == level

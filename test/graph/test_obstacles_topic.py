@@ -76,7 +76,7 @@ def test_obstacles_are_the_points_that_are_not_floor(robot):
     assert points[:, 2].max() < 0.101
 
 
-def test_far_points_are_pulled_in_and_the_floor_clears(robot):
+def test_far_points_are_moved_to_the_range_and_the_floor_clears(robot):
     _, client = robot
     points = in_base(newest(client, 'points'))
     distance = np.linalg.norm(points - MOUNTED.position, axis=1)
@@ -103,14 +103,14 @@ def test_a_beam_beyond_the_range_is_inf_unless_that_is_not_wanted(robot):
         client.wait_until(lambda: np.isnan(newest(client, 'scan').ranges).all(), 'beams of NaN')
 
 
-def test_the_floor_in_the_scan_is_told(robot):
+def test_the_floor_in_the_scan_is_reported(robot):
     process, client = robot
     newest(client, 'scan')
     client.wait_until(lambda: 'shows the floor as a wall' in process.output, 'a warning')
     assert POSE in process.output
 
 
-def test_another_publisher_of_points_is_told(robot):
+def test_another_publisher_of_points_is_reported(robot):
     process, client = robot
     other = client.node.create_publisher(PointCloud2, 'points', 1)
     try:
@@ -129,7 +129,7 @@ def test_without_a_mount_there_are_no_obstacles_and_the_log_says_why(graph, tmp_
 
 
 @pytest.mark.parametrize('pose', ['1 2 3', '0 0 -0.1 0 0 0'])
-def test_a_pose_that_cannot_be_is_refused_at_the_start(graph, tmp_path, pose):
+def test_an_invalid_pose_is_refused_at_the_start(graph, tmp_path, pose):
     parameters = {'model': scene(tmp_path, BOX), 'camera_pose': pose}
     with graph.process('node.depth_node', parameters) as process:
         assert process.wait() != 0

@@ -49,7 +49,7 @@ def test_nothing_is_received_or_computed_while_nobody_subscribes(graph, color_mo
         client.wait_until(lambda: client.received['depth/image_rect'], 'depth again')
 
 
-def test_a_topic_that_is_switched_off_is_wanted_by_nobody(graph, color_model):
+def test_no_images_are_received_for_a_disabled_topic(graph, color_model):
     with graph.depth_node({'model': color_model, 'points.enabled': False}) as (_, client):
         client.collect('points')
 
@@ -89,7 +89,7 @@ def test_the_newest_image_wins(slow_run):
     assert 1 < len(answered) < len(sent)
 
 
-def test_nothing_queues(slow_run):
+def test_images_do_not_queue(slow_run):
     """After the last image at most those are answered that were at work or waited just then."""
     client, sent, *_ = slow_run
     arrival = client.arrival['depth/image_rect']
@@ -145,7 +145,7 @@ def test_a_frame_is_published_while_the_network_works_on_the_next(graph, color_m
     assert published == sorted(published)
 
 
-def test_memory_is_flat(slow_run):
+def test_memory_does_not_grow(slow_run):
     assert slow_run[4] < 5  # MB; 120 images that are kept would be 110
 
 
@@ -204,7 +204,7 @@ def _play(client, images, every_lost):
 
 
 @pytest.mark.parametrize(('every', 'told'), [(5, True), (10**6, False)], ids=['20 %', 'none'])
-def test_images_lost_in_transport_are_told_once(graph, color_model, every, told):
+def test_images_lost_in_transport_are_reported_once(graph, color_model, every, told):
     with graph.depth_node({'model': color_model}) as (process, client):
         client.collect('depth/image_rect')
         client.ask(uniform(width=64, height=48), camera_info(64, 48))

@@ -48,7 +48,7 @@ def test_a_camera_info_that_was_latched_before_the_node_started(graph, color_mod
             process.wait_for_output('/latched/camera_info has several publishers (')
 
 
-def test_two_publishers_of_images_are_told_once(graph, color_model):
+def test_two_publishers_of_images_are_reported_once(graph, color_model):
     with graph.depth_node({'model': color_model}) as (process, client):
         client.node.create_publisher(Image, 'image', VOLATILE)
         topic = f'{client.namespace}/image'
@@ -58,7 +58,7 @@ def test_two_publishers_of_images_are_told_once(graph, color_model):
         assert process.output.count('has several publishers') == 1
 
 
-def test_a_camera_info_that_came_once_and_too_early_is_told_by_its_durability(graph, color_model):
+def test_a_camera_info_that_came_once_and_too_early_is_reported(graph, color_model):
     with graph.depth_node({'model': color_model}, joined=False) as (process, client):
         client.collect('depth/image_rect')
         client.ask(uniform())

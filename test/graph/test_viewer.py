@@ -127,7 +127,7 @@ def test_the_camera_picture_is_the_cameras(page):
 
 
 @pytest.mark.parametrize(('u', 'v', 'depth'), [(180, 300, NEAR), (400, 120, FAR), (330, 460, FAR)])
-def test_a_click_on_a_picture_says_the_distance_to_a_centimetre(page, u, v, depth):
+def test_a_click_on_an_image_shows_the_distance_to_a_centimetre(page, u, v, depth):
     page.choose_view('depth')
     page.look_until(lambda seen: share_of(seen[380:420, 0:60], (0, 0, 0)) > 0.9, 'the picture')
     expected = distance_to(u, v, depth)
@@ -138,7 +138,7 @@ def test_a_click_on_a_picture_says_the_distance_to_a_centimetre(page, u, v, dept
     assert height == pytest.approx(MOUNT - below, abs=0.01)
 
 
-def test_a_click_in_the_cloud_says_the_distance_to_a_centimetre(page):
+def test_a_click_in_the_cloud_shows_the_distance_to_a_centimetre(page):
     """The middle of the page looks from (-2, -1.4, 2) to (2.2, 0, 0.7): it meets the far half."""
     page.choose_view('3D')
     page.look_until(lambda seen: share_of(seen[200:, :900], RIGHT[::-1], 45) > 0.002, 'the cloud')
@@ -171,7 +171,7 @@ def test_a_menu_changes_the_nodes_parameter(page, node):
     assert node.set('depth.resolution', 'camera').successful
 
 
-def test_a_value_that_the_node_refuses_is_told_and_taken_back(page, node):
+def test_a_value_that_the_node_refuses_is_reported_and_reset(page, node):
     assert node.set('depth.min', 2.0).successful
     try:
         page.open_tab('Tune')
@@ -211,7 +211,7 @@ def test_the_tape_measure_sets_the_scale_that_it_found_and_keeps_it(page, node, 
         node.set('depth.scale', 1.0)
 
 
-def test_the_state_of_the_node_is_told_in_words(page):
+def test_the_state_of_the_node_is_shown_in_words(page):
     page.wait_for_text('running')
     page.open_tab('State')
     for text in ('onnxruntime', 'Hz', 'Delay of this page'):

@@ -95,7 +95,7 @@ def walker(graph, tmp_path):
     return run
 
 
-def test_a_walk_makes_the_depth_true_and_a_camera_that_stands_keeps_it(walker):
+def test_walking_makes_the_depth_metric_and_standing_keeps_it(walker):
     with walker() as camera:
         errors = camera.walk(20)
         assert np.median(errors[-10:]) < 0.1  # alone 0.5 and more
@@ -104,7 +104,7 @@ def test_a_walk_makes_the_depth_true_and_a_camera_that_stands_keeps_it(walker):
         assert np.median(camera.walk(8, by=0)[-4:]) < 0.2
 
 
-def test_the_mount_is_told_by_camera_pose(walker):
+def test_the_mount_is_read_from_camera_pose(walker):
     pose = CameraPose.parse(MOUNT)
     camera_to_base = rigid((pose.x, pose.y, pose.z), pose.optical_rotation())
     with walker('base_link', inverse(camera_to_base), camera_pose=MOUNT) as camera:
@@ -117,7 +117,7 @@ def test_a_robot_whose_mount_is_not_known_measures_nothing(walker):
         assert camera.cause('no mount')['metres'] == 'predicted'
 
 
-def test_odometry_of_another_clock_that_is_late_and_that_stands(walker):
+def test_odometry_of_another_clock_late_odometry_and_constant_odometry(walker):
     with walker() as camera:
         before = camera.walk(4, offset=-3600.0)
         assert min(before) > 0.3
@@ -131,7 +131,7 @@ def test_odometry_of_another_clock_that_is_late_and_that_stands(walker):
         assert camera.cause('odometry stands')
 
 
-def test_a_jump_of_the_odometry_does_no_harm(walker):
+def test_depth_stays_right_after_a_jump_of_the_odometry(walker):
     away = pose_at(30.0, 5.0, 0.0, 1.0)
     with walker() as camera:
         camera.walk(16)
@@ -140,7 +140,7 @@ def test_a_jump_of_the_odometry_does_no_harm(walker):
         assert max(errors) < 0.3
 
 
-def test_odometry_that_is_no_pose_is_passed_over(walker):
+def test_odometry_without_a_valid_pose_is_ignored(walker):
     with walker() as camera:
         broken = Odometry(child_frame_id=FRAME)
         broken.pose.pose.position.x = float('nan')
@@ -173,7 +173,7 @@ sys.modules['tf2_ros'] = module
 """
 
 
-def test_tf_tells_the_poses_where_nothing_comes_on_odom(walker):
+def test_poses_come_from_tf_without_messages_on_odom(walker):
     with walker(preamble=FAKE_TF, topic='odom_in_tf', fixed_frame='map') as camera:
         assert np.median(camera.walk(20)[-10:]) < 0.1
 

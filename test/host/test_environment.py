@@ -67,7 +67,9 @@ def node(tmp_path, changes, *arguments):
         ({'RMW_IMPLEMENTATION': 'rmw_none_cpp'}, ('rmw_none_cpp', 'not installed', 'unset')),
     ],
 )
-def test_what_cannot_work_ends_with_one_line_and_exit_code_2(tmp_path, changes, words):
+def test_an_environment_that_cannot_work_ends_with_one_line_and_exit_code_2(
+    tmp_path, changes, words
+):
     with node(tmp_path, changes) as (process, log):
         assert process.wait(PATIENCE) == 2
         text = log.read_text()
@@ -87,7 +89,7 @@ def test_what_cannot_work_ends_with_one_line_and_exit_code_2(tmp_path, changes, 
         ({'ROS_DOMAIN_ID': ''}, ''),
     ],
 )
-def test_what_is_no_hindrance_is_at_most_one_line(tmp_path, changes, words):
+def test_an_environment_that_can_work_logs_at_most_one_line(tmp_path, changes, words):
     with node(tmp_path, changes, '-r', '__ns:=/environment') as (process, log):
         end = time.monotonic() + PATIENCE
         while READY not in log.read_text():
@@ -106,7 +108,7 @@ def test_what_is_no_hindrance_is_at_most_one_line(tmp_path, changes, words):
 
 
 @pytest.mark.parametrize('command', [('demo', '--headless'), ('benchmark', '--layers', 'node')])
-def test_commands_that_start_nodes_say_it_too(monkeypatch, capsys, tmp_path, command):
+def test_commands_that_start_nodes_report_it_too(monkeypatch, capsys, tmp_path, command):
     from msdepth_ros.cli import main
 
     monkeypatch.setenv('ROS_DOMAIN_ID', '300')
@@ -136,13 +138,13 @@ def test_a_missing_module_is_one_line_that_names_the_python(tmp_path, name, word
 
 
 @pytest.mark.parametrize('domain', ['', '0', '101', '232'])
-def test_domains_that_there_are(domain):
+def test_valid_domains_are_accepted(domain):
     check_domain({'ROS_DOMAIN_ID': domain})
     check_domain({})
 
 
 @pytest.mark.parametrize('domain', ['233', '-0', '1.0', '\u0661', ' 1', '0x1'])
-def test_domains_that_there_are_not(domain):
+def test_invalid_domains_are_refused(domain):
     with pytest.raises(MsdepthError, match='ROS_DOMAIN_ID'):
         check_domain({'ROS_DOMAIN_ID': domain})
 

@@ -13,7 +13,7 @@ import rclpy
 from sensor_msgs.msg import Image, PointCloud2
 
 
-def test_the_clip_is_answered_with_depth_and_points(launch):
+def test_depth_and_points_of_the_clip_are_published(launch):
     launched = launch('demo.launch.py')
     context = rclpy.Context()
     rclpy.init(context=context)

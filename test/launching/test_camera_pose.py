@@ -25,7 +25,7 @@ def _matrix(roll, pitch, yaw):
     return about_z @ about_y @ about_x
 
 
-def test_optical_axes_of_a_camera_that_looks_ahead():
+def test_optical_axes_of_a_camera_that_looks_forward():
     rotation = CameraPose.parse('0 0 0 0 0 0').optical_rotation()
     np.testing.assert_allclose(_rotate(rotation, [0, 0, 1]), [1, 0, 0], atol=1e-12)  # forward
     np.testing.assert_allclose(_rotate(rotation, [1, 0, 0]), [0, -1, 0], atol=1e-12)  # right

@@ -66,7 +66,7 @@ def test_a_camera_overrides_what_holds_for_all(tmp_path):
         ('cameras: [', 'cannot read'),
     ],
 )
-def test_a_wrong_list_is_told_in_one_line(tmp_path, text, message):
+def test_a_wrong_list_is_reported_in_one_line(tmp_path, text, message):
     with pytest.raises(MsdepthError, match=message) as error:
         read(tmp_path, text)
     assert '\n' not in str(error.value)

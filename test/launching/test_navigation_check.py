@@ -30,7 +30,7 @@ def test_the_shipped_costmaps_fit(height):
 
 
 @pytest.mark.parametrize(('height', 'step'), [(1.6, 0.15), (1.65, 0.15), (2.5, 0.2), (3.1, 0.2)])
-def test_a_camera_above_the_voxels_is_told_with_what_would_do(height, step):
+def test_a_camera_above_the_voxels_is_reported_with_the_remedy(height, step):
     warnings = costmap_warnings(SHIPPED, '', pose(height, 0.3))
     assert len(warnings) == 2
     assert all(f'z_resolution: {step:.2f}' in text and f'{height:g} m' in text for text in warnings)
@@ -40,7 +40,7 @@ def test_a_camera_above_the_voxels_is_told_with_what_would_do(height, step):
     assert costmap_warnings(mended, '', pose(height, 0.3)) == []
 
 
-def test_a_camera_below_the_voxels_is_told():
+def test_a_camera_below_the_voxels_is_reported():
     costmaps = copy.deepcopy(SHIPPED)
     costmaps['local_costmap']['voxel_layer']['origin_z'] = 0.3
     (text,) = costmap_warnings(costmaps, '', pose(0.2))
@@ -49,7 +49,7 @@ def test_a_camera_below_the_voxels_is_told():
 
 
 @pytest.mark.parametrize(('pitch', 'told'), [(0.0, 0), (0.05, 0), (0.1, 1), (-0.2, 0)])
-def test_a_pitch_that_puts_the_floor_into_the_scan_is_told(pitch, told):
+def test_a_pitch_that_puts_the_floor_into_the_scan_is_reported(pitch, told):
     layer = {
         'plugin': 'nav2_costmap_2d::ObstacleLayer',
         'observation_sources': 'scan',
@@ -61,7 +61,7 @@ def test_a_pitch_that_puts_the_floor_into_the_scan_is_told(pitch, told):
     assert all('3.49 m ahead' in text for text in warnings)
 
 
-def test_costmaps_that_listen_elsewhere_are_told():
+def test_costmaps_of_other_topics_are_reported():
     (text,) = costmap_warnings(SHIPPED, 'front', pose(0.35))
     assert '/front/obstacles, /front/points' in text
     costmaps = copy.deepcopy(SHIPPED)
@@ -71,7 +71,7 @@ def test_costmaps_that_listen_elsewhere_are_told():
 
 
 @pytest.mark.parametrize('text', ['', '[1, 2]', 'local_costmap: 3', 'local_costmap: {x: {}}'])
-def test_a_file_without_costmaps_says_nothing(tmp_path, text):
+def test_a_file_without_costmaps_gives_no_warning(tmp_path, text):
     (tmp_path / 'nav2.yaml').write_text(text)
     assert costmap_warnings(read_costmaps(tmp_path / 'nav2.yaml'), '', pose(3.0)) == []
 

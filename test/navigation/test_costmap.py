@@ -158,7 +158,7 @@ def test_what_is_gone_stays_where_nothing_is_seen_behind(behind):
         assert lethal.sum() == 8
 
 
-def test_one_wrong_moment_stays():
+def test_one_wrong_frame_leaves_marks():
     phantom = (1.5, 1.6, -0.3, 0.3, 0.1, 0.6)
     for name, left in (('local', 12), ('global', 13)):
         _, lethal = watch(name, Mounted(0.35), [wall(6), phantom], [wall(6)])

@@ -40,7 +40,7 @@ def test_the_camera_announces_itself():
     assert source.announced
 
 
-def test_the_file_stands_in_until_the_camera_speaks(path):
+def test_the_file_is_used_until_the_camera_sends_camera_info(path):
     source = CalibrationSource(str(path))
     assert source.camera == FILE
     assert source.announced
@@ -48,14 +48,14 @@ def test_the_file_stands_in_until_the_camera_speaks(path):
     assert source.camera == OWN
 
 
-def test_the_file_stands_in_for_a_useless_camera_info(path):
+def test_the_file_replaces_an_invalid_camera_info(path):
     source = CalibrationSource(str(path))
     source.update(camera_info_msg(OWN, Header()))
     assert source.update(CameraInfo(width=640, height=480)) is None
     assert source.camera == FILE
 
 
-def test_a_useless_camera_info_is_told_and_not_used():
+def test_an_invalid_camera_info_is_reported_and_not_used():
     source = CalibrationSource()
     source.update(camera_info_msg(OWN, Header()))
     problem = source.update(CameraInfo(width=640, height=480))
@@ -82,7 +82,7 @@ def test_a_calibration_is_checked_when_it_changes(monkeypatch):
     assert checked == [OWN, FILE, OWN]
 
 
-def test_what_is_hard_to_believe_of_a_calibration_is_known_until_the_next():
+def test_implausible_numbers_are_kept_until_the_next_calibration():
     source = CalibrationSource()
     gazebo = Camera.pinhole(640, 480, 277.1, 277.1, 160.5, 120.5)
     for _ in range(2):

@@ -96,7 +96,7 @@ UNUSABLE = {**GOOD.recent, Status.MALFORMED: 3}
         ({'output_rate': 0.0}, WARN, '0.0 Hz, under 25 Hz'),
     ],
 )
-def test_troubles(changes, level, words):
+def test_each_trouble_has_its_level_and_message(changes, level, words):
     found, message = judge(replace(GOOD, **changes), RUNNING, STRICT)
     assert found == level
     assert words in message
@@ -119,7 +119,7 @@ def test_the_rate_is_not_judged_before_it_can_be_known(span):
     assert judge(begun, RUNNING, STRICT) == (OK, 'running')
 
 
-def test_all_troubles_are_told_the_worst_first():
+def test_all_troubles_are_reported_the_worst_first():
     troubles = {
         'oldest': 0.2,
         'output_rate': 1.0,

@@ -25,7 +25,7 @@ def header(sec=1_700_000_000, frame_id='camera_optical_frame'):
         (header(frame_id='/camera'), "'/camera' of the images begins with a slash"),
     ],
 )
-def test_what_is_amiss_is_told_once_with_what_becomes_of_it(given, words):
+def test_a_faulty_header_is_reported_once_with_what_is_used_instead(given, words):
     import re
 
     monitor = HeaderMonitor()
@@ -35,20 +35,20 @@ def test_what_is_amiss_is_told_once_with_what_becomes_of_it(given, words):
     assert monitor.remarks(given, NOW) == []
 
 
-def test_a_good_header_is_no_matter():
+def test_a_good_header_is_not_reported():
     monitor = HeaderMonitor()
     for second in range(5):
         assert monitor.remarks(header(1_700_000_000 - second), NOW) == []
 
 
-def test_a_frame_that_changes_is_told_once():
+def test_a_changing_frame_is_reported_once():
     monitor = HeaderMonitor()
     told = [monitor.remarks(header(frame_id=name), NOW) for name in 'ababab']
     assert [len(remarks) for remarks in told] == [0, 1, 0, 0, 0, 0]
     assert "from 'a' to 'b'" in told[1][0]
 
 
-def test_several_troubles_are_told_each():
+def test_each_of_several_faults_is_reported():
     assert len(HeaderMonitor().remarks(header(0, ''), NOW)) == 2
 
 
@@ -57,7 +57,7 @@ def test_a_simulation_starts_at_0():
     assert HeaderMonitor().remarks(header(3), 5 * 10**9) == []
 
 
-def test_an_age_is_none_where_the_stamp_is_not_of_the_clock():
+def test_there_is_no_age_for_a_stamp_of_another_clock():
     assert age(header(1_700_000_000 - 2), NOW) == pytest.approx(2.0)
     assert age(header(1_700_000_000 + 2), NOW) == pytest.approx(-2.0)
     for sec in (0, 1000, -5, 1_600_000_000):

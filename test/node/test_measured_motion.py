@@ -146,7 +146,7 @@ def test_a_wall_stays_a_wall(tf, monkeypatch, poses, odom, moving, known):
     assert off < 0.03 if known else off > 0.1
 
 
-def test_height_and_pitch_are_enough_to_know_how_the_camera_turns():
+def test_height_and_pitch_are_enough_for_the_rotation_of_the_camera():
     source = ScanSource(Frames(None))
     for step in range(70):
         source.hear('odom', odometry(step * 0.01))
@@ -181,14 +181,14 @@ def test_a_cloud_moves_as_a_whole(known):
 
 
 @pytest.mark.parametrize('increment', [math.nan, -1.0, 5.0])
-def test_times_that_cannot_be_are_none(increment):
+def test_invalid_times_are_ignored(increment):
     message = scan_in_motion()
     message.time_increment = increment
     _, ages = points_of_scan(message)
     assert not ages.any()
 
 
-def test_an_odometry_that_is_none_is_passed_over():
+def test_invalid_odometry_is_ignored():
     poses = CameraPoses(Frames(None))
     broken = odometry(0.1)
     broken.pose.pose.orientation.w = broken.pose.pose.orientation.z = 0.0

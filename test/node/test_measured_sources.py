@@ -35,7 +35,7 @@ def source():
     return ScanSource(SimpleNamespace(to_camera=lambda *_: FORWARD, pose=lambda *_: None))
 
 
-def test_a_scan_that_stands_still_with_the_view_is_believed(source):
+def test_a_scan_that_stands_still_with_the_view_is_not_frozen(source):
     for number in range(1, 20):
         source.hear('measured/scan', scan(number))
         sparse, age = source.measure(request(number, 3.0))

@@ -395,7 +395,7 @@ def _of_tomorrow():
     return Image(width=8, height=6, encoding='yuv999', step=8, data=array.array('B', bytes(48)))
 
 
-def test_an_encoding_of_tomorrow_goes_through_cv_bridge(monkeypatch):
+def test_an_unknown_encoding_is_converted_by_cv_bridge(monkeypatch):
     picture = np.zeros((6, 8, 3), np.uint8)
     monkeypatch.setattr(messages, '_cv_bridge', lambda: _Bridge(picture))
     pixels, name = image_from_msg(_of_tomorrow())

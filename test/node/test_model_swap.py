@@ -81,7 +81,7 @@ def test_the_next_model_lives_on_a_thread_of_its_own(swapping: Swapping, choice)
     assert not thread.is_alive()
 
 
-def test_its_engine_is_built_while_others_work_and_the_status_says_how_far(
+def test_its_engine_is_built_in_the_background_and_the_status_shows_the_progress(
     swapping: Swapping, choice, monkeypatch
 ) -> None:
     build = Build(monkeypatch)
@@ -126,7 +126,7 @@ def test_a_bad_name_is_refused_at_once(swapping: Swapping) -> None:
     assert swapping.swap.finish() is None
 
 
-def test_what_is_wrong_with_its_files_is_told_at_the_end(swapping: Swapping, choice) -> None:
+def test_faults_of_its_files_are_reported_at_the_end(swapping: Swapping, choice) -> None:
     onnx = Path(choice.model).with_suffix('.onnx')
     good = onnx.read_bytes()
     onnx.write_bytes(b'not a network')

@@ -57,7 +57,7 @@ def tf(monkeypatch):
     return known
 
 
-def test_parameters_tell_height_and_up():
+def test_the_mount_is_read_from_parameters():
     by_hand = mount.mount_from_parameters(0.4, math.radians(30))
     assert by_hand.height == 0.4
     # Down is +y of the optical frame, forward +z: a camera that looks down sees up behind it.
@@ -66,7 +66,7 @@ def test_parameters_tell_height_and_up():
     assert '30.0 degrees' in by_hand.source
 
 
-def test_tf_tells_the_same_as_parameters(node, tf):
+def test_the_mount_from_tf_is_that_from_parameters(node, tf):
     tf.pose = CameraPose(0.1, 0.2, 0.55, 0.0, 0.3, 1.1)
     found = mount.mount_from_tf(node, 'base_footprint', 'camera_optical_frame')
     assert found.height == 0.55
@@ -99,7 +99,7 @@ def test_a_base_frame_above_the_camera(node, tf):
         mount.mount_from_tf(node, 'base_link', 'camera_optical_frame')
 
 
-def test_the_pose_of_the_launch_file_tells_the_same_as_tf(node, tf):
+def test_the_mount_from_camera_pose_is_that_from_tf(node, tf):
     text = '0.1, 0.2, 0.55, 0.05, 0.3, 1.1'
     tf.pose = CameraPose.parse(text)
     found = mount.mount_from_tf(node, 'base_footprint', 'camera_optical_frame')
@@ -128,7 +128,7 @@ def test_publishing_does_not_wait_for_tf(node, tf, monkeypatch):
     assert mounts.of(given, 'camera_optical_frame').height == 0.7
 
 
-def test_why_tf_has_no_mount_is_told_and_asked_again(node, tf, monkeypatch):
+def test_why_tf_has_no_mount_is_reported_and_tf_is_asked_again(node, tf, monkeypatch):
     monkeypatch.setattr('msdepth_ros.node.mounts._RETRY', 0.0)
     values = {'camera_pose': '', 'camera_height': 0.0, 'base_frame': 'base'}
     mounts = Mounts(node)

@@ -227,7 +227,7 @@ def test_sources_are_a_list_or_one_text_with_commas(given, meant, make_node):
 
 
 @pytest.mark.parametrize('name', ['scan', 'points', 'depth'])
-def test_a_pose_that_is_none_is_refused(name, make_node):
+def test_an_invalid_pose_is_refused(name, make_node):
     with pytest.raises(REFUSALS, match='pose'):
         Parameters(make_node(**{f'measured__{name}_pose': '1 2 3'}))
 
@@ -292,7 +292,7 @@ def test_of_several_values_set_at_once_all_are_taken_or_none(make_node):
     assert node.get_parameter('fit').value == 'auto'
 
 
-def test_parameters_of_others_are_none_of_its_business(make_node):
+def test_parameters_of_other_declarers_are_not_checked(make_node):
     node = make_node()
     Parameters(node)
     node.declare_parameter('somebody_elses', 1)

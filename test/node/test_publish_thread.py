@@ -58,7 +58,7 @@ def test_the_next_frame_waits_for_the_one_before(stage, overlapped):
     assert seen == [True]
 
 
-def test_frames_keep_their_order_and_never_meet(stage):
+def test_frames_are_published_one_at_a_time_and_in_order(stage):
     done, busy = [], threading.Lock()
 
     def work(number):

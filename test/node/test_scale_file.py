@@ -29,7 +29,7 @@ def test_each_node_has_its_own_file_in_the_xdg_folder(node, environment, path):
 @pytest.mark.parametrize(
     'end', ['\n', '\r', '\r\n', '\x85', '\u2028', '\u2029', '\x0b', '\x0c', '\x07', '\ud800']
 )
-def test_a_note_cannot_become_anything_else(end, tmp_path):
+def test_a_note_cannot_break_the_yaml(end, tmp_path):
     """It names frames of other nodes, and who publishes them may call them as they like."""
     path = tmp_path / 'scale.yaml'
     write_scale(path, 1.5, '/msdepth', 'small', 'a' * 64, f"'camera{end}scales: {{}}{end}# '")
@@ -79,7 +79,7 @@ def test_an_empty_file_holds_no_scale(tmp_path):
     assert read_scales(Path('/dev/null')) == {}
 
 
-def test_an_unwritable_place_is_told_with_the_remedy(tmp_path):
+def test_an_unwritable_place_is_reported_with_the_remedy(tmp_path):
     (tmp_path / 'file').touch()
     with pytest.raises(MsdepthError, match='scale'):
         write_scale(tmp_path / 'file' / 's.yaml', 1.0, '/msdepth', 'one', '1' * 64)

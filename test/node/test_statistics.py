@@ -89,7 +89,7 @@ def test_too_little_for_a_rate(now, times):
     assert statistics.snapshot().input_rate == 0
 
 
-def test_threads_lose_no_counts():
+def test_counts_of_several_threads_are_complete():
     statistics = Statistics()
 
     def count():

@@ -23,7 +23,7 @@ def test_images_in_order_are_wanted():
         assert monitor.refusal(stamp, 10, 0.0, False) is None
 
 
-def test_one_image_is_dropped_when_stamps_go_backwards_and_then_life_goes_on():
+def test_one_image_is_dropped_when_stamps_go_backwards_and_later_ones_are_taken():
     monitor = StampMonitor()
     assert monitor.refusal(100, 200, 0.0, False) is None
     assert monitor.refusal(50, 200, 0.0, False) == 'stamp went backwards'
@@ -37,7 +37,7 @@ def test_simulated_time_may_start_again():
 
 
 @pytest.mark.parametrize('simulated', [False, True])
-def test_old_images_are_stale_by_the_parameter(simulated):
+def test_images_older_than_max_age_are_stale(simulated):
     for age, fate in ((0.0, None), (0.49, None), (0.51, 'stale'), (1e6, 'stale')):
         stamp = 10**9 * SECOND
         now = stamp + int(age * SECOND)
@@ -74,30 +74,30 @@ def play(monitor, count, lost, start=0, image_first=False):
 
 
 @pytest.mark.parametrize('image_first', [False, True])
-def test_nothing_is_told_while_nothing_is_lost(image_first):
+def test_nothing_is_reported_while_nothing_is_lost(image_first):
     assert play(GapMonitor(), 1000, lambda _: False, image_first=image_first) == []
 
 
 @pytest.mark.parametrize('image_first', [False, True])
 @pytest.mark.parametrize('every', [2, 3, 5, 10])
-def test_a_loss_is_told_once_with_its_size(every, image_first):
+def test_a_loss_is_reported_once_with_its_size(every, image_first):
     told = play(GapMonitor(), 2000, lambda number: number % every == 1, image_first=image_first)
     assert len(told) == 1
     assert told[0] == pytest.approx(1 / every, abs=0.03)
 
 
-def test_a_few_lost_images_are_no_news():
+def test_a_few_lost_images_are_not_reported():
     assert play(GapMonitor(), 2000, lambda number: number % 50 == 7) == []
 
 
-def test_stamps_that_never_agree_are_no_loss():
+def test_stamps_that_never_agree_are_not_reported_as_loss():
     monitor = GapMonitor()
     for number in range(1000):
         monitor.camera_info(Time(sec=number, nanosec=1))
         assert monitor.image(Time(sec=number, nanosec=2)) == 0
 
 
-def test_a_loss_that_begins_late_is_told():
+def test_a_loss_that_begins_late_is_reported():
     monitor = GapMonitor()
     assert play(monitor, 500, lambda _: False) == []
     assert len(play(monitor, 500, lambda number: number % 2, start=500)) == 1

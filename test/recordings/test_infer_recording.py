@@ -251,7 +251,7 @@ def test_times_of_reception_that_are_implausible(tmp_path, infer, received):
         assert [received for received, _ in found[topic]] == stamps(found[topic])
 
 
-def test_images_that_cannot_be_used_are_told_once_and_the_others_answered(tmp_path, infer):
+def test_unusable_images_are_reported_once_and_the_others_processed(tmp_path, infer):
     with BagWriter(tmp_path / 'bag') as bag:
         for i in range(30):
             ns = START + i * STEP
@@ -310,7 +310,7 @@ def test_mistakes_are_named_with_exit_code_2(tmp_path, infer, options, word):
     assert word in result.stderr
 
 
-def test_what_is_there_is_not_overwritten(tmp_path, infer):
+def test_an_existing_recording_is_not_overwritten(tmp_path, infer):
     bag = record(tmp_path / 'bag', 2)
     before = {path.name: path.read_bytes() for path in bag.iterdir()}
     for out in (bag, tmp_path):
@@ -321,7 +321,7 @@ def test_what_is_there_is_not_overwritten(tmp_path, infer):
 
 
 @pytest.mark.parametrize(('processes', 'end'), [(1, signal.SIGINT), (2, signal.SIGKILL)])
-def test_what_was_interrupted_is_finished(tmp_path, infer, model, processes, end):
+def test_an_interrupted_recording_is_finished(tmp_path, infer, model, processes, end):
     """Kill it between two parts; the same command then computes the others, and no other job."""
     count = 60
     bag, out = record(tmp_path / 'bag', count), tmp_path / 'out'

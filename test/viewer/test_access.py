@@ -203,12 +203,12 @@ def test_a_message_that_is_too_large_ends_its_connection(local):
         assert page.protocol.close_rcvd.code == 1009
 
 
-def test_nobody_can_make_the_page_public(local):
+def test_the_page_cannot_be_made_public(local):
     assert local.request_share_url() is None
 
 
 @pytest.mark.parametrize('host', ['203.0.113.7', 'no such host'])
-def test_an_address_that_is_not_ours_is_said(host):
+def test_an_address_that_cannot_be_served_is_reported(host):
     with pytest.raises(MsdepthError, match='cannot serve a page'):
         PageServer(host, 8400, Access(host))
 

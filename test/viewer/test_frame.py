@@ -66,7 +66,7 @@ def test_messages_of_two_frames_may_overtake_each_other(joined):
     assert stamps(frames) == [100, 200]
 
 
-def test_what_never_comes_is_no_longer_waited_for(joined):
+def test_a_message_that_never_comes_is_no_longer_waited_for(joined):
     """Without calibration there is neither camera_info nor a cloud."""
     frames, add = joined
     for stamp in (100, 200, 300):
@@ -105,7 +105,7 @@ def test_late_messages_are_left_out_and_a_clock_that_went_back_is_followed(joine
     assert stamps(frames) == [5000, 1000]
 
 
-def test_little_is_kept_whatever_comes():
+def test_few_messages_are_kept():
     joiner = FrameJoiner(lambda frame: None)
     for stamp in range(1000):
         joiner.add(SCAN, message(stamp))

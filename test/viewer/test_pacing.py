@@ -27,7 +27,7 @@ def test_the_qualities_grow_about_twofold_so_that_one_step_cannot_overshoot():
         assert 1.2 < more / less < 2.6
 
 
-def test_two_megabit_still_show_something_and_fresh():
+def test_two_megabit_per_second_show_recent_images():
     pace = Pace()
     steady = run(pace, 2e6, 0.05)[10:]
     assert len(steady) / 28 > 2, 'two updates a second'

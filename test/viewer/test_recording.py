@@ -85,19 +85,19 @@ def test_depth_that_16_bits_do_not_hold_is_invalid(tmp_path):
         DatasetFolder(folder)[0]
 
 
-def test_nothing_to_write_is_said(tmp_path):
+def test_a_recording_of_nothing_is_refused(tmp_path):
     with pytest.raises(MsdepthError, match='nothing to record'):
         write_recording(tmp_path, 'a', [])
 
 
-def test_a_disk_that_is_nearly_full_is_left_alone(tmp_path, monkeypatch):
+def test_nothing_is_written_to_a_nearly_full_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(recording, '_FREE', 1 << 60)
     with pytest.raises(MsdepthError, match='free some space'):
         write_recording(tmp_path, 'a', [frame(1)])
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+def test_an_unwritable_folder_is_reported(tmp_path):
     (tmp_path / 'file').write_text('')
     with pytest.raises(MsdepthError, match='cannot write'):
         write_recording(tmp_path / 'file', 'a', [frame(1)])

@@ -55,7 +55,7 @@ def test_the_usual_lines_come_first_and_everything_else_is_there():
     assert html.index('<details>') < html.index('engine')
 
 
-def test_how_the_metres_are_known_stands_among_the_usual_lines():
+def test_the_source_of_the_metres_is_among_the_usual_lines():
     values = {
         'engine': 'running',
         'metres': 'measured',
@@ -88,7 +88,7 @@ def test_confidence_has_fixed_colours_and_unknown_is_black():
     assert (picture[0, 3] == picture[0, 1]).all()
 
 
-def test_a_point_is_told_by_distance_depth_height_and_confidence():
+def test_a_point_is_described_by_distance_depth_height_and_confidence():
     html = pick_html(Pick(4.0, np.array([3.0, 0.0, 4.0])), 0.25, 0.8)
     assert '5.00 m' in html
     assert 'depth 4.00 m' in html
