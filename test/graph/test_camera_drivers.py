@@ -281,7 +281,7 @@ def test_a_video_topic_is_reported_before_the_first_message(graph, color_model):
     [
         ({'sec': 0}, 'a stamp of 0'),
         ({'sec': 1000}, "days behind this node's clock"),
-        ({'frame_id': ''}, 'have no frame_id'),
+        ({'frame_id': ''}, 'have an empty frame_id'),
         ({'frame_id': '/camera'}, 'begins with a slash'),
     ],
 )
