@@ -229,7 +229,7 @@ def test_the_topic_is_the_cameras_or_the_one_that_is_named(tmp_path, infer):
             both.camera_info(f'/{name}/camera_info', 160, 120, focal, START)
     result = infer(tmp_path / 'two', tmp_path / 'none')
     assert result.returncode == 2
-    assert re.search(r'which image topic.*/front/image_raw.*--image-topic', result.stderr)
+    assert re.search(r'several image topics.*/front/image_raw.*--image-topic', result.stderr)
     assert not (tmp_path / 'none').exists()
     options = ('--image-topic', '/back/image_raw')
     assert infer(tmp_path / 'two', tmp_path / 'one', *options).returncode == 0
