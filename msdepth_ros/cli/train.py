@@ -7,9 +7,13 @@ import os
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msdepth_ros.cli._options import add_threads
 from msdepth_ros.errors import MsdepthError
+
+if TYPE_CHECKING:
+    from msdepth_ros.training.config import Config
 
 HELP = 'train a network (needs torch)'
 
@@ -51,6 +55,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='teacher for stages with `distillation`: a checkpoint, or the YAML of a model; if '
         'repeated, the mean of the predictions is learned',
     )
+    measured = parser.add_argument_group(
+        "without a depth camera: learn from the default model's depth, aligned with what was "
+        'measured (docs/own_place.md); of the first source in CONFIG'
+    )
+    measured.add_argument(
+        '--measured',
+        metavar='WHAT',
+        help='some of scan, points, floor, separated by commas, recorded in a rosbag2 (of a '
+        'dataset with depth simulated: scan, points:N, floor); and views: by earlier frames and '
+        'their poses',
+    )
+    measured.add_argument(
+        '--measured-depth',
+        type=Path,
+        metavar='DIR',
+        help='of a folder of images: depth images NAME.png, 16-bit mm, 0 = none, of what was '
+        'measured',
+    )
+    measured.add_argument(
+        '--camera-height',
+        type=float,
+        metavar='METRES',
+        help='of the camera above the floor, for --measured floor (default: by /tf_static)',
+    )
+    measured.add_argument(
+        '--camera-pitch',
+        type=float,
+        default=0.0,
+        metavar='RADIANS',
+        help='that the camera looks down, with --camera-height (default: %(default)s)',
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -73,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
         raise MsdepthError(f'--workers is {args.workers}: give 1 or more, or 0 for the default')
     if args.threads:
         torch.set_num_threads(args.threads)
-    config = read_config(args.config)
+    config = _with_measured(read_config(args.config), args)
     start = [weights_path(text) for text in args.weights or config.start]
     with joined(args.device) as device:
         try:
@@ -99,6 +134,28 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _with_measured(config: 'Config', args: argparse.Namespace) -> 'Config':
+    """Return a configuration whose first source has what the command line says was measured."""
+    if args.measured is None and args.measured_depth is None:
+        if args.camera_height is not None:
+            raise MsdepthError('--camera-height is for --measured floor')
+        return config
+    from dataclasses import replace
+
+    from msdepth_ros.training.config import MeasuredBy
+
+    folder = args.measured_depth
+    measured = MeasuredBy(
+        args.measured or 'none',
+        None if folder is None else str(folder.resolve()),
+        args.camera_height,
+        args.camera_pitch,
+    )
+    name, source = next(iter(config.data.sources.items()))
+    sources = {**config.data.sources, name: replace(source, measured=measured)}
+    return replace(config, data=replace(config.data, sources=sources))
+
+
 def _spare_cores() -> int:
     """Return the number of processes that prepare batches for each GPU, at most 16."""
     gpus = int(os.environ.get('LOCAL_WORLD_SIZE', '1'))
@@ -111,4 +168,7 @@ def _how_to_continue(args: argparse.Namespace) -> str:
     command = ['msdepth', 'train', args.config, '--data', args.data, '--out', args.out, '--resume']
     for teacher in args.teacher:
         command += ['--teacher', teacher]
+    for name in ('measured', 'measured_depth', 'camera_height', 'camera_pitch'):
+        if value := getattr(args, name):
+            command += [f'--{name.replace("_", "-")}', value]
     return f'interrupted; continue with: {shlex.join(map(str, command))}'

@@ -30,7 +30,7 @@ def camera_trajectory(bag: BagReader, wanted: str | None, camera_frame: str) -> 
         If there is no such topic, or several; or static TF has no transform from the camera to the
         robot.
     """
-    topic = _odometry_topic(bag, wanted)
+    topic = odometry_topic(bag, wanted)
     poses, robot_frame = [], ''
     for recorded in bag.messages([topic]):
         message = bag.message(recorded)
@@ -41,11 +41,12 @@ def camera_trajectory(bag: BagReader, wanted: str | None, camera_frame: str) -> 
             poses.append((stamp * 1e-9, _rigid(pose.position, pose.orientation)))
         except ValueError:
             continue
-    mount = _mount(bag, robot_frame, camera_frame)
+    mount = static_transform(bag, camera_frame, robot_frame)
     return Trajectory([(stamp, pose @ mount) for stamp, pose in poses])
 
 
-def _odometry_topic(bag: BagReader, wanted: str | None) -> str:
+def odometry_topic(bag: BagReader, wanted: str | None) -> str:
+    """Return the topic with the odometry, `wanted` or the only one; see `camera_trajectory`."""
     there = bag.topics_of(ODOMETRY_TYPE)
     if wanted is not None:
         if wanted in there:
@@ -65,8 +66,17 @@ def _odometry_topic(bag: BagReader, wanted: str | None) -> str:
     return there[0]
 
 
-def _mount(bag: BagReader, robot_frame: str, camera_frame: str) -> np.ndarray:
-    """Return the transform from the camera's optical frame to the robot's, float64 [4, 4]."""
+def static_transform(bag: BagReader, source: str, target: str) -> np.ndarray:
+    """Return the transform from one frame of a robot to another by static TF, float64 [4, 4].
+
+    Raises
+    ------
+    DatasetError
+        If the recording does not tell it.
+
+    """
+    if source == target:
+        return np.eye(4)
     parents: dict[str, tuple[str, np.ndarray]] = {}
     for recorded in bag.messages([_STATIC]):
         for each in bag.message(recorded).transforms:
@@ -75,14 +85,13 @@ def _mount(bag: BagReader, robot_frame: str, camera_frame: str) -> np.ndarray:
             except ValueError:
                 continue
             parents[each.child_frame_id.lstrip('/')] = each.header.frame_id.lstrip('/'), transform
-    of_camera = _ancestors(camera_frame.lstrip('/'), parents)
-    of_robot = _ancestors(robot_frame.lstrip('/'), parents)
-    for frame, to_ancestor in of_camera.items():
-        if frame in of_robot:
-            return inverse(of_robot[frame]) @ to_ancestor
+    of_source = _ancestors(source.lstrip('/'), parents)
+    of_target = _ancestors(target.lstrip('/'), parents)
+    for frame, to_ancestor in of_source.items():
+        if frame in of_target:
+            return inverse(of_target[frame]) @ to_ancestor
     raise DatasetError(
-        f"{bag.path}: {_STATIC} has no transform from '{camera_frame}' to '{robot_frame}': record "
-        'it too'
+        f"{bag.path}: {_STATIC} has no transform from '{source}' to '{target}': record it too"
     )
 
 

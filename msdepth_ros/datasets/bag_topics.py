@@ -58,7 +58,7 @@ def choose_topics(
     DatasetError
         If a topic does not exist, or several are possible.
     """
-    depths = [name for name, encoding in images.items() if _is_depth(name, encoding)]
+    depths = depth_topics(images)
     likely = _with(_with(depths, ('depth',)), ('aligned', 'registered'))
     image = _choose_image(wanted.image, images, where)
     depth = _choose('depth', wanted.depth, depths, _without_twins(likely), where)
@@ -80,6 +80,11 @@ def choose_camera(
     image = _choose_image(wanted.image, images, where)
     known = calibrated or not (camera_infos or wanted.camera_info)
     return image, _choose_info(wanted, image, camera_infos, known, where)
+
+
+def depth_topics(images: Mapping[str, str]) -> list[str]:
+    """Return those of the topics with images that hold depth."""
+    return [name for name, encoding in images.items() if _is_depth(name, encoding)]
 
 
 def _choose_image(wanted: str | None, images: Mapping[str, str], where: str) -> str:

@@ -56,7 +56,7 @@ def check_size(image: np.ndarray, intrinsics: Intrinsics, where: object) -> None
         )
 
 
-def resized_depth(depth: np.ndarray, intrinsics: Intrinsics, where: object) -> np.ndarray:
+def resized_depth(depth: np.ndarray, size: tuple[int, int], where: object) -> np.ndarray:
     """Resize a depth image to the colour image, which has the same field of view.
 
     Each pixel has the depth of the nearest pixel: depth is not interpolated.
@@ -64,7 +64,7 @@ def resized_depth(depth: np.ndarray, intrinsics: Intrinsics, where: object) -> n
     Parameters
     ----------
     depth : [h, w] of any type.
-    intrinsics : of the colour image.
+    size : (width, height) of the colour image.
     where : names the depth image in the error.
 
     Raises
@@ -73,13 +73,12 @@ def resized_depth(depth: np.ndarray, intrinsics: Intrinsics, where: object) -> n
         If the aspect ratios differ by more than a pixel.
     """
     height, width = depth.shape
-    size = (intrinsics.width, intrinsics.height)
     if (width, height) == size:
         return depth
     if abs(width * size[1] - height * size[0]) >= max(size):
         raise DatasetError(
-            f'{where} is {width}x{height} but the calibration is for {size[0]}x{size[1]}, another '
-            'aspect ratio: register the depth to the colour image, or correct the calibration'
+            f'{where} is {width}x{height} but the colour image is {size[0]}x{size[1]}, another '
+            'aspect ratio: register the depth to the colour image first'
         )
     return np.asarray(cv2.resize(depth, size, interpolation=cv2.INTER_NEAREST_EXACT))
 

@@ -73,7 +73,7 @@ class DatasetFolder(Dataset):
         image = read_color(self._images[index])
         raw = read_depth(depth_path)
         check_size(image, intrinsics, self._images[index])
-        raw = resized_depth(raw, intrinsics, depth_path)
+        raw = resized_depth(raw, (intrinsics.width, intrinsics.height), depth_path)
         depth = raw.astype(np.float32) / np.float32(self._units_per_metre)
         check_depth(depth, str(depth_path), f'set depth_scale in {self._calibration.file}')
         scene, pose = self._scenes.get(name), self._poses.get(name)

@@ -14,7 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from msdepth_ros.datasets.base import Dataset, DatasetError, Frame, check_depth
-from msdepth_ros.datasets.files import check_size, given_intrinsics, read_color, read_depth
+from msdepth_ros.datasets.files import (
+    check_size,
+    given_intrinsics,
+    read_color,
+    read_depth,
+    resized_depth,
+)
 from msdepth_ros.geometry.pinhole import Intrinsics
 
 UNITS_PER_METRE = 256.0
@@ -81,8 +87,8 @@ class KittiDepth(Dataset):
         image_path, depth_path = self._image(index), self._depths[index]
         image, raw = read_color(image_path), read_depth(depth_path)
         intrinsics = self._intrinsics(index, image)
-        for path, array in ((image_path, image), (depth_path, raw)):
-            check_size(array, intrinsics, path)
+        check_size(image, intrinsics, image_path)
+        raw = resized_depth(raw, (image.shape[1], image.shape[0]), depth_path)
         depth = raw.astype(np.float32) / np.float32(self._units)
         check_depth(depth, str(depth_path))
         return Frame(self.names[index], image, depth, intrinsics, self._scenes[index])

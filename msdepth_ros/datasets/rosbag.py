@@ -18,7 +18,7 @@ from msdepth_ros.datasets.bag_poses import camera_trajectory
 from msdepth_ros.datasets.bag_reader import BagReader, header_stamp
 from msdepth_ros.datasets.bag_topics import Topics, choose_topics
 from msdepth_ros.datasets.base import Dataset, DatasetError, Frame, check_depth
-from msdepth_ros.datasets.files import given_intrinsics
+from msdepth_ros.datasets.files import given_intrinsics, resized_depth
 from msdepth_ros.datasets.poses import Trajectory
 from msdepth_ros.errors import CalibrationError
 from msdepth_ros.geometry.camera import Camera
@@ -111,11 +111,7 @@ class Rosbag(Dataset):
         with self._bag.readable():
             image = color_image(self._bag.message(self._cursor.read(entry)))
             depth = depth_image(self._bag.message(self._cursor.read(depth_entry)), self._units)
-        if image.shape[:2] != depth.shape:
-            raise DatasetError(
-                f'{where} is {depth.shape[1]}x{depth.shape[0]} but the colour image is '
-                f'{image.shape[1]}x{image.shape[0]}: record the depth aligned to the colour image'
-            )
+        depth = resized_depth(depth, (image.shape[1], image.shape[0]), where)
         image, depth, intrinsics = self._pinhole(image, depth, entry.stamp)
         check_depth(depth, where)
         pose = self._trajectory.at(entry.stamp * 1e-9)

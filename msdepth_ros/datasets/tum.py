@@ -15,7 +15,13 @@ import numpy as np
 
 from msdepth_ros.datasets.association import TOLERANCE, associate
 from msdepth_ros.datasets.base import Dataset, DatasetError, Frame, check_depth
-from msdepth_ros.datasets.files import check_size, given_intrinsics, read_color, read_depth
+from msdepth_ros.datasets.files import (
+    check_size,
+    given_intrinsics,
+    read_color,
+    read_depth,
+    resized_depth,
+)
 from msdepth_ros.datasets.poses import Trajectory, read_tum_poses
 
 UNITS_PER_METRE = 5000.0
@@ -76,8 +82,8 @@ class TumSequence(Dataset):
         """Read one frame, see `Dataset`."""
         image_path, depth_path = self._pairs[index]
         image, raw = read_color(image_path), read_depth(depth_path)
-        for path, array in ((image_path, image), (depth_path, raw)):
-            check_size(array, self.intrinsics, path)
+        check_size(image, self.intrinsics, image_path)
+        raw = resized_depth(raw, (image.shape[1], image.shape[0]), depth_path)
         depth = raw.astype(np.float32) / np.float32(self._units)
         check_depth(depth, str(depth_path))
         scene, pose = self.folder.resolve().name, self._poses[index]

@@ -7,7 +7,7 @@ earlier frames. So any dataset can show how large the errors are with measuremen
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ from msdepth_ros.metric.metres import Aligned, Metres
 from msdepth_ros.metric.sparse_depth import SparseDepth
 
 CHOICES = 'none, scan, points:N, floor, views'
+_POINTS = 20  # where no number is given
 _NOISE = 0.02  # standard deviation of ln(depth)
 _WRONG_SHARE, _WRONG_FACTORS = 0.03, (0.5, 1.5)
 _SIGMA = 0.03  # standard deviation of ln(depth) that the alignment is given
@@ -71,6 +72,8 @@ class Measured:
                 floor = True
             elif name == 'views':
                 views = True
+            elif name == 'points':
+                points = _POINTS
             elif kind == 'points' and number.isdecimal() and int(number) > 0:
                 points = int(number)
             elif name != 'none':
@@ -95,31 +98,56 @@ class Measured:
         views : the earlier frames, if they measure, too.
         """
         rng = np.random.default_rng([1, index])
+        sparse = self.simulated(frame, rng)
+        plane = self.plane(frame, rng) if self.floor else None
+        return aligning(model, frame, sparse, plane, views)
+
+    def simulated(self, frame: Frame, rng: np.random.Generator) -> list[SparseDepth]:
+        """Return what sensors measure of a frame, made from its true depth."""
         sparse = []
         if self.scan:
             sparse.append(simulated_scan(frame, rng))
         if self.points:
             sparse.append(simulated_points(frame, self.points, rng))
-        plane = None
-        if self.floor:
-            plane = self.mount or true_mount(frame, rng)
-        metres = Metres(model.prior, model.metric)
+        return sparse
 
-        def align(
-            depth: np.ndarray,
-            geometry: FrameGeometry,
-            outputs: Mapping[str, np.ndarray],
-            image: np.ndarray,
-        ) -> Aligned | None:
-            measured = list(sparse)
-            if plane is not None and geometry.intrinsics is not None:
-                camera, shows = geometry.intrinsics, outputs.get('floor')
-                measured.append(measure_floor(depth, geometry.cells, camera, plane, shows))
-            if views is not None:
-                measured += views.measure(frame, depth, model.metric == 'metric', geometry, image)
-            return metres.align(depth, geometry.cells, measured)
+    def plane(self, frame: Frame, rng: np.random.Generator) -> FloorPlane | None:
+        """Return where the floor is, by the mount or by a frame's true depth; None: not seen."""
+        return self.mount or true_mount(frame, rng)
 
-        return align
+
+def aligning(
+    model: Model,
+    frame: Frame,
+    sparse: Sequence[SparseDepth],
+    plane: FloorPlane | None,
+    views: EarlierViews | None,
+) -> Align:
+    """Return what aligns a model's depth of a frame with what was measured of it.
+
+    Parameters
+    ----------
+    sparse : what sensors measured.
+    plane : the floor by the mount; None: it measures nothing.
+    views : what was seen before; None: it measures nothing.
+    """
+    metres = Metres(model.prior, model.metric)
+
+    def align(
+        depth: np.ndarray,
+        geometry: FrameGeometry,
+        outputs: Mapping[str, np.ndarray],
+        image: np.ndarray,
+    ) -> Aligned | None:
+        measured = list(sparse)
+        if plane is not None and geometry.intrinsics is not None:
+            camera, shows = geometry.intrinsics, outputs.get('floor')
+            measured.append(measure_floor(depth, geometry.cells, camera, plane, shows))
+        if views is not None:
+            measured += views.measure(frame, depth, model.metric == 'metric', geometry, image)
+        return metres.align(depth, geometry.cells, measured)
+
+    return align
 
 
 def simulated_scan(frame: Frame, rng: np.random.Generator) -> SparseDepth:

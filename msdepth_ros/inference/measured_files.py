@@ -51,7 +51,7 @@ class MeasuredFiles:
         MsdepthError
             If its depth image cannot be read.
         """
-        depth = None if self.folder is None else _read(self.folder / f'{name}.png')
+        depth = None if self.folder is None else read_measured(self.folder / f'{name}.png')
         return aligning(Metres(model.prior, model.metric), depth, self.floor)
 
 
@@ -89,8 +89,14 @@ def aligning(metres: Metres, measured: np.ndarray | None, floor: FloorPlane | No
     return align
 
 
-def _read(path: Path) -> np.ndarray | None:
-    """Return a depth image as float32 [height, width], metres; None if there is no file."""
+def read_measured(path: Path) -> np.ndarray | None:
+    """Return a depth image as float32 metres, None where there is no file.
+
+    Raises
+    ------
+    MsdepthError
+        If it is no 16-bit PNG of one channel.
+    """
     if not path.is_file():
         return None
     raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)

@@ -42,7 +42,7 @@ def frames_without_depth(
         If there is no image, or no calibration.
     """
     images = _of_bag(path, camera) if is_bag(path) else _of_files(path, camera)
-    rectify = _Rectifier(path, focal_and_centre)
+    rectify = Rectifier(path, focal_and_centre)
     frames = [
         rectify(name, image, its).shrunk(width)
         for index, (name, image, its) in enumerate(images)
@@ -70,8 +70,16 @@ def _of_bag(path: Path, camera: Camera | None) -> Iterator[tuple[str, np.ndarray
             yield str(image.stamp), pixels, image.camera
 
 
-class _Rectifier:
-    """Makes pinhole frames; the map of a lens is computed once."""
+class Rectifier:
+    """Makes pinhole frames without depth; the map of a lens is computed once.
+
+    Parameters
+    ----------
+    path : Path
+        Of the images, for errors.
+    focal_and_centre : sequence of float, optional
+        fx, fy, cx, cy in pixels, instead of their calibration.
+    """
 
     def __init__(self, path: Path, focal_and_centre: Sequence[float] | None) -> None:
         self._path = path
@@ -79,7 +87,23 @@ class _Rectifier:
         self._camera: Camera | None = None
         self._undistortion: Undistortion | None = None
 
-    def __call__(self, name: str, image: np.ndarray, camera: Camera | None) -> Frame:
+    def __call__(
+        self, name: str, image: np.ndarray, camera: Camera | None, rectified: bool = False
+    ) -> Frame:
+        """Return an image as a frame.
+
+        Parameters
+        ----------
+        rectified : bool
+            Whether the image is without lens distortion already.
+
+        Raises
+        ------
+        DatasetError
+            If the camera is not known.
+        CalibrationError
+            If its calibration cannot be used, or is not of this image.
+        """
         height, width = image.shape[:2]
         if self._given is not None:
             fx, fy, cx, cy = self._given
@@ -92,6 +116,8 @@ class _Rectifier:
         camera = camera.for_image(width, height)
         camera.check()
         nothing = np.zeros((height, width), np.float32)
+        if rectified:
+            return Frame(name, image, nothing, camera.rectified_intrinsics())
         if not camera.distorted:
             return Frame(name, image, nothing, camera.raw_intrinsics())
         if camera != self._camera or self._undistortion is None:

@@ -156,7 +156,7 @@ def release(
     with tempfile.TemporaryDirectory() as folder:
         model = load_model(write(Path(folder), before)[0] if last else path)
         measured: dict[str, Any] = {'on': (_MEASURED_BEFORE if last else _MEASURED_ON)}
-        measured['on'] += _known(held_out)
+        measured['on'] += _known(held_out) + _compared_with(held_out)
         measured['scaling'] = 'none: depths are metric'
         if depth_of is None:
             errors = {name: split.measure(model, 'fp32') for name, split in held_out.items()}
@@ -187,9 +187,13 @@ def release(
 
 
 def _other_cameras(held_out: Mapping[str, SourceSplit]) -> dict[str, Part]:
-    """Return the held-out frames of sources that were not trained on; if none, of all sources."""
-    others = {name: split for name, split in held_out.items() if not split.training}
-    return {name: (split.dataset, split.held_out) for name, split in (others or held_out).items()}
+    """Return the held-out frames of sources that were not trained on; if none, of all sources.
+
+    Sources without ground truth are left out: a prior needs it everywhere in the image.
+    """
+    known = {name: split for name, split in held_out.items() if not split.compared_with}
+    others = {name: split for name, split in known.items() if not split.training}
+    return {name: (split.dataset, split.held_out) for name, split in (others or known).items()}
 
 
 def refuse_to_overwrite(path: Path, overwrite: bool) -> None:
@@ -260,6 +264,15 @@ def _known(held_out: Mapping[str, SourceSplit]) -> str:
         return ''
     counts = ', '.join(f'{count} of {name}' for name, count in known.items())
     return f'. The weights it began from had learned from {counts}: their errors look too good'
+
+
+def _compared_with(held_out: Mapping[str, SourceSplit]) -> str:
+    """Return what to say of held-out frames without ground truth."""
+    return ''.join(
+        f'. Those of {name} were compared with {split.compared_with}'
+        for name, split in held_out.items()
+        if split.compared_with
+    )
 
 
 def _calibration_images(model: Model, splits: Sequence[SourceSplit]) -> list[np.ndarray]:

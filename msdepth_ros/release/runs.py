@@ -193,6 +193,8 @@ def _data(runs: Sequence[TrainingRun]) -> dict[str, Any]:
         for name, source in run.config.data.sources.items():
             if source.weight or any(stage.weights.get(name) for stage in run.begun):
                 entry = {'description': source.description, 'licence': source.licence}
+                if source.measured is not None:
+                    entry['depth'] = f"the default model's, aligned with: {source.measured}"
                 data.setdefault(name, entry)
     for run in _with_ancestors(runs):
         for model in (each.get('model') or {} for each in run.begun_from):

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from msdepth_ros.datasets import Dataset, Frame, JoinedDatasets, open_dataset
+from msdepth_ros.datasets import Dataset, Frame, JoinedDatasets
 from msdepth_ros.evaluation.evaluation import Evaluation, Procedure, evaluate
 from msdepth_ros.inference.model import Model
 from msdepth_ros.release.runs import held_out_but_known
 from msdepth_ros.training.config import Source
 from msdepth_ros.training.data import consecutive, mask_border, split_source, with_floor
+from msdepth_ros.training.measured import MeasuredDepth, open_source
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class SourceSplit:
     training : indices of the frames that were trained on.
     blocks : indices of the held-out frames, one list for each block of neighbours.
     known : how many of the held-out frames the start weights had learned from.
+    compared_with : what the held-out frames have instead of ground truth; '' = they have it.
     """
 
     source: Source
@@ -33,6 +35,7 @@ class SourceSplit:
     training: list[int]
     blocks: list[list[int]]
     known: int
+    compared_with: str = ''
 
     @classmethod
     def of(
@@ -54,10 +57,7 @@ class SourceSplit:
             If a folder cannot be read.
         """
         datasets = {
-            folder: open_dataset(
-                source.path(folder, data, out), source.intrinsics, split=source.split
-            )
-            for folder in source.folders
+            folder: open_source(source, source.path(folder, data, out)) for folder in source.folders
         }
         training: list[int] = []
         blocks: list[list[int]] = []
@@ -68,7 +68,11 @@ class SourceSplit:
             blocks += consecutive([start + index for index in kept], source.step(len(dataset)))
             known += len(held_out_but_known(begun_from, source, folder, len(dataset)))
             start += len(dataset)
-        return cls(source, JoinedDatasets(datasets), training, blocks, known)
+        compared_with = ''
+        for dataset in datasets.values():
+            if isinstance(dataset, MeasuredDepth) and not dataset.has_truth:
+                compared_with = dataset.compared_with
+        return cls(source, JoinedDatasets(datasets), training, blocks, known, compared_with)
 
     @property
     def crop(self) -> str:

@@ -14,7 +14,43 @@ from typing import Any
 import yaml
 
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.evaluation.measurements import Measured
 from msdepth_ros.training.augmentation import Augmentation, check_zoom
+
+
+@dataclass(frozen=True)
+class MeasuredBy:
+    """What was measured instead of the depth of all pixels, see `training.measured`.
+
+    Attributes
+    ----------
+    what : some of evaluation.measurements.CHOICES, separated by commas.
+    depth : folder of depth images NAME.png, 16-bit millimetres, 0 = not measured; None: there are
+        none.
+    camera_height : of the camera above the floor, metres; None: as the recording says.
+    camera_pitch : by which the camera looks down, radians; used with `camera_height`.
+
+    Raises
+    ------
+    MsdepthError
+        If nothing is named, or a value is out of its range.
+    """
+
+    what: str = 'none'
+    depth: str | None = None
+    camera_height: float | None = None
+    camera_pitch: float = 0.0
+
+    def __post_init__(self) -> None:
+        some = bool(Measured.parse(self.what)) or self.depth is not None
+        _check('measured', self.what, some, 'something: scan, points, floor, views or depth images')
+        height = self.camera_height
+        good = height is None or 0 < height < math.inf
+        _check('camera_height', height, good, 'positive, in metres')
+
+    def __str__(self) -> str:
+        depth = [] if self.depth is None else ['depth images']
+        return ', '.join([*(part for part in self.what.split(',') if part != 'none'), *depth])
 
 
 @dataclass(frozen=True)
@@ -43,6 +79,8 @@ class Source:
         `distillation` learn the teachers' predictions for them. Depth files are not read.
     teaches_confidence : false if the depth network was trained on these frames before a stage of
         heads: its errors on them are too small.
+    measured : what was measured of images without depth: the default model's depth, aligned with
+        it, is learned. Stages of heads do not see these frames.
 
     Raises
     ------
@@ -66,6 +104,7 @@ class Source:
     floor_seen: bool = True
     teacher_only: bool = False
     teaches_confidence: bool = True
+    measured: MeasuredBy | None = None
 
     def step(self, count: int) -> int:
         """Return N, if every N-th of a folder's `count` frames is used."""
@@ -93,6 +132,8 @@ class Source:
         _check('folders', list(self.folders), one, 'one folder where frames are rendered')
         share = self.validation_share
         _check('validation_share', share, 0 <= share < 1, 'at least 0 and below 1')
+        both = self.measured is not None and (self.rendered or self.teacher_only)
+        _check('measured', both, not both, 'of images that are neither rendered nor teacher_only')
         low, high = self.camera_height or (1, 1)
         _check('camera_height', self.camera_height, 0 < low <= high, 'two heights, the lower first')
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from msdepth_ros.datasets import Frame, open_dataset, split_in_blocks
+from msdepth_ros.datasets import Dataset, Frame, split_in_blocks
 from msdepth_ros.datasets.floor_plane import floor_plane
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks import distributed
@@ -20,6 +20,7 @@ from msdepth_ros.rooms import from_fov
 from msdepth_ros.rooms.output import random_frames, write_dataset
 from msdepth_ros.training.batches import WeightedFrames
 from msdepth_ros.training.config import Config, Source, Stage
+from msdepth_ros.training.measured import MeasuredDepth, open_source, tell
 
 _SEED = 23  # of rendered rooms
 
@@ -58,11 +59,13 @@ class TrainingData:
                 if source.rendered:
                     render_once(path, source.rendered)
                 self._read(name, source, path, config.data.cached_width, floors)
+            if name not in self.validation:
+                self._check_enough(name, source)
         # Errors in a late stage must be found now, not after the stages before it.
         if not all(map(self.in_stage, config.stages)):
             raise MsdepthError(
                 'data: every source has weight 0, or is teacher_only in a stage without '
-                '`distillation`, so there is nothing to train on'
+                '`distillation`, or measured in a stage of heads, so there is nothing to train on'
             )
 
     def _read(self, name: str, source: Source, path: Path, width: int, floors: bool) -> None:
@@ -73,22 +76,28 @@ class TrainingData:
             kept, _ = split_in_blocks(len(images), source.blocks, source.validation_share)
             self._folders[name].append(([images[i] for i in kept], []))
             return
-        dataset = open_dataset(path, source.intrinsics, split=source.split)
-        self.counts[name].append(len(dataset))
-        training, held_out = split_source(source, len(dataset))
-        quiet = None if distributed.rank() == 0 else True
-        used = sorted(training + held_out)
-        frames: dict[int, Frame] = {}
-        for index in tqdm(used, desc=f'reading {path.name}', unit='image', disable=quiet):
-            frame = dataset[index].shrunk(width)
-            if floors:
-                frame = with_floor(frame, source)
-            frames[index] = frame
-        dataset.close()
+        with open_source(source, path) as dataset:
+            self.counts[name].append(len(dataset))
+            training, held_out = split_source(source, len(dataset))
+            frames = _frames(dataset, training, held_out, path.name, width)
+            if isinstance(dataset, MeasuredDepth):
+                tell(name, dataset, [frames[i] for i in training], path)
+                training = [i for i in training if frames[i].depth.any()]
+        if floors:
+            frames = {index: with_floor(frame, source) for index, frame in frames.items()}
         if held_out:
             self.validation.setdefault(name, []).extend(frames[i] for i in held_out)
         inner = {index: mask_border(frame, source.border) for index, frame in frames.items()}
         self._folders[name].append(([inner[i] for i in training], [inner[i] for i in held_out]))
+
+    def _check_enough(self, name: str, source: Source) -> None:
+        """Refuse a source of one's own that should hold frames out, and has too few."""
+        if source.validation_share and not (source.teacher_only or source.rendered):
+            raise MsdepthError(
+                f'{name} has {sum(self.counts[name])} frames, too few to hold any out to measure '
+                f'on: some hundreds are a beginning; or lower `blocks` ({source.blocks}) and raise '
+                f'validation_share ({source.validation_share:g})'
+            )
 
     @property
     def frames(self) -> list[Frame]:
@@ -119,6 +128,8 @@ class TrainingData:
             weight = weights.get(name, source.weight)
             if source.teacher_only and not taught:
                 weight = 0.0  # without teachers these images cannot be used
+            if source.measured is not None and heads:
+                weight = 0.0  # aligned depth is too inexact for the heads
             found += [
                 WeightedFrames(
                     frames,
@@ -140,6 +151,22 @@ class TrainingData:
                         f'on in that stage: sources are {", ".join(self._sources)}'
                     )
         return found
+
+
+def _frames(
+    dataset: Dataset, training: Sequence[int], held_out: Sequence[int], title: str, width: int
+) -> dict[int, Frame]:
+    """Return some frames of a dataset by index, resized; read in order, as views need it."""
+    to_learn = dataset.to_learn if isinstance(dataset, MeasuredDepth) else dataset.__getitem__
+    kept = set(held_out)
+    quiet = None if distributed.rank() == 0 else True
+    frames = {}
+    for index in tqdm(
+        sorted([*training, *held_out]), desc=f'reading {title}', unit='image', disable=quiet
+    ):
+        frame = dataset[index] if index in kept else to_learn(index)
+        frames[index] = frame.shrunk(width)
+    return frames
 
 
 def render_once(path: Path, count: int) -> None:
@@ -178,6 +205,8 @@ def mask_border(frame: Frame, border: int) -> Frame:
 
 def with_floor(frame: Frame, source: Source) -> Frame:
     """Return the frame with the plane of its floor, found by what the source says about it."""
+    if source.measured is not None:
+        return frame  # aligned depth is not exact enough to find a plane in
     if not source.floor_seen:
         return dataclasses.replace(frame, floor=np.zeros(3))
     if source.camera_height is None:

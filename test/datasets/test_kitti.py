@@ -101,6 +101,14 @@ def test_missing_calibration(folder):
         open_dataset(folder)
 
 
+def test_depth_may_have_another_size(folder):
+    path = str(depths(folder) / '0000000001.png')
+    cv2.imwrite(path, np.arange(256, 256 + 12 * 40, dtype=np.uint16).reshape(12, 40))
+    depth = open_dataset(folder)[0].depth
+    assert depth.shape == (24, 80)
+    assert depth[2, 2] == depth[3, 3] == (256 + 41) / 256
+
+
 def test_wrong_sizes_and_depths(folder):
     path = str(depths(folder) / '0000000001.png')
     cv2.imwrite(path, np.ones((20, 80), np.uint16))

@@ -100,6 +100,19 @@ def test_big_endian_depths(tmp_path):
     assert (open_dataset(tmp_path / 'bag')[0].depth == 1.5).all()
 
 
+def test_aligned_depth_may_have_another_size(tmp_path):
+    """As a driver gives it that scales depth down: the cells of the left half are nearer."""
+    depth = np.full((24, 32), 2000, np.uint16)
+    depth[:, :16] = 1000
+    with BagWriter(tmp_path / 'bag') as bag:
+        bag.camera_info(INFO_TOPIC, 64, 48, 55.0, START)
+        bag.image(COLOR_TOPIC, 'bgr8', picture(0, 64, 48), START)
+        bag.image(DEPTH_TOPIC, '16UC1', depth, START)
+    frame = open_dataset(tmp_path / 'bag')[0]
+    assert (frame.depth[:, :32] == 1).all()
+    assert (frame.depth[:, 32:] == 2).all()
+
+
 def test_compressed_topics(tmp_path):
     """As image_transport and compressed_depth_image_transport write them."""
     depth = np.full((48, 64), 2500, np.uint16)

@@ -62,7 +62,7 @@ def test_depth_in_another_frame_is_not_aligned(tmp_path):
 @pytest.mark.parametrize(
     ('shape', 'value', 'late_ms', 'message'),
     [
-        ((24, 32), 1000, 0, 'is 32x24 but the colour image is 64x48'),
+        ((24, 40), 1000, 0, 'is 40x24 but the colour image is 64x48, another aspect ratio'),
         ((48, 64), 0, 0, 'has a depth image, of 0 with a valid pixel'),
         ((48, 64), 1000, 30, r'no image of 1 .* within 0.02 s'),
         ((48, 64), 7, 0, 'depth_scale'),

@@ -80,13 +80,22 @@ def test_missing_and_damaged_lists(folder, part):
         open_dataset(folder)
 
 
+def test_depth_may_have_another_size(folder):
+    small = np.full((24, 32), 5000, np.uint16)
+    small[:, 16:] = 10000
+    cv2.imwrite(str(folder / 'depth/100.015000.png'), small)
+    depth = open_dataset(folder)[0].depth
+    assert (depth[:, :32] == 1).all()
+    assert (depth[:, 32:] == 2).all()
+
+
 def test_missing_damaged_and_wrong_files(folder):
     (folder / 'rgb/100.100000.png').unlink()
     with pytest.raises(DatasetError, match=r'rgb/100.100000.png is missing, damaged'):
         open_dataset(folder)[1]
     depth = folder / 'depth/100.015000.png'
-    cv2.imwrite(str(depth), np.ones((24, 32), np.uint16))
-    with pytest.raises(DatasetError, match=r'100.015000.png is 32x24 but .* 64x48'):
+    cv2.imwrite(str(depth), np.ones((24, 40), np.uint16))
+    with pytest.raises(DatasetError, match=r'100.015000.png is 40x24 but .* 64x48'):
         open_dataset(folder)[0]
     cv2.imwrite(str(depth), np.zeros((48, 64), np.uint16))
     with pytest.raises(DatasetError, match='no valid pixel'):

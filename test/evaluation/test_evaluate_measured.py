@@ -54,7 +54,7 @@ def test_the_table_says_what_was_measured(tmp_path, model, capsys):
     assert 'promised' in output.out
 
 
-@pytest.mark.parametrize('what', ['laser', 'points', 'points:0', 'points:x', 'scan;floor'])
+@pytest.mark.parametrize('what', ['laser', 'points:', 'points:0', 'points:x', 'scan;floor'])
 def test_what_is_not_known_is_refused(tmp_path, model, capsys, what):
     folder = write_folder(tmp_path / 'set', 1)
     with pytest.raises(MsdepthError, match='--measured'):

@@ -156,6 +156,18 @@ class BagWriter:
         self._count += 1
         self._writer.write(self._connections[topic], received, data)
 
+    def scan(
+        self, topic: str, ranges, first: float, step: float, ns: int, frame_id='laser'
+    ) -> None:
+        """Write a LaserScan, all of it measured at once: ranges from the angle `first` on."""
+        values = {
+            'angle_min': first, 'angle_max': first + step * (len(ranges) - 1),
+            'angle_increment': step, 'time_increment': 0.0, 'scan_time': 0.0, 'range_min': 0.05,
+            'range_max': 20.0, 'ranges': np.asarray(ranges, np.float32),
+            'intensities': np.zeros(0, np.float32),
+        }  # fmt: skip
+        self.write(topic, 'LaserScan', ns, frame_id, **values)
+
     def odometry(self, topic: str, position, quaternion, ns: int, child='base_link') -> None:
         """Write an Odometry in the frame odom; the quaternion is x, y, z, w."""
         types = self._store.types

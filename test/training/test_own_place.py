@@ -5,13 +5,16 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from formats import COLOR_TOPIC, INFO_TOPIC, OPTICAL_FRAME, BagWriter
 
 torch = pytest.importorskip('torch', reason='training needs torch')
 pytest.importorskip('onnx', reason='export needs onnx')
 
 from msdepth_ros.cli import main  # noqa: E402
+from msdepth_ros.datasets import open_dataset  # noqa: E402
 from msdepth_ros.inference.model import load_model  # noqa: E402
 from msdepth_ros.training.config import read_config  # noqa: E402
 from msdepth_ros.training.summary import summary  # noqa: E402
@@ -53,21 +56,77 @@ def test_the_recipe_starts_from_what_ships():
     assert config.data.sources['place'].at_most
 
 
-@pytest.mark.slow
-def test_a_rendered_place_is_learned(tmp_path, capsys):
-    """A room from a robot's height, of which the default model knows nothing."""
-    place = tmp_path / 'place'
+@pytest.fixture(scope='module')
+def place(tmp_path_factory):
+    """Return a room from a robot's height, of which the default model knows nothing."""
+    path = tmp_path_factory.mktemp('rendered') / 'place'
     render = ['--style', 'robot', '--count', '12', '--views', '12', '--seed', '5', '--threads', '1']
-    assert main(['render', '--out', str(place), *render, '--width', '160', '--height', '120']) == 0
+    assert main(['render', '--out', str(path), *render, '--width', '160', '--height', '120']) == 0
+    return path
+
+
+def write_recipe(path, images, averaging=0.9):
+    """Write the shipped recipe, made small."""
     document = yaml.safe_load(RECIPE.read_text())
     document['data']['sources']['rooms']['rendered'] = 4
     document['data']['sources']['place']['camera_height'] = [0.1, 0.6]
     document['data']['sources']['place']['blocks'] = 1
     depth, heads = document['stages']
-    depth.update(images=320, batch=8, warm_up=16, averaging=0.9)
+    depth.update(images=images, batch=8, warm_up=16, averaging=averaging)
     heads.update(images=16, batch=8, warm_up=8, averaging=0.5)
     document['validate_every'] = 160
-    (tmp_path / 'mine.yaml').write_text(yaml.safe_dump(document))
+    path.write_text(yaml.safe_dump(document))
+
+
+def scanned(place, path):
+    """Write a recording of the place's images and a laser scanner at the camera, no depth."""
+    step = 0.01
+    with BagWriter(path) as bag, open_dataset(place) as dataset:
+        bag.static_transform('laser', OPTICAL_FRAME, (0.0, 0.0, 0.0), (-0.5, 0.5, -0.5, 0.5), 0)
+        for index in range(len(dataset)):
+            frame, ns = dataset[index], 1_700_000_000_000_000_000 + index * 10**9
+            i = frame.intrinsics
+            reach = np.arctan(i.cx / i.fx)
+            angles = np.arange(-reach, reach, step)
+            columns = np.rint(i.cx - i.fx * np.tan(angles)).astype(int).clip(0, i.width - 1)
+            ranges = frame.depth[round(i.cy), columns] / np.cos(angles)
+            bag.camera_info(INFO_TOPIC, i.width, i.height, i.fx, ns)
+            bag.image(COLOR_TOPIC, 'bgr8', frame.image, ns)
+            bag.scan('/scan', ranges, -reach, step, ns)
+    return path
+
+
+@pytest.mark.slow
+def test_a_rendered_place_is_learned_by_a_scan(tmp_path, place, capsys):
+    """Images and a scan, no depth: what is held out is compared with the place's true depth."""
+    pytest.importorskip('rosbags', reason='recordings are read with it')
+    walk, run = scanned(place, tmp_path / 'walk'), tmp_path / 'run'
+    write_recipe(tmp_path / 'mine.yaml', 96, averaging=0.7)
+    common = ['--data', str(walk)]
+    train = ['train', f'{tmp_path}/mine.yaml', *common, '--out', str(run), '--threads', '1']
+    assert main([*train, '--device', 'cpu']) == 2
+    assert '--measured' in capsys.readouterr().err
+    assert main([*train, '--measured', 'scan', '--device', 'cpu']) == 0
+    said = capsys.readouterr()
+    assert 'those held out are compared with what sensors measured' in said.err
+    assert 'place, held out: abs rel' in said.out
+    assert main([*train, '--resume', '--device', 'cpu']) == 2  # without what was measured
+    assert main(['export', str(run), *common]) == 0
+    model = load_model(run / 'own_place.yaml')
+    assert 'what sensors measured of them' in model.document['measured']['on']
+    assert 'aligned with: scan' in model.document['training']['data']['place']['depth']
+    capsys.readouterr()
+    errors = {}
+    mine = str(run / 'own_place.yaml')
+    for name in ('msdepth', mine):
+        assert main(['evaluate', str(place), '--model', name, '--json', '--threads', '1']) == 0
+        errors[name] = json.loads(capsys.readouterr().out)['pooled']['abs_rel']
+    assert errors[mine] < 0.9 * errors['msdepth']
+
+
+@pytest.mark.slow
+def test_a_rendered_place_is_learned(tmp_path, place, capsys):
+    write_recipe(tmp_path / 'mine.yaml', 320)
     run, common = tmp_path / 'run', ['--data', str(place)]
     train = ['train', f'{tmp_path}/mine.yaml', *common, '--out', str(run), '--threads', '1']
     assert main([*train, '--device', 'cpu']) == 0

@@ -4,6 +4,7 @@
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -68,13 +69,18 @@ def rewrite(path, change):
     assert cv2.imwrite(str(path), change(image))
 
 
+def cut_off(path):
+    """Leave the first half of a file."""
+    os.truncate(path, path.stat().st_size // 2)
+
+
 DATASETS = {
     'no depth': (lambda: Path('set/depth/0003.png').unlink(), 'missing in depth/: add it'),
     'no image': (lambda: Path('set/rgb/0003.png').unlink(), 'missing in rgb/: add it'),
     'no calibration': (lambda: Path('set/camera.yaml').unlink(), 'camera.yaml'),
     'depth of another aspect': (
         lambda: rewrite('set/depth/0003.png', lambda depth: depth[::2, ::4]),
-        '0003.png is 40x60 but the calibration is for 160x120, another aspect ratio: register',
+        '0003.png is 40x60 but the colour image is 160x120, another aspect ratio: register',
     ),
     'image of another size': (
         lambda: rewrite('set/rgb/0003.png', lambda image: image[:100]),
@@ -91,6 +97,22 @@ DATASETS = {
     'depth of 8 bits': (
         lambda: rewrite('set/depth/0003.png', lambda depth: (depth // 256).astype(np.uint8)),
         'is not a 16-bit PNG',
+    ),
+    'two frames': (
+        lambda: [p.unlink() for p in Path('set').glob('*/000[2-4].png')],
+        'ramps has 2 frames, too few to hold any out to measure on: some hundreds',
+    ),
+    'no depth at all': (
+        lambda: shutil.rmtree('set/depth'),
+        'set has images but no depth: record the depth aligned to them too, or say by --measured',
+    ),
+    'image that was cut off': (
+        lambda: cut_off(Path('set/rgb/0003.png')),
+        '0003.png is missing, damaged or not an image',
+    ),
+    'depth that was cut off': (
+        lambda: cut_off(Path('set/depth/0003.png')),
+        '0003.png must be a 16-bit PNG',
     ),
     'damaged image': (
         lambda: Path('set/rgb/0003.png').write_bytes(b'\x89PNG nothing'),
