@@ -23,7 +23,7 @@ from msdepth_ros.datasets import Dataset, DatasetError, Frame, open_dataset
 from msdepth_ros.datasets.bag_reader import BagReader, is_bag
 from msdepth_ros.datasets.bag_topics import depth_topics
 from msdepth_ros.evaluation.earlier_views import EarlierViews
-from msdepth_ros.evaluation.evaluation import answer, open_estimator
+from msdepth_ros.evaluation.evaluation import Procedure, answer
 from msdepth_ros.evaluation.measurements import Measured, aligning
 from msdepth_ros.geometry.floor import up_from_pitch
 from msdepth_ros.inference.measured_files import read_measured
@@ -124,7 +124,7 @@ class MeasuredDepth(Dataset):
         self._model = load_model(DEFAULT_MODEL)
         self._open = contextlib.ExitStack()
         self._estimator = self._open.enter_context(
-            open_estimator(self._model, threads=torch.get_num_threads())
+            Procedure(threads=torch.get_num_threads()).estimator(self._model)
         )
 
     def close(self) -> None:
