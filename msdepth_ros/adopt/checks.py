@@ -98,7 +98,10 @@ def check_metres(recipe: Recipe, metres: np.ndarray, prediction: np.ndarray) -> 
 
 
 def check_near_and_far(recipe: Recipe, prediction: np.ndarray) -> list[str]:
-    """Compare depth with the image's rows: in photos the ground is nearer at the bottom."""
+    """Return a warning if the prediction, [height, width], is farther at the bottom of the photo.
+
+    In most photos the ground is nearer at the bottom.
+    """
     depth = -prediction if recipe.quantity == 'inverse_depth' else prediction
     rows = np.broadcast_to(np.arange(len(depth))[:, None], depth.shape)
     seen = np.isfinite(depth)

@@ -46,7 +46,7 @@ def rigid(position: Sequence[float], quaternion: Sequence[float]) -> np.ndarray:
 
 
 def quaternion(transform: np.ndarray) -> tuple[float, float, float, float]:
-    """Return the rotation of a transform as a unit quaternion, x, y, z, w."""
+    """Return the rotation of a transform [4, 4] as a unit quaternion x, y, z, w."""
     turn, _ = cv2.Rodrigues(transform[:3, :3])
     angle = float(np.linalg.norm(turn))
     x, y, z = (turn[:, 0] * (math.sin(angle / 2) / angle if angle else 0.5)).tolist()
@@ -62,7 +62,7 @@ def inverse(transform: np.ndarray) -> np.ndarray:
 
 
 def rotation_angle(transform: np.ndarray) -> float:
-    """Return the angle of a transform's rotation, radians."""
+    """Return the angle of the rotation of a transform [4, 4], radians."""
     cosine = (float(np.trace(transform[:3, :3])) - 1) / 2
     return math.acos(min(max(cosine, -1.0), 1.0))
 

@@ -112,7 +112,10 @@ class DepthFrame:
         return upsample(self.depth, self.edge_threshold, self.depth_range, out)
 
     def full_beyond(self) -> np.ndarray:
-        """Return `beyond` for each pixel of the rectified image, that of its cell: bool."""
+        """Return `beyond` for each pixel of the rectified image, bool [height, width].
+
+        Each pixel has the value of its cell.
+        """
         return self.geometry.upsampler.nearest(self.beyond)
 
     @functools.cached_property
@@ -147,9 +150,9 @@ class DepthFrame:
         return full
 
     def rectified_image(self) -> tuple[np.ndarray, str]:
-        """Return the image whose pixels are those of `full_depth`, and its encoding.
+        """Return the image with the pixels of `full_depth`, [height, width(, 3)], and its encoding.
 
-        It is the camera image, rectified if that was needed.
+        It is the camera image, rectified if it was not.
         """
         undistortion = self.geometry.undistortion
         image = self.image if undistortion is None else undistortion.image(self.image)

@@ -118,7 +118,7 @@ class Fit:
         self.weights, self._inverse, self._solution, self.scale = solved
 
     def scale_by(self, some: np.ndarray, before: Scale) -> Scale:
-        """Return the image's log scale by some (bool) of the chosen measurements alone."""
+        """Return the image's log scale by only `some`, bool [chosen], of the measurements."""
         covariance = self._covariance[np.ix_(some, some)]
         return _solve(covariance, self.chosen[some], before, self._prior.sl**2)[-1]
 

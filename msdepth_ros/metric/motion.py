@@ -27,6 +27,8 @@ def moved(
 ) -> np.ndarray:
     """Return points in the camera's frame at the time of an image, float32 [n, 3].
 
+    Points that were measured within 10 ms are moved together.
+
     Parameters
     ----------
     points : float32 [n, 3], in the sensor's frame, in the order of their stamps.
@@ -36,8 +38,6 @@ def moved(
         [4, 4]; None where that is not known.
     base_to_camera, to_camera : float64 [4, 4], from the robot's and from the sensor's frame to the
         camera's.
-
-    What was measured within 10 ms is moved as one.
     """
     found = np.empty_like(points)
     if not len(points):

@@ -45,7 +45,7 @@ class Points:
         return Points(*(column[chosen] for column in vars(self).values()))
 
     def cells(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return (row, column) of the nearest cells."""
+        """Return the row and the column of the cell nearest to each point, intp [n]."""
         return np.rint(self.y).astype(np.intp), np.rint(self.x).astype(np.intp)
 
 
@@ -78,7 +78,7 @@ def points_on(log_depth: np.ndarray, cells: Grid, sparse: Sequence[SparseDepth])
 
 
 def choose(points: Points, prior: Prior, width: int, most: int) -> np.ndarray:
-    """Return the indices of at most `most` points that represent all of them.
+    """Return the indices, [k], of at most `most` points that represent all of them.
 
     Image and log depth are divided into equal bins, of a size with about `most` bins that have
     points; each source has its own bins. In each bin the point with the median residual is chosen:

@@ -141,5 +141,5 @@ class Eigen2014(DepthNetwork):
 
     @torch.no_grad()
     def set_mean_log_depth(self, mean: Tensor) -> None:
-        """Set the coarse network's last bias to the mean map."""
+        """Set the last bias of the coarse network to `mean`, ln metres [55, 74]."""
         self.coarse.map.bias.copy_(mean.flatten())

@@ -42,7 +42,7 @@ class Deployed(nn.Module):
         self.network = network
 
     def forward(self, image: Tensor) -> Tensor | tuple[Tensor, ...]:
-        """Return depth along Z in metres at the network's focal length.
+        """Return float32 [1, 1, h, w], depth along Z in metres at the network's focal length.
 
         If the network has heads, their probabilities follow, on the same grid, in their order.
         """

@@ -74,7 +74,7 @@ class Coarse(nn.Module):
 
 
 class Refine(nn.Module):
-    """One scale of the fine network: corrects the map so far.
+    """One scale of the fine network, which corrects the map of the scale before.
 
     Parameters
     ----------
@@ -93,7 +93,10 @@ class Refine(nn.Module):
         nn.init.zeros_(self.correct.bias)
 
     def forward(self, log_depth: Tensor, features: Tensor, skip: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the corrected map and features, all of the size of `log_depth`."""
+        """Return the corrected map [N, 1, h, w] and the features [N, C, h, w].
+
+        The features and the skip connection given are of the same size as `log_depth`.
+        """
         features = self.mix(torch.cat([features, skip, log_depth.to(features.dtype)], dim=1))
         return log_depth + self.correct(features).float(), features
 
@@ -239,7 +242,7 @@ class MultiScaleDepth(DepthNetwork):
 
     @torch.no_grad()
     def set_mean_log_depth(self, mean: Tensor) -> None:
-        """Set the coarse network's last bias to the mean map."""
+        """Set the last bias of the coarse network to `mean`, ln metres [h, w], at its size."""
         width, height = self.coarse.size
         cells = functional.adaptive_avg_pool2d(mean[None], (height, width))
         self.coarse.map.bias.copy_(cells.flatten())

@@ -61,7 +61,7 @@ class Patch:
         return torch.lerp(self.color, self.accent, share.clamp(0, 1)[:, None])
 
     def fine(self, frequency: float) -> Tensor:
-        """Return 1 where samples resolve that many cycles per metre, down to 0 where they alias."""
+        """Return 1 where samples resolve `frequency`, cycles/m, down to 0 where they alias, [N]."""
         return (1.5 - 2.5 * self.grain * frequency).clamp(0, 1)
 
 

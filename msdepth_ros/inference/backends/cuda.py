@@ -97,11 +97,11 @@ class CudaDevice:
         return self._cuda.mem_alloc(nbytes)
 
     def upload(self, memory: Any, array: np.ndarray) -> None:
-        """Enqueue a copy of a page-locked array to the GPU."""
+        """Enqueue a copy of an array of `host_array` to the GPU."""
         self._cuda.memcpy_htod_async(int(memory), array, self._stream)
 
     def download(self, array: np.ndarray, memory: Any) -> None:
-        """Enqueue a copy from the GPU to a page-locked array."""
+        """Enqueue a copy from the GPU to an array of `host_array`."""
         self._cuda.memcpy_dtoh_async(array, int(memory), self._stream)
 
     def wait(self) -> None:
@@ -148,6 +148,11 @@ class CudaGraph:
     """A frame's work, captured once and launched with one call.
 
     pycuda has no graphs; the Python package cuda-bindings has, for the same stream and context.
+
+    Raises
+    ------
+    BackendError
+        If cuda-bindings is not installed, or the capture fails.
     """
 
     def __init__(self, stream: int, enqueue: Callable[[], None]) -> None:
