@@ -117,7 +117,7 @@ class CudaDevice:
         try:
             return CudaGraph(self.stream, enqueue)
         except Exception as error:  # of cuda-bindings, which differ between its versions
-            _logger.info('no CUDA graph, the work of each frame is enqueued anew: %s', error)
+            _logger.info('no CUDA graph is used, so each frame takes a little longer: %s', error)
             # A capture that failed can leave the stream unusable.
             self._stream = self._cuda.Stream()
             return None
@@ -159,7 +159,7 @@ class CudaGraph:
         try:
             from cuda.bindings import driver
         except ImportError as error:
-            raise BackendError('install them with `pip install cuda-bindings`') from error
+            raise BackendError('for graphs, `pip install cuda-bindings`') from error
         self._driver = driver
         self._stream = driver.CUstream(stream)
         self._executable: Any = None
