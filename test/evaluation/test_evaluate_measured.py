@@ -6,10 +6,9 @@ import json
 
 import numpy as np
 import pytest
+from evaluate_command import evaluate
 from folders import write_folder
-from known_model import write_model
 
-from msdepth_ros.cli import main
 from msdepth_ros.datasets.base import Frame
 from msdepth_ros.datasets.folder import DatasetFolder
 from msdepth_ros.errors import MsdepthError
@@ -22,17 +21,6 @@ from msdepth_ros.evaluation.measurements import (
 from msdepth_ros.geometry.pinhole import Intrinsics
 
 pytest.importorskip('onnx', reason='the test makes its own model with onnx')
-
-
-@pytest.fixture
-def model(tmp_path):
-    """A model that answers 2 m everywhere at a focal length of 130 px of 160, grid 16x12."""
-    return write_model(tmp_path, offset=2.0)
-
-
-def evaluate(capsys, *arguments):
-    code = main(['evaluate', '--threads', '1', *map(str, arguments)])
-    return code, capsys.readouterr()
 
 
 @pytest.mark.parametrize('what', ['scan', 'points:20', 'points:300', 'scan,points:20'])

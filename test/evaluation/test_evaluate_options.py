@@ -7,24 +7,12 @@ import json
 import cv2
 import numpy as np
 import pytest
+from evaluate_command import evaluate
 from folders import HEIGHT, WIDTH, write_folder
 from formats import COLOR_TOPIC, DEPTH_TOPIC, INFO_TOPIC, write_bag, write_nyu, write_splits
 from known_model import write_model
 
-from msdepth_ros.cli import main
-
 pytest.importorskip('onnx', reason='the test makes its own model with onnx')
-
-
-@pytest.fixture
-def model(tmp_path):
-    """A model that answers 2 m everywhere at a focal length of 130 px of 160."""
-    return write_model(tmp_path, offset=2.0)
-
-
-def evaluate(capsys, *arguments):
-    code = main(['evaluate', '--threads', '1', *map(str, arguments)])
-    return code, capsys.readouterr()
 
 
 def test_several_datasets_and_their_scenes(tmp_path, model, capsys):
@@ -195,6 +183,9 @@ def test_a_dataset_that_is_not_there(model, capsys):
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [
+        (['--crop', 'eigen'], f'these are {WIDTH}x{HEIGHT}: use --crop none'),
+        (['--intrinsics', '1,2,3'], 'must be fx,fy,cx,cy'),
+        (['--model', 'no_such'], "no model named 'no_such'"),
         (['--worst', '2'], '--worst needs --out DIR'),
         (['--worst', '-1'], '--worst must be 0 or more'),
         (['--worst', '1', '--out', '/dev/null/x'], 'cannot write /dev/null/x'),
@@ -210,7 +201,7 @@ def test_a_dataset_that_is_not_there(model, capsys):
         (['--depth-scale', '2'], 'so the unit is wrong: set depth_scale in'),
     ],
 )
-def test_mistakes_are_named_with_exit_code_2(tmp_path, model, capsys, arguments, message):
+def test_mistakes_end_with_one_line_and_exit_code_2(tmp_path, model, capsys, arguments, message):
     folder = write_folder(tmp_path / 'set', 1)
     code, output = evaluate(capsys, folder, '--model', model, *arguments)
     assert code == 2

@@ -5,29 +5,16 @@
 import json
 
 import pytest
+from evaluate_command import evaluate
 from folders import write_folder
-from known_model import write_model
 from textured_room import write_walk
 
-from msdepth_ros.cli import main
-
 pytest.importorskip('onnx', reason='the test makes its own model with onnx')
-
-
-@pytest.fixture
-def model(tmp_path):
-    """A model that answers 2 m everywhere at a focal length of 130 px of 160, grid 16x12."""
-    return write_model(tmp_path, offset=2.0)
 
 
 @pytest.fixture(scope='module')
 def walk(tmp_path_factory):
     return write_walk(tmp_path_factory.mktemp('views') / 'walk')
-
-
-def evaluate(capsys, *arguments):
-    code = main(['evaluate', '--threads', '1', *map(str, arguments)])
-    return code, capsys.readouterr()
 
 
 def test_views_make_the_depth_of_a_walk_true(walk, model, capsys):

@@ -7,10 +7,9 @@ import json
 import cv2
 import numpy as np
 import pytest
-from folders import HEIGHT, WIDTH, write_folder
-from known_model import write_model
+from evaluate_command import evaluate
+from folders import write_folder
 
-from msdepth_ros.cli import main
 from msdepth_ros.datasets import open_dataset, split_in_blocks
 from msdepth_ros.evaluation.evaluation import evaluate as evaluate_model
 from msdepth_ros.inference.model import load_model
@@ -18,19 +17,6 @@ from msdepth_ros.resources import share_directory
 from msdepth_ros.training.config import read_config
 
 pytest.importorskip('onnx', reason='the test makes its own model with onnx')
-
-ARGUMENTS = ['evaluate', '--threads', '1']
-
-
-@pytest.fixture
-def model(tmp_path):
-    """A model that answers 2 m everywhere at a focal length of 130 px of 160, grid 16x12."""
-    return write_model(tmp_path, offset=2.0)
-
-
-def evaluate(capsys, *arguments):
-    code = main([*ARGUMENTS, *map(str, arguments)])
-    return code, capsys.readouterr()
 
 
 def test_known_depths_give_known_errors(tmp_path, model, capsys):
@@ -77,22 +63,6 @@ def test_eigen_crop_leaves_the_margin_out(tmp_path, model, capsys):
     assert json.loads(output.out)['pooled']['rmse'] == pytest.approx(0, abs=1e-4)
     _, output = evaluate(capsys, *common)
     assert json.loads(output.out)['pooled']['rmse'] > 1
-
-
-@pytest.mark.parametrize(
-    ('arguments', 'message'),
-    [
-        (['--crop', 'eigen'], f'these are {WIDTH}x{HEIGHT}: use --crop none'),
-        (['--intrinsics', '1,2,3'], 'must be fx,fy,cx,cy'),
-        (['--model', 'no_such'], "no model named 'no_such'"),
-    ],
-)
-def test_mistakes_are_named_with_exit_code_2(tmp_path, model, capsys, arguments, message):
-    folder = write_folder(tmp_path / 'set', 1)
-    code, output = evaluate(capsys, folder, '--model', model, *arguments)
-    assert code == 2
-    assert message in output.err
-    assert len(output.err.splitlines()) == 1
 
 
 @pytest.mark.parametrize('name', ['eigen2014', 'msdepth'])

@@ -303,7 +303,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(('options', 'word'), MISTAKES)
-def test_mistakes_are_named_with_exit_code_2(tmp_path, infer, options, word):
+def test_mistakes_end_with_one_line_and_exit_code_2(tmp_path, infer, options, word):
     result = infer(record(tmp_path / 'bag', 2), tmp_path / 'out', *options)
     assert result.returncode == 2
     assert result.stderr.count('\n') == 1
