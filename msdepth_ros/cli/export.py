@@ -42,6 +42,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='SHARE',
         help='with --correct: also add this share of the standard deviation of the log depth map',
     )
+    parser.add_argument(
+        '--measure-by',
+        type=Path,
+        action='append',
+        default=[],
+        metavar='RUN',
+        help='a training like RUN with --leave-out SOURCE: the errors are its own on those '
+        'sources, which nothing had taught it; repeatable',
+    )
+    parser.add_argument(
+        '--start-share',
+        type=float,
+        default=0.0,
+        metavar='SHARE',
+        help='export the mean of the trained weights and, with this share, of those that the '
+        'training started from',
+    )
     parser.add_argument('--name', help="the model's name (default: the configuration's)")
 
 
@@ -64,6 +81,8 @@ def run(args: argparse.Namespace) -> int:
         args.correct,
         args.spread,
         args.overwrite,
+        args.measure_by,
+        args.start_share,
     )
     for name, figures in written.heads.items():
         shown = (f'{key} {value}' for key, value in figures.items() if key != 'reliability')

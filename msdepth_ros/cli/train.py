@@ -36,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='start from the weights of this checkpoint or model, such as msdepth; if repeated, '
         'from their mean (default: as the configuration says)',
     )
+    parser.add_argument(
+        '--leave-out',
+        action='append',
+        default=[],
+        metavar='SOURCE',
+        help='learn nothing from this source and measure on all of it; repeatable',
+    )
     parser.add_argument('--resume', action='store_true', help='continue the checkpoint in --out')
     parser.add_argument(
         '--device', default='auto', help='cpu, cuda, cuda:N or auto: a GPU if there is one'
@@ -97,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
 
     from msdepth_ros.networks import distributed
     from msdepth_ros.release.runs import warning_of_known
-    from msdepth_ros.training.config import read_config
+    from msdepth_ros.training.config import read_config, without
     from msdepth_ros.training.devices import joined
     from msdepth_ros.training.log import LOG
     from msdepth_ros.training.start import weights_path
@@ -108,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
         raise MsdepthError(f'--workers is {args.workers}: give 1 or more, or 0 for the default')
     if args.threads:
         torch.set_num_threads(args.threads)
-    config = _with_measured(read_config(args.config), args)
+    config = without(_with_measured(read_config(args.config), args), args.leave_out)
     start = [weights_path(text) for text in args.weights or config.start]
     with joined(args.device) as device:
         try:
@@ -166,8 +173,9 @@ def _how_to_continue(args: argparse.Namespace) -> str:
     if not (args.out / 'checkpoint.pt').exists():
         return 'interrupted before the first checkpoint: there is nothing to continue'
     command = ['msdepth', 'train', args.config, '--data', args.data, '--out', args.out, '--resume']
-    for teacher in args.teacher:
-        command += ['--teacher', teacher]
+    for option, values in (('--teacher', args.teacher), ('--leave-out', args.leave_out)):
+        for value in values:
+            command += [option, value]
     for name in ('measured', 'measured_depth', 'camera_height', 'camera_pitch'):
         if value := getattr(args, name):
             command += [f'--{name.replace("_", "-")}', value]

@@ -4,6 +4,7 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import cv2
@@ -33,29 +34,38 @@ _MEASURED = ('none', 'scan', 'points:20')
 Part = tuple[Dataset, Sequence[int]]
 
 
-def describe_prior(model: Model, parts: Mapping[str, Part]) -> dict[str, Any]:
+def describe_prior(measurable: Sequence[tuple[Model, Mapping[str, Part]]]) -> dict[str, Any]:
     """Return the keys `prior` and `reliability` of a model's YAML; {} if no frame can be compared.
 
     Parameters
     ----------
-    model : the model to describe.
-    parts : held-out frames by name, if possible of other cameras than those trained on. With only
-        one part, the confidence is measured on the frames that the prior was fitted to; the YAML
-        then says so.
+    measurable : the model to describe, with held-out frames by name, if possible of other cameras
+        than those trained on; or several models like it, each with frames that it was not trained
+        on. With only one part, the confidence is measured on the frames that the prior was fitted
+        to; the YAML then says so.
     """
-    with Procedure().estimator(model) as estimator:
-        found = {name: _residuals(estimator, *part) for name, part in parts.items()}
-        found = {name: each for name, each in found.items() if each}
+    with ExitStack() as stack:
+        procedure = Procedure()
+        opened = [
+            (stack.enter_context(procedure.estimator(model)), model, parts)
+            for model, parts in measurable
+        ]
+        found = {
+            name: residuals
+            for estimator, _, parts in opened
+            for name, part in parts.items()
+            if (residuals := _residuals(estimator, *part))
+        }
         if not found:
             return {}
         prior = fit_prior([frame for each in found.values() for frame in each])
         confidence_tally = ConfidenceTally()
-        for name in found:
-            others = [frame for other, each in found.items() if other != name for frame in each]
-            known = fit_prior(others, prior) if others else prior
-            _collect(
-                estimator, dataclasses.replace(model, prior=known), *parts[name], confidence_tally
-            )
+        for estimator, model, parts in opened:
+            for name in [name for name in parts if name in found]:
+                others = [frame for other, each in found.items() if other != name for frame in each]
+                known = fit_prior(others, prior) if others else prior
+                of_others = dataclasses.replace(model, prior=known)
+                _collect(estimator, of_others, *parts[name], confidence_tally)
     on = _RELIABILITY_ON if len(found) > 1 else 'the frames that the prior was fitted on'
     reliability = confidence_tally.reliability().document()
     return {

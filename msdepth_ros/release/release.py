@@ -29,6 +29,7 @@ from msdepth_ros.release.runs import TrainingRun, provenance
 from msdepth_ros.release.source_split import SourceSplit
 from msdepth_ros.training.checkpoint import load_weights, mean_weights
 from msdepth_ros.training.config import Config
+from msdepth_ros.training.config import without as without_sources
 from msdepth_ros.training.network_of import create_network_of
 from msdepth_ros.training.start import correction_in
 
@@ -39,6 +40,10 @@ _MEASURED_ON = (
 _MEASURED_BEFORE = (
     'frames held out of all stages but the last, with the weights before it: what ships learned '
     'from them too. They were looked at while it was designed; not the official test split'
+)
+_MEASURED_WITHOUT = (
+    'all frames of each source, with the weights of a training like this one that learned nothing '
+    'from it: what ships learned from all of them'
 )
 _QUANTISED_BEFORE = 'of the same weights as they were quantised before the heads were added'
 _FITTED_ON = 'the frames that are measured below, with the weights that are measured'
@@ -71,6 +76,8 @@ def release(
     correct: bool = False,
     spread: float = 0.0,
     overwrite: bool = False,
+    measure_by: Sequence[Path] = (),
+    start_share: float = 0.0,
 ) -> Release:
     """Export the averaged weights of trainings, and measure them on the held-out frames.
 
@@ -91,6 +98,11 @@ def release(
     correct : fit a correction to the held-out frames, see `fit_correction`, and export it.
     spread : of that correction.
     overwrite : replace a model of that name in `out`.
+    measure_by : folders of trainings like these that left sources out (`config.without`). The
+        errors, the prior and the reliability are then theirs, each on the sources that it left out.
+    start_share : share, in the exported weights, of the weights that the training started from.
+        Their mean keeps more of what these can do (Wortsman et al. 2022, "Robust fine-tuning of
+        zero-shot models").
 
     Raises
     ------
@@ -103,19 +115,18 @@ def release(
     title = name or config.name
     refuse_to_overwrite(out / f'{title}.yaml', overwrite)
     begun_from = [metadata for run in runs for metadata in run.begun_from]
-    splits = {
-        name: SourceSplit.of(source, data, folders[0], begun_from)
-        for name, source in config.data.sources.items()
-        if not source.teacher_only
-    }
+    splits = _splits(config, data, folders[0], begun_from)
     held_out = {name: split for name, split in splits.items() if split.held_out}
-    if not held_out:
+    without = [_LeftOut.of(folder, runs[0], data, start_share) for folder in measure_by]
+    if not held_out and not without:
         raise MsdepthError(
             f'{folders[0]}: no frame was held out, so the model cannot be measured. Train with a '
             '`validation_share` above 0'
         )
     metadata = provenance(runs)
-    ships = before = _network(config, runs, [run.weights for run in runs])
+    if start_share:
+        metadata['training']['start_share'] = start_share
+    ships = before = _network(config, runs, [run.exported(start_share) for run in runs])
     last = any(run.learned_all for run in runs)
     if last:
         before = _network(config, runs, [run.measurable for run in runs])
@@ -140,12 +151,14 @@ def release(
     if ships.correction != NONE and depth_of is None:
         metadata['correction'] = {**dataclasses.asdict(ships.correction), **_document(fit)}
 
-    def write(folder: Path, network: DepthNetwork) -> tuple[Path, dict[str, Any]]:
+    def write(
+        folder: Path, network: DepthNetwork, learned: Mapping[str, SourceSplit] = splits
+    ) -> tuple[Path, dict[str, Any]]:
         """Write the files; return the path of the YAML, and its entry on the int8 file."""
         path = write_model(network, title, folder, config.depth_range, metadata)
         if not int8:
             return path, {}
-        images = _calibration_images(load_model(path), list(splits.values()))
+        images = _calibration_images(load_model(path), list(learned.values()))
         about_int8 = _write_int8(network, load_model(path), images)
         add_metadata(path, {'int8': about_int8})
         return path, about_int8
@@ -153,37 +166,107 @@ def release(
     path, about_int8 = write(out, ships)
     errors: dict[str, Evaluation] = {}
     heads: dict[str, dict[str, Any]] = {}
+    measured: dict[str, Any] = {'on': _MEASURED_BEFORE if last else _MEASURED_ON}
+    measured['on'] += _known(held_out) + _compared_with(held_out)
+    of_int8: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         model = load_model(write(Path(folder), before)[0] if last else path)
-        measured: dict[str, Any] = {'on': (_MEASURED_BEFORE if last else _MEASURED_ON)}
-        measured['on'] += _known(held_out) + _compared_with(held_out)
+        measurable: list[tuple[Model, Mapping[str, SourceSplit]]] = [(model, held_out)]
+        if without:
+            measured['on'] = _MEASURED_WITHOUT
+            measurable = []
+            for number, each in enumerate(without):
+                place = Path(folder) / str(number)
+                place.mkdir()
+                written, _ = write(place, each.network, each.splits)
+                measurable.append((load_model(written), each.left_out))
         measured['scaling'] = 'none: depths are metric'
-        if depth_of is None:
-            errors = {name: split.measure(model, 'fp32') for name, split in held_out.items()}
-            for name, each in errors.items():
-                measured[name] = {'crop': held_out[name].crop, **each.document()}
-        known = describe_prior(model, _other_cameras(held_out))
-        if before.heads:
+        for model, parts in measurable:
+            if depth_of is None:
+                found = {name: split.measure(model, 'fp32') for name, split in parts.items()}
+                for name, each_error in found.items():
+                    measured[name] = {'crop': parts[name].crop, **each_error.document()}
+                errors |= found
+            if int8 and depth_of is None:
+                of_int8 |= {
+                    name: split.measure(model, 'auto').document() for name, split in parts.items()
+                }
+        known = describe_prior([(model, _other_cameras(parts)) for model, parts in measurable])
+        if before.heads and not without:
             heads = _measure_heads(model.onnx, before, held_out)
             measured['heads'] = heads
         if int8:
             assert model.int8 is not None
-            of_int8: dict[str, Any] = {}
             if depth_of is not None and 'int8' in depth_of:
                 of_int8 = {'depth': _QUANTISED_BEFORE, **depth_of['int8']['measured']}
-            if depth_of is None:
-                of_int8 = {
-                    name: split.measure(model, 'auto').document()
-                    for name, split in held_out.items()
-                }
-            if before.heads:
+            if before.heads and not without:
                 of_int8['heads'] = _measure_heads(model.int8.onnx, before, held_out)
             about_int8['measured'] = of_int8
             add_metadata(path, {'int8': about_int8})
     if depth_of is not None:
         measured = {**depth_of.get('measured', {}), 'heads': {'on': measured['on'], **heads}}
+    if without and (begun := _measured_before(runs)):
+        measured['began_from'] = begun
     add_metadata(path, {'measured': measured, **known})
     return Release(path, errors, heads, fit.errors)
+
+
+@dataclass(frozen=True)
+class _LeftOut:
+    """A training that learned nothing from some sources, to be measured on them.
+
+    `splits` are of all its sources, `left_out` of those that the other training learned from.
+    """
+
+    network: DepthNetwork
+    splits: Mapping[str, SourceSplit]
+    left_out: Mapping[str, SourceSplit]
+
+    @classmethod
+    def of(cls, folder: Path, other: TrainingRun, data: Path, start_share: float) -> '_LeftOut':
+        """Read the training in a folder, which must be like another one but for what it left out.
+
+        Raises
+        ------
+        MsdepthError
+            If it is not like it, or left nothing out.
+
+        """
+        run = TrainingRun.of(folder)
+        sources = other.config.data.sources
+        names = [
+            name
+            for name, source in run.config.data.sources.items()
+            if not source.weight and name in sources and sources[name].weight
+        ]
+        expected = other.config
+        if not names or without_sources(expected, names) != run.config:
+            raise MsdepthError(
+                f'{run.path} is not of the same training as {other.path} with sources left out: '
+                'train it with the same YAML and --leave-out SOURCE'
+            )
+        splits = _splits(run.config, data, folder, run.begun_from)
+        network = _network(run.config, [run], [run.exported(start_share)])
+        return cls(network, splits, {name: splits[name] for name in names})
+
+
+def _splits(
+    config: Config, data: Path, out: Path, begun_from: Sequence[dict[str, Any]]
+) -> dict[str, SourceSplit]:
+    return {
+        name: SourceSplit.of(source, data, out, begun_from)
+        for name, source in config.data.sources.items()
+        if not source.teacher_only
+    }
+
+
+def _measured_before(runs: Sequence[TrainingRun]) -> dict[str, Any]:
+    """Return what the YAML of the model says that the runs began from, of how good it was."""
+    (first, *_) = runs[0].begun_from or [{}]
+    document = first.get('model') or {}
+    measured = {k: v for k, v in document.get('measured', {}).items() if k != 'began_from'}
+    of_int8 = document.get('int8', {}).get('measured')
+    return {**measured, **({'int8': of_int8} if of_int8 else {})}
 
 
 def _other_cameras(held_out: Mapping[str, SourceSplit]) -> dict[str, Part]:

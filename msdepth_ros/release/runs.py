@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from msdepth_ros.errors import MsdepthError
@@ -77,6 +78,35 @@ class TrainingRun:
         """The averaged weights, by name."""
         weights: dict[str, Tensor] = self.checkpoint['weights']
         return weights
+
+    def exported(self, start_share: float) -> dict[str, Tensor]:
+        """Return the weights to export: the trained ones, mixed with those before.
+
+        Parameters
+        ----------
+        start_share : of the weights that the training started from, at least 0 and below 1.
+
+        Raises
+        ------
+        MsdepthError
+            If it is out of range, or is not 0 and the training did not start from given weights or
+            has had more than one stage.
+        """
+        if not 0 <= start_share < 1:
+            raise MsdepthError(f'--start-share is {start_share} but must be at least 0 and below 1')
+        if not start_share:
+            return self.weights
+        if not self.begun_from or len(self.begun) > 1:
+            raise MsdepthError(
+                f'{self.path}: --start-share needs a training of one stage that was given --weights'
+            )
+        start: dict[str, Tensor] = self.checkpoint['start']
+        return {
+            name: torch.lerp(value, start[name], start_share)
+            if value.is_floating_point()
+            else value
+            for name, value in self.weights.items()
+        }
 
     @property
     def measurable(self) -> dict[str, Tensor]:

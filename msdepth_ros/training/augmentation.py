@@ -21,6 +21,7 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.geometry.pinhole import Grid
 from msdepth_ros.images.disturbances import compressed
 from msdepth_ros.networks.depth_network import DepthNetwork
+from msdepth_ros.training.moved_view import moved
 
 UNKNOWN = 255  # the floor label of a cell that may or may not show the floor
 MAX_TILT = 20.0  # degrees
@@ -46,6 +47,7 @@ class Augmentation:
     blur : largest standard deviation, input pixels.
     jpeg : fraction of the views that are compressed, with a quality of 25 to 90.
     erase : fraction of the views in which a rectangle is erased.
+    moved : fraction of the views from a place nearer, lower and to the side, see `moved_view`.
 
     Raises
     ------
@@ -65,10 +67,11 @@ class Augmentation:
     blur: float = 0.0
     jpeg: float = 0.0
     erase: float = 0.0
+    moved: float = 0.0
 
     def __post_init__(self) -> None:
         check_zoom(self.zoom)
-        for name in ('grey', 'jpeg', 'erase'):
+        for name in ('grey', 'jpeg', 'erase', 'moved'):
             if not 0 <= getattr(self, name) <= 1:
                 raise MsdepthError(f'{name} is {getattr(self, name)} but must be from 0 to 1')
         for name in ('colour', 'gamma', 'exposure', 'noise', 'blur'):
@@ -176,11 +179,13 @@ class ViewMaker:
         border : pixels along the frame's edge that do not show the scene; in half of the views
             they are replaced by the pixels next to them.
         """
+        if border and rng.uniform() < 0.5:
+            frame = replace(frame, image=_without_border(frame.image, border))
+        if how.moved and rng.uniform() < how.moved:
+            frame = moved(frame, rng) or frame
         shift = (rng.uniform(), rng.uniform())
         crop = self._crop(frame, rng.uniform(*how.zoom), shift, how.flip and rng.uniform() < 0.5)
         turn = turned(*rng.uniform(-1, 1, 3) * (how.tilt, how.tilt, how.rotation))
-        if border and rng.uniform() < 0.5:
-            frame = replace(frame, image=_without_border(frame.image, border))
         view = self._view(frame, crop, turn)
         return replace(view, image=change_colours(view.image, how, rng))
 

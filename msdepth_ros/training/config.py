@@ -6,7 +6,7 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -313,6 +313,31 @@ def read_config(path: str | Path) -> Config:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise MsdepthError(f'cannot read the training configuration {path}: {error}') from error
     return from_document(document, str(path))
+
+
+def without(config: Config, names: Sequence[str]) -> Config:
+    """Return a training that learns nothing from some sources, and is measured on all of them.
+
+    Raises
+    ------
+    MsdepthError
+        If there is no such source.
+
+    """
+    sources = config.data.sources
+    for name in names:
+        if name not in sources:
+            raise MsdepthError(f"there is no source '{name}': sources are {', '.join(sources)}")
+    replace = dataclasses.replace
+    kept = {n: replace(each, weight=0.0) if n in names else each for n, each in sources.items()}
+    stages = []
+    for stage in config.stages:
+        parts = {
+            key: {name: value for name, value in getattr(stage, key).items() if name not in names}
+            for key in ('weights', 'zoom')
+        }
+        stages.append(replace(stage, **parts))
+    return replace(config, data=replace(config.data, sources=kept), stages=tuple(stages))
 
 
 def from_document(document: Any, where: str) -> Config:

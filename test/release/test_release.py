@@ -279,6 +279,79 @@ def test_two_splits_of_one_folder_have_their_own_counts(tmp_path, capsys):
     assert 'holds out (1 of the 1 of nyu):' in capsys.readouterr().err
 
 
+def test_what_learned_from_all_is_measured_by_trainings_that_left_sources_out(trained, capsys):
+    place = {**CONFIG['data']['sources']['unseen'], 'weight': 0.5}
+    sources = {'ramps': {**place, 'description': 'ramps'}, 'place': place}
+    (trained / 'places.yaml').write_text(yaml.safe_dump({**CONFIG, 'data': {'sources': sources}}))
+
+    def train(name, *options):
+        common = ['--data', str(trained), '--threads', '1', '--out', f'{trained}/{name}']
+        return main(['train', f'{trained}/places.yaml', *common, *options])
+
+    def export(name, *options):
+        common = ['--data', str(trained), '--out', f'{trained}/{name}', '--name', 'mine']
+        return main(['export', f'{trained}/all_places', *common, *options])
+
+    assert train('all_places') == 0
+    assert export('alone') == 2
+    assert 'no frame was held out' in capsys.readouterr().err
+    assert train('none', '--leave-out', 'nowhere') == 2
+    assert "no source 'nowhere'" in capsys.readouterr().err
+    assert train('without', '--leave-out', 'place') == 0
+    without = load_checkpoint(trained / 'without' / 'checkpoint.pt')
+    assert without['config']['data']['sources']['place']['weight'] == 0
+    assert export('told', '--int8', '--measure-by', f'{trained}/without') == 0
+    model = load_model(trained / 'told' / 'mine.yaml')
+    shipped = weights_of(model.onnx)['fine.mix.weight']
+    learned = load_checkpoint(trained / 'all_places' / 'checkpoint.pt')['weights']
+    assert torch.allclose(shipped, learned['fine.mix.weight'], atol=1e-3)
+    measured = model.document['measured']
+    assert 'learned nothing from it' in measured['on']
+    assert 'ramps' not in measured
+    assert measured['place']['frames'] == 5
+    assert model.document['int8']['measured']['place']['frames'] == 5
+    # the errors are those of the weights that left the place out
+    alone = ['export', f'{trained}/without', '--data', str(trained), '--out', f'{trained}/w']
+    assert main(alone) == 0
+    expected = load_model(trained / 'w' / 'small.yaml').document['measured']['place']
+    assert measured['place']['pooled'] == expected['pooled']
+    assert export('wrong', '--measure-by', f'{trained}/run') == 2
+    assert 'not of the same training' in capsys.readouterr().err
+
+
+def test_the_mean_with_the_start_is_exported(trained, capsys):
+    start = f'{trained}/run/checkpoint.pt'
+    common = ['--data', str(trained), '--out']
+    train = ['train', f'{trained}/small.yaml', *common, f'{trained}/went_on', '--threads', '1']
+    assert main([*train, '--weights', start]) == 0
+    export = [
+        'export',
+        f'{trained}/went_on',
+        *common,
+        f'{trained}/between',
+        '--start-share',
+        '0.75',
+    ]
+    assert main(export) == 0
+    found = weights_of(trained / 'between' / 'small.onnx')['coarse.full.weight']
+    first, last = (
+        load_checkpoint(path)['weights']['coarse.full.weight']
+        for path in (Path(start), trained / 'went_on' / 'checkpoint.pt')
+    )
+    assert not torch.equal(first, last)
+    expected = (0.75 * first + 0.25 * last).half().float()
+    assert torch.allclose(found, expected, rtol=1e-3, atol=1e-6)
+    assert (
+        load_model(trained / 'between' / 'small.yaml').document['training']['start_share'] == 0.75
+    )
+    capsys.readouterr()
+    anew = ['export', f'{trained}/run', *common, f'{trained}/x', '--start-share', '0.5']
+    assert main(anew) == 2
+    assert 'was given --weights' in capsys.readouterr().err
+    assert main([*export[:-1], '1.5', '--overwrite']) == 2
+    assert 'must be at least 0 and below 1' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ('arguments', 'message'),
     [

@@ -217,3 +217,15 @@ def test_depths_of_wide_turned_views_are_finite_wherever_they_are_valid(tilt):
             view = maker.random(frame, how, np.random.default_rng(seed))
             assert np.isfinite(view.log_depth).all()
             assert view.valid.any()
+
+
+def test_a_share_of_the_views_is_moved(maker):
+    frame = coordinate_frame()
+    plain = maker.random(frame, Augmentation(), np.random.default_rng(0))
+    seen = [
+        maker.random(frame, Augmentation(moved=0.5), np.random.default_rng(seed))
+        for seed in range(30)
+    ]
+    nearer = [np.median(np.exp(view.log_depth[view.valid])) for view in seen]
+    still = np.isclose(nearer, np.median(np.exp(plain.log_depth))).sum()
+    assert 8 <= still <= 22
