@@ -1,20 +1,20 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Walks source for what it uses of a library, and compares that with what the library has."""
+"""Finds what source code uses of a library, and compares that with what the library has."""
 
 import ast
 from collections.abc import Callable
 from pathlib import Path
 
 Api = dict[str, dict[str, list[int] | None]]
-"""Class ('' = the module) -> member -> [fewest, most] arguments without self, None if unknown."""
+"""Class ('': the module) -> member -> [fewest, most] arguments without self; None: unknown."""
 
 Uses = dict[str, set[int]]
-"""'Class.member' (or 'member' of the module) -> counts of arguments it is called with."""
+"""'Class.member', or 'member' of the module -> the numbers of arguments that it is called with."""
 
 
 def uses(path: Path, owner: Callable[[ast.expr], str | None]) -> Uses:
-    """Return what a file uses; `owner` tells the class that an expression is, None if no such."""
+    """Return what a file uses; `owner` returns the class of an expression, None if it has none."""
     found: Uses = {}
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute) and (kind := owner(node.value)) is not None:
@@ -32,7 +32,7 @@ def uses(path: Path, owner: Callable[[ast.expr], str | None]) -> Uses:
 
 
 def missing(api: Api, used: Uses) -> set[str]:
-    """Return what of `used` an API does not have, or does not take with these arguments."""
+    """Return the parts of `used` that an API lacks, or does not take with these arguments."""
     wrong = set()
     for name, counts in used.items():
         kind, _, member = name.rpartition('.')

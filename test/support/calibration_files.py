@@ -40,7 +40,7 @@ def opencv(path: Path, fisheye: bool = False) -> None:
 
 
 def opencv_bare(path: Path) -> None:
-    """Write the two matrices alone, under the names that OpenCV's tutorials use, without a size."""
+    """Write only the two matrices, with the names of OpenCV's tutorials and without a size."""
     storage = cv2.FileStorage(str(path), cv2.FILE_STORAGE_WRITE)
     storage.write('cameraMatrix', K)
     storage.write('distCoeffs', np.array([D]))

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Fast DDS's profile for the tests: config/fastdds.xml, and ends that find each other sooner."""
+"""The Fast DDS profile for the tests: config/fastdds.xml, with faster discovery."""
 
 import os
 from pathlib import Path

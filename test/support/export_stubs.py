@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Stand-ins for public exports: the tensors of each route, and an answer that is known.
+"""Stand-ins for public exports: the tensors of each export route, and a known prediction.
 
 A stub has a route's names, ranks, types, free axes and opset. Its depth d at column x and row y
 of its input is NEAR + PER_COLUMN * x + PER_ROW * y + PER_RED * r, where r is the image's red of 0

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A network of ours exported as others export theirs: float NCHW in, a map of the same size out."""
+"""Exports a shipped network as other projects do: float NCHW in, a map of the same size out."""
 
 import warnings
 from pathlib import Path
@@ -16,7 +16,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class FloatNchw(nn.Module):
-    """Takes ImageNet's normalised images; answers with inverse depth, or with scale and shift."""
+    """Takes images normalised as for ImageNet; predicts scale * inverse depth + shift."""
 
     def __init__(self, network: DepthNetwork, scale: float, shift: float) -> None:
         super().__init__()

@@ -16,7 +16,7 @@ depth_range: [0.3, 10]
 
 
 def write_model(folder: Path, offset: float, per_level: float = 0.0) -> Path:
-    """Write a model that answers `offset + per_level * mean grey level` metres everywhere.
+    """Write a model that predicts `offset + per_level * mean grey level` metres everywhere.
 
     Its input is 160x120 at a focal length of 130 pixels, its grid 16x12. Returns the YAML.
     """

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Models whose answer is known: they run through the product as any user's own model would."""
+"""Models whose depth is known. They are loaded and run as a user's own model is."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ import onnx
 import yaml
 from onnx import TensorProto, helper, numpy_helper
 
-# Depth that `write_color_model` answers for a pixel, in metres per unit of R, G and B.
+# Depth that the model of `write_color_model` predicts, in metres per unit of R, G and B.
 COLOR_WEIGHTS = np.array([0.001, 0.003, 0.01], np.float32)
 COLOR_OFFSET = 0.5
 
@@ -26,7 +26,7 @@ EIGEN_GRID: dict[str, Any] = {
 def write_depth_model(
     folder: Path, depth: Callable[[np.ndarray, np.ndarray], np.ndarray], **options: Any
 ) -> Path:
-    """Write a model that answers depth(x, y) for the network pixel (x, y) of each cell.
+    """Write a model that predicts depth(x, y) for the network pixel (x, y) of each cell.
 
     Returns the path of its YAML. `options`: see `_description`; and EIGEN_GRID's keys.
     """
@@ -75,7 +75,7 @@ def write_color_model(folder: Path, **options: Any) -> Path:
 
 
 def write_slow_model(folder: Path, layers: int, depth: float = 2.0, **options: Any) -> Path:
-    """Write a model that answers one depth after `layers` convolutions of 0.9 G multiply-adds."""
+    """Write a model that predicts one depth after `layers` convolutions of 0.9 G multiply-adds."""
     random = np.random.default_rng(1)
     widen = random.normal(size=(32, 3, 3, 3)).astype(np.float32)
     convolve = random.normal(size=(32, 32, 5, 5)).astype(np.float32) / 32

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A small depth network as ONNX file and YAML, with its weights stored as the shipped ones are."""
+"""A small depth network as ONNX file and YAML; its weights are stored as in shipped models."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A room of textured walls with a box in it, cast ray by ray: images with exact depth and pose."""
+"""Renders a room of textured walls with a box: images with exact depth and pose."""
 
 import dataclasses
 import json
@@ -102,7 +102,7 @@ def pose_at(x: float, y: float, z: float, yaw: float = 0.0, pitch: float = 0.0) 
 
 
 def walk(count: int = 16) -> list[np.ndarray]:
-    """Return the poses of a hand-held walk: sideways and ahead, looking about."""
+    """Return the poses of a hand-held camera that moves sideways and forward, and turns."""
     steps = np.linspace(0, 1, count)
     return [
         pose_at(-0.5 + 0.9 * s, 0.05 * np.sin(9 * s), 0.6 * s, 0.15 * np.sin(5 * s), 0.1 + 0.1 * s)

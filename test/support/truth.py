@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Cameras and fits by their definitions, from NumPy and OpenCV's point functions alone."""
+"""Cameras and fits computed from their definitions, with NumPy and OpenCV's point functions."""
 
 import math
 from dataclasses import replace
@@ -71,12 +71,12 @@ def wall_depth(matrix, u, v):
 
 
 def off_wall(points):
-    """Return how far points [..., 3] lie off the wall, metres."""
+    """Return the distance of points [..., 3] from the wall, metres."""
     return np.abs(points.astype(np.float64) @ WALL - 3) / np.linalg.norm(WALL)
 
 
 def raw_pixels(camera, directions):
-    """Return the delivered image's pixel (u, v) that the lens shows rays [N, 3] at: [N, 2]."""
+    """Return the pixels [N, 2] of the delivered image where the lens shows rays [N, 3]."""
     fx, fy, cx, cy = matrix_of(camera, rectified=False)
     k = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
     d, zero = np.array(camera.d), np.zeros(3)
