@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Every export route through `msdepth adopt` and back: its answer is known at every pixel."""
+"""Every export route through `msdepth adopt`: its depth is known at every pixel."""
 
 from pathlib import Path
 

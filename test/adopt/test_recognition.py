@@ -70,7 +70,7 @@ def test_an_incomplete_or_unknown_name_is_refused(tmp_path: Path):
 
 
 def vit(folder: Path, image: str, output: str, ending: list[tuple[str, list[str]]]) -> Path:
-    """Write a network that cuts patches of 14 pixels, as Depth Anything does, and ends as told."""
+    """Write a network that cuts patches of 14 pixels, as Depth Anything does, and its ending."""
     nodes = [helper.make_node('Conv', [image, 'w'], ['c'], kernel_shape=[14, 14], strides=[14, 14])]
     name = 'c'
     for index, (operation, more) in enumerate(ending):

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""An adopted model is run on every runtime at hand, and one that answers otherwise is named."""
+"""An adopted model is run on every installed runtime, and a runtime that differs is named."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -178,7 +178,7 @@ OUTPUTS = {'depth_pro': ('predicted_depth', 'field_of_view')}
 
 @pytest.fixture(scope='module', params=CASES)
 def adopted(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Return a model, and what torch answers to its input."""
+    """Return a model, and torch's output for its input."""
     make, preset, size, dynamic = CASES[request.param]
     folder = tmp_path_factory.mktemp(request.param)
     torch.manual_seed(1)

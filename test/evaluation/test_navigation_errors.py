@@ -35,7 +35,7 @@ def write_scene(folder, *boxes):
 
 
 def write_model(folder, *boxes, scale=1.0):
-    """Write a model that answers the depth of a scene."""
+    """Write a model that predicts the depth of a scene."""
     grid = CAMERA.sampled(Grid(74, 55, (5.0, 5.0), (4.0, 4.0)))
     depth = scale * depth_of(MOUNTED, boxes, grid)
     return write_depth_model(folder, lambda x, y: depth, depth_range=(0.2, 10.0))

@@ -171,7 +171,7 @@ def assert_rays(camera, matrix, placed, size, saw, period):
 
 
 def test_the_wall_shows_errors_of_a_pixel():
-    """A pixel of 640x480 aside, its points lie ten tolerances and more beside it."""
+    """With rays one pixel of 640x480 off, the points are ten tolerances or more off the wall."""
     camera = camera_of((640, 480), 'none')
     matrix = matrix_of(camera, rectified=False)
     u, v = np.meshgrid(np.arange(640), np.arange(480))

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Calibrations that are right in form and hard to believe: used, and told with the likely cause."""
+"""Calibrations with implausible numbers are used, and reported with the likely cause."""
 
 from dataclasses import replace
 

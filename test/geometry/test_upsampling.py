@@ -51,7 +51,7 @@ def test_a_plane_stays_a_plane_up_to_the_outermost_half_cells(cells, size, thres
 
 @pytest.mark.parametrize(('cells', 'size'), GRIDS)
 def test_upsampling_does_not_bridge_a_step(cells, size):
-    """Whatever the border between two plateaus looks like, nothing lies between them."""
+    """No depth lies between two plateaus, for any shape of their border."""
     i, j = np.meshgrid(np.arange(cells.width), np.arange(cells.height))
     for near in (i < cells.width // 2, j < cells.height // 2, i + 2 * j < 60, (i + j) % 3 == 0):
         depth = np.where(near, 1.0, 3.0).astype(np.float32)

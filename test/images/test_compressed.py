@@ -143,7 +143,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 
 
 def decode_apart(data):
-    """Decode in a process of its own; return what it said and how many MB its memory grew by."""
+    """Decode in a new process; return its output and by how many MB its memory grew."""
     command = [sys.executable, '-c', DECODE]
     done = subprocess.run(command, input=data, capture_output=True, check=True, timeout=PATIENCE)
     *said, grown = done.stdout.decode().splitlines()

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A photo by the same phone tells the focal length of a video."""
+"""The focal length of a video is taken from a photo by the same phone."""
 
 import cv2
 import numpy as np

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a topic's name says of its images."""
+"""What is known of images from the name of their topic."""
 
 import pytest
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The CPU's runtimes: known answers, and models that are not what their YAML says."""
+"""The runtimes of the CPU: known depth, and models that differ from their YAML."""
 
 import importlib.util
 import os
@@ -258,7 +258,7 @@ def test_openvino_reports_nobody_to_its_makers(path):
 
 
 def answers(model, backend, precision):
-    """Return a runtime's answers to six frames of the shipped clip, and its arithmetic."""
+    """Return a runtime's depth of six frames of the shipped clip, and its arithmetic."""
     loaded = create_backend(model, backend, 1, precision)
     found = []
     for index, picture in enumerate(ImageSource(DEFAULT_CLIP)):

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Image and camera in, metric depth out: with models whose answer is known.
+"""Image and camera in, metric depth out: with models whose depth is known.
 
 Where a known wall comes out is the matter of test_geometry.py.
 """

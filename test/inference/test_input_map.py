@@ -153,7 +153,7 @@ def test_without_rectification_the_image_is_taken_as_it_is(rectified, name, mode
 
 @pytest.mark.parametrize('lens', ['plumb_bob', 'rational_polynomial', 'equidistant'])
 def test_rays_agree_with_undistort_points(lens, model):
-    """The other way round: where OpenCV says that a raw pixel lands in the rectified image."""
+    """Raw pixels that OpenCV undistorts are mapped back to themselves."""
     camera = make_camera((640, 480), lens)
     intrinsics = InputMap(model, (640, 480), camera, rectify=True).intrinsics
     raw = np.stack(np.meshgrid(np.arange(20.0, 620, 30), np.arange(20.0, 460, 30)), axis=-1)

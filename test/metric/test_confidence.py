@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Confidence is a probability, and its reliability is told in ten bins."""
+"""Confidence is a probability, and its reliability is measured in ten bins."""
 
 import math
 

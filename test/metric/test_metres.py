@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Metres over time: they do not jump when a source comes, goes or lies, and hold for a while."""
+"""The scale over time: it does not jump when a source comes, goes or is wrong, and is held."""
 
 import numpy as np
 import pytest

@@ -114,7 +114,7 @@ def test_every_scale_is_supervised(network, image):
 
 @pytest.mark.parametrize('scale', range(5))
 def test_fine_network_uses_the_map_its_features_and_the_skip(network, image, scale):
-    """Gradients reach all three inputs, and blanking any of them changes the answer."""
+    """Gradients reach all three inputs, and zeroing any of them changes the prediction."""
     refine = network.fine[scale]
     shape = {0: (6, 8), 1: (12, 16), 2: (24, 32), 3: (48, 64), 4: (96, 128)}[scale]
     below = 16 if scale == 0 else network.fine[scale - 1].correct.in_channels

@@ -20,7 +20,7 @@ INTRINSICS = Intrinsics(8, 6, 10.0, 10.0, 3.5, 2.5)
 
 
 class Grey:
-    """Answers log depth by the grey level alone, at the focal length of the frames."""
+    """Predicts log depth from only the grey level, at the focal length of the frames."""
 
     image_size, focal = (8, 6), 10.0
     grid = Grid(width=8, height=6, origin=(0.0, 0.0), step=(1.0, 1.0))
@@ -93,7 +93,7 @@ def test_a_frame_without_depth_does_not_count():
 
 
 def test_the_final_prediction_is_corrected_not_what_a_stage_learns_from():
-    """A new eigen2014 is in its coarse stage; the file that is exported answers as the fine one."""
+    """A new eigen2014 is in its coarse stage; the exported file computes the fine map."""
     torch.manual_seed(0)
     network = Eigen2014(hidden=8)
     with torch.no_grad():

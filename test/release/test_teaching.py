@@ -64,7 +64,7 @@ def student(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def teacher(tmp_path: Path) -> Path:
-    """Return a model that answers 0.5 m and more, by the colours, at any focal length."""
+    """Return a model that predicts 0.5 m or more from the colours, at any focal length."""
     return write_color_model(tmp_path / 'color')
 
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Two processes that train together do what one does alone."""
+"""Two processes that train together compute the same as one process."""
 
 import json
 import os

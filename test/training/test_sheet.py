@@ -19,7 +19,7 @@ STRIP, WIDTH, HEIGHT = 20, 40, 30  # of text; the network's input
 
 
 class Flat(Tiny):
-    """Answers 2 m everywhere."""
+    """Predicts 2 m everywhere."""
 
     def supervised(self, image):
         answer = super().supervised(image)

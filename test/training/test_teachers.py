@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Teachers: their answers land on the student's grid, metric for it, and are learned from."""
+"""Teachers: their predictions are resampled to the student's grid, in its metres, and learned."""
 
 import dataclasses
 import hashlib
@@ -41,7 +41,7 @@ CONFIG = dataclasses.replace(SMALL, averaging=0.0, validate_every=4)
 
 
 class Large(Tiny):
-    """Answers each cell's place, that along y counting tenfold, and the image's mean."""
+    """Predicts x + 10 y of each cell plus the mean of the image."""
 
     image_size = (80, 60)
     focal = 90.0

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What `msdepth train` answers to bad input: one line that says what to do, and exit code 2."""
+"""`msdepth train` with bad input prints one line that says what to do, and exits with code 2."""
 
 import os
 import shlex

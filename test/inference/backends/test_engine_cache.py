@@ -56,7 +56,7 @@ def sidecar(cache: EngineCache) -> Path:
 
 
 def why_not(cache: EngineCache, key: EngineKey, caplog: pytest.LogCaptureFixture) -> str:
-    """Return the one line that says why there is no engine."""
+    """Return the one log line on why no engine is loaded."""
     caplog.clear()
     with caplog.at_level(logging.INFO):
         assert cache.load(key) is None

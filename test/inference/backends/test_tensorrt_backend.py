@@ -51,7 +51,7 @@ from msdepth_ros.inference.model_host import ModelChoice, ModelHost
 
 
 def layer(kind: str, inputs: str, weights: str = '', name: str = '') -> dict[str, object]:
-    """Return a layer as TensorRT's inspector tells of it."""
+    """Return a layer as TensorRT's inspector describes it."""
     known = {'Name': name, 'LayerType': kind, 'Inputs': [{'Format/Datatype': inputs}]}
     return {**known, 'Weights': {'Type': weights, 'Count': 9}} if weights else known
 
@@ -566,7 +566,7 @@ class Memory:
 
 
 def stand_in_tensorrt(model: Model, **changes: object) -> tensorrt_api.TensorRt:
-    """Return a TensorRT whose one engine answers 7 m; `changes` make it go wrong."""
+    """Return a TensorRT whose one engine predicts 7 m; `changes` make it fail."""
     (in_width, in_height), (out_width, out_height) = model.input_size, model.output_size
     shapes = {'image': (1, in_height, in_width, 3), 'depth': (1, 1, out_height, out_width)}
     addresses: dict[str, int] = {}
