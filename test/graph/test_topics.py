@@ -94,8 +94,8 @@ def test_a_camera_info_beside_or_below_the_image_is_found(graph, color_model, pl
 @pytest.mark.parametrize(
     ('frame', 'optical', 'hint'),
     [
-        ('camera_link', '', "as 'camera_optical_link'"),
-        ('robot/front_camera_frame', '', "as 'robot/front_camera_optical_frame'"),
+        ('camera_link', '', "for example 'camera_optical_link'"),
+        ('robot/front_camera_frame', '', "for example 'robot/front_camera_optical_frame'"),
         ('camera_link', 'camera_optical', ''),
         ('camera_color_optical_frame', '', ''),
         ('camera', '', ''),
