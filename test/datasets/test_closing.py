@@ -34,7 +34,7 @@ BAGS = [('mcap', 'none'), ('mcap', 'file'), ('sqlite3', 'none'), ('sqlite3', 'fi
 
 
 @pytest.mark.parametrize(('storage', 'compression'), BAGS)
-def test_recordings(tmp_path, no_file_stays_open, storage, compression):
+def test_recordings_are_closed(tmp_path, no_file_stays_open, storage, compression):
     pytest.importorskip('rosbags', reason='recordings are read with it')
     bag = write_bag(tmp_path / 'bag', storage, compression)
     for _ in range(50):
@@ -45,7 +45,7 @@ def test_recordings(tmp_path, no_file_stays_open, storage, compression):
 
 
 @pytest.mark.parametrize(('storage', 'compression'), BAGS)
-def test_recordings_that_are_refused(tmp_path, no_file_stays_open, storage, compression):
+def test_refused_recordings_are_closed(tmp_path, no_file_stays_open, storage, compression):
     pytest.importorskip('rosbags', reason='recordings are read with it')
     bag = write_bag(tmp_path / 'bag', storage, compression)
     for _ in range(5):
@@ -54,7 +54,7 @@ def test_recordings_that_are_refused(tmp_path, no_file_stays_open, storage, comp
         no_file_stays_open.append(error)
 
 
-def test_nyu(tmp_path, no_file_stays_open):
+def test_nyu_is_closed(tmp_path, no_file_stays_open):
     pytest.importorskip('h5py', reason='the labelled set is read with it')
     path = write_nyu(tmp_path / 'nyu')
     for _ in range(50):
@@ -67,7 +67,7 @@ def test_nyu(tmp_path, no_file_stays_open):
     no_file_stays_open.append(error)
 
 
-def test_the_command(tmp_path, no_file_stays_open, capsys):
+def test_the_command_closes_what_it_opens(tmp_path, no_file_stays_open, capsys):
     pytest.importorskip('rosbags', reason='recordings are read with it')
     bag = write_bag(tmp_path / 'bag', 'sqlite3', 'file')
     assert main(['evaluate', str(bag), '--median-scaling', '--threads', '1']) == 0
