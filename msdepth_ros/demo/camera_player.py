@@ -94,8 +94,9 @@ class CameraPlayer(Node):
             )
         self._images = self._endless() if self._loop else self._once()
         self._pose: np.ndarray | None = None
-        self._next = self._decode()
+        self._scan: LaserScan | None = None
         self.played = 0
+        self._next = self._decode()
         self.done = False
         self._period = 1 / (rate or self._source.rate or DEFAULT_RATE)
         self._timer = self.create_timer(_WAIT_PERIOD, self._start_when_awaited)
@@ -116,8 +117,9 @@ class CameraPlayer(Node):
         image.header.stamp = self.get_clock().now().to_msg()
         if self._odometry is not None and self._pose is not None:
             self._odometry.publish(odometry_msg(self._pose, image.header))
-        if self._truth is not None:
-            self._scans.publish(_scan_msg(self._truth, self.played, image.header))
+        if self._scan is not None:
+            self._scan.header.stamp = image.header.stamp
+            self._scans.publish(self._scan)
         self._info_publisher.publish(camera_info_msg(self._camera, image.header))
         self._image_publisher.publish(image)
         self.played += 1
@@ -129,6 +131,7 @@ class CameraPlayer(Node):
         if picture is None:
             return None
         self._pose = self._poses.get(picture.name)
+        self._scan = None if self._truth is None else _scan_msg(self._truth, self.played)
         return image_msg(picture.image, 'bgr8', Header(frame_id=self._frame_id))
 
     def _endless(self) -> Iterator[Picture]:
@@ -151,10 +154,10 @@ class CameraPlayer(Node):
             raise error
 
 
-def _scan_msg(truth: ClipDepth, number: int, header: Header) -> LaserScan:
+def _scan_msg(truth: ClipDepth, number: int) -> LaserScan:
     """Return the scan of a frame, with the stamp of its image."""
     ranges, first, step = truth.ranges(number)
-    message = LaserScan(header=Header(stamp=header.stamp, frame_id=FRAME))
+    message = LaserScan(header=Header(frame_id=FRAME))
     message.angle_min, message.angle_increment = first, step
     message.angle_max = first + step * (len(ranges) - 1)
     message.range_min, message.range_max = 0.1, 12.0

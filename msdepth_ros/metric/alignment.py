@@ -10,7 +10,6 @@ works with any network.
 """
 
 import functools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,8 +26,7 @@ MOST_POINTS = 100  # measurements in the exact solution; further ones add detail
 _LEAST_NOISE = 0.005  # least standard deviation of ln(depth) of a sensor
 _FREEDOM = 6  # degrees of freedom of Student's t
 _ROUNDS = 4
-_MOST_CELLS = 6_500  # largest number of cells at which the process is evaluated
-_SPREAD_STEP = 4  # cells; the standard deviation is smooth
+_COARSE_WIDTH = 32  # cells across the image that the process is evaluated at
 
 
 @dataclass(frozen=True)
@@ -139,24 +137,30 @@ class Fit:
         free = np.float32(self._before.variance + self._prior.sl**2)
         if not len(self.chosen):
             return np.full(shape, (free + NETWORK_NOISE**2) ** 0.5, np.float32)
-        features, coarse = self._cells(_SPREAD_STEP if min(shape) >= 8 * _SPREAD_STEP else 1)
-        known = self._prior.local(features, self._features) + np.float32(self._before.variance)
+        cells = self._coarse
+        known = cells.far + cells.near + np.float32(self._before.variance)
         told = known @ self._inverse.astype(np.float32)
         told *= known
         variance = np.maximum(free - told.sum(axis=1), 0) + np.float32(NETWORK_NOISE**2)
-        wide = resized(variance.reshape(coarse), shape)
+        wide = resized(variance.reshape(cells.shape), shape)
         return np.sqrt(wide if self._detail is None else 1 / (1 / wide + self._detail[1]))
 
     @functools.cached_property
     def _smooth(self) -> np.ndarray:
         """The local correction from the chosen measurements, float32 [height, width]."""
-        height, width = self._log_depth.shape
+        shape = self._log_depth.shape
         if not len(self.chosen):
-            return np.zeros((height, width), np.float32)
-        features, shape = self._cells(math.ceil((height * width / _MOST_CELLS) ** 0.5))
-        solution = self._solution.astype(np.float32)
-        field = self._prior.local_sums(features, self._features, solution)
-        return resized(field.reshape(shape), (height, width))
+            return np.zeros(shape, np.float32)
+        cells, solution = self._coarse, self._solution.astype(np.float32)
+        far = cells.far @ solution
+        # At depth edges the far term differs between near cells: it follows the log depth there.
+        slope = cells.far @ (solution * self._features[:, 2]) - far * cells.m
+        value, slope, m = (
+            resized(field.reshape(cells.shape), shape)
+            for field in (far + cells.near @ solution, slope, cells.m)
+        )
+        own = (self._log_depth - np.float32(self._centre)) / np.float32(self._prior.tau)
+        return value + slope * np.clip(own - m, -1, 1)
 
     @functools.cached_property
     def _detail(self) -> tuple[np.ndarray, np.ndarray] | None:
@@ -168,11 +172,35 @@ class Fit:
         noise = np.maximum(self.points.noise - NETWORK_NOISE**2, _LEAST_NOISE**2)
         return detail(self._log_depth.shape, rows, columns, left, noise)
 
-    def _cells(self, step: int) -> tuple[np.ndarray, tuple[int, int]]:
-        """Return the features of every step-th cell, float32 [n, 3], and the grid's shape."""
-        some = self._log_depth[step // 2 :: step, step // 2 :: step]
-        rows, columns = np.indices(some.shape, np.float32) * np.float32(step) + step // 2
-        return self._featured(columns.ravel(), rows.ravel(), some.ravel()), some.shape
+    @functools.cached_property
+    def _coarse(self) -> '_Coarse':
+        """What is computed at some of the cells and interpolated between them."""
+        height, width = self._log_depth.shape
+        step = max(round(width / _COARSE_WIDTH), 1)
+        rows, columns = np.arange(step // 2, height, step), np.arange(step // 2, width, step)
+        m = self._log_depth[rows[:, None], columns]
+        m = np.where(np.isfinite(m), m, np.float32(self._centre))  # for the cells around it
+        y, x = np.meshgrid(rows.astype(np.float32), columns.astype(np.float32), indexing='ij')
+        features = self._featured(x.ravel(), y.ravel(), m.ravel())
+        far, near = self._prior.local_parts(features, self._features)
+        return _Coarse(m.shape, features[:, 2], far, near)
+
+
+@dataclass(frozen=True)
+class _Coarse:
+    """Some cells of a grid, and their covariance with the chosen measurements.
+
+    Attributes
+    ----------
+    shape : how many cells high and wide, n together.
+    m : float32 [n], log depth as in `Prior.features`.
+    far, near : float32 [n, chosen], see `Prior.local_parts`.
+    """
+
+    shape: tuple[int, ...]
+    m: np.ndarray
+    far: np.ndarray
+    near: np.ndarray
 
 
 def _raised(noise: np.ndarray, others: np.ndarray | float, off: np.ndarray) -> np.ndarray:

@@ -10,7 +10,6 @@ import numpy as np
 
 GRID_WIDTH = 128  # width of the grid whose cells are the unit of ELL
 _NEAR_SHARE = 0.2  # fraction of the local variance on the short scale
-_BLOCK = 512  # features at a time, so that their covariances stay in the CPU's cache
 
 
 @dataclass(frozen=True)
@@ -78,21 +77,16 @@ class Prior:
 
     def local(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Return the local part of the covariance between features: [n, k] of [n, 3] and [k, 3]."""
-        far, near = _decays(a, b)
-        far *= (1 - _NEAR_SHARE) * self.sl**2
-        near *= _NEAR_SHARE * self.sl**2
+        far, near = self.local_parts(a, b)
         far += near
         return far
 
-    def local_sums(self, a: np.ndarray, b: np.ndarray, factors: np.ndarray) -> np.ndarray:
-        """Return `local(a, b) @ factors`, float32 [n], computed in blocks of a."""
-        far_factors = factors * np.float32((1 - _NEAR_SHARE) * self.sl**2)
-        near_factors = factors * np.float32(_NEAR_SHARE * self.sl**2)
-        sums = np.empty(len(a), np.float32)
-        for start in range(0, len(a), _BLOCK):
-            far, near = _decays(a[start : start + _BLOCK], b)
-            sums[start : start + _BLOCK] = far @ far_factors + near @ near_factors
-        return sums
+    def local_parts(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the two terms of `local`: that of the far scale, and that of the near one."""
+        far, near = _decays(a, b)
+        far *= (1 - _NEAR_SHARE) * self.sl**2
+        near *= _NEAR_SHARE * self.sl**2
+        return far, near
 
 
 def _decays(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
