@@ -240,3 +240,16 @@ def test_a_prior_is_read_from_a_models_yaml():
     for wrong in ({'SG': 0.3}, {'SG': 0, 'SL': 1, 'ELL': 1, 'TAU': 1}, {'SG': '1'}, 7):
         with pytest.raises(ValueError, match=r'SG|SL'):
             Prior.from_document(wrong)
+
+
+def test_cells_without_a_depth_leave_those_around_them_alone():
+    rng = np.random.default_rng(0)
+    truth, prediction = scene(rng)
+    holes = prediction.copy()
+    holes[20:24, 30:34] = np.nan
+    sparse = measured(truth, 60, rng)
+    whole, _ = Alignment().align(prediction, CELLS, [sparse])
+    log_depth, std = Alignment().align(holes, CELLS, [sparse])
+    assert np.array_equal(np.isnan(log_depth), np.isnan(holes))
+    assert np.isfinite(std).all()
+    assert np.nanmax(np.abs(log_depth - whole)) < 0.1
