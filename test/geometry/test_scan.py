@@ -130,7 +130,7 @@ def test_a_wall_is_straight():
 
 
 def test_a_band_that_does_not_fit_is_refused_with_the_numbers(depth):
-    with pytest.raises(MsdepthError, match='one column'):
+    with pytest.raises(MsdepthError, match='at least two columns'):
         laser_scan(np.ones((48, 1), np.float32), CAMERA, 1, 0.1, 10.0)
     with pytest.raises(MsdepthError, match=r'scan_height 48 .* 48 rows .* row 23\.5'):
         laser_scan(depth, CAMERA, 48, 0.45, 10.0)
