@@ -73,7 +73,6 @@ def static_transform(bag: BagReader, source: str, target: str) -> np.ndarray:
     ------
     DatasetError
         If the recording does not tell it.
-
     """
     if source == target:
         return np.eye(4)

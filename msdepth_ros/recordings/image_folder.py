@@ -26,7 +26,6 @@ class ImageFolder(Dataset):
     ------
     DatasetError
         If there are no images, or no calibration.
-
     """
 
     def __init__(self, folder: Path, focal_and_centre: Sequence[float] | None = None) -> None:

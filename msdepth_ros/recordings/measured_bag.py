@@ -51,7 +51,6 @@ class MeasuredBag(Dataset):
     DatasetError
         If the recording is damaged, a topic is missing or not clear, or static TF does not tell
         where a sensor is.
-
     """
 
     def __init__(
@@ -172,7 +171,6 @@ class MeasuredBag(Dataset):
         ------
         DatasetError
             If that is not told, or the camera is not above the robot's frame.
-
         """
         camera_frame = self._frames[self._image]
         frame, mount = self._robot(camera_frame)

@@ -47,7 +47,6 @@ def open_source(source: Source, path: Path) -> Dataset:
     ------
     DatasetError
         If it cannot be read, or has no depth and nothing is measured.
-
     """
     if source.measured is None:
         if path.exists() and _lacks_depth(path):
@@ -90,7 +89,6 @@ class MeasuredDepth(Dataset):
     ------
     DatasetError
         If the dataset cannot be read, or has not what measures.
-
     """
 
     def __init__(
@@ -158,14 +156,19 @@ class MeasuredDepth(Dataset):
         return replace(frame, depth=depth)
 
 
-def tell(name: str, dataset: MeasuredDepth, learned: Sequence[Frame], path: Path) -> None:
-    """Say what a source's frames are compared with, and how many teach something.
+def tell(
+    name: str,
+    dataset: MeasuredDepth,
+    learned: Sequence[Frame],
+    held_out: Sequence[Frame],
+    path: Path,
+) -> None:
+    """Print how many frames of a source can be used, and what its held-out ones are compared with.
 
     Raises
     ------
     DatasetError
-        If none does.
-
+        If nothing was measured of any of those to learn from, or of any of those held out.
     """
     some = sum(bool(frame.depth.any()) for frame in learned)
     if learned and not some:
@@ -173,6 +176,11 @@ def tell(name: str, dataset: MeasuredDepth, learned: Sequence[Frame], path: Path
             f'{path}: of none of {len(learned)} images anything was measured: images and sensors '
             "must have stamps of one clock, /tf_static must tell the sensor's place on the robot, "
             'and the camera must see what it measures'
+        )
+    if held_out and not any(frame.depth.any() for frame in held_out):
+        raise DatasetError(
+            f'{path}: of none of the {len(held_out)} held-out images anything was measured, so no '
+            'errors can be told: record more, or hold out others (`blocks` in the YAML)'
         )
     if distributed.rank() == 0:
         tqdm.write(
@@ -188,7 +196,6 @@ def around_points(frame: Frame, sparse: Sequence[SparseDepth]) -> np.ndarray:
     Returns
     -------
     float32 [H, W] of the frame's size, metres, 0 where nothing was measured.
-
     """
     height, width = frame.image.shape[:2]
     depth = np.zeros((height, width), np.float32)

@@ -141,6 +141,12 @@ def test_a_recording_of_which_nothing_was_measured_is_refused(tmp_path):
         training_data(tmp_path, how)
 
 
+def test_held_out_images_of_which_nothing_was_measured_are_refused(tmp_path):
+    how = write_measured(tmp_path / 'set', 8, without=(1, 5))
+    with pytest.raises(DatasetError, match=r'none of the 2 held-out images.*blocks'):
+        training_data(tmp_path, how)
+
+
 def test_heads_do_not_learn_from_aligned_depth(tmp_path):
     how = write_measured(tmp_path / 'set', 8)
     heads = Stage('heads', images=8, rate=1e-3, batch=4)
