@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Depth to learn from without a depth camera: the default model's own, aligned with measurements.
 
-A scan row, some points, the floor or earlier views tell each image's metres (docs/metres.md). One
-image's alignment is off by a tenth, but hundreds are so in all directions, and what is learned from
-all of them is nearer to the truth than each of them is.
+A scan row, some points, the floor or earlier views give each image its metres (docs/metres.md). All
+of the aligned depth is learned: where it is sure alone is less (docs/training_log.md).
 """
 
 import contextlib
