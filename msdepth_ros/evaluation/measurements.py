@@ -7,7 +7,7 @@ earlier frames. So any dataset can show how large the errors are with measuremen
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +16,12 @@ from msdepth_ros.datasets import Frame
 from msdepth_ros.datasets.floor_plane import floor_plane
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.evaluation.earlier_views import EarlierViews
+from msdepth_ros.inference.aligning import aligning
 from msdepth_ros.inference.estimator import Align
 from msdepth_ros.inference.frame import FrameGeometry
 from msdepth_ros.inference.model import Model
-from msdepth_ros.metric.floor import FloorPlane, measure_floor
-from msdepth_ros.metric.metres import Aligned, Metres
+from msdepth_ros.metric.floor import FloorPlane
+from msdepth_ros.metric.metres import Metres
 from msdepth_ros.metric.sparse_depth import SparseDepth
 
 CHOICES = 'none, scan, points:N, floor, views'
@@ -100,7 +101,7 @@ class Measured:
         rng = np.random.default_rng([1, index])
         sparse = self.simulated(frame, rng)
         plane = self.plane(frame, rng) if self.floor else None
-        return aligning(model, frame, sparse, plane, views)
+        return aligning_frame(model, frame, sparse, plane, views)
 
     def simulated(self, frame: Frame, rng: np.random.Generator) -> list[SparseDepth]:
         """Return what sensors measure of a frame, made from its true depth."""
@@ -116,7 +117,7 @@ class Measured:
         return self.mount or true_mount(frame, rng)
 
 
-def aligning(
+def aligning_frame(
     model: Model,
     frame: Frame,
     sparse: Sequence[SparseDepth],
@@ -131,23 +132,16 @@ def aligning(
     plane : the floor by the mount; None: it measures nothing.
     views : what was seen before; None: it measures nothing.
     """
-    metres = Metres(model.prior, model.metric)
 
-    def align(
-        depth: np.ndarray,
-        geometry: FrameGeometry,
-        outputs: Mapping[str, np.ndarray],
-        image: np.ndarray,
-    ) -> Aligned | None:
-        measured = list(sparse)
-        if plane is not None and geometry.intrinsics is not None:
-            camera, shows = geometry.intrinsics, outputs.get('floor')
-            measured.append(measure_floor(depth, geometry.cells, camera, plane, shows))
-        if views is not None:
-            measured += views.measure(frame, depth, model.metric == 'metric', geometry, image)
-        return metres.align(depth, geometry.cells, measured)
+    def measure(
+        depth: np.ndarray, geometry: FrameGeometry, image: np.ndarray
+    ) -> Sequence[SparseDepth]:
+        if views is None:
+            return sparse
+        seen = views.measure(frame, depth, model.metric == 'metric', geometry, image)
+        return [*sparse, *seen]
 
-    return align
+    return aligning(Metres(model.prior, model.metric), measure, plane)
 
 
 def simulated_scan(frame: Frame, rng: np.random.Generator) -> SparseDepth:

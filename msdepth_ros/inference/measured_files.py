@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measurements for image files: depth images of the same names, and the floor by the mount."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +9,13 @@ import cv2
 import numpy as np
 
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.inference.aligning import aligning
 from msdepth_ros.inference.estimator import Align
 from msdepth_ros.inference.frame import FrameGeometry
 from msdepth_ros.inference.model import Model
 from msdepth_ros.metric.depth_images import points_of_depth
-from msdepth_ros.metric.floor import FloorPlane, measure_floor
-from msdepth_ros.metric.metres import Aligned, Metres
+from msdepth_ros.metric.floor import FloorPlane
+from msdepth_ros.metric.metres import Metres
 from msdepth_ros.metric.sparse_depth import SparseDepth
 
 _MILLIMETRES = np.float32(1000.0)
@@ -52,41 +52,21 @@ class MeasuredFiles:
             If its depth image cannot be read.
         """
         depth = None if self.folder is None else read_measured(self.folder / f'{name}.png')
-        return aligning(Metres(model.prior, model.metric), depth, self.floor)
+
+        def measure(_: np.ndarray, geometry: FrameGeometry, image: np.ndarray) -> list[SparseDepth]:
+            return [] if depth is None else [_on_image(depth, geometry)]
+
+        return aligning(Metres(model.prior, model.metric), measure, self.floor)
 
 
-def aligning(metres: Metres, measured: np.ndarray | None, floor: FloorPlane | None) -> Align:
-    """Return a function that aligns a frame's depth with measurements.
-
-    Parameters
-    ----------
-    metres : which aligns.
-    measured : float32 [height, width], metres along Z, 0 where invalid, registered to the image;
-        None: there is none.
-    floor : the floor by the camera's mount; None: not known.
-    """
-
-    def align(
-        depth: np.ndarray,
-        geometry: FrameGeometry,
-        outputs: Mapping[str, np.ndarray],
-        image: np.ndarray,
-    ) -> Aligned | None:
-        sparse: list[SparseDepth] = []
-        if measured is not None:
-            height, width = geometry.upsampler.shape
-            registered = measured
-            if geometry.undistortion is not None:
-                size = (width, height)
-                whole = cv2.resize(measured, size, interpolation=cv2.INTER_NEAREST_EXACT)
-                registered = geometry.undistortion.depth(whole)
-            sparse.append(points_of_depth(registered, (width, height), 'depth'))
-        if floor is not None and geometry.intrinsics is not None:
-            camera, shows = geometry.intrinsics, outputs.get('floor')
-            sparse.append(measure_floor(depth, geometry.cells, camera, floor, shows))
-        return metres.align(depth, geometry.cells, sparse)
-
-    return align
+def _on_image(measured: np.ndarray, geometry: FrameGeometry) -> SparseDepth:
+    """Return a depth image, metres, 0 where invalid, as measurements of the rectified image."""
+    height, width = geometry.upsampler.shape
+    if geometry.undistortion is not None:
+        size = (width, height)
+        whole = cv2.resize(measured, size, interpolation=cv2.INTER_NEAREST_EXACT)
+        measured = geometry.undistortion.depth(whole)
+    return points_of_depth(measured, (width, height), 'depth')
 
 
 def read_measured(path: Path) -> np.ndarray | None:

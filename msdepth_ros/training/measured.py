@@ -23,7 +23,7 @@ from msdepth_ros.datasets.bag_reader import BagReader, is_bag
 from msdepth_ros.datasets.bag_topics import depth_topics
 from msdepth_ros.evaluation.earlier_views import EarlierViews
 from msdepth_ros.evaluation.evaluation import Procedure, estimate_frame
-from msdepth_ros.evaluation.measurements import Measured, aligning
+from msdepth_ros.evaluation.measurements import Measured, aligning_frame
 from msdepth_ros.geometry.floor import up_from_pitch
 from msdepth_ros.inference.measured_files import read_measured
 from msdepth_ros.inference.model import DEFAULT_MODEL, load_model
@@ -145,7 +145,7 @@ class MeasuredDepth(Dataset):
     def _aligned(self, index: int, frame: Frame, sure: float = 0.0) -> Frame:
         sparse = self._sensors.measured(index, frame)
         plane = self._sensors.floor(index, frame) if self._measures_floor else None
-        align = aligning(self._model, frame, sparse, plane, self._views)
+        align = aligning_frame(self._model, frame, sparse, plane, self._views)
         estimate = estimate_frame(self._estimator, frame, align)
         depth = np.zeros(frame.image.shape[:2], np.float32)
         if estimate.aligned is not None and any(estimate.aligned.used.values()):
