@@ -148,7 +148,7 @@ def _measure(args: argparse.Namespace, dataset: 'Dataset') -> int:
         if aligned.reliability is not None:
             print(reliability_lines(aligned.reliability))
         if aligned.views is not None:
-            print(aligned.views.line())
+            print(aligned.views.lines())
     if args.navigation:
         for title, part in (('', result), (f'with {args.measured} measured: ', aligned)):
             if part is not None:

@@ -43,6 +43,7 @@ class ScaleFilter:
         self._time: float | None = None
         self._published: float | None = None
         self._change = 0.0
+        self._shared = 0.0
 
     @property
     def state(self) -> Scale:
@@ -79,7 +80,7 @@ class ScaleFilter:
             left = math.exp(-over / _RELAXATION)
             mean, variance = mean * left, self._free + (variance - self._free) * left
             if abs(mean) < _FORGOTTEN:
-                self._measured, mean, variance = None, 0.0, self._free
+                self._measured, mean, variance, self._shared = None, 0.0, self._free, 0.0
         self._state = Scale(mean, variance)
         return self._state
 
@@ -98,13 +99,22 @@ class ScaleFilter:
         """Return whether a frame's own measurements contradict the state."""
         if self._measured is None:
             return False
-        spread = math.sqrt(found.variance + self._state.variance)
+        spread = math.sqrt(found.variance + self._state.variance + self._shared**2)
         return abs(found.mean - self._state.mean) > _CONTRADICTION * spread
 
-    def update(self, found: Scale) -> None:
-        """Set the state to the log scale of this frame, after its measurements."""
+    def correct(self, by: float) -> None:
+        """Correct what sources told that are off by something they share, now that it is known."""
+        if self._shared:
+            self._state = Scale(self._state.mean + by, self._state.variance)
+
+    def update(self, found: Scale, shared: float = 0.0) -> None:
+        """Take the log scale of this frame, measurements included.
+
+        `shared` : standard deviation by which all that was measured may be off, frame after frame.
+        """
         self._state = Scale(found.mean, max(found.variance, _LEAST))
         self._measured = self._time
+        self._shared = shared
 
     def publish(self) -> Scale:
         """Return the log scale to publish for this frame; it does not jump."""
@@ -115,4 +125,4 @@ class ScaleFilter:
             mean = min(max(mean, last - reach), last + reach)
             variance += (mean - self._state.mean) ** 2
         self._published = mean
-        return Scale(mean, variance)
+        return Scale(mean, variance + self._shared**2)

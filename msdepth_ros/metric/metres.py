@@ -11,6 +11,7 @@ import numpy as np
 from msdepth_ros.geometry.pinhole import Grid
 from msdepth_ros.metric.alignment import Alignment, Fit, Scale
 from msdepth_ros.metric.filter import ScaleFilter
+from msdepth_ros.metric.offsets import Offset, Offsets
 from msdepth_ros.metric.prior import Prior
 from msdepth_ros.metric.relative import Anchor, find_anchor
 from msdepth_ros.metric.sparse_depth import SparseDepth
@@ -33,6 +34,7 @@ class Aligned:
         'contradicts' (the scale that is held).
     measurements : float32 [n, 4], at most 100: column and row in cells, metres along Z, and 1 for a
         used one, 0 for a rejected one.
+    offsets : what sources are off by as a whole, and were corrected by, where others told.
     """
 
     log_depth: np.ndarray
@@ -42,6 +44,7 @@ class Aligned:
     used: dict[str, int] = field(default_factory=dict)
     rejected: dict[tuple[str, str], int] = field(default_factory=dict)
     measurements: np.ndarray = field(default_factory=lambda: np.empty((0, 4), np.float32))
+    offsets: dict[str, Offset] = field(default_factory=dict)
 
 
 class Metres:
@@ -60,6 +63,7 @@ class Metres:
     ) -> None:
         self.kind = kind
         self._alignment = Alignment(prior)
+        self._offsets = Offsets(self._alignment.prior)
         self._filter = None
         if hold is not None:
             self._filter = ScaleFilter(self._alignment.prior.sg**2, hold)
@@ -108,15 +112,21 @@ class Metres:
                 return None
             log_depth = self._anchor.log_depth(depth)
         if self._filter is None:
+            self._offsets.forget()
+        sparse, shared, changed = self._offsets.correct(log_depth, cells, sparse, now)
+        offsets = dict(self._offsets.known)
+        if self._filter is None:
             fit = self._alignment.fit(log_depth, cells, sparse)
-            return _aligned(log_depth, fit, fit.scale, bool(len(fit.chosen)), sparse)
+            scale = Scale(fit.scale.mean, fit.scale.variance + shared**2)
+            return _aligned(log_depth, fit, scale, bool(len(fit.chosen)), sparse, offsets)
+        self._filter.correct(-changed)
         before = self._filter.predict(now, self._change(log_depth))
         fit, believed, contradicting = self._fit(log_depth, cells, sparse, before)
         if len(fit.chosen):
-            self._filter.update(fit.scale)
+            self._filter.update(fit.scale, shared)
         scale = self._filter.publish()
         applies = self._filter.informed or scale.mean != 0
-        aligned = _aligned(log_depth, fit, scale, applies, believed)
+        aligned = _aligned(log_depth, fit, scale, applies, believed, offsets)
         for part in contradicting:
             aligned.rejected[part.source, 'contradicts'] = len(part)
         return aligned
@@ -176,6 +186,7 @@ def _aligned(
     scale: Scale,
     measured: bool,
     sparse: Sequence[SparseDepth],
+    offsets: dict[str, Offset],
 ) -> Aligned:
     used: dict[str, int] = collections.Counter()
     rejected: dict[tuple[str, str], int] = collections.Counter()
@@ -198,4 +209,5 @@ def _aligned(
     chosen = fit.chosen
     metres = np.exp(chosen.predicted + chosen.residual)
     measurements = np.stack([chosen.x, chosen.y, metres, believed], axis=-1).astype(np.float32)
-    return Aligned(corrected, std, scale, measured, dict(used), dict(rejected), measurements)
+    counts = dict(used), dict(rejected)
+    return Aligned(corrected, std, scale, measured, *counts, measurements, offsets)

@@ -20,6 +20,7 @@ class SparseDepth:
     depth : float32 [n], metres along Z of the camera's optical frame.
     sigma : float32 [n], standard deviation of ln(depth); a single number is for all.
     source : name of the source.
+    shared : standard deviation of an error of ln(depth) that all of them have in common.
 
     Raises
     ------
@@ -32,6 +33,7 @@ class SparseDepth:
     depth: np.ndarray
     sigma: np.ndarray
     source: str
+    shared: float = 0.0
 
     def __post_init__(self) -> None:
         count = np.size(self.depth)

@@ -27,8 +27,9 @@ _DISAGREEMENT = 1.5, 0.05  # pixels, and ln(depth): largest difference of one vi
 # width of the vote, the scatter of points around it, and the cost of that scatter.
 _TEMPERATURE, _KERNEL, _SCATTER, _COST = 0.06, 0.15, 0.35, 0.12
 _LARGEST_SIGMA = 0.25
-_MATCHING = 0.25  # pixels, standard deviation of a match
-_FLOOR = 0.03  # of ln(depth), standard deviation of what is not modelled
+_MATCHING = 0.1  # pixels, standard deviation of a match
+_FLOOR = 0.012  # of ln(depth), standard deviation of what is not modelled
+_EDGE = 0.4  # of the difference of ln(depth) around a point: a patch on an edge shows two depths
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,13 @@ class PoseNoise:
     ----------
     translation : standard deviation of a position along each axis, metres.
     rotation : standard deviation of an orientation about each axis, radians.
-    share : standard deviation of the distance between two views, relative to it.
+    share : standard deviation of the length of all ways, relative to it: an error that all points
+        have in common, so it is in the sigma of none.
     """
 
-    translation: float = 0.003
-    rotation: float = 0.0015
-    share: float = 0.01
+    translation: float = 0.004
+    rotation: float = 0.002
+    share: float = 0.03
 
 
 @dataclass(frozen=True)
@@ -137,13 +139,8 @@ def sweep(
     log_depth, motion, share, good = _fine(
         view, others, projection, (u, v), rays, log_depth[chosen], slope, search
     )
-    # Variance: the matching of each view by itself, then what the poses are off. That of this
-    # view's own pose is common to all pairs; on an edge a patch shows two depths.
-    pose = noise.translation**2 * np.exp(-2 * log_depth) + noise.rotation**2
-    pair = (focal / np.maximum(motion, 1e-3)) ** 2 * pose
-    matching = (_MATCHING / np.maximum(motion, 1e-3)) ** 2
-    variance = (share**2 * (matching + pair)).sum(axis=0) + (share * np.sqrt(pair)).sum(axis=0) ** 2
-    variance += noise.share**2 + _FLOOR**2 + (prediction.unevenness(u, v) / 2) ** 2
+    variance = _variance(log_depth, motion, share, noise, focal)
+    variance += (_EDGE * prediction.unevenness(u, v)) ** 2
     sigma = np.sqrt(variance)
     good &= sigma < _LARGEST_SIGMA
     if not good.any():
@@ -215,7 +212,8 @@ def _fine(
     Returns
     -------
     log_depth : float32 [n].
-    motion : float32 [V, n], pixels by which a point moves in a view, per unit of ln(depth).
+    motion : float32 [V, n, 2], pixels by which a point moves in a view, per unit of ln(depth), 0
+        where it is not seen.
     share : float32 [V, n], the weight of each view; they add up to 1.
     good : bool [n], whether the match is good and no view contradicts it.
     """
@@ -228,10 +226,11 @@ def _fine(
     alike = likeness(patches, contrast, images, (u, v), shape, _FINE_RADIUS)
     seen = np.isfinite(alike).all(axis=-1)
     alike[~seen] = 0
-    motion = np.hypot(u[..., -1] - u[..., 0], v[..., -1] - v[..., 0]) / (steps[-1] - steps[0])
-    motion = np.where(seen, motion, 0)
-    share = motion / np.maximum(motion.sum(axis=0), 1e-6)
-    score = (alike * share[..., None]).sum(axis=0)
+    ends = np.stack([u[..., -1] - u[..., 0], v[..., -1] - v[..., 0]], axis=-1)
+    moves = np.where(seen[..., None], ends / (steps[-1] - steps[0]), 0)
+    motion = np.linalg.norm(moves, axis=-1)
+    weight = motion / np.maximum(motion.sum(axis=0), 1e-6)
+    score = (alike * weight[..., None]).sum(axis=0)
     index, position = peak(score)
     own = alike.argmax(axis=-1)
     pixels_off = np.abs(steps[own] - steps[index]) * motion
@@ -241,7 +240,32 @@ def _fine(
     good = agrees.all(axis=0) & seen.any(axis=0) & (index > 0) & (index < _FINE - 1)
     good &= (score[np.arange(len(index)), index] > _LIKENESS) & (contrast > 1)
     offset = np.interp(position, np.arange(_FINE), steps).astype(np.float32)
-    return start + offset, motion, share, good
+    # Likeness falls off over pixels, so a peak over depths is the sharper the more pixels they are.
+    say = weight * motion**2
+    return start + offset, moves, say / np.maximum(say.sum(axis=0), 1e-6), good
+
+
+def _variance(
+    log_depth: np.ndarray, motion: np.ndarray, share: np.ndarray, noise: PoseNoise, focal: float
+) -> np.ndarray:
+    """Return the variance of ln(depth) by the matching and the poses, float32 [n].
+
+    A pose that is off moves points by some pixels in any direction. Those of the earlier views are
+    off by themselves; this view's own is off against all of them, which cancels where the camera
+    came from both sides.
+
+    Parameters
+    ----------
+    log_depth, motion, share : of `_fine`.
+    noise : of the poses.
+    focal : focal length, pixels.
+    """
+    squared = np.maximum(np.square(motion).sum(axis=-1), 1e-6)
+    off = focal**2 * (noise.translation**2 * np.exp(-2 * log_depth) + noise.rotation**2)  # pixels^2
+    single = (share**2 / squared).sum(axis=0)
+    together = ((share / squared)[..., None] * motion).sum(axis=0)
+    own = np.square(together).sum(axis=-1)
+    return (_MATCHING**2 + off) * single + off * own + _FLOOR**2
 
 
 def _mean_of_seen(alike: np.ndarray) -> np.ndarray:

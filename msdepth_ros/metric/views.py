@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 
 from msdepth_ros.geometry.pinhole import Intrinsics
-from msdepth_ros.metric.patches import likeness, offsets, patches_at, textured_points
 from msdepth_ros.metric.projection import Prediction, Projection
 from msdepth_ros.metric.sparse_depth import SparseDepth
+from msdepth_ros.metric.standstill import Standstill
 from msdepth_ros.metric.sweep import (
     ANYWHERE,
     AROUND_PREDICTION,
@@ -24,7 +24,7 @@ from msdepth_ros.metric.sweep import (
 SOURCE = 'views'
 # Why an image gives no points.
 NO_EARLIER, NO_MOTION, NO_MATCH = 'no earlier view', 'no motion', 'no match'
-NO_PREDICTION, STANDS = 'no prediction', 'odometry stands, image moves'
+NO_PREDICTION = 'no prediction'
 _KEPT = 16  # views
 _PIXELS = 49152  # number of pixels of the compared images: 256x192, or another aspect ratio
 # Motion of a point between views, in pixels per unit of ln(depth): the least for a comparison, the
@@ -35,8 +35,6 @@ _LARGEST_TURN, _NEW_TURN = math.radians(35), math.radians(8)
 _BORDER = 4  # pixels
 _MIDDLE = math.log(1.75)  # of the search without a prediction
 _FEWEST_POINTS, _FEWEST_SHARE = 6, 0.05  # fewer matches may be chance
-_AT_REST = 0.5  # pixels; a smaller motion means that the camera stands
-_UNCHANGED = 0.5  # least likeness of most points while the camera stands
 
 
 class Views:
@@ -51,26 +49,27 @@ class Views:
 
     Attributes
     ----------
-    reason : why the last image gave no points, one of the above; '' = it gave some.
+    reason : why the last image gave no points, one of the above or of `standstill`; '' = it gave
+        some.
     """
 
     def __init__(self, noise: PoseNoise | None = None) -> None:
         self._noise = noise or PoseNoise()
         self._views: list[View] = []
-        self._resting: View | None = None
+        self._standstill = Standstill()
         self._intrinsics: Intrinsics | None = None
         self.reason = ''
 
     @property
     def memory(self) -> int:
         """The size of the kept views, bytes."""
-        kept = [*self._views, *([self._resting] if self._resting else [])]
-        return sum(view.image.nbytes + view.half.nbytes for view in kept)
+        kept = {id(view): view for view in (*self._views, *self._standstill.views)}
+        return sum(view.image.nbytes + view.half.nbytes for view in kept.values())
 
     def clear(self) -> None:
         """Forget all views; call this when the odometry jumped."""
         self._views.clear()
-        self._resting = None
+        self._standstill.clear()
 
     def measure(
         self,
@@ -118,7 +117,8 @@ class Views:
             return SparseDepth(nothing, nothing, nothing, nothing, SOURCE)
         u = (found.u - intrinsics.cx) * (camera.fx / intrinsics.fx) + camera.cx
         v = (found.v - intrinsics.cy) * (camera.fy / intrinsics.fy) + camera.cy
-        return SparseDepth(u, v, np.exp(found.log_depth), found.sigma, SOURCE)
+        depth = np.exp(found.log_depth)
+        return SparseDepth(u, v, depth, found.sigma, SOURCE, self._noise.share)
 
     def _compare(
         self, view: View, prediction: Prediction, search: Search
@@ -132,8 +132,9 @@ class Views:
         u, v, start = u[known], v[known], start[known]
         if len(u) < 4:
             return None, NO_PREDICTION, False
-        if self._moves_at_rest(view, (u, v), start):
-            return None, STANDS, False
+        contradiction = self._standstill.contradiction(view, intrinsics, (u, v), start)
+        if contradiction:
+            return None, contradiction, False
         if not self._views:
             return None, NO_EARLIER, True
         motions = np.linalg.inv(np.stack([other.pose for other in self._views])) @ view.pose
@@ -155,33 +156,6 @@ class Views:
         if found is None or len(found.u) < max(_FEWEST_POINTS, _FEWEST_SHARE * found.tried):
             return None, NO_MATCH, is_new
         return found, '', is_new
-
-    def _moves_at_rest(
-        self, view: View, pixels: tuple[np.ndarray, np.ndarray], start: np.ndarray
-    ) -> bool:
-        """Return whether the image changes while the camera stands, by its poses.
-
-        It is compared with the first view since the camera stands.
-        """
-        resting, intrinsics = self._resting, self._intrinsics
-        if resting is None or intrinsics is None:
-            self._resting = view
-            return False
-        motion = np.linalg.inv(resting.pose) @ view.pose
-        projection = Projection(intrinsics, motion[None])
-        there = projection(projection.rays(*pixels), np.exp(-start)[:, None])
-        moved = np.hypot(there[0][0, :, 0] - pixels[0], there[1][0, :, 0] - pixels[1])
-        if not np.nanmedian(moved) < _AT_REST:
-            self._resting = view
-            return False
-        u, v = textured_points(view.image, 50)
-        if not len(u):
-            return False
-        patches, contrast = patches_at(view.image, u, v, 3)
-        x, y = (np.broadcast_to(each, (1, len(u), each.size)) for each in offsets(3))
-        centres = u[None, :, None], v[None, :, None]
-        alike = likeness(patches, contrast, [resting.image], centres, (x, y), 3)
-        return bool(np.nanmedian(alike) < _UNCHANGED)
 
 
 def _reduced(image: np.ndarray, intrinsics: Intrinsics) -> tuple[np.ndarray, Intrinsics]:

@@ -26,6 +26,9 @@ def test_views_make_the_depth_of_a_walk_true(walk, model, capsys):
     assert views['without'] <= 0.2  # the first frames of ten
     assert views['within_5'] > 0.9
     assert views['within_15'] > 0.95
+    assert 0 < views['over_sigma'] < 1.4
+    assert 0 < views['p50'] <= views['p95']
+    assert 0.3 < views['memory'] < 1.2  # MB: eight views of 256x192
     assert result['measured']['per_image']['abs_rel'] < 0.5 * result['per_image']['abs_rel']
     assert 0 <= result['steadiness'] < 0.5
 
@@ -34,6 +37,8 @@ def test_the_table_tells_of_the_points_and_a_scan_helps_too(walk, model, capsys)
     _, output = evaluate(capsys, walk, '--model', model, '--measured', 'scan,views')
     assert 'with scan,views measured:' in output.out
     assert 'points a frame, none in' in output.out
+    assert 'promised standard deviations' in output.out
+    assert 'ms at p95' in output.out
     assert 'scale from frame to frame: 0.' in output.out
 
 

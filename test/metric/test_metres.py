@@ -177,3 +177,56 @@ class TestRelativeNetworks:
         held = metres.align(TRUTH * 9, CELLS, [], 0.9)
         assert np.abs(held.log_depth - np.log(TRUTH)).mean() < 0.06
         assert metres.align(TRUTH * 9, CELLS, [], 1.2) is None
+
+
+def views(rng, lie):
+    """Points of a moving camera whose odometry lies by a factor."""
+    rows, columns = rng.integers(HEIGHT, size=60), rng.integers(WIDTH, size=60)
+    depth = TRUTH[rows, columns] * np.exp(rng.normal(0, 0.03, 60)) * lie
+    u, v = 4.5 + 10 * columns, 4.5 + 10 * rows
+    return SparseDepth(u, v, depth, np.full(60, 0.03), 'views', shared=0.03)
+
+
+def told_offset(clip):
+    return clip.aligned.offsets['views']
+
+
+@pytest.mark.parametrize('lie', [0.5, 0.9, 1.1, 2.0])
+@pytest.mark.parametrize('first', ['scan', 'views', 'both'])
+def test_views_that_lie_are_corrected_by_a_scan_and_told(lie, first):
+    clip = Clip(hold=20.0)
+    if first == 'scan':
+        clip.run(1.0, lambda rng: [scan(rng)])
+    if first == 'views':
+        alone = clip.run(1.0, lambda rng: [views(rng, lie)])
+        assert alone[-1] == pytest.approx(np.log(lie), abs=0.04)  # nothing tells it
+        assert not clip.aligned.offsets
+    clip.run(1.5, lambda rng: [views(rng, lie), scan(rng)])
+    both = clip.run(0.5, lambda rng: [views(rng, lie), scan(rng)])
+    assert np.abs(both).max() < 0.05
+    assert told_offset(clip).beyond
+    assert told_offset(clip).scale.mean == pytest.approx(np.log(lie), abs=0.03)
+    assert clip.aligned.used['views'] > 30
+    after = clip.run(1.0, lambda rng: [views(rng, lie)])  # what was learned stays
+    assert np.abs(after).max() < 0.05
+
+
+def test_views_that_tell_the_truth_are_not_said_to_lie():
+    clip = Clip()
+    errors = clip.run(1.0, lambda rng: [views(rng, 1.0), scan(rng)])
+    assert np.abs(errors).max() < 0.05
+    assert not told_offset(clip).beyond
+
+
+def test_a_single_frame_believes_the_scan_where_views_lie():
+    clip = Clip(hold=None)
+    for lie in (0.9, 1.1, 0.5, 2.0):
+        errors = clip.run(0.1, lambda rng, lie=lie: [views(rng, lie), scan(rng)])
+        assert np.abs(errors).max() < 0.06, lie
+
+
+def test_views_alone_are_no_surer_than_their_odometry():
+    clip = Clip()
+    clip.run(2.0, lambda rng: [views(rng, 1.0)])
+    assert clip.aligned.scale.variance >= 0.03**2
+    assert clip.aligned.std.min() > 0.03

@@ -39,6 +39,7 @@ from msdepth_ros.node.mounts import Mounts
 THROTTLE = {'throttle_duration_sec': 30.0}
 _INCONSISTENT = 0.5  # share of disagreeing measurements, over many frames, for a warning
 _MEMORY = 0.05  # weight of a new frame in that share
+_INCREDIBLE = 3.0  # standard deviations of the model's own scale
 # Usual causes, which are not logged.
 _QUIET = ('nothing came', 'in doubt', 'not in view', 'no mount', NO_EARLIER, NO_MOTION, NO_MATCH)
 
@@ -177,8 +178,24 @@ class MeasuredHub:
                 f'measured {", ".join(wrong)} disagrees with the depth by more than errors of a '
                 'network: check its mount, its clock and its topic'
             )
-        if self._model is not None and self._last is None and self._model.metric != 'metric':
-            return f'no depth: nothing is measured, and {self._model.name} alone knows no metres'
+        last, model = self._last, self._model
+        if last is None:
+            if model is not None and model.metric != 'metric':
+                return f'no depth: nothing is measured, and {model.name} alone knows no metres'
+            return ''
+        for name, offset in last.offsets.items():
+            if offset.beyond:
+                return (
+                    f'measured {name} is off by a factor of {math.exp(offset.scale.mean):.2f} from '
+                    'the other sources, and corrected by it: check the odometry and the mounts'
+                )
+        known = model is not None and model.metric == 'metric'
+        if known and abs(last.scale.mean) > _INCREDIBLE * model.prior.sg:
+            factor = math.exp(last.scale.mean)
+            return (
+                f'what is measured makes depths {factor:.2f} times those of {model.name}, which it '
+                'is hardly ever off by: check the odometry, the mounts and the calibration'
+            )
         return ''
 
     def report(self) -> dict[str, str]:
@@ -192,6 +209,10 @@ class MeasuredHub:
             parts = [f'{last.used.get(name, 0) if last is not None else 0} used']
             if name in self._ages and name not in ('floor', 'views'):
                 parts[0] += f', {1e3 * self._ages[name]:.0f} ms from the image'
+            if last is not None and name in last.offsets:
+                offset = last.offsets[name].scale
+                factor, spread = math.exp(offset.mean), math.sqrt(offset.variance)
+                parts.append(f'off by {factor:.3f} +- {factor * spread:.3f}')
             parts += [
                 f'{cause} {count}'
                 for (source, cause), count in sorted(self._rejected.items())
