@@ -129,8 +129,8 @@ def apart(
     features = prior.features(x, y, m - m.mean(), width).astype(np.float64)
     covariance = prior.local(features, features) + prior.sg**2 + np.diag(noise)
     told = np.linalg.solve(covariance, np.column_stack([share, residual]))
-    precision = 1 / _FREE**2 + share @ told[:, 0]
-    return Scale(float(share @ told[:, 1] / precision), float(max(1 / precision, _LEAST**2)))
+    precision = 1 / _FREE**2 + float(share @ told[:, 0])
+    return Scale(float(share @ told[:, 1]) / precision, max(1 / precision, _LEAST**2))
 
 
 def _chosen(

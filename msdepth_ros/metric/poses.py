@@ -4,12 +4,13 @@
 
 import bisect
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.geometry.rigid import between, inverse, rotation_angle
+from msdepth_ros.geometry.rigid import between, inverse, rigid, rotation_angle
 
 _SECOND = 1_000_000_000  # ns
 _KEPT = 3.0  # seconds
@@ -54,10 +55,46 @@ class PoseHistory:
     def __init__(self) -> None:
         self._stamps: list[int] = []
         self._poses: list[np.ndarray] = []
+        self._frames: tuple[str, ...] = ()
+        self._refused = False
         self.jumps = 0
+
+    @property
+    def heard(self) -> bool:
+        """Whether anything came, a pose or not."""
+        return self._refused or bool(self._stamps)
 
     def __len__(self) -> int:
         return len(self._stamps)
+
+    def hear(
+        self,
+        stamp: int,
+        position: Sequence[float],
+        quaternion: Sequence[float],
+        frames: tuple[str, ...] = (),
+    ) -> None:
+        """Add an odometry as it came, at a stamp in ns.
+
+        A position (x, y, z) and quaternion (x, y, z, w) that are no pose are not added; `at` says
+        so. Poses between other frames, by their names, do not belong to the earlier ones: these
+        are forgotten.
+        """
+        try:
+            pose = rigid(position, quaternion)
+        except ValueError:
+            self._refused = True
+            return
+        self._refused = False
+        if self._stamps and frames != self._frames:
+            self._forget()
+        self._frames = frames
+        self.add(stamp, pose)
+
+    def _forget(self) -> None:
+        self._stamps.clear()
+        self._poses.clear()
+        self.jumps += 1
 
     def add(self, stamp: int, pose: np.ndarray) -> None:
         """Add a pose, float64 [4, 4], at a stamp in ns.
@@ -70,9 +107,7 @@ class PoseHistory:
             if -_KEPT < elapsed < _CLOSEST:
                 return
             if elapsed < 0 or _jumped(self._poses[-1], pose, elapsed):
-                self._stamps.clear()
-                self._poses.clear()
-                self.jumps += 1
+                self._forget()
         self._stamps.append(stamp)
         self._poses.append(pose)
         old = bisect.bisect_left(self._stamps, stamp - round(_KEPT * _SECOND))
@@ -89,29 +124,32 @@ class PoseHistory:
             If it is not known; the message is the cause.
         """
         if not self._stamps:
-            raise PoseError('no odometry')
+            raise self._unknown('no odometry')
         after = bisect.bisect_left(self._stamps, stamp)
         if after < len(self._stamps) and self._stamps[after] == stamp:
             return Pose(self._poses[after], self.jumps)
         behind = (stamp - self._stamps[-1]) / _SECOND
         if abs(behind) > _ANOTHER_CLOCK and (behind > 0 or after == 0):
-            raise PoseError('odometry ended, or another clock')
+            raise self._unknown('odometry ended, or another clock')
         if after == 0:
-            raise PoseError('image older than the odometry')
+            raise self._unknown('image older than the odometry')
         if after < len(self._stamps):
             first, second = after - 1, after
             if self._stamps[second] - self._stamps[first] > _LARGEST_GAP * _SECOND:
-                raise PoseError('odometry has a gap')
+                raise self._unknown('odometry has a gap')
         else:
             if behind > _AHEAD:
-                raise PoseError('odometry late')
+                raise self._unknown('odometry late')
             second = len(self._stamps) - 1
             basis = self._stamps[second] - round(_BASIS * _SECOND)
             first = bisect.bisect_right(self._stamps, basis, hi=second) - 1
             if first < 0 or self._stamps[second] - self._stamps[first] > _LARGEST_GAP * _SECOND:
-                raise PoseError('odometry just begun')
+                raise self._unknown('odometry just begun')
         share = (stamp - self._stamps[first]) / (self._stamps[second] - self._stamps[first])
         return Pose(between(self._poses[first], self._poses[second], share), self.jumps)
+
+    def _unknown(self, cause: str) -> PoseError:
+        return PoseError('odometry is no pose' if self._refused else cause)
 
 
 def _jumped(before: np.ndarray, now: np.ndarray, elapsed: float) -> bool:

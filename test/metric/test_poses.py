@@ -121,3 +121,53 @@ def test_memory_is_bounded():
     for step in range(20_000):
         history.add(step * SECOND // 1000, pose(step * 1e-4))
     assert len(history) < 2000
+
+
+NO_POSES = {
+    'NaN': ((math.nan, 0, 0), (0, 0, 0, 1)),
+    'zero quaternion': ((0, 0, 0), (0, 0, 0, 0)),
+    'quaternion of length 2': ((0, 0, 0), (0, 0, 0, 2)),
+}
+
+
+@pytest.mark.parametrize('broken', NO_POSES.values(), ids=NO_POSES)
+def test_odometry_that_is_no_pose_is_told(broken):
+    history = PoseHistory()
+    assert not history.heard
+    history.hear(100 * SECOND, *broken)
+    assert history.heard
+    with pytest.raises(PoseError, match='odometry is no pose'):
+        history.at(100 * SECOND)
+    drive(history)
+    history.hear(101 * SECOND + SECOND // 50, *broken)
+    history.at(101 * SECOND)  # what is known stays known
+    with pytest.raises(PoseError, match='odometry is no pose'):
+        history.at(105 * SECOND)
+    history.hear(105 * SECOND, (0, 0, 0), (0, 0, 0, 1))
+    assert np.allclose(history.at(105 * SECOND).matrix, np.eye(4))
+
+
+def test_a_quaternion_that_is_off_by_rounding_is_a_pose():
+    history = PoseHistory()
+    history.hear(SECOND, (1, 2, 3), (0, 0, 0.6, 0.804))
+    assert np.allclose(np.linalg.det(history.at(SECOND).matrix), 1)
+
+
+def test_poses_of_other_frames_do_not_belong_together():
+    history = PoseHistory()
+    for step, frames in enumerate([('odom', 'base')] * 5 + [('map', 'base')] * 5):
+        history.hear(step * SECOND // 50, (0.01 * step, 0, 0), (0, 0, 0, 1), frames)
+    assert history.jumps == 1
+    assert len(history) == 5
+    with pytest.raises(PoseError, match='older than the odometry'):
+        history.at(2 * SECOND // 50)
+
+
+def test_stamps_that_stand_still_are_an_odometry_that_ended():
+    history = PoseHistory()
+    for step in range(50):
+        history.hear(100 * SECOND, (0.01 * step, 0, 0), (0, 0, 0, 1))
+    assert len(history) == 1
+    for later, why in ((0.05, 'just begun'), (1.0, 'late'), (3.0, 'ended')):
+        with pytest.raises(PoseError, match=why):
+            history.at(100 * SECOND + round(later * SECOND))

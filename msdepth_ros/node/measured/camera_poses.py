@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from nav_msgs.msg import Odometry
 
-from msdepth_ros.geometry.rigid import inverse, rigid
+from msdepth_ros.geometry.rigid import inverse
 from msdepth_ros.metric.poses import PoseError, PoseHistory
 from msdepth_ros.node.measured.frames import Frames
 from msdepth_ros.node.messages import nanoseconds
@@ -29,14 +29,15 @@ class CameraPoses:
         self._robot_frame = ''
 
     def hear(self, message: Odometry) -> None:
-        """Add an odometry message; skip one without a valid pose."""
+        """Add an odometry message."""
         position, turn = message.pose.pose.position, message.pose.pose.orientation
-        try:
-            pose = rigid((position.x, position.y, position.z), (turn.x, turn.y, turn.z, turn.w))
-        except ValueError:
-            return
         with self._lock:
-            self._odometry.add(nanoseconds(message.header.stamp), pose)
+            self._odometry.hear(
+                nanoseconds(message.header.stamp),
+                (position.x, position.y, position.z),
+                (turn.x, turn.y, turn.z, turn.w),
+                (message.header.frame_id, message.child_frame_id),
+            )
             self._robot_frame = message.child_frame_id
 
     def at(
@@ -56,7 +57,7 @@ class CameraPoses:
             If it is not known; it says why.
         """
         with self._lock:
-            heard, robot_frame = len(self._odometry) > 0, self._robot_frame
+            heard, robot_frame = self._odometry.heard, self._robot_frame
             robot = self._odometry.at(stamp) if heard else None
         if robot is not None:
             mount = self._frames.mount(robot_frame, camera_frame, values, roughly)

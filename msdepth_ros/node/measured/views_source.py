@@ -28,7 +28,7 @@ class ViewsSource(Source):
         self._origin: object = None
 
     def hear(self, topic: str, message: Any) -> None:
-        """Add an odometry message; skip one without a valid pose."""
+        """Add an odometry message."""
         self._poses.hear(message)
 
     def measure(self, request: Request) -> tuple[SparseDepth, float]:
