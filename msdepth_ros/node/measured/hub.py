@@ -179,18 +179,19 @@ class MeasuredHub:
                 'network: check its mount, its clock and its topic'
             )
         last, model = self._last, self._model
-        if last is None:
-            if model is not None and model.metric != 'metric':
-                return f'no depth: nothing is measured, and {model.name} alone knows no metres'
+        if model is None:
             return ''
+        if last is None:
+            if model.metric == 'metric':
+                return ''
+            return f'no depth: nothing is measured, and {model.name} alone knows no metres'
         for name, offset in last.offsets.items():
             if offset.beyond:
                 return (
                     f'measured {name} is off by a factor of {math.exp(offset.scale.mean):.2f} from '
                     'the other sources, and corrected by it: check the odometry and the mounts'
                 )
-        known = model is not None and model.metric == 'metric'
-        if known and abs(last.scale.mean) > _INCREDIBLE * model.prior.sg:
+        if model.metric == 'metric' and abs(last.scale.mean) > _INCREDIBLE * model.prior.sg:
             factor = math.exp(last.scale.mean)
             return (
                 f'what is measured makes depths {factor:.2f} times those of {model.name}, which it '
