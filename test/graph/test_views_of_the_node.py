@@ -41,16 +41,16 @@ class Walker:
     def __init__(self, client, robot_frame, to_robot, topic):
         self.client, self.robot_frame, self.to_robot = client, robot_frame, to_robot
         self.odometry = client.node.create_publisher(Odometry, topic, 10)
-        self.rows = client.node.create_publisher(Image, 'measured/depth', 10)
+        self.strips = client.node.create_publisher(Image, 'measured/depth', 10)
         client.collect('depth/image_rect')
         self.step = 0
         self.stamp = client.node.get_clock().now().nanoseconds
 
-    def walk(self, steps, told=lambda step: POSES[step], offset=0.0, by=1, row=False):
+    def walk(self, steps, told=lambda step: POSES[step], offset=0.0, by=1, strip=False):
         """Take some steps; return the mean relative error of each depth.
 
         `told` gives the pose that odometry tells at a step, `offset` seconds later than it is;
-        `by` 0 it stands; with `row` a depth camera measures a row of each image.
+        `by` 0 it stands; with `strip` a depth camera measures a strip of each image.
         """
         errors = []
         info = camera_info(WIDTH, HEIGHT, CAMERA.fx, (CAMERA.cx, CAMERA.cy))
@@ -58,8 +58,8 @@ class Walker:
             self.step = (self.step + by) % len(POSES)
             self.stamp += round(1e9 * PERIOD)
             self.tell(told(self.step), self.stamp + round(1e9 * offset))
-            if row:
-                self.tell_row(SHOTS[self.step][1], self.stamp)
+            if strip:
+                self.tell_strip(SHOTS[self.step][1], self.stamp)
             time.sleep(0.01)  # so that it comes before the image, mostly
             picture, truth = SHOTS[self.step]
             depth = depth_of(self.client.answer_to(image(picture, 'mono8'), info, self.stamp))
@@ -70,12 +70,13 @@ class Walker:
         header = Header(stamp=Time(nanoseconds=stamp).to_msg(), frame_id=self.robot_frame)
         self.odometry.publish(odometry_msg(pose @ self.to_robot, header))
 
-    def tell_row(self, depth, stamp):
+    def tell_strip(self, depth, stamp):
         seen = np.zeros_like(depth)
-        seen[HEIGHT // 2] = depth[HEIGHT // 2]
+        middle = slice(HEIGHT // 2 - 4, HEIGHT // 2 + 4)
+        seen[middle] = depth[middle]
         message = image(seen, '32FC1')
         message.header.stamp = Time(nanoseconds=stamp).to_msg()
-        self.rows.publish(message)
+        self.strips.publish(message)
 
     def settle(self):
         self.client.wait_until(self.odometry.get_subscription_count, 'the node hears odometry')
@@ -167,8 +168,8 @@ def test_odometry_that_lies_is_corrected_by_another_source_and_told(walker, lie)
         return pose
 
     with walker(**{'metric.sources': ['views', 'depth']}) as camera:
-        camera.walk(12, told, row=True)
-        errors = camera.walk(10, told, row=True)
+        camera.walk(12, told, strip=True)
+        errors = camera.walk(10, told, strip=True)
         assert np.median(errors) < 0.1
         values = camera.cause(f'off by {lie:.1f}'[:-1])
         off = float(values['measured views'].split('off by ')[1].split()[0])
