@@ -12,7 +12,6 @@ from camera_messages import FRAME, camera_info, depth_of, image
 from nav_msgs.msg import Odometry
 from oracle import write_depth_model
 from rclpy.time import Time
-from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from textured_room import CAMERA, HEIGHT, WIDTH, TexturedRoom, pose_at
 
@@ -41,16 +40,15 @@ class Walker:
     def __init__(self, client, robot_frame, to_robot, topic):
         self.client, self.robot_frame, self.to_robot = client, robot_frame, to_robot
         self.odometry = client.node.create_publisher(Odometry, topic, 10)
-        self.strips = client.node.create_publisher(Image, 'measured/depth', 10)
         client.collect('depth/image_rect')
         self.step = 0
         self.stamp = client.node.get_clock().now().nanoseconds
 
-    def walk(self, steps, told=lambda step: POSES[step], offset=0.0, by=1, strip=False):
+    def walk(self, steps, told=lambda step: POSES[step], offset=0.0, by=1):
         """Take some steps; return the mean relative error of each depth.
 
         `told` gives the pose that odometry tells at a step, `offset` seconds later than it is;
-        `by` 0 it stands; with `strip` a depth camera measures a strip of each image.
+        `by` 0 it stands.
         """
         errors = []
         info = camera_info(WIDTH, HEIGHT, CAMERA.fx, (CAMERA.cx, CAMERA.cy))
@@ -58,8 +56,6 @@ class Walker:
             self.step = (self.step + by) % len(POSES)
             self.stamp += round(1e9 * PERIOD)
             self.tell(told(self.step), self.stamp + round(1e9 * offset))
-            if strip:
-                self.tell_strip(SHOTS[self.step][1], self.stamp)
             time.sleep(0.01)  # so that it comes before the image, mostly
             picture, truth = SHOTS[self.step]
             depth = depth_of(self.client.answer_to(image(picture, 'mono8'), info, self.stamp))
@@ -69,14 +65,6 @@ class Walker:
     def tell(self, pose, stamp):
         header = Header(stamp=Time(nanoseconds=stamp).to_msg(), frame_id=self.robot_frame)
         self.odometry.publish(odometry_msg(pose @ self.to_robot, header))
-
-    def tell_strip(self, depth, stamp):
-        seen = np.zeros_like(depth)
-        middle = slice(HEIGHT // 2 - 4, HEIGHT // 2 + 4)
-        seen[middle] = depth[middle]
-        message = image(seen, '32FC1')
-        message.header.stamp = Time(nanoseconds=stamp).to_msg()
-        self.strips.publish(message)
 
     def settle(self):
         self.client.wait_until(self.odometry.get_subscription_count, 'the node hears odometry')
@@ -158,23 +146,6 @@ def test_odometry_without_a_valid_pose_is_ignored(walker):
         broken.pose.pose.position.x = float('nan')
         camera.odometry.publish(broken)
         assert np.median(camera.walk(20)[-10:]) < 0.1
-
-
-@pytest.mark.parametrize('lie', [0.8, 1.25])
-def test_odometry_that_lies_is_corrected_by_another_source_and_told(walker, lie):
-    def told(step):
-        pose = POSES[step].copy()
-        pose[:3, 3] *= lie
-        return pose
-
-    with walker(**{'metric.sources': ['views', 'depth']}) as camera:
-        camera.walk(12, told, strip=True)
-        errors = camera.walk(10, told, strip=True)
-        assert np.median(errors) < 0.1
-        values = camera.cause(f'off by {lie:.1f}'[:-1])
-        off = float(values['measured views'].split('off by ')[1].split()[0])
-        assert off == pytest.approx(lie, rel=0.07)
-        assert 'check the odometry' in values['message']
 
 
 def test_odometry_that_becomes_no_pose_and_one_of_another_frame_are_told(walker):
