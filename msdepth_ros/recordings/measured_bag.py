@@ -160,7 +160,7 @@ class MeasuredBag(Dataset):
                 message = self._bag.message(self._cursors[topic].read(place))
                 points, stamps = _points(name, message, place.stamp)
             # the camera's own poses say how it moved
-            moving = moved(points, stamps, stamp, self._between, np.eye(4), self._to_camera[name])
+            moving = moved(points, stamps, stamp, self._between, self._to_camera[name])
             found.append(project(moving, np.eye(4), frame.intrinsics, name))
         return found
 

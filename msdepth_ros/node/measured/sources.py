@@ -221,7 +221,6 @@ class ScanSource(TopicSource):
             stamps,
             request.stamp,
             lambda before, _: self.between(before, request),
-            np.eye(4),
             to_camera,
         )
         return project(points, np.eye(4), request.camera, self.name), age
