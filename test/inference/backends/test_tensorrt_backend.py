@@ -7,6 +7,7 @@ choice between cache and build, the self-check, the fall-back to FP32 and to the
 """
 
 import errno
+import functools
 import json
 import logging
 import os
@@ -32,6 +33,7 @@ from msdepth_ros.inference.backends import (
     create_backend,
     cuda,
     engine_builder,
+    self_check,
     tensorrt,
     tensorrt_api,
 )
@@ -65,6 +67,9 @@ class Gpu:
         self.refuses: Callable[[bytes], bool] = lambda plan: False
         self.lost = self.full = False
         self.layers = [layer('CaskConvolution', 'Half'), layer('PointWise', 'Float')]
+
+
+images_once = functools.cache(check_images)  # decoding the clip takes longer than a build
 
 
 @pytest.fixture
@@ -122,6 +127,7 @@ def gpu(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Gpu]:
     monkeypatch.setattr(tensorrt, 'TensorRtSession', Session)
     monkeypatch.setattr(tensorrt, 'build_engine', counted)
     monkeypatch.setattr(create, '_logged', set())
+    monkeypatch.setattr(self_check, 'check_images', images_once)
     yield gpu
     assert gpu.open_devices == gpu.open_sessions == 0, 'something was left open'
 
