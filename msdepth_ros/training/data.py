@@ -81,8 +81,8 @@ class TrainingData:
             training, held_out = split_source(source, len(dataset))
             frames = _frames(dataset, training, held_out, path.name, width)
             if isinstance(dataset, MeasuredDepth):
-                learned, kept = ([frames[i] for i in part] for part in (training, held_out))
-                tell(name, dataset, learned, kept, path)
+                to_learn = [frames[i] for i in training]
+                tell(name, dataset, to_learn, [frames[i] for i in held_out], path)
                 training = [i for i in training if frames[i].depth.any()]
         if floors:
             frames = {index: with_floor(frame, source) for index, frame in frames.items()}
