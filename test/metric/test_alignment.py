@@ -6,7 +6,8 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from how_many import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from msdepth_ros.geometry.pinhole import Grid
@@ -72,7 +73,7 @@ def test_what_is_no_measurement_in_the_image_changes_nothing(u, v, depth):
     assert log_depth.tobytes() == prediction.tobytes()
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(seeds, st.sampled_from([1, 2, 5, 20, 100, 101, 300, 3000]))
 def test_all_is_finite_and_the_measured_cells_become_right(seed, count):
     rng = np.random.default_rng(seed)
@@ -90,7 +91,7 @@ def test_all_is_finite_and_the_measured_cells_become_right(seed, count):
     assert count < 20 or after < 0.08
 
 
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(seeds)
 def test_more_measurements_do_not_make_it_worse(seed):
     rng = np.random.default_rng(seed)
@@ -106,7 +107,7 @@ def test_more_measurements_do_not_make_it_worse(seed):
         assert more < fewer + 0.005
 
 
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(seeds, st.floats(0.5, 2.0), st.sampled_from([10, 100, 500]))
 def test_a_factor_on_all_measurements_is_a_factor_on_the_depth(seed, factor, count):
     rng = np.random.default_rng(seed)
@@ -119,7 +120,9 @@ def test_a_factor_on_all_measurements_is_a_factor_on_the_depth(seed, factor, cou
 
 
 @pytest.mark.parametrize('count', [30, 100, 400, 2000])
-@pytest.mark.parametrize('how', ['half', 'any', 'double'])
+@pytest.mark.parametrize(
+    'how', ['any', *(pytest.param(each, marks=pytest.mark.slow) for each in ('half', 'double'))]
+)
 def test_a_third_of_wrong_measurements_changes_little(count, how):
     more = []
     for seed in range(15):
@@ -190,6 +193,7 @@ def test_dense_measurements_are_kept_to_their_noise_and_their_holes_are_filled()
     assert np.median(std[hole]) > 1.5 * np.median(std[there])
 
 
+@pytest.mark.slow
 def test_the_truth_lies_within_the_posterior_as_often_as_its_sigma_says():
     promised, found = [], []
     for seed in range(60):

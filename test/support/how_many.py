@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""How many messages are generated: EXAMPLES of each test (`make fuzz`), else some."""
+"""How many examples hypothesis generates: EXAMPLES of each test (`make fuzz`), else some."""
 
 import os
 from collections.abc import Callable
