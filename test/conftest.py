@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Shared by all tests: a ROS graph of their own, and data where it is at hand."""
+"""Shared by all tests: a ROS graph of their own, its DDS profile, and data where it is at hand."""
 
 import fcntl
 import os
@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from dds_profile import quick_profile
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -36,9 +37,14 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ['ROS_LOCALHOST_ONLY'] = '1'
     else:
         os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+    # Of a process's nodes the first decides: without the profile, every image to or from any of
+    # them would go through 512 KB of shared memory, and be lost now and then.
+    config.stash[_PROFILE] = tempfile.TemporaryDirectory(prefix='msdepth_ros_profile_')
+    os.environ.update(quick_profile(Path(config.stash[_PROFILE].name)))
 
 
 _DOMAIN_LOCK = pytest.StashKey[object]()
+_PROFILE = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
 @pytest.fixture(scope='session')

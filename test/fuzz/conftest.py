@@ -1,20 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""A model whose time does not count, and the DDS profile that all tests run under."""
-
-from collections.abc import Iterator
+"""A model whose time does not count."""
 
 import pytest
-from dds_profile import quick_profile
 from oracle import write_color_model
-
-
-@pytest.fixture(scope='session', autouse=True)
-def _profile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in quick_profile(tmp_path_factory.mktemp('profile')).items():
-            patch.setenv(name, value)
-        yield
 
 
 @pytest.fixture(scope='session')

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import rclpy
 from client import Client
-from dds_profile import quick_profile
 from oracle import write_color_model
 from ros_process import RosProcess
 
@@ -83,7 +82,7 @@ class Graph:
 
 @pytest.fixture(scope='module')
 def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
-    """Return the graph; both ends run under config/fastdds.xml.
+    """Return the graph.
 
     It ends with its module: Fast DDS can deadlock where one process ends a participant while it
     has another.
@@ -91,8 +90,6 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
     folder = tmp_path_factory.mktemp('graph')
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('ROS_LOG_DIR', str(folder / 'ros'))
-        for name, value in quick_profile(folder).items():
-            patch.setenv(name, value)
         rclpy.init()
         anchor = rclpy.create_node('graph_tests')  # keeps this process in the graph
         yield Graph(folder)

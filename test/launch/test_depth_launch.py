@@ -196,6 +196,7 @@ def test_transport_profile_is_set_unless_the_user_has_one(workspace, launch):
             'rviz:=true',
             'autostart:=false',
             FASTRTPS_DEFAULT_PROFILES_FILE=before,
+            FASTDDS_DEFAULT_PROFILES_FILE='',
         )
         launched.wait_for(recorder.is_file)
         assert recorder.read_text() == after

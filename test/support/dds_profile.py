@@ -16,7 +16,7 @@ QUICK_DISCOVERY = """</useBuiltinTransports>
 def quick_profile(folder: Path) -> dict[str, str]:
     """Write the profile; return the environment variables that name it.
 
-    Fast DDS reads it once a process: whoever makes a node sets these before. Announcements come
+    Fast DDS reads it once a process, at its first node. Announcements come
     more often than the default of 3 s, so that tests start sooner.
     """
     variables = {}
