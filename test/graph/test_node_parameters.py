@@ -37,7 +37,7 @@ def client(graph, tmp_path_factory):
         ('rectify', 'maybe', 'auto, on, off'),
         ('depth.resolution', 'full', 'camera, network'),
         ('points.enabled', 1, 'type'),
-        ('depth.scale', 'two', 'type'),
+        ('depth.scale', 'two', 'number'),
         (
             'model',
             'no_such_model',

@@ -87,7 +87,7 @@ def test_all_is_finite_and_the_measured_cells_become_right(seed, count):
     rows, columns = np.rint((sparse.v - 4.5) / 10).astype(int), np.rint((sparse.u - 4.5) / 10)
     there = rows, columns.astype(int)
     before, after = (np.abs(depth - truth)[there].mean() for depth in (prediction, log_depth))
-    assert after < before + 0.03
+    assert after < before + 0.03 + 3 * NOISE / np.sqrt(count)  # the noise that is measured
     assert count < 20 or after < 0.08
 
 
