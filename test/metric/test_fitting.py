@@ -22,6 +22,7 @@ def drawn(prior, frames, rng):
     return found
 
 
+@pytest.mark.slow
 def test_a_prior_is_found_in_what_was_drawn_from_it():
     prior = Prior(0.25, 0.15, 20.0, 0.4)
     fitted = fit_prior(drawn(prior, 60, np.random.default_rng(0)))

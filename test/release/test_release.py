@@ -227,6 +227,7 @@ def test_every_file_and_table_is_of_corrected_predictions(trained, monkeypatch, 
         assert before['ramps']['pooled'] != after['ramps']['pooled']
 
 
+@pytest.mark.slow
 def test_held_out_frames_that_the_start_weights_had_learned_are_reported(trained, capsys):
     ramps = CONFIG['data']['sources']['ramps']
 

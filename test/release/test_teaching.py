@@ -135,6 +135,7 @@ def test_what_is_wrong_is_one_line(
     assert words in error.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_rooms_are_rendered_to_learn_from_beside_the_images(
     images: Path, teacher: Path, student: Path, home: Path
 ):

@@ -23,6 +23,7 @@ from msdepth_ros.training.checkpoint import load_checkpoint  # noqa: E402
 from msdepth_ros.training.config import read_config  # noqa: E402
 from msdepth_ros.training.trainer import Trainer  # noqa: E402
 
+pytestmark = pytest.mark.slow  # processes start, and import torch, again and again
 PROGRAM = Path(__file__).parents[1] / 'support' / 'train_tiny.py'
 STAGE = {'images': 16, 'rate': 0.01, 'batch': 4, 'warm_up': 0}
 CONFIG = {
