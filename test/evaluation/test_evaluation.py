@@ -11,6 +11,7 @@ from evaluate_command import evaluate
 from folders import write_folder
 
 from msdepth_ros.datasets import open_dataset, split_in_blocks
+from msdepth_ros.evaluation.evaluation import Procedure
 from msdepth_ros.evaluation.evaluation import evaluate as evaluate_model
 from msdepth_ros.inference.model import load_model
 from msdepth_ros.resources import share_directory
@@ -75,7 +76,7 @@ def test_shipped_table_is_what_is_measured(shared_data, name):
     dataset = open_dataset(shared_data / 'nyuv2_train', source.intrinsics)
     _, held_out = split_in_blocks(len(dataset), source.blocks, source.validation_share)
     model = load_model(name)
-    measured = evaluate_model(model, dataset, held_out, 'eigen', threads=1).document()
+    measured = evaluate_model(model, dataset, Procedure(held_out, 'eigen', threads=1)).document()
     table = model.document['measured']
     written = table.get('began_from', table)['nyu']
     assert written['frames'] == measured['frames']

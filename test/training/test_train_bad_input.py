@@ -112,7 +112,7 @@ DATASETS = {
     ),
     'depth that was cut off': (
         lambda: cut_off(Path('set/depth/0003.png')),
-        '0003.png must be a 16-bit PNG',
+        '0003.png is not a 16-bit PNG',
     ),
     'damaged image': (
         lambda: Path('set/rgb/0003.png').write_bytes(b'\x89PNG nothing'),
