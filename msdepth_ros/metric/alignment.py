@@ -203,7 +203,7 @@ class _Coarse:
     near: np.ndarray
 
 
-def _raised(noise: np.ndarray, others: np.ndarray | float, off: np.ndarray) -> np.ndarray:
+def raised_noise(noise: np.ndarray, others: np.ndarray | float, off: np.ndarray) -> np.ndarray:
     """Return the noise of measurements, raised where they differ from what the others predict.
 
     `off` is that difference, with the variance noise + others. This variance is divided by the
@@ -240,7 +240,7 @@ def _solve(
     covariance = local + before.variance
     diagonal = covariance.ravel()[:: len(noise) + 1]  # a view
     own = diagonal.copy()
-    raised = _raised(noise, free, residual - np.median(residual))
+    raised = raised_noise(noise, free, residual - np.median(residual))
     for turn in range(_ROUNDS):
         diagonal[:] = own + raised
         # Half the time of LAPACK's general inverse, and no threads that wait for each other.
@@ -248,7 +248,9 @@ def _solve(
         solution = inverse @ residual
         if turn < _ROUNDS - 1:
             precision = inverse.diagonal()
-            raised = _raised(noise, np.maximum(1 / precision - raised, 0), solution / precision)
+            raised = raised_noise(
+                noise, np.maximum(1 / precision - raised, 0), solution / precision
+            )
     variance = before.variance
     scale = Scale(
         float(before.mean + variance * solution.sum()),

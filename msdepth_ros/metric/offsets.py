@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from msdepth_ros.geometry.pinhole import Grid
-from msdepth_ros.metric.alignment import Fit, Scale
-from msdepth_ros.metric.points import Points, choose, points_on
+from msdepth_ros.metric.alignment import Scale, raised_noise
+from msdepth_ros.metric.points import choose, points_on
 from msdepth_ros.metric.prior import Prior
 from msdepth_ros.metric.sparse_depth import SparseDepth
 
@@ -19,7 +19,8 @@ _FREEDOM = 6  # degrees of freedom of Student's t
 _FREE = 1.0  # standard deviation of an offset while it is looked for
 _FORGETTING = 0.01  # standard deviation of an offset after a second
 _LEAST = 0.01  # standard deviation that is always left
-_BEYOND = 2.0  # standard deviations that a source promised
+_BEYOND = 2.0  # standard deviations, of the promise and of what was found
+_ALIKE = 1.0  # seconds in which the network's errors of shape are the same
 
 
 @dataclass(frozen=True)
@@ -87,8 +88,10 @@ class Offsets:
             offset = before
             if others:
                 found = apart(self._prior, log_depth, cells, part, others)
-                offset = _joined(before, found, part.source not in self.known)
-                beyond = abs(offset.mean) > _BEYOND * part.shared
+                first = part.source not in self.known
+                offset = _joined(before, found, first, min(passed / _ALIKE, 1.0))
+                spread = math.hypot(part.shared, math.sqrt(offset.variance))
+                beyond = abs(offset.mean) > _BEYOND * spread
                 self.known[part.source] = Offset(offset, beyond)
                 changed = offset.mean - before.mean
             factor = np.float32(math.exp(-offset.mean))
@@ -101,7 +104,7 @@ class Offsets:
         if known is None:
             return Scale(0.0, part.shared**2)
         variance = known.scale.variance + _FORGETTING**2 * passed
-        return Scale(known.scale.mean, min(variance, part.shared**2))
+        return Scale(known.scale.mean, min(variance, max(known.scale.variance, part.shared**2)))
 
 
 def apart(
@@ -114,49 +117,53 @@ def apart(
     """Return the offset of one source from the others, by one frame alone.
 
     The Gaussian process of `alignment`, in which the points of that source share an offset of their
-    own (generalised least squares); outliers among each side's own points count as little as there.
+    own (generalised least squares). Points count less that differ from what all others tell of
+    them, the offset included. The variance is multiplied by chi^2 per degree of freedom where that
+    is above 1: then the predicted shape is wrong by more than the prior says.
     """
     width = log_depth.shape[1]
-    sides = [_chosen(prior, log_depth, cells, side) for side in ([part], others)]
-    if not all(len(points) for points, _ in sides):
+    sides = [points_on(log_depth, cells, side) for side in ([part], others)]
+    sides = [points[choose(points, prior, width, _MOST_POINTS)] for points in sides]
+    if not all(map(len, sides)):
         return Scale(0.0, _FREE**2)
-    share = np.repeat([1.0, 0.0], [len(points) for points, _ in sides])
-    noise = np.concatenate([noise for _, noise in sides])
-    x, y, m, residual = (
-        np.concatenate([getattr(points, name) for points, _ in sides])
-        for name in ('x', 'y', 'predicted', 'residual')
+    share = np.repeat([1.0, 0.0], [len(points) for points in sides])
+    x, y, m, residual, noise = (
+        np.concatenate([getattr(points, name) for points in sides])
+        for name in ('x', 'y', 'predicted', 'residual', 'noise')
     )
     features = prior.features(x, y, m - m.mean(), width).astype(np.float64)
-    covariance = prior.local(features, features) + prior.sg**2 + np.diag(noise)
-    told = np.linalg.solve(covariance, np.column_stack([share, residual]))
-    precision = 1 / _FREE**2 + float(share @ told[:, 0])
-    return Scale(float(share @ told[:, 1]) / precision, max(1 / precision, _LEAST**2))
+    free = prior.local(features, features) + prior.sg**2
+    given = noise
+    for last in (False, True):
+        inverse = np.linalg.inv(free + np.diag(given))
+        told = share @ inverse
+        variance = 1 / (1 / _FREE**2 + told @ share)
+        offset = variance * (told @ residual)
+        left = residual - offset * share
+        weighed = inverse @ left
+        if not last:
+            precision = inverse.diagonal()
+            given = raised_noise(noise, np.maximum(1 / precision - noise, 0), weighed / precision)
+    misfit = max(float(left @ weighed) / (len(left) - 1), 1.0)
+    return Scale(float(offset), max(float(variance) * misfit, _LEAST**2))
 
 
-def _chosen(
-    prior: Prior, log_depth: np.ndarray, cells: Grid, sparse: Sequence[SparseDepth]
-) -> tuple[Points, np.ndarray]:
-    """Return some points that stand for all of some sources, and their noise, raised by outliers.
-
-    The noise is the variance of ln(depth), float64 [n].
-    """
-    points = points_on(log_depth, cells, sparse)
-    chosen = points[choose(points, prior, log_depth.shape[1], _MOST_POINTS)]
-    fit = Fit(prior, log_depth, Scale(0.0, prior.sg**2), chosen, chosen)
-    return chosen, chosen.noise / fit.weights
-
-
-def _joined(before: Scale, found: Scale, first: bool) -> Scale:
+def _joined(before: Scale, found: Scale, first: bool, news: float) -> Scale:
     """Return what is believed after a frame.
 
     By Student's t the first frame may show a promise to be a plain lie; later on it is a frame
-    that may be wrong.
+    that may be wrong, unless frames go on to say so. `news` : how much of a frame is not known from
+    the frames before: those of the same view share the network's errors, and many tell no more than
+    one.
     """
     off = found.mean - before.mean
     old, new = before.variance, found.variance
     total = old + new
     weight = min(1.0, (_FREEDOM + 1) / (_FREEDOM + off**2 / total)) ** 2
     more = total * (1 / weight - 1)
-    old, new = (old + more, new) if first else (old, new + more)
+    if first:
+        old += more
+    else:
+        old, new = old + news * more, (new + more) / max(news, 1e-3)
     gain = old / (old + new)
     return Scale(before.mean + gain * off, max((1 - gain) * old, _LEAST**2))

@@ -12,6 +12,7 @@ from camera_messages import FRAME, camera_info, depth_of, image
 from nav_msgs.msg import Odometry
 from oracle import write_depth_model
 from rclpy.time import Time
+from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from textured_room import CAMERA, HEIGHT, WIDTH, TexturedRoom, pose_at
 
@@ -40,15 +41,17 @@ class Walker:
     def __init__(self, client, robot_frame, to_robot, topic):
         self.client, self.robot_frame, self.to_robot = client, robot_frame, to_robot
         self.odometry = client.node.create_publisher(Odometry, topic, 10)
+        self.strips = client.node.create_publisher(Image, 'measured/depth', 10)
         client.collect('depth/image_rect')
         self.step = 0
         self.stamp = client.node.get_clock().now().nanoseconds
+        self.shots = SHOTS
 
-    def walk(self, steps, told=lambda step: POSES[step], offset=0.0, by=1):
+    def walk(self, steps, told=lambda step: POSES[step], offset=0.0, by=1, strip=False):
         """Take some steps; return the mean relative error of each depth.
 
         `told` gives the pose that odometry tells at a step, `offset` seconds later than it is;
-        `by` 0 it stands.
+        `by` 0 it stands; with `strip` a depth camera measures a few rows of each image.
         """
         errors = []
         info = camera_info(WIDTH, HEIGHT, CAMERA.fx, (CAMERA.cx, CAMERA.cy))
@@ -56,8 +59,10 @@ class Walker:
             self.step = (self.step + by) % len(POSES)
             self.stamp += round(1e9 * PERIOD)
             self.tell(told(self.step), self.stamp + round(1e9 * offset))
+            picture, truth = self.shots[self.step]
+            if strip:
+                self.tell_strip(truth)
             time.sleep(0.01)  # so that it comes before the image, mostly
-            picture, truth = SHOTS[self.step]
             depth = depth_of(self.client.answer_to(image(picture, 'mono8'), info, self.stamp))
             errors.append(np.nanmean(np.abs(depth / truth - 1)))
         return errors
@@ -66,9 +71,16 @@ class Walker:
         header = Header(stamp=Time(nanoseconds=stamp).to_msg(), frame_id=self.robot_frame)
         self.odometry.publish(odometry_msg(pose @ self.to_robot, header))
 
-    def settle(self):
+    def tell_strip(self, depth):
+        rows = np.abs(np.arange(HEIGHT) - HEIGHT // 2)[:, None] < 4
+        noise = np.random.default_rng(self.step).normal(0, 0.005, depth.shape)
+        message = image((depth * np.exp(noise) * rows).astype(np.float32), '32FC1')
+        message.header.stamp = Time(nanoseconds=self.stamp).to_msg()
+        self.strips.publish(message)
+
+    def settle(self, told=lambda step: POSES[step]):
         self.client.wait_until(self.odometry.get_subscription_count, 'the node hears odometry')
-        self.walk(2)
+        self.walk(2, told)
 
     def cause(self, text):
         return self.client.diagnostics(lambda values: text in values['measured views'])
@@ -80,16 +92,25 @@ def walker(graph, tmp_path):
 
     @contextmanager
     def run(
-        robot_frame=FRAME, to_robot=None, preamble='', topic='odom', changes=None, **parameters
+        robot_frame=FRAME,
+        to_robot=None,
+        preamble='',
+        topic='odom',
+        changes=None,
+        told=lambda step: POSES[step],
+        shots=SHOTS,
+        predicted=4.5,
+        **parameters,
     ):
-        path = write_depth_model(tmp_path / 'model', lambda x, y: 4.5 + 0 * x)
+        path = write_depth_model(tmp_path / 'model', lambda x, y: predicted + 0 * x)
         if changes:
             path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **changes}))
         values = {'model': str(path), 'metric.sources': ['views'], **parameters}
         with graph.depth_node(values, preamble=preamble) as (_, client):
             to_robot = np.eye(4) if to_robot is None else to_robot
             walker = Walker(client, robot_frame, to_robot, topic)
-            walker.settle()
+            walker.shots = shots
+            walker.settle(told)
             yield walker
 
     return run
@@ -157,6 +178,29 @@ def test_odometry_that_becomes_no_pose_and_one_of_another_frame_are_told(walker)
         camera.robot_frame = 'base_footprint'
         camera.walk(6)
         camera.cause('no mount')
+
+
+def test_odometry_that_lies_is_told_and_corrected_by_a_depth_camera_beside_it(walker):
+    # Along a wall, at one distance: there a flat prediction is right in shape.
+    ways = [*np.linspace(-0.6, 0.6, 12), *np.linspace(0.6, -0.6, 12)[1:-1]]
+    poses = [pose_at(x, 0.0, 3.0) for x in ways]
+
+    def told(step):
+        pose = poses[step].copy()
+        pose[:3, 3] *= 1.25
+        return pose
+
+    shots = [ROOM.render(pose) for pose in poses]
+    sources = {'metric.sources': ['views', 'depth']}
+    with walker(told=told, shots=shots, predicted=1.8, **sources) as camera:
+        errors = camera.walk(20, told, strip=True)
+        assert np.median(errors[-5:]) < 0.05
+        values = camera.cause('off by 1.2')
+        off = float(values['measured views'].split('off by ')[1].split()[0])
+        assert off == pytest.approx(1.25, rel=0.05)
+        assert 'check the odometry' in values['message']
+        errors = camera.walk(8, told)  # what was learned stays
+        assert np.median(errors[-4:]) < 0.05
 
 
 FAKE_TF = f"""

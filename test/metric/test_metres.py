@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The scale over time: it does not jump when a source comes, goes or is wrong, and is held."""
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 
@@ -216,6 +219,24 @@ def test_views_that_tell_the_truth_are_not_said_to_lie():
     errors = clip.run(1.0, lambda rng: [views(rng, 1.0), scan(rng)])
     assert np.abs(errors).max() < 0.05
     assert not told_offset(clip).beyond
+
+
+@pytest.mark.parametrize('lie', [0.8, 1.0, 1.25])
+def test_a_wrong_shape_does_no_harm_by_what_views_are_believed_to_be_off_by(lie):
+    # Bent by far more than the prior says.
+    coarse = np.random.default_rng(5).normal(0, 0.5, (4, 5)).astype(np.float32)
+    bend = np.exp(cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC))
+    errors = {}
+    for shared in (0.0, 0.03):  # without, and with
+        rng = np.random.default_rng(5)
+        metres = Metres(Prior(0.3, 0.1, 30.0, 0.3), hold=2.0)
+        for frame in range(20):
+            told = [replace(views(rng, lie), shared=shared), scan(rng)]
+            aligned = metres.align(TRUTH * bend, CELLS, told, frame / RATE)
+        errors[shared] = np.abs(aligned.log_depth - np.log(TRUTH)).mean()
+    assert errors[0.03] < errors[0.0] + 0.02
+    off = aligned.offsets['views'].scale
+    assert abs(off.mean - np.log(lie)) < 3 * np.sqrt(off.variance)
 
 
 def test_a_single_frame_believes_the_scan_where_views_lie():
