@@ -40,7 +40,7 @@ def moved(frame: Frame, rng: np.random.Generator) -> Frame | None:
     without a pose; None if that is too much of it.
 
     """
-    points = _points(frame.depth, frame.intrinsics)
+    points = frame.depth * _rays(frame.intrinsics)
     valid = frame.depth > 0
     height, width = valid.shape
     middle = np.s_[height // 4 : height - height // 4, width // 4 : width - width // 4]
@@ -77,7 +77,7 @@ def seen_from(frame: Frame, turn: np.ndarray, step: np.ndarray) -> Frame:
     """
     i = frame.intrinsics
     turn, step = turn.astype(np.float32), step.astype(np.float32)
-    rays = _points(np.ones_like(frame.depth), i)  # of the moved camera, and of the frame's too
+    rays = _rays(i)  # of the moved camera, and of the frame's too
     turned = np.tensordot(turn, rays, 1)
     found = _nearest(frame.depth * rays, frame.depth > 0, turn, step, i)
     for _ in range(_ROUNDS):  # each time at the surface that the time before has found
@@ -122,10 +122,10 @@ def _nearest(
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST)
 
 
-def _points(depth: np.ndarray, i: Intrinsics) -> np.ndarray:
-    """Return the points of a depth image, float [3, H, W], metres, optical frame."""
-    rows, columns = np.indices(depth.shape, np.float32)
-    return np.stack([(columns - i.cx) / i.fx * depth, (rows - i.cy) / i.fy * depth, depth])
+def _rays(i: Intrinsics) -> np.ndarray:
+    """Return the points at a depth of 1 m of all pixels, float32 [3, H, W], optical frame."""
+    x, y = np.meshgrid(*i.ray_slopes())
+    return np.stack([x, y, np.ones_like(x)])
 
 
 def _towards(target: np.ndarray, share: float) -> np.ndarray:
