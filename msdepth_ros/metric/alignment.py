@@ -206,12 +206,18 @@ class _Coarse:
 def raised_noise(noise: np.ndarray, others: np.ndarray | float, off: np.ndarray) -> np.ndarray:
     """Return the noise of measurements, raised where they differ from what the others predict.
 
-    `off` is that difference, with the variance noise + others. This variance is divided by the
-    squared weight of Student's t for such a difference.
+    `off` is that difference, with the variance noise + others.
     """
-    total = noise + others
-    weights = np.minimum(1.0, (_FREEDOM + 1) / (_FREEDOM + off**2 / total)) ** 2
-    return noise + total * (1 / weights - 1)
+    return noise + excess_variance(noise + others, off)
+
+
+def excess_variance(variance: np.ndarray | float, off: np.ndarray | float) -> np.ndarray:
+    """Return what to add to the variance of a difference that is larger than this lets expect.
+
+    The variance is divided by the squared weight of Student's t for such a difference.
+    """
+    weights = np.minimum(1.0, (_FREEDOM + 1) / (_FREEDOM + off**2 / variance)) ** 2
+    return np.asarray(variance * (1 / weights - 1))
 
 
 def _solve(

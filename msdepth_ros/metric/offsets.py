@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from msdepth_ros.geometry.pinhole import Grid
-from msdepth_ros.metric.alignment import Scale, raised_noise
+from msdepth_ros.metric.alignment import Scale, excess_variance, raised_noise
 from msdepth_ros.metric.points import choose, points_on
 from msdepth_ros.metric.prior import Prior
 from msdepth_ros.metric.sparse_depth import SparseDepth
 
 _MOST_POINTS = 35  # of the source, and of the others
-_FREEDOM = 6  # degrees of freedom of Student's t
 _FREE = 1.0  # standard deviation of an offset while it is looked for
 _FORGETTING = 0.01  # standard deviation of an offset after a second
 _LEAST = 0.01  # standard deviation that is always left
@@ -158,9 +157,7 @@ def _joined(before: Scale, found: Scale, first: bool, news: float) -> Scale:
     """
     off = found.mean - before.mean
     old, new = before.variance, found.variance
-    total = old + new
-    weight = min(1.0, (_FREEDOM + 1) / (_FREEDOM + off**2 / total)) ** 2
-    more = total * (1 / weight - 1)
+    more = float(excess_variance(old + new, off))
     if first:
         old += more
     else:
