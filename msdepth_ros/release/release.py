@@ -29,7 +29,7 @@ from msdepth_ros.release.runs import TrainingRun, provenance
 from msdepth_ros.release.source_split import SourceSplit
 from msdepth_ros.training.checkpoint import load_weights, mean_weights
 from msdepth_ros.training.config import Config
-from msdepth_ros.training.config import without as without_sources
+from msdepth_ros.training.config import without as leave_out
 from msdepth_ros.training.network_of import create_network_of
 from msdepth_ros.training.start import correction_in
 
@@ -166,20 +166,21 @@ def release(
     path, about_int8 = write(out, ships)
     errors: dict[str, Evaluation] = {}
     heads: dict[str, dict[str, Any]] = {}
-    measured: dict[str, Any] = {'on': _MEASURED_BEFORE if last else _MEASURED_ON}
-    measured['on'] += _known(held_out) + _compared_with(held_out)
+    measured: dict[str, Any] = {'on': _MEASURED_WITHOUT}
+    if not without:
+        on = _MEASURED_BEFORE if last else _MEASURED_ON
+        measured['on'] = on + _known(held_out) + _compared_with(held_out)
     of_int8: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        model = load_model(write(Path(folder), before)[0] if last else path)
-        measurable: list[tuple[Model, Mapping[str, SourceSplit]]] = [(model, held_out)]
-        if without:
-            measured['on'] = _MEASURED_WITHOUT
-            measurable = []
-            for number, each in enumerate(without):
-                place = Path(folder) / str(number)
-                place.mkdir()
-                written, _ = write(place, each.network, each.splits)
-                measurable.append((load_model(written), each.left_out))
+        measurable: list[tuple[Model, Mapping[str, SourceSplit]]] = []
+        for number, each in enumerate(without):
+            place = Path(folder) / str(number)
+            place.mkdir()
+            written, _ = write(place, each.network, each.splits)
+            measurable.append((load_model(written), each.left_out))
+        if not without:
+            written, _ = write(Path(folder), before) if last else (path, {})
+            measurable.append((load_model(written), held_out))
         measured['scaling'] = 'none: depths are metric'
         for model, parts in measurable:
             if depth_of is None:
@@ -239,8 +240,7 @@ class _LeftOut:
             for name, source in run.config.data.sources.items()
             if not source.weight and name in sources and sources[name].weight
         ]
-        expected = other.config
-        if not names or without_sources(expected, names) != run.config:
+        if not names or leave_out(other.config, names) != run.config:
             raise MsdepthError(
                 f'{run.path} is not of the same training as {other.path} with sources left out: '
                 'train it with the same YAML and --leave-out SOURCE'
