@@ -140,13 +140,21 @@ class DepthFrame:
         -------
         float32 [height, width], NaN where there is no depth.
         """
-        (x0, y0), (dx, dy) = self.cells.origin, self.cells.step
-        to_cells = np.array([[1 / dx, 0, -x0 / dx], [0, 1 / dy, -y0 / dy]])
-        height, width = self.camera_shape
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        certain = probability(self.std)
-        full = cv2.warpAffine(certain, to_cells, (width, height), out, flags, cv2.BORDER_REPLICATE)
-        full[np.isnan(self.full_depth() if full_depth is None else full_depth)] = np.nan
+        full = np.empty(self.camera_shape, np.float32) if out is None else out
+        depth = self.full_depth() if full_depth is None else full_depth
+        # Resizing and rounding the place to whole pixels takes half the time of an affine map.
+        size = [round(step * n) for step, n in zip(self.cells.step, self.std.shape[::-1])]
+        certain = cv2.resize(probability(self.std), size, interpolation=cv2.INTER_LINEAR)
+        certain = cv2.copyMakeBorder(certain, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+        left, top = (
+            round(at - (step - 1) / 2) - 1 for at, step in zip(self.cells.origin, self.cells.step)
+        )
+        certain = certain[max(-top, 0) :, max(-left, 0) :]
+        part = full[max(top, 0) :, max(left, 0) :]
+        height, width = np.minimum(certain.shape, part.shape)
+        full.fill(np.nan)
+        part[:height, :width] = certain[:height, :width]
+        np.copyto(full, np.float32(np.nan), where=np.isnan(depth))
         return full
 
     def rectified_image(self) -> tuple[np.ndarray, str]:

@@ -11,6 +11,7 @@ import numpy as np
 from msdepth_ros.geometry.pinhole import Grid
 from msdepth_ros.metric.alignment import Alignment, Fit, Scale
 from msdepth_ros.metric.filter import ScaleFilter
+from msdepth_ros.metric.median import median
 from msdepth_ros.metric.offsets import Offset, Offsets
 from msdepth_ros.metric.prior import Prior
 from msdepth_ros.metric.relative import Anchor, find_anchor
@@ -164,7 +165,7 @@ class Metres:
         if not own.any():
             return False
         # First what is quick: with nothing else in doubt the median would have to contradict.
-        if not self._filter.contradicts(Scale(float(np.median(fit.chosen.residual[own])), 0.0)):
+        if not self._filter.contradicts(Scale(median(fit.chosen.residual[own]), 0.0)):
             return False
         free = Scale(before.mean, self._alignment.prior.sg**2)
         return self._filter.contradicts(fit.scale_by(own, free))
@@ -177,7 +178,7 @@ class Metres:
             return 0.0
         change = np.abs(now - last)
         known = change[np.isfinite(change)]
-        return float(np.median(known)) if known.size else 0.0
+        return median(known) if known.size else 0.0
 
 
 def _aligned(

@@ -15,7 +15,7 @@ from msdepth_ros.metric.sparse_depth import SparseDepth
 NETWORK_NOISE = 0.03  # standard deviation of ln(depth), independent from cell to cell
 _SMOOTH = 0.1  # largest difference of log depth within a surface
 _COARSER = 1.15  # factor on the bins' size from one try to the next
-_CANDIDATES = 3000
+_CANDIDATES = 1500
 
 
 @dataclass(frozen=True)
@@ -97,18 +97,19 @@ def choose(points: Points, prior: Prior, width: int, most: int) -> np.ndarray:
     if len(points) > _CANDIDATES:
         candidates = np.linspace(0, len(points) - 1, _CANDIDATES).astype(np.intp)
     some = points[candidates]
-    features = prior.features(some.x, some.y, some.predicted, width)
-    features -= features.min(axis=0)
+    features = prior.features(some.x, some.y, some.predicted, width).T
+    features = features - features.min(axis=1, keepdims=True)
     size = 0.1
     while True:
-        place = np.minimum(np.floor(features / size), 1e5).astype(np.int64)
-        key = ((some.source * 100_003 + place[:, 2]) * 100_003 + place[:, 1]) * 100_003
-        _, bins, counts = np.unique(key + place[:, 0], return_inverse=True, return_counts=True)
-        if len(counts) <= most:
+        column, row, layer = np.minimum(features / size, 1e5).astype(np.int64)
+        bins = ((some.source * 100_003 + layer) * 100_003 + row) * 100_003 + column
+        ordered = np.sort(bins)
+        first = np.flatnonzero(np.diff(ordered, prepend=-1))
+        if len(first) <= most:
             break
-        size *= max(_COARSER, (len(counts) / most) ** 0.33)
+        size *= max(_COARSER, (len(first) / most) ** 0.33)
     order = np.lexsort((some.residual, bins))
-    first = np.cumsum(counts) - counts
+    counts = np.diff(first, append=len(bins))
     return np.sort(candidates[order[first + (counts - 1) // 2]])
 
 

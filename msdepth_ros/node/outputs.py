@@ -50,13 +50,14 @@ class Session:
         self.node = node
         self.mounts = Mounts(node)
         self.obstacles = ObstacleCloud()
-        self._depth_image = DepthImage(1, 1)
+        self._images: dict[str, DepthImage] = {}
 
-    def depth_image(self, width: int, height: int) -> DepthImage:
-        """Return a depth message of this size, reusing the last one if it fits."""
-        if self._depth_image.pixels.shape != (height, width):
-            self._depth_image = DepthImage(width, height)
-        return self._depth_image
+    def image(self, topic: str, width: int, height: int) -> DepthImage:
+        """Return a topic's message of this size, reusing the last one if it fits."""
+        image = self._images.get(topic)
+        if image is None or image.pixels.shape != (height, width):
+            image = self._images[topic] = DepthImage(width, height)
+        return image
 
 
 class OutgoingFrame:
@@ -96,7 +97,7 @@ class OutgoingFrame:
     def depth_image(self) -> DepthImage:
         """The depth, computed in the memory of its message."""
         height, width = self.frame.camera_shape if self.full else self.frame.depth.shape
-        image = self.session.depth_image(width, height)
+        image = self.session.image(DEPTH, width, height)
         if self.full:
             self.frame.full_depth(image.pixels)
         else:
@@ -122,7 +123,7 @@ def _depth(out: OutgoingFrame) -> Image:
 def _confidence(out: OutgoingFrame) -> Image:
     frame = out.frame
     height, width = frame.camera_shape if out.full else frame.depth.shape
-    image = DepthImage(width, height)
+    image = out.session.image(CONFIDENCE, width, height)
     if out.full:
         frame.full_confidence(image.pixels, out.depth_image.pixels)
     else:

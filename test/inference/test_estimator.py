@@ -50,6 +50,23 @@ def test_pixels_outside_the_cells_are_nan(fit, size, tmp_path):
     assert (full[np.isfinite(full)] == 2).all()
 
 
+@pytest.mark.parametrize('size', [(640, 480), (1280, 720), (480, 640), (96, 80)])
+@pytest.mark.parametrize('fit', FITS)
+def test_the_confidence_of_a_pixel_is_between_those_of_the_cells_around_it(fit, size, tmp_path):
+    estimator = make_estimator(write_depth_model(tmp_path, lambda x, y: 2 + 0 * x), fit=fit)
+    frame = estimator.estimate(np.zeros(size[::-1], np.uint8), 'mono8')
+    rows, columns = np.indices(frame.std.shape)
+    frame.std[:] = 0.1 + 0.002 * rows + 0.001 * columns
+    full, depth = frame.full_confidence(), frame.full_depth()
+    np.testing.assert_array_equal(np.isnan(full), np.isnan(depth))
+    (x0, y0), (dx, dy) = frame.cells.origin, frame.cells.step
+    v, u = np.nonzero(np.isfinite(depth))
+    x, y = (u - x0) / dx, (v - y0) / dy
+    std = 0.1 + 0.002 * np.clip(y, 0, rows.max()) + 0.001 * np.clip(x, 0, columns.max())
+    expected = [math.erf(math.log(1.25) / (each * 2**0.5)) for each in std]
+    np.testing.assert_allclose(full[v, u], expected, atol=0.004)
+
+
 # --- what a cell sees ------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from msdepth_ros.geometry.pinhole import Grid
 from msdepth_ros.metric.alignment import Alignment, Scale
+from msdepth_ros.metric.median import median
 from msdepth_ros.metric.prior import Prior
 from msdepth_ros.metric.sparse_depth import SparseDepth
 
@@ -257,3 +258,30 @@ def test_cells_without_a_depth_leave_those_around_them_alone():
     assert np.array_equal(np.isnan(log_depth), np.isnan(holes))
     assert np.isfinite(std).all()
     assert np.nanmax(np.abs(log_depth - whole)) < 0.1
+
+
+@pytest.mark.parametrize('count', [1, 2, 3, 10, 101])
+def test_the_median_is_the_middle_or_between_the_two_in_the_middle(count):
+    values = np.random.default_rng(count).permutation(count) + 1.0
+    assert median(values) == (count + 1) / 2
+
+
+@pytest.mark.parametrize('count', [60, 99, 100])
+def test_the_exact_solution_is_that_of_the_textbook_for_any_number(count):
+    """Rasmussen and Williams, equations 2.25 and 2.26, where nothing is an outlier."""
+    rng = np.random.default_rng(count)
+    prior = Prior()
+    _, predicted = scene(rng, 0.0)
+    points = measured(predicted + 0.1, count, rng, noise=0.0)
+    fit = Alignment(prior).fit(predicted, CELLS, [points])
+    assert len(fit.chosen) == count
+    chosen = fit.chosen
+    ell = prior.ell * WIDTH / 128
+    distance = ((chosen.x[:, None] - chosen.x) ** 2 + (chosen.y[:, None] - chosen.y) ** 2) / ell**2
+    distance = (distance + ((chosen.predicted[:, None] - chosen.predicted) / prior.tau) ** 2) / 2
+    local = prior.sl**2 * (0.8 * np.exp(-distance) + 0.2 * np.exp(-16 * distance))
+    whole = prior.sg**2 + local + np.diag(chosen.noise)
+    answer = np.linalg.solve(whole, np.column_stack([chosen.residual, np.ones(count)]))
+    assert fit.scale.mean == pytest.approx(prior.sg**2 * answer[:, 0].sum(), abs=1e-4)
+    variance = prior.sg**2 - prior.sg**4 * answer[:, 1].sum()
+    assert fit.scale.variance == pytest.approx(variance, rel=0.01)

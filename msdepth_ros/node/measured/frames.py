@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Transforms between sensors, camera and robot, from parameters or TF."""
 
+import functools
 from typing import Any
 
 import numpy as np
 from rclpy.node import Node
 from rclpy.time import Time
 
-from msdepth_ros.geometry.rigid import rigid
+from msdepth_ros.geometry.rigid import inverse, rigid
 from msdepth_ros.launching.camera_pose import BODY_TO_OPTICAL, CameraPose
 from msdepth_ros.node.messages import nanoseconds
 
@@ -50,7 +51,7 @@ class Frames:
         camera, sensor = camera_matrix(values), values[POSES[source]]
         if camera is not None and sensor:
             optical = source == 'depth' or 'optical' in sensor_frame
-            return np.linalg.inv(camera) @ pose_matrix(CameraPose.parse(sensor), optical)
+            return inverse(camera) @ pose_matrix(CameraPose.parse(sensor), optical)
         found = self._lookup(camera_frame, sensor_frame, Time())
         return None if found is None else _transform(found)
 
@@ -114,7 +115,14 @@ def camera_matrix(values: dict[str, Any]) -> np.ndarray | None:
     return None
 
 
+@functools.lru_cache(maxsize=16)  # each frame asks for the same few
 def pose_matrix(pose: CameraPose, optical: bool) -> np.ndarray:
-    """Return float64 [4, 4], from a body (x forward), or its optical frame, to base_frame."""
+    """Return float64 [4, 4], from a body (x forward), or its optical frame, to base_frame.
+
+    It is read-only.
+    """
     matrix = rigid((pose.x, pose.y, pose.z), pose.body_rotation())
-    return matrix @ rigid((0.0, 0.0, 0.0), BODY_TO_OPTICAL) if optical else matrix
+    if optical:
+        matrix = matrix @ rigid((0.0, 0.0, 0.0), BODY_TO_OPTICAL)
+    matrix.setflags(write=False)
+    return matrix
