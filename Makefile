@@ -9,6 +9,9 @@ SHELL := /bin/bash
 .ONESHELL:
 MAKEFLAGS += --no-print-directory
 
+# Python compiles the package once, not in each of the many processes of a test run.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 OUT ?= out
 PROJECT := setup.py setup.cfg constraints.txt pyproject.toml
@@ -31,9 +34,10 @@ demo: $(VENV)/.demo  ## run the node on a clip: IMAGES=dir or VIDEO=file, CAMERA
 	@$(BIN)/msdepth demo --out "$(OUT)" $(if $(IMAGES),--images "$(IMAGES)") $(if $(VIDEO),--video "$(VIDEO)") \
 	  $(if $(CAMERA_INFO),--camera-info "$(CAMERA_INFO)") $(if $(WEB),--web) $(if $(MEASURED),--measured "$(MEASURED)")
 
-# One process per core; all tests of a file run in the same process, because they may share a graph.
-PYTEST = $(BIN)/python -m pytest --ignore=test/launch --numprocesses auto --dist loadfile \
-  --max-worker-restart 0
+# Many tests wait for a node, so there is a process more than cores. All tests of a file run in the
+# same process, because they may share a graph.
+PYTEST = $(BIN)/python -m pytest --ignore=test/launch --numprocesses $$(($$(nproc) + 1)) \
+  --dist loadfile --max-worker-restart 0
 
 test: $(VENV)/.test  ## run the fast tests: about five minutes on two cores
 	@MSDEPTH_FAST_TESTS=1 $(PYTEST) -m 'not slow' $(ARGS)

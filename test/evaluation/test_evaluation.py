@@ -66,6 +66,7 @@ def test_eigen_crop_leaves_the_margin_out(tmp_path, model, capsys):
     assert json.loads(output.out)['pooled']['rmse'] > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', ['eigen2014', 'msdepth'])
 def test_shipped_table_is_what_is_measured(shared_data, name):
     """The YAML's table, from the frames that its training held out.

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Any bytes whatever in an image, a video or a recording are read, or refused in one line."""
 
+import gc
 from io import BytesIO
 from pathlib import Path
 
@@ -45,6 +46,12 @@ def _files() -> dict[str, bytes]:
 
 
 FILES = _files()
+
+
+@pytest.fixture(autouse=True)
+def no_garbage_of_other_tests() -> None:
+    """Collect it now: it would warn of its open files in the middle of these tests."""
+    gc.collect()
 
 
 @st.composite

@@ -103,7 +103,10 @@ def test_a_fair_part_of_the_messages_is_published(
     assert_answered(raw)
 
 
-@pytest.mark.parametrize(('width', 'height'), [(8192, 4320), (8192, 1), (1, 8192)])
+@pytest.mark.parametrize(
+    ('width', 'height'),
+    [pytest.param(8192, 4320, marks=pytest.mark.slow), (8192, 1), (1, 8192)],
+)
 def test_images_up_to_8k(raw: NodeInProcess, width: int, height: int) -> None:
     image, info = good_pair(width, height)
     raw.camera_info(info)

@@ -20,6 +20,7 @@ class Graph:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.fresh = False  # whether processes are no forks
         self._numbers = itertools.count(1)
 
     @contextmanager
@@ -33,7 +34,7 @@ class Graph:
         """Run an executable; whatever happens, it has ended at the end of the block."""
         name = f'{module.rpartition(".")[2]}_{next(self._numbers)}'
         process = RosProcess(
-            module, f'/{name}', self.folder / name, parameters, remappings, preamble
+            module, f'/{name}', self.folder / name, parameters, remappings, preamble, self.fresh
         )
         try:
             yield process

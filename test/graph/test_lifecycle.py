@@ -14,6 +14,13 @@ from steady_camera import SteadyCamera
 GREY = 0.5 + 100 * (0.001 + 0.003 + 0.01)  # metres that the colour model answers for grey 100
 
 
+@pytest.fixture(scope='module')
+def graph(graph):
+    """Start each process as on a robot, so that it also ends as one."""
+    graph.fresh = True
+    return graph
+
+
 def _center(answer):
     return float(depth_of(answer.depth)[240, 320])
 

@@ -400,7 +400,8 @@ def test_the_published_measurements_say_which_were_used(robot):
         node.client.collect('measurements')
         node.settle(lambda: {'measured/points': cloud(given)})
         node.run(1.0, lambda: {'measured/points': cloud(given)})
-        message = list(node.client.received['measurements'].values())[-1]
+        received = node.client.received['measurements']
+        message = node.client.wait_until(lambda: [*received.values()], 'measurements')[-1]
     points = points_of(message)[0]
     xyz = np.stack([points[name] for name in 'xyz'], axis=-1)
     used = points['used'] > 0

@@ -19,6 +19,7 @@ from msdepth_ros.networks.export import write_model
 BENCH = Path(__file__).resolve().parents[2] / 'bench'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(('name', 'options'), [('eigen2014', {'hidden': 8}), ('msdepth', {})])
 def test_it_computes_the_same_as_onnx_runtime(tmp_path, name, options):
     torch.manual_seed(0)

@@ -3,6 +3,7 @@
 """Which calibration counts."""
 
 import pytest
+from builtin_interfaces.msg import Time
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
@@ -71,6 +72,16 @@ def test_a_change_of_the_calibration_is_taken():
     for camera in (OWN, FILE, OWN):
         source.update(camera_info_msg(camera, Header()))
         assert source.camera == camera
+
+
+@pytest.mark.parametrize('find', [CalibrationSource.of, CalibrationSource.settled])
+def test_an_image_has_its_own_camera_info_even_if_newer_ones_came(find):
+    source = CalibrationSource()
+    for second, camera in ((1, FILE), (2, OWN)):
+        source.update(camera_info_msg(camera, Header(stamp=Time(sec=second))))
+    assert find(source, Time(sec=1)) == FILE
+    assert find(source, Time(sec=2)) == OWN
+    assert find(source, Time(sec=3)) == OWN  # the newest, as it has none
 
 
 def test_a_calibration_is_checked_when_it_changes(monkeypatch):

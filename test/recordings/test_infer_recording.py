@@ -320,7 +320,10 @@ def test_an_existing_recording_is_not_overwritten(tmp_path, infer):
     assert {path.name: path.read_bytes() for path in bag.iterdir()} == before
 
 
-@pytest.mark.parametrize(('processes', 'end'), [(1, signal.SIGINT), (2, signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ('processes', 'end'),
+    [(1, signal.SIGINT), pytest.param(2, signal.SIGKILL, marks=pytest.mark.slow)],
+)
 def test_an_interrupted_recording_is_finished(tmp_path, infer, model, processes, end):
     """Kill it between two parts; the same command then computes the others, and no other job."""
     count = 60

@@ -67,7 +67,8 @@ def test_a_scan_that_is_too_old_measures_nothing(tmp_path, monkeypatch):
 
 
 def test_the_mount_tells_the_floor(tmp_path):
-    floor = MeasuredBag(write_walk(tmp_path / 'walk'), []).floor()
+    with MeasuredBag(write_walk(tmp_path / 'walk'), []) as bag:
+        floor = bag.floor()
     assert floor.height == pytest.approx(0.5)
     assert floor.up == pytest.approx([0, -1, 0])
 
@@ -85,5 +86,5 @@ def test_what_is_missing_is_said(tmp_path):
     loose = write_walk(tmp_path / 'walk', mount=False)
     with pytest.raises(DatasetError, match="from 'laser' to 'camera_color_optical_frame'"):
         MeasuredBag(loose, ['scan'])
-    with pytest.raises(DatasetError, match='--camera-height'):
-        MeasuredBag(loose, []).floor()
+    with MeasuredBag(loose, []) as bag, pytest.raises(DatasetError, match='--camera-height'):
+        bag.floor()

@@ -77,6 +77,7 @@ def test_exported_model_says_what_it_is(trained, capsys):
     assert sorted(path.name for path in out.iterdir()) == ['first.onnx', 'first.yaml']
 
 
+@pytest.mark.slow
 def test_another_training_starts_from_exported_weights(trained, capsys):
     out = trained / 'weights'
     common = ['--data', str(trained)]
@@ -104,6 +105,7 @@ def test_another_training_starts_from_exported_weights(trained, capsys):
     assert 'cannot read the weights' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_mean_of_several_trainings_is_exported(trained, capsys):
     common = ['--data', str(trained), '--out']
     for seed in (8, 9):
@@ -136,6 +138,7 @@ def test_the_mean_of_several_trainings_is_exported(trained, capsys):
     assert not (trained / 'none').exists()
 
 
+@pytest.mark.slow
 def test_weights_that_learned_from_all_frames_are_measured_before_that_stage(trained, monkeypatch):
     last = {**CONFIG['stages'][0], 'rate': 1e-2, 'weights': {'unseen': 0.5}, 'held_out': 1}
     last['zoom'] = {'ramps': [1.0, 1.1]}
@@ -177,6 +180,7 @@ def test_weights_that_learned_from_all_frames_are_measured_before_that_stage(tra
     assert [set(line['validation']) for line in lines] == [{'ramps', 'unseen'}, set()]
 
 
+@pytest.mark.slow
 def test_every_file_and_table_is_of_corrected_predictions(trained, monkeypatch, capsys):
     seen = {}
     errors = Errors(*(np.arange(8) / 7).tolist())
@@ -261,6 +265,7 @@ def test_held_out_frames_that_the_start_weights_had_learned_are_reported(trained
     assert known not in train('same', 'other', blocks=1)
 
 
+@pytest.mark.slow
 def test_two_splits_of_one_folder_have_their_own_counts(tmp_path, capsys):
     pytest.importorskip('h5py', reason='NYU Depth v2 is a MATLAB file')
     pytest.importorskip('scipy', reason='and so is its split')
@@ -280,6 +285,7 @@ def test_two_splits_of_one_folder_have_their_own_counts(tmp_path, capsys):
     assert 'holds out (1 of the 1 of nyu):' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_what_learned_from_all_is_measured_by_trainings_that_left_sources_out(trained, capsys):
     place = {**CONFIG['data']['sources']['unseen'], 'weight': 0.5}
     sources = {'ramps': {**place, 'description': 'ramps'}, 'place': place}
@@ -320,6 +326,7 @@ def test_what_learned_from_all_is_measured_by_trainings_that_left_sources_out(tr
     assert 'not of the same training' in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_mean_with_the_start_is_exported(trained, capsys):
     start = f'{trained}/run/checkpoint.pt'
     common = ['--data', str(trained), '--out']
@@ -403,6 +410,7 @@ HEADS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_heads_are_added_to_a_model_whose_depth_stays(trained, capsys):
     """A model with a correction and figures of its own: they are the new file's too."""
     torch.manual_seed(0)

@@ -145,11 +145,13 @@ def test_rooms_are_rendered_to_learn_from_beside_the_images(
     assert len(list((home / 'taught' / 'rooms' / 'rgb').iterdir())) == 8
 
 
+@pytest.mark.slow
 def test_intrinsics_stand_in_for_a_calibration(images: Path, teacher: Path, student: Path):
     (images / 'camera.yaml').unlink()
     assert teach(images, teacher, student, '--intrinsics', '130,130,79.5,59.5') == 0
 
 
+@pytest.mark.slow
 def test_images_without_depth_beside_others_and_what_export_makes_of_them(
     images: Path, teacher: Path, student: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -250,6 +250,7 @@ def interrupt_when(process, done):
     return error.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_says_how_to_go_on(folder):
     endless = {**CONFIG, 'stages': [{**STAGE, 'images': 10**7}]}
     (folder / 'small.yaml').write_text(yaml.safe_dump(endless))

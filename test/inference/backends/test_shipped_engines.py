@@ -57,6 +57,7 @@ def with_all_half_tensors_as_outputs(data: bytes) -> bytes:
     return model.SerializeToString()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('name', model_names())
 def test_rounding_to_fp16_costs_far_less_than_one_per_cent(name: str):
     assert CLIP.is_file()
