@@ -39,7 +39,7 @@ demo: $(VENV)/.demo  ## run the node on a clip: IMAGES=dir or VIDEO=file, CAMERA
 PYTEST = $(BIN)/python -m pytest --ignore=test/launch --numprocesses $$(($$(nproc) + 1)) \
   --dist loadfile --max-worker-restart 0
 
-test: $(VENV)/.test  ## run the fast tests: about five minutes on two cores
+test: $(VENV)/.test  ## run the fast tests: about four minutes on two cores
 	@MSDEPTH_FAST_TESTS=1 $(PYTEST) -m 'not slow' $(ARGS)
 
 test-all: $(VENV)/.test  ## run all tests except those of the launch files
