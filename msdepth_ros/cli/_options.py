@@ -3,6 +3,7 @@
 """Options that several subcommands share, and their values."""
 
 import argparse
+import os
 from typing import TYPE_CHECKING
 
 from msdepth_ros.errors import MsdepthError
@@ -32,6 +33,42 @@ def add_threads(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--threads', type=int, default=0, metavar='N', help='CPU threads; 0: one per core (0)'
     )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add --device, --threads and --workers of a training; see `workers_on`."""
+    parser.add_argument(
+        '--device', default='auto', help='cpu, cuda, cuda:N or auto: a GPU if there is one'
+    )
+    add_threads(parser)
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=0,
+        help='processes that prepare batches (default: 1; for a GPU, its share of the CPU cores)',
+    )
+
+
+def workers_on(kind: str, workers: int) -> int:
+    """Return the number of processes that prepare batches, of each process that trains.
+
+    Parameters
+    ----------
+    kind : of the device, 'cpu' or 'cuda'. By default there is one; for a GPU its share of the CPU
+        cores, less one, at most 16.
+    workers : as given, 0: the default.
+
+    Raises
+    ------
+    MsdepthError
+        If it is negative.
+    """
+    if workers < 0:
+        raise MsdepthError(f'--workers is {workers}: give 1 or more, or 0 for the default')
+    if workers or kind != 'cuda':
+        return workers or 1
+    gpus = int(os.environ.get('LOCAL_WORLD_SIZE', '1'))
+    return min(16, max(1, len(os.sched_getaffinity(0)) // gpus - 1))
 
 
 def add_mount(parser: argparse._ActionsContainer, height: str) -> None:

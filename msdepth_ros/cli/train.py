@@ -3,13 +3,12 @@
 """`msdepth train`: train a network as a configuration says."""
 
 import argparse
-import os
 import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msdepth_ros.cli._options import add_threads
+from msdepth_ros.cli._options import add_device, workers_on
 from msdepth_ros.errors import MsdepthError
 
 if TYPE_CHECKING:
@@ -44,16 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='learn nothing from this source and measure on all of it; repeatable',
     )
     parser.add_argument('--resume', action='store_true', help='continue the checkpoint in --out')
-    parser.add_argument(
-        '--device', default='auto', help='cpu, cuda, cuda:N or auto: a GPU if there is one'
-    )
-    add_threads(parser)
-    parser.add_argument(
-        '--workers',
-        type=int,
-        default=0,
-        help='processes that prepare batches (default: 1; for a GPU, its share of the CPU cores)',
-    )
+    add_device(parser)
     parser.add_argument(
         '--teacher',
         type=Path,
@@ -111,15 +101,13 @@ def run(args: argparse.Namespace) -> int:
     from msdepth_ros.training.summary import read_log, summary
     from msdepth_ros.training.trainer import Trainer
 
-    if args.workers < 0:
-        raise MsdepthError(f'--workers is {args.workers}: give 1 or more, or 0 for the default')
     if args.threads:
         torch.set_num_threads(args.threads)
     config = without(_with_measured(read_config(args.config), args), args.leave_out)
     start = [weights_path(text) for text in args.weights or config.start]
     with joined(args.device) as device:
         try:
-            workers = args.workers or (_spare_cores() if device.type == 'cuda' else 1)
+            workers = workers_on(device.type, args.workers)
             trainer = Trainer(config, args.data, args.out, device, workers, start, args.teacher)
             if distributed.rank() == 0 and (
                 known := warning_of_known(config, trainer.data, trainer.started_from)
@@ -161,12 +149,6 @@ def _with_measured(config: 'Config', args: argparse.Namespace) -> 'Config':
     name, source = next(iter(config.data.sources.items()))
     sources = {**config.data.sources, name: replace(source, measured=measured)}
     return replace(config, data=replace(config.data, sources=sources))
-
-
-def _spare_cores() -> int:
-    """Return the number of processes that prepare batches for each GPU, at most 16."""
-    gpus = int(os.environ.get('LOCAL_WORLD_SIZE', '1'))
-    return min(16, max(1, len(os.sched_getaffinity(0)) // gpus - 1))
 
 
 def _how_to_continue(args: argparse.Namespace) -> str:

@@ -241,6 +241,28 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """What `msdepth make` does before and after the training, to make a model from nothing.
+
+    Attributes
+    ----------
+    start : the YAML of the training whose model this one starts from, beside this YAML.
+    teachers : those of the trainings that are its teachers.
+    leave_out : sources to leave out together, for each training by which errors are measured.
+    name, int8, correct, spread, start_share : as the options of `msdepth export`.
+    """
+
+    start: str | None = None
+    teachers: tuple[str, ...] = ()
+    leave_out: tuple[tuple[str, ...], ...] = ()
+    name: str | None = None
+    int8: bool = False
+    correct: bool = False
+    spread: float = 0.0
+    start_share: float = 0.0
+
+
+@dataclass(frozen=True)
 class Config:
     """The configuration of a training.
 
@@ -256,6 +278,7 @@ class Config:
     bfloat16 : mixed precision, on devices that have instructions for it.
     start : shipped models, or files of weights: the training starts from their mean, unless
         --weights is given; empty: the network's pretrained weights.
+    recipe : of the model, for `msdepth make` alone.
     seed : of everything random.
     validate_every : images between validations and checkpoints.
     depth_range : nearest and farthest depth, metres, in which the model is valid.
@@ -275,6 +298,7 @@ class Config:
     averaging: float = 0.998
     bfloat16: bool = True
     start: tuple[str, ...] = ()
+    recipe: Recipe = field(default_factory=Recipe)
     seed: int = 0
     validate_every: int = 4000
     depth_range: tuple[float, float] = (0.3, 10.0)

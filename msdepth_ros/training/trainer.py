@@ -13,7 +13,7 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks import distributed
 from msdepth_ros.networks.depth_network import HEADS, DepthNetwork
 from msdepth_ros.training.checkpoint import load_checkpoint, load_weights
-from msdepth_ros.training.config import Config, from_document
+from msdepth_ros.training.config import Config, Recipe, from_document
 from msdepth_ros.training.data import TrainingData
 from msdepth_ros.training.log import TrainingLog
 from msdepth_ros.training.network_of import create_network_of
@@ -206,4 +206,4 @@ class Trainer:
 
 
 def _until(config: Config, stages: int) -> Config:
-    return dataclasses.replace(config, stages=config.stages[:stages])
+    return dataclasses.replace(config, stages=config.stages[:stages], recipe=Recipe())
