@@ -13,6 +13,9 @@ from msdepth_ros.metric.patches import offsets
 _NEAREST = 0.05  # metres
 _STEEPEST = 0.06  # ln(depth) per pixel; a steeper slope is an edge
 _SLOPE_SHARE = 0.7  # factor on the predicted slope, as networks predict edges as slopes
+# Neighbours of a cell: to the right and left, below and above; [2, 2, 1].
+_BESIDE_X = np.array([[1, -1], [0, 0]])[..., None]
+_BESIDE_Y = np.array([[0, 0], [1, -1]])[..., None]
 _UNKNOWN = 10.0  # ln(depth) in place of NaN: an edge to every neighbour
 
 
@@ -110,11 +113,12 @@ class Prediction:
         """Return the slope of ln(depth) per pixel of the view along u and v, float32 [2, n]."""
         smooth = cv2.blur(self._log_depth, (5, 5))
         x, y = self._place(u, v)
-        along_u = _lookup(smooth, x + 1, y) - _lookup(smooth, x - 1, y)
-        along_v = _lookup(smooth, x, y + 1) - _lookup(smooth, x, y - 1)
+        there = _lookup(smooth, x + _BESIDE_X, y + _BESIDE_Y)
         cells, view = self._cells, self._view
-        slope = np.stack([along_u * (cells.fx / view.fx), along_v * (cells.fy / view.fy)]) / 2
-        return np.nan_to_num(_SLOPE_SHARE * slope).clip(-_STEEPEST, _STEEPEST).astype(np.float32)
+        per_pixel = np.array([[cells.fx / view.fx], [cells.fy / view.fy]], np.float32)
+        slope = (there[:, 0] - there[:, 1]) * (_SLOPE_SHARE / 2 * per_pixel)
+        slope[np.isnan(slope)] = 0
+        return slope.clip(-_STEEPEST, _STEEPEST)
 
     def unevenness(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         """Return the range of ln(depth) in a cell and its neighbours, float32 [n]."""
@@ -134,3 +138,13 @@ def _lookup(values: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the values at integer positions, which are clipped to the border."""
     height, width = values.shape
     return values[y.clip(0, height - 1), x.clip(0, width - 1)]
+
+
+def median_of(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Return the medians of what is known, bool, along the last axis; infinite where nothing is.
+
+    Of an even number the lower one. np.median of each row takes ten times as long.
+    """
+    ordered = np.sort(np.where(known, values, np.inf), axis=-1)
+    middle = np.maximum(known.sum(axis=-1, keepdims=True) - 1, 0) // 2
+    return np.take_along_axis(ordered, middle, axis=-1)[..., 0]

@@ -7,7 +7,7 @@ import numpy as np
 
 from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.metric.patches import likeness, offsets, patches_at, textured_points
-from msdepth_ros.metric.projection import Projection
+from msdepth_ros.metric.projection import Projection, median_of
 from msdepth_ros.metric.sweep import View
 
 ODOMETRY_STANDS, IMAGE_STANDS = 'odometry stands, image moves', 'odometry moves, image stands'
@@ -72,8 +72,7 @@ def _moved(
     projection = Projection(intrinsics, motion[None])
     u, v = projection(projection.rays(*pixels), np.exp(-log_depth)[:, None])
     way = np.hypot(u[0, :, 0] - pixels[0], v[0, :, 0] - pixels[1])
-    known = way[np.isfinite(way)]
-    return float(np.median(known)) if known.size else np.inf
+    return float(median_of(way, np.isfinite(way)))
 
 
 def _looks_otherwise(view: View, before: View) -> bool:

@@ -7,6 +7,7 @@ network's prediction, and with patches instead of learned features. A coarse sea
 half the size is followed by a fine one. The slope of a patch is that of the prediction.
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,10 +15,10 @@ import numpy as np
 from msdepth_ros.metric.patches import likeness, patches_at, peak, textured_points
 from msdepth_ros.metric.projection import Prediction, Projection
 
-_POINTS = 180
+_POINTS = 170
 _COARSE_VIEWS = 3  # the first views, which have the shortest baselines
-_FINE = 9  # number of depths of the fine search
-_COARSE_RADIUS, _FINE_RADIUS = 2, 4  # pixels; patches of 5x5 and 9x9
+_FINE = 7  # number of depths of the fine search
+_COARSE_RADIUS, _FINE_RADIUS = 2, 4  # pixels; patches within 5x5 and 9x9
 _LEAST_CONTRAST = 1.5  # grey levels
 _COARSE_LIKENESS, _LIKENESS, _SURE_LIKENESS = 0.65, 0.75, 0.9
 _SECOND_BEST = 0.08  # least difference of likeness between the best depth and all others
@@ -47,7 +48,7 @@ class Search:
     count: int
     shared: bool
 
-    @property
+    @functools.cached_property
     def steps(self) -> np.ndarray:
         """The offsets of ln(depth), float32 [count], ascending."""
         return np.linspace(-self.span, self.span, self.count, dtype=np.float32)

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Depth from several views: earlier images of a moving camera, with their poses."""
 
+import functools
 import math
 
 import cv2
 import numpy as np
 
 from msdepth_ros.geometry.pinhole import Intrinsics
-from msdepth_ros.metric.projection import Prediction, Projection
+from msdepth_ros.metric.projection import Prediction, Projection, median_of
 from msdepth_ros.metric.sparse_depth import SparseDepth
 from msdepth_ros.metric.standstill import Standstill
 from msdepth_ros.metric.sweep import (
@@ -169,6 +170,7 @@ def _reduced(image: np.ndarray, intrinsics: Intrinsics) -> tuple[np.ndarray, Int
     return (image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)), intrinsics
 
 
+@functools.lru_cache(maxsize=8)
 def _even_pixels(intrinsics: Intrinsics) -> tuple[np.ndarray, np.ndarray]:
     """Return 8x6 pixels that cover an image, float32 [48] each."""
     u = (np.arange(8, dtype=np.float32) + 0.5) * (intrinsics.width / 8) - 0.5
@@ -195,8 +197,7 @@ def _overlap_and_motion(
     inside &= (y > _BORDER) & (y < intrinsics.height - 1 - _BORDER)
     seen = np.asarray(inside.all(axis=-1))
     motion = np.hypot(x[..., 1] - x[..., 0], y[..., 1] - y[..., 0]) / 0.2
-    medians = [np.median(each[mask]) if mask.any() else 0.0 for each, mask in zip(motion, seen)]
-    return seen.mean(axis=1), np.array(medians)
+    return seen.mean(axis=1), np.where(seen.any(axis=1), median_of(motion, seen), 0)
 
 
 def _choose(overlap: np.ndarray, motion: np.ndarray, turn: np.ndarray) -> list[int]:
