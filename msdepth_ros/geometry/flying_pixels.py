@@ -36,8 +36,9 @@ def remove_flying_pixels(depth: np.ndarray, threshold: float) -> np.ndarray:
         limits = inner * limit
         for down, right in ((1, 0), (-1, 0), (0, 1), (0, -1)):
             near = inverse[_shifted(down), _shifted(right)]
-            row, column = np.nonzero(near > limits)
-            if len(row):
+            cells = np.flatnonzero(near > limits)  # far faster than `nonzero` of two dimensions
+            if len(cells):
+                row, column = np.unravel_index(cells, depth.shape)
                 flying = ~_continues_a_plane(inverse, row + _REACH, column + _REACH, down, right)
                 removed[row, column] |= flying
     depth[removed] = np.nan

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from typing import NamedTuple
 
 import numpy as np
+from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.task import Future
@@ -71,7 +72,9 @@ class ScaleCalibration:
         self._estimate = estimate
         self._follow_demand = follow_demand
         self.is_busy = False
-        node.create_service(Trigger, '~/calibrate_scale', self._serve)
+        # In the node's own group, no other callback would run until the service has answered.
+        group = ReentrantCallbackGroup()
+        node.create_service(Trigger, '~/calibrate_scale', self._serve, callback_group=group)
 
     async def _serve(
         self, request: Trigger.Request, response: Trigger.Response
