@@ -3,6 +3,7 @@
 """Options that several subcommands share, and their values."""
 
 import argparse
+import math
 import os
 from typing import TYPE_CHECKING
 
@@ -77,9 +78,8 @@ def add_mount(parser: argparse._ActionsContainer, height: str) -> None:
     parser.add_argument(
         '--camera-pitch',
         type=float,
-        default=0.0,
         metavar='RADIANS',
-        help='with --camera-height: angle by which the camera looks down (%(default)s)',
+        help='with --camera-height: angle by which the camera looks down (default: 0)',
     )
 
 
@@ -89,16 +89,21 @@ def mount(args: argparse.Namespace) -> 'FloorPlane | None':
     Raises
     ------
     MsdepthError
-        If the height is not a positive number.
+        If the height is not a positive number, the pitch not a number, or only the pitch is given.
     """
     from msdepth_ros.geometry.floor import up_from_pitch
     from msdepth_ros.metric.floor import FloorPlane
 
+    pitch = args.camera_pitch
     if args.camera_height is None:
+        if pitch is not None:
+            raise MsdepthError('--camera-pitch says nothing alone: give --camera-height, too')
         return None
+    if pitch is not None and not abs(pitch) <= math.pi / 2:
+        raise MsdepthError(f'--camera-pitch is {pitch:g} but must be in radians, -1.57 to 1.57')
     if not 0 < args.camera_height < float('inf'):
         raise MsdepthError(f'--camera-height is {args.camera_height:g} but must be in metres, > 0')
-    return FloorPlane(up_from_pitch(args.camera_pitch), args.camera_height)
+    return FloorPlane(up_from_pitch(pitch or 0.0), args.camera_height)
 
 
 def intrinsics(text: str | None) -> tuple[float, float, float, float] | None:

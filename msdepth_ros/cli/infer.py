@@ -169,6 +169,7 @@ class _Inference:
         self._inputs = {path.resolve() for source in sources for path in source.files}
         self._names: set[str] = set()
         self._reported: set[str] = set()
+        self._unmeasured: list[str] = []
         self._written = self._failed = 0
 
     def run(self) -> int:
@@ -189,10 +190,29 @@ class _Inference:
                     else:
                         self._files.write(picture.name, frame)
                         self._written += 1
+                        if self._measured and not _is_measured(frame):
+                            self._unmeasured.append(picture.name)
                     progress.update()
+        if self._unmeasured:
+            self._print_error(self._unmeasured_text())
         if self._failed and self._written:
             self._print_error(f'images written: {self._written}, errors: {self._failed}')
         return 2 if self._failed else 0
+
+    def _unmeasured_text(self) -> str:
+        first, model = self._unmeasured[0], self._estimator.model
+        text = (
+            f'nothing was measured in {len(self._unmeasured)} of {self._written} images, such as '
+        )
+        text += f"'{first}': " + (
+            "their depth is the network's alone"
+            if model.metric == 'metric'
+            else 'they have no depth'
+        )
+        folder = self._measured.folder
+        if folder is not None and not (folder / f'{first}.png').exists():
+            text += f'; {folder / first}.png does not exist'
+        return text
 
     def _estimate(self, picture: 'Picture') -> 'DepthFrame':
         align = None
@@ -231,3 +251,7 @@ class _Inference:
                 'one'
             )
         self._names.add(name)
+
+
+def _is_measured(frame: 'DepthFrame') -> bool:
+    return frame.aligned is not None and any(frame.aligned.used.values())

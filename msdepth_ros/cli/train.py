@@ -132,8 +132,8 @@ def run(args: argparse.Namespace) -> int:
 def _with_measured(config: 'Config', args: argparse.Namespace) -> 'Config':
     """Return a configuration whose first source has what the command line says was measured."""
     if args.measured is None and args.measured_depth is None:
-        if args.camera_height is not None:
-            raise MsdepthError('--camera-height is for --measured floor')
+        if args.camera_height is not None or args.camera_pitch is not None:
+            raise MsdepthError('--camera-height and --camera-pitch are for --measured floor')
         return config
     from dataclasses import replace
 
@@ -144,7 +144,7 @@ def _with_measured(config: 'Config', args: argparse.Namespace) -> 'Config':
         args.measured or 'none',
         None if folder is None else str(folder.resolve()),
         args.camera_height,
-        args.camera_pitch,
+        args.camera_pitch or 0.0,
     )
     name, source = next(iter(config.data.sources.items()))
     sources = {**config.data.sources, name: replace(source, measured=measured)}

@@ -65,7 +65,7 @@ class Measured:
         """
         scan = floor = views = False
         points = 0
-        for name in text.split(','):
+        for name in text.replace(' ', '').split(','):
             kind, _, number = name.partition(':')
             if name == 'scan':
                 scan = True

@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from msdepth_ros.errors import MsdepthError
+from msdepth_ros.errors import ImageError
 from msdepth_ros.inference.aligning import aligning
 from msdepth_ros.inference.estimator import Align
 from msdepth_ros.inference.frame import FrameGeometry
@@ -48,7 +48,7 @@ class MeasuredFiles:
 
         Raises
         ------
-        MsdepthError
+        ImageError
             If its depth image cannot be read.
         """
         depth = None if self.folder is None else read_measured(self.folder / f'{name}.png')
@@ -74,14 +74,14 @@ def read_measured(path: Path) -> np.ndarray | None:
 
     Raises
     ------
-    MsdepthError
+    ImageError
         If it is no 16-bit PNG of one channel.
     """
     if not path.is_file():
         return None
     raw = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if raw is None or raw.dtype != np.uint16 or raw.ndim != 2:
-        raise MsdepthError(
+        raise ImageError(
             f'{path} is not a 16-bit PNG of one channel: write depth as uint16, in millimetres'
         )
     return raw.astype(np.float32) / _MILLIMETRES

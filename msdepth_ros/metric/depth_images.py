@@ -24,7 +24,7 @@ def points_of_depth(
     sigma : standard deviation of ln(depth).
     """
     height, width = depth.shape
-    step = int(np.ceil((height * width / _MOST) ** 0.5))
+    step = thinning(depth.shape)
     some = depth[step // 2 :: step, step // 2 :: step]
     rows, columns = np.nonzero(some > 0)
     x, y = columns * step + step // 2, rows * step + step // 2
@@ -35,3 +35,8 @@ def points_of_depth(
         np.full(len(rows), sigma, np.float32),
         source,
     )
+
+
+def thinning(shape: tuple[int, ...]) -> int:
+    """Return how many pixels apart the measurements of a depth image [h, w] are taken."""
+    return int(np.ceil((shape[0] * shape[1] / _MOST) ** 0.5))

@@ -10,7 +10,7 @@ from msdepth_ros.metric.sparse_depth import NEAREST, SparseDepth
 
 _ERROR = 0.02  # metres, standard deviation of a range
 _RELATIVE = 0.02  # relative, standard deviation of depth by an error of the mount and a wide beam
-_TILE = 40  # tiles per image width, to find hidden measurements
+_TILE = 40  # tiles per image width, to find hidden measurements of unknown density
 
 
 def scan_points(
@@ -48,7 +48,11 @@ def scan_points(
 
 
 def project(
-    points: np.ndarray, to_camera: np.ndarray, camera: Intrinsics, source: str
+    points: np.ndarray,
+    to_camera: np.ndarray,
+    camera: Intrinsics,
+    source: str,
+    tile: float | None = None,
 ) -> SparseDepth:
     """Return the points that the camera sees, as depth at its pixels.
 
@@ -58,6 +62,8 @@ def project(
     to_camera : float64 [4, 4], from that frame to the camera's optical frame.
     camera : intrinsics of the rectified camera image.
     source : name of the source.
+    tile : distance of neighbouring points, pixels of the camera image, to find those that are
+        hidden from the camera; None: not known.
     """
     turned = points @ to_camera[:3, :3].T.astype(np.float32)
     turned += to_camera[:3, 3].astype(np.float32)
@@ -66,4 +72,5 @@ def project(
     u = np.float32(camera.fx) * turned[:, 0] / depth + np.float32(camera.cx)
     v = np.float32(camera.fy) * turned[:, 1] / depth + np.float32(camera.cy)
     sparse = SparseDepth(u, v, depth, np.hypot(_RELATIVE, _ERROR / depth), source)
-    return visible(sparse, (camera.width, camera.height), max(1.0, camera.width / _TILE))
+    tile = camera.width / _TILE if tile is None else tile
+    return visible(sparse, (camera.width, camera.height), max(1.0, tile))

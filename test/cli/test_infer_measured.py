@@ -89,3 +89,38 @@ def test_what_is_no_folder_and_no_height_is_refused(tmp_path, images, capsys):
     assert infer(images, tmp_path / 'out', model, '--measured-depth', tmp_path / 'none') == 2
     assert infer(images, tmp_path / 'out', model, '--camera-height', -1) == 2
     assert '--camera-height' in capsys.readouterr().err
+
+
+def test_a_depth_image_that_cannot_be_read_costs_only_its_own_image(tmp_path, images, capsys):
+    model = model_of(tmp_path / 'model', lambda x, y: 2.0 + 0 * x)
+    measure(tmp_path / 'measured', 'b', 3.1)
+    cv2.imwrite(str(tmp_path / 'measured' / 'a.png'), np.ones((9, 9), np.uint8))
+    assert infer(images, tmp_path / 'out', model, '--measured-depth', tmp_path / 'measured') == 2
+    assert 'a.png is not a 16-bit PNG of one channel: write depth' in capsys.readouterr().err
+    assert np.nanmedian(np.load(tmp_path / 'out' / 'b.npy')) == pytest.approx(3.1, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ('kind', 'told'), [('metric', "the network's alone"), ('scale', 'they have no depth')]
+)
+def test_images_of_which_nothing_is_measured_are_told(tmp_path, images, capsys, kind, told):
+    model = model_of(tmp_path / 'model', lambda x, y: 2.0 + 0 * x, metric=kind)
+    measure(tmp_path / 'measured', 'a', 3.1)
+    measure(tmp_path / 'measured', 'depth_b', 3.1)  # another name
+    assert infer(images, tmp_path / 'out', model, '--measured-depth', tmp_path / 'measured') == 0
+    text = capsys.readouterr().err
+    assert "nothing was measured in 1 of 2 images, such as 'b'" in text
+    assert told in text
+    assert 'b.png does not exist' in text
+    measure(tmp_path / 'measured', 'b', 3.1)
+    assert infer(images, tmp_path / 'out', model, '--measured-depth', tmp_path / 'measured') == 0
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    'pitch', [['0.3'], ['nan', '--camera-height', '1'], ['20', '--camera-height', '1']]
+)
+def test_a_pitch_alone_or_in_degrees_is_refused(tmp_path, images, capsys, pitch):
+    model = model_of(tmp_path / 'model', lambda x, y: 2.0 + 0 * x)
+    assert infer(images, tmp_path / 'out', model, '--camera-pitch', *pitch) == 2
+    assert '--camera-pitch' in capsys.readouterr().err

@@ -62,12 +62,14 @@ class MeasuredHub:
         self._ages: dict[str, float] = {}
         self._rejected: dict[tuple[str, str], int] = collections.Counter()
         self._disagreeing: dict[str, float] = {}
+        self._unused: dict[str, str] = {}
 
     def open(self, names: list[str], mounts: Mounts) -> None:
         """Subscribe to the topics of these sources."""
         self._metres = self._last = None
         self._rejected.clear()
         self._disagreeing.clear()
+        self._unused.clear()
         if {'scan', 'points', 'depth', 'views'}.intersection(names):
             self._frames = Frames(self._node)
             kinds = (ScanSource, CloudSource, DepthSource, ViewsSource)
@@ -136,17 +138,24 @@ class MeasuredHub:
         for name, source in self._sources.items():
             try:
                 sparse, age = source.measure(request)
-                enough(sparse)
-            except MsdepthError as error:
-                cause = str(error) if isinstance(error, UnusableError) else 'not usable'
-                self._rejected[name, cause] += 1
-                if cause not in _QUIET:
-                    text = f'measured {name} is not used: {error}'
-                    self._node.get_logger().warning(text, **THROTTLE)
+                sparse = enough(sparse)
+            except UnusableError as error:
+                self._refuse(name, error.cause, error.advice)
                 continue
+            except MsdepthError as error:
+                self._refuse(name, 'not usable', str(error))
+                continue
+            self._unused[name] = ''
             self._ages[name] = age
             found.append(_faded(sparse, age / request.values['metric.max_age']))
         return found
+
+    def _refuse(self, name: str, cause: str, advice: str) -> None:
+        """Remember why a source is not used, and log it if there is something to do."""
+        self._rejected[name, cause] += 1
+        self._unused[name] = advice and f'measured {name} is not used: {advice}'
+        if advice and cause not in _QUIET:
+            self._node.get_logger().warning(self._unused[name], **THROTTLE)
 
     def _learn(self, aligned: Aligned | None, model: Model) -> None:
         """Remember which measurements were used or rejected, for diagnostics."""
@@ -172,6 +181,10 @@ class MeasuredHub:
     @property
     def trouble(self) -> str:
         """What is wrong with the sources; '' = nothing."""
+        return '; '.join(filter(None, [self._doubt(), *list(self._unused.values())]))
+
+    def _doubt(self) -> str:
+        """Return what is wrong with what was measured; '' = nothing."""
         wrong = [name for name, share in self._disagreeing.items() if share > _INCONSISTENT]
         if wrong:
             return (

@@ -18,14 +18,14 @@ from sensor_msgs.msg import CameraInfo, Image, LaserScan, PointCloud2
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.inference.frame import FrameGeometry
-from msdepth_ros.metric.depth_images import points_of_depth
+from msdepth_ros.metric.depth_images import points_of_depth, thinning
 from msdepth_ros.metric.floor import FloorPlane, measure_floor
 from msdepth_ros.metric.message_points import metres_of_depth, points_of_cloud, points_of_scan
 from msdepth_ros.metric.motion import moved
 from msdepth_ros.metric.sensors import project
-from msdepth_ros.metric.sparse_depth import SparseDepth
+from msdepth_ros.metric.sparse_depth import FARTHEST, NEAREST, SparseDepth
 from msdepth_ros.node.measured.camera_poses import CameraPoses
-from msdepth_ros.node.measured.frames import Frames
+from msdepth_ros.node.measured.frames import POSES, Frames
 from msdepth_ros.node.messages import camera_from_msg, nanoseconds
 from msdepth_ros.node.mounts import Mounts
 from msdepth_ros.node.scale.mount import Mount
@@ -39,7 +39,17 @@ _ASK_AGAIN, _ASK_SELDOM = 5.0, 300.0  # seconds
 
 
 class UnusableError(MsdepthError):
-    """A source has nothing for a frame; the message is the cause, in a word or two."""
+    """A source has nothing for a frame.
+
+    Attributes
+    ----------
+    cause : in a word or two.
+    advice : what is wrong and what to do next; '' where that is usual.
+    """
+
+    def __init__(self, cause: str, advice: str = '') -> None:
+        super().__init__(advice or cause)
+        self.cause, self.advice = cause, advice
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,7 @@ class Request:
             If the camera is not calibrated.
         """
         if self.geometry.intrinsics is None:
-            raise UnusableError('no calibration')
+            raise UnusableError('no calibration', "the camera's camera_info is missing or unusable")
         return self.geometry.intrinsics
 
 
@@ -149,11 +159,21 @@ class TopicSource(Source):
         """
         with self._lock:
             if not self._messages:
-                raise UnusableError('nothing came')
+                topic = next(iter(self.topics))
+                raise UnusableError(
+                    'nothing came',
+                    f"nothing comes on {topic}: remap it to the sensor's topic, and compare the "
+                    'QoS (ros2 topic info --verbose)',
+                )
             stamp, message = min(self._messages, key=lambda item: abs(item[0] - request.stamp))
         age = (request.stamp - stamp) * 1e-9
         if abs(age) > request.values['metric.max_age']:
-            raise UnusableError('age')
+            raise UnusableError(
+                'age',
+                f'the nearest one is {abs(age):.2f} s {"before" if age > 0 else "after"} the image '
+                'by its stamp: if the source has not stopped, synchronise the clocks or correct '
+                'the stamps of its driver',
+            )
         self._refuse_frozen(request)
         return message, age
 
@@ -168,7 +188,11 @@ class TopicSource(Source):
         frame = message.header.frame_id
         found = self._frames.to_camera(self.name, frame, request.frame, request.values)
         if found is None:
-            raise UnusableError('no transform')
+            raise UnusableError(
+                'no transform',
+                f"it is not known where '{frame}' is: publish TF from it to '{request.frame}', or "
+                f'set camera_pose and {POSES[self.name]}',
+            )
         return found
 
     def between(self, before: int, request: Request) -> np.ndarray | None:
@@ -196,7 +220,9 @@ class TopicSource(Source):
             change = np.abs(np.log(view / before))
         known = change[np.isfinite(change)]
         if known.size and np.median(known) > _MOVED:
-            raise UnusableError('frozen')
+            raise UnusableError(
+                'frozen', 'it repeats the same data while the view changes: restart its driver'
+            )
 
 
 class ScanSource(TopicSource):
@@ -270,7 +296,11 @@ class DepthSource(TopicSource):
         same = message.header.frame_id == request.frame
         if info is None:
             if not same:
-                raise UnusableError('no measured/camera_info')
+                raise UnusableError(
+                    'no measured/camera_info',
+                    f"its frame_id '{message.header.frame_id}' is not that of the image, so it "
+                    "needs its calibration: remap measured/camera_info to the depth camera's",
+                )
             shape = request.geometry.upsampler.shape
             return points_of_depth(depth, (shape[1], shape[0]), self.name), age
         camera = camera_from_msg(info)
@@ -281,7 +311,9 @@ class DepthSource(TopicSource):
         x, y = (sparse.u - own.cx) / own.fx * z, (sparse.v - own.cy) / own.fy * z
         points = np.stack([x, y, z], axis=-1).astype(np.float32)
         to_camera = self.to_camera_then(message, request)
-        projected = project(points, to_camera, request.camera, self.name)
+        # Neighbouring points of a depth image are this far apart in the camera's.
+        step = thinning(depth.shape) * request.camera.fx / own.fx
+        projected = project(points, to_camera, request.camera, self.name, step)
         sigma = np.full(len(projected), sparse.sigma[:1].max(initial=0.02), np.float32)
         columns = projected.u, projected.v, projected.depth
         return SparseDepth(*columns, sigma, self.name), age
@@ -323,13 +355,19 @@ class FloorSource(Source):
 
 
 def enough(sparse: SparseDepth) -> SparseDepth:
-    """Return the measurements.
+    """Return the usable measurements.
 
     Raises
     ------
     UnusableError
         If there are fewer than _LEAST_POINTS.
     """
-    if len(sparse) < _LEAST_POINTS:
-        raise UnusableError('not in view')
-    return sparse
+    usable = sparse.usable()
+    if len(usable) >= _LEAST_POINTS:
+        return usable
+    if len(sparse) >= _LEAST_POINTS:
+        raise UnusableError(
+            'not in metres',
+            f'its depths are not between {NEAREST:g} and {FARTHEST:g} m: correct their unit',
+        )
+    raise UnusableError('not in view')
