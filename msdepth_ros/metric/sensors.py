@@ -53,6 +53,7 @@ def project(
     camera: Intrinsics,
     source: str,
     tile: float | None = None,
+    baseline: float = np.inf,
 ) -> SparseDepth:
     """Return the points that the camera sees, as depth at its pixels.
 
@@ -64,6 +65,7 @@ def project(
     source : name of the source.
     tile : distance of neighbouring points, pixels of the camera image, to find those that are
         hidden from the camera; None: not known.
+    baseline : distance of the sensor from the camera, metres; infinite: not known.
     """
     turned = points @ to_camera[:3, :3].T.astype(np.float32)
     turned += to_camera[:3, 3].astype(np.float32)
@@ -73,4 +75,10 @@ def project(
     v = np.float32(camera.fy) * turned[:, 1] / depth + np.float32(camera.cy)
     sparse = SparseDepth(u, v, depth, np.hypot(_RELATIVE, _ERROR / depth), source)
     tile = camera.width / _TILE if tile is None else tile
-    return visible(sparse, (camera.width, camera.height), max(1.0, tile))
+    size, parallax = (camera.width, camera.height), camera.fx * baseline
+    return visible(sparse, size, max(1.0, tile), parallax=parallax)
+
+
+def baseline(to_camera: np.ndarray) -> float:
+    """Return how far a frame, from which float [4, 4] leads, is from the camera, metres."""
+    return float(np.linalg.norm(to_camera[:3, 3]))

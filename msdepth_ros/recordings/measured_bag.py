@@ -3,6 +3,7 @@
 """A rosbag2 of a camera without depth, and what a laser scanner or a lidar measured beside it."""
 
 import bisect
+import math
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from msdepth_ros.images.topic_names import names_rectified_images
 from msdepth_ros.metric.floor import FloorPlane
 from msdepth_ros.metric.message_points import points_of_cloud, points_of_scan
 from msdepth_ros.metric.motion import moved
-from msdepth_ros.metric.sensors import project
+from msdepth_ros.metric.sensors import baseline, project
 from msdepth_ros.metric.sparse_depth import SparseDepth
 from msdepth_ros.recordings.frames import Rectifier
 
@@ -161,7 +162,8 @@ class MeasuredBag(Dataset):
                 points, stamps = _points(name, message, place.stamp)
             # the camera's own poses say how it moved
             moving = moved(points, stamps, stamp, self._between, self._to_camera[name])
-            found.append(project(moving, np.eye(4), frame.intrinsics, name))
+            apart = baseline(self._to_camera[name]) or math.inf
+            found.append(project(moving, np.eye(4), frame.intrinsics, name, baseline=apart))
         return found
 
     def floor(self) -> FloorPlane:

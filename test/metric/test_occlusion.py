@@ -3,6 +3,7 @@
 """What the sensor sees and the camera cannot is dropped."""
 
 import numpy as np
+import pytest
 
 from msdepth_ros.metric.occlusion import thinned, visible
 from msdepth_ros.metric.sparse_depth import SparseDepth
@@ -38,6 +39,15 @@ def test_a_slanted_floor_hides_nothing_of_itself():
     floor = wall(1.0)
     sloped = SparseDepth(floor.u, floor.v, 400 / (floor.v + 250), floor.sigma, 'points')
     assert len(visible(sloped, SIZE, 10.0)) == len(sloped)
+
+
+@pytest.mark.parametrize('parallax', [0.0, 30.0])
+def test_a_third_that_is_too_near_hides_nothing_of_what_the_sensor_sees_beside_it(parallax):
+    points = wall(3.0)
+    points.depth[::3] = 1.5  # 30 px m * (1/1.5 - 1/3) m = 10 px, not more than two tiles
+    assert len(visible(points, SIZE, 10.0, parallax=parallax)) == len(points)
+    apart = visible(points, SIZE, 10.0, parallax=1000.0)
+    assert (apart.depth == 1.5).all()
 
 
 def test_empty_and_outside():

@@ -202,3 +202,13 @@ def test_a_slope_in_a_depth_image_does_not_hide_itself():
     hear(hub, depth_image(depth))
     (sparse,) = measured(hub)
     assert len(sparse) > 0.95 * (240 // 2) * (320 // 2)
+
+
+def test_a_third_of_a_scan_that_reads_half_costs_no_other_beam():
+    hub, _ = hub_with(ScanSource)
+    message = scan()
+    message.ranges[::3] = type(message.ranges)('f', [1.0] * 21)
+    hear(hub, message)
+    (sparse,) = measured(hub)
+    assert len(sparse) == 61
+    assert np.median(sparse.depth) > 1.9

@@ -4,6 +4,7 @@
 
 import collections
 import contextlib
+import math
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -22,7 +23,7 @@ from msdepth_ros.metric.depth_images import points_of_depth, thinning
 from msdepth_ros.metric.floor import FloorPlane, measure_floor
 from msdepth_ros.metric.message_points import metres_of_depth, points_of_cloud, points_of_scan
 from msdepth_ros.metric.motion import moved
-from msdepth_ros.metric.sensors import project
+from msdepth_ros.metric.sensors import baseline, project
 from msdepth_ros.metric.sparse_depth import FARTHEST, NEAREST, SparseDepth
 from msdepth_ros.node.measured.camera_poses import CameraPoses
 from msdepth_ros.node.measured.frames import POSES, Frames
@@ -249,7 +250,8 @@ class ScanSource(TopicSource):
             lambda before, _: self.between(before, request),
             to_camera,
         )
-        return project(points, np.eye(4), request.camera, self.name), age
+        apart = baseline(to_camera)
+        return project(points, np.eye(4), request.camera, self.name, baseline=apart), age
 
 
 class CloudSource(TopicSource):
@@ -263,7 +265,9 @@ class CloudSource(TopicSource):
         message, age = self.nearest(request)
         points = points_of_cloud(message)
         to_camera = self.to_camera_then(message, request)
-        return project(points, to_camera, request.camera, self.name), age
+        # A cloud in the camera's frame may be of a sensor anywhere.
+        apart = math.inf if message.header.frame_id == request.frame else baseline(to_camera)
+        return project(points, to_camera, request.camera, self.name, baseline=apart), age
 
 
 class DepthSource(TopicSource):
@@ -313,7 +317,8 @@ class DepthSource(TopicSource):
         to_camera = self.to_camera_then(message, request)
         # Neighbouring points of a depth image are this far apart in the camera's.
         step = thinning(depth.shape) * request.camera.fx / own.fx
-        projected = project(points, to_camera, request.camera, self.name, step)
+        apart = baseline(to_camera)
+        projected = project(points, to_camera, request.camera, self.name, step, apart)
         sigma = np.full(len(projected), sparse.sigma[:1].max(initial=0.02), np.float32)
         columns = projected.u, projected.v, projected.depth
         return SparseDepth(*columns, sigma, self.name), age
