@@ -30,8 +30,13 @@ class CameraPose:
     yaw: float
 
     @classmethod
-    def parse(cls, text: str) -> 'CameraPose':
+    def parse(cls, text: str, name: str = 'camera_pose') -> 'CameraPose':
         """Read 'x y z roll pitch yaw', separated by spaces or commas.
+
+        Parameters
+        ----------
+        text : the numbers.
+        name : of the parameter or argument, for the error.
 
         Raises
         ------
@@ -44,7 +49,7 @@ class CameraPose:
             numbers = []
         if len(numbers) != 6 or not all(math.isfinite(number) for number in numbers):
             raise MsdepthError(
-                f"camera_pose '{text}' is not a pose: give six numbers, 'x y z roll pitch yaw', in "
+                f"{name} '{text}' is not a pose: give six numbers, 'x y z roll pitch yaw', in "
                 "metres and radians, such as '0.2 0 0.5 0 0.1 0'"
             )
         return cls(*numbers)

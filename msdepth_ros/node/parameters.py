@@ -179,7 +179,7 @@ def _conflict(values: dict[str, Any]) -> str | None:
         mount_from_values(values)
         for name in POSES.values():
             if values[name]:
-                CameraPose.parse(values[name])
+                CameraPose.parse(values[name], name)
     except MsdepthError as error:
         return str(error)
     if values['depth.min'] or values['depth.max']:

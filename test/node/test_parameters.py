@@ -227,8 +227,8 @@ def test_sources_are_a_list_or_one_text_with_commas(given, meant, make_node):
 
 
 @pytest.mark.parametrize('name', ['scan', 'points', 'depth'])
-def test_an_invalid_pose_is_refused(name, make_node):
-    with pytest.raises(REFUSALS, match='pose'):
+def test_an_invalid_pose_is_refused_by_its_own_name(name, make_node):
+    with pytest.raises(REFUSALS, match=rf"measured\.{name}_pose '1 2 3' is not a pose: give six"):
         Parameters(make_node(**{f'measured__{name}_pose': '1 2 3'}))
 
 
