@@ -35,7 +35,9 @@ _LEAST_OVERLAP, _NEW_OVERLAP = 0.4, 0.5
 _LARGEST_TURN, _NEW_TURN = math.radians(35), math.radians(8)
 _BORDER = 4  # pixels
 _MIDDLE = math.log(1.75)  # of the search without a prediction
-_FEWEST_POINTS, _FEWEST_SHARE = 6, 0.05  # fewer matches may be chance
+# Fewer matches may be chance, also where most images before had fewer: then the poses are wrong.
+_FEWEST_POINTS, _FEWEST_SHARE, _FEWEST_BEFORE = 6, 0.05, 0.12  # shares of the points tried
+_NEWS = 0.3  # weight of an image in the mean share
 
 
 class Views:
@@ -59,6 +61,7 @@ class Views:
         self._views: list[View] = []
         self._standstill = Standstill()
         self._intrinsics: Intrinsics | None = None
+        self._share = _FEWEST_BEFORE  # of the points tried that matched, mean over images
         self.reason = ''
 
     @property
@@ -71,6 +74,7 @@ class Views:
         """Forget all views; call this when the odometry jumped."""
         self._views.clear()
         self._standstill.clear()
+        self._share = _FEWEST_BEFORE
 
     def measure(
         self,
@@ -154,9 +158,17 @@ class Views:
         focal = math.sqrt(intrinsics.fx * intrinsics.fy)
         others = [self._views[index] for index in chosen]
         found = sweep(view, others, projection, prediction, search, self._noise, focal)
-        if found is None or len(found.u) < max(_FEWEST_POINTS, _FEWEST_SHARE * found.tried):
+        if not self._believable(found):
             return None, NO_MATCH, is_new
         return found, '', is_new
+
+    def _believable(self, found: Found | None) -> bool:
+        """Return whether so many points match, now and before, that it is not by chance."""
+        count = 0 if found is None else len(found.u)
+        share = 0.0 if found is None else count / found.tried
+        self._share += _NEWS * (share - self._share)
+        enough = count >= _FEWEST_POINTS and share >= _FEWEST_SHARE
+        return enough and self._share >= _FEWEST_BEFORE
 
 
 def _reduced(image: np.ndarray, intrinsics: Intrinsics) -> tuple[np.ndarray, Intrinsics]:

@@ -193,6 +193,11 @@ def test_poses_of_another_place_give_hardly_any_points():
     assert np.mean(counts) < 8
 
 
+def test_odometry_that_is_late_gives_no_points(shots):
+    late = [walk()[0], *walk()[:-1]]
+    assert not any(walked(shots, walk(), late)[2])
+
+
 @pytest.mark.parametrize('lie', [0.5, 0.9, 1.1, 2.0])
 def test_odometry_that_lies_makes_depths_lie_by_as_much_and_no_more(lie, shots):
     told = [pose.copy() for pose in walk()]
