@@ -19,8 +19,10 @@ from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.task import Future
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+from std_srvs.srv import Trigger
 
 TYPES = {
     'depth/image_rect': Image,
@@ -33,11 +35,15 @@ TYPES = {
 }
 ASK_AGAIN = 0.1  # seconds
 RESEND = 2.0  # seconds after which an image is taken for lost on the way
+# A node discovers a client's services in this order, and what it answers before is lost. So once it
+# answers get_state, which is asked again and again, it answers on the others, too.
 SERVICES = {
-    'get_state': GetState,
     'change_state': ChangeState,
     'get_parameters': GetParameters,
     'set_parameters': SetParameters,
+    'calibrate_scale': Trigger,
+    'save_scale': Trigger,
+    'get_state': GetState,
 }
 TRANSITIONS = {'configure': 1, 'cleanup': 2, 'activate': 3, 'deactivate': 4}
 
@@ -241,6 +247,14 @@ class Client:
         yield
         for name, value in before.items():
             assert self.set(name, value).successful
+
+    def trigger(self, name: str) -> Trigger.Response:
+        """Call a service that takes nothing."""
+        return self._call(name, Trigger.Request())
+
+    def start(self, name: str) -> Future:
+        """Call a service that takes nothing, without waiting for its answer."""
+        return self._services[name].call_async(Trigger.Request())
 
     def _call(self, name: str, request: Any) -> Any:
         assert self._services[name].wait_for_service(PATIENCE), f'no service {name} of the node'

@@ -11,7 +11,6 @@ import yaml
 from camera_messages import FRAME, camera_info, depth_of, image, points_of, uniform
 from oracle import write_depth_model
 from sensor_msgs.msg import CameraInfo, Image, LaserScan
-from std_srvs.srv import Trigger
 from steady_camera import SteadyCamera
 
 client_module.TYPES.update(
@@ -60,19 +59,7 @@ def answer(client, picture):
 
 
 def calibrate(client):
-    return trigger(client, 'calibrate_scale')
-
-
-def trigger(client, name):
-    future = start(client, name)
-    client.wait_until(future.done, 'an answer of the service')
-    return future.result()
-
-
-def start(client, name):
-    service = client.node.create_client(Trigger, f'msdepth/{name}')
-    client.wait_until(service.service_is_ready, 'the service')
-    return service.call_async(Trigger.Request())
+    return client.trigger('calibrate_scale')
 
 
 def test_scan_is_made_of_the_middle_row_of_the_depth_image(robot):
@@ -197,7 +184,7 @@ def test_calibrate_scale_makes_depth_metric_and_keeps_the_scale(robot):
 def test_save_scale_keeps_the_scale_that_was_set(robot):
     client, scale_file = robot
     with client.parameters({'depth.scale': 1.375}):
-        reply = trigger(client, 'save_scale')
+        reply = client.trigger('save_scale')
     assert reply.success, reply.message
     assert str(scale_file) in reply.message
     (kept,) = yaml.safe_load(scale_file.read_text())['scales'].values()
@@ -259,7 +246,7 @@ def test_images_and_services_are_answered_while_a_scale_is_calibrated(graph, tmp
     with graph.depth_node(parameters, preamble=LONG_CALIBRATION) as (_, client):
         client.collect('depth/image_rect')
         client.ask(uniform(), camera_info())
-        first = start(client, 'calibrate_scale')
+        first = client.start('calibrate_scale')
         client.wait_until(lambda: 'under way' in calibrate(client).message, 'it has begun')
         client.ask(uniform(), camera_info())
         assert not first.done()  # it needs more frames
