@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msdepth_ros.cli._options import add_device, workers_on
+from msdepth_ros.cli._options import add_device, add_mount, workers_on
 from msdepth_ros.errors import MsdepthError
 
 if TYPE_CHECKING:
@@ -70,19 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='of a folder of images: depth images NAME.png, 16-bit mm, 0 = none, of what was '
         'measured',
     )
-    measured.add_argument(
-        '--camera-height',
-        type=float,
-        metavar='METRES',
-        help='of the camera above the floor, for --measured floor (default: by /tf_static)',
-    )
-    measured.add_argument(
-        '--camera-pitch',
-        type=float,
-        default=0.0,
-        metavar='RADIANS',
-        help='that the camera looks down, with --camera-height (default: %(default)s)',
-    )
+    add_mount(measured, 'height above the floor, for --measured floor (default: by /tf_static)')
 
 
 def run(args: argparse.Namespace) -> int:
