@@ -109,7 +109,8 @@ def test_damage_in_the_middle_is_reported_and_the_rest_is_read(tmp_path):
     path = write_video(tmp_path / 'v.avi', 'mjpeg')
     data = bytearray(path.read_bytes())
     start = data.index(b'\xff\xd8', len(data) // 2)
-    data[start : start + 300] = bytes(300)  # less than any frame of it
+    end = data.index(b'\xff\xd9', start)
+    data[start:end] = bytes(end - start)  # one frame, whose size depends on the number of cores
     path.write_bytes(data)
     frames = []
     with pytest.raises(ImageError, match=r'cannot be decoded: 1;'):
