@@ -3,6 +3,7 @@
 """Any bytes whatever in an image, a video or a recording are read, or refused in one line."""
 
 import gc
+import warnings
 from io import BytesIO
 from pathlib import Path
 
@@ -51,7 +52,9 @@ FILES = _files()
 @pytest.fixture(autouse=True)
 def no_garbage_of_other_tests() -> None:
     """Collect it now: it would warn of its open files in the middle of these tests."""
-    gc.collect()
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        gc.collect()
 
 
 @st.composite
