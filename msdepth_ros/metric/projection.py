@@ -138,13 +138,3 @@ def _lookup(values: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the values at integer positions, which are clipped to the border."""
     height, width = values.shape
     return values[y.clip(0, height - 1), x.clip(0, width - 1)]
-
-
-def median_of(values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Return the medians of what is known, bool, along the last axis; infinite where nothing is.
-
-    Of an even number the lower one. np.median of each row takes ten times as long.
-    """
-    ordered = np.sort(np.where(known, values, np.inf), axis=-1)
-    middle = np.maximum(known.sum(axis=-1, keepdims=True) - 1, 0) // 2
-    return np.take_along_axis(ordered, middle, axis=-1)[..., 0]

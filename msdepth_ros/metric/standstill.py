@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 
 from msdepth_ros.geometry.pinhole import Intrinsics
+from msdepth_ros.metric.median import median_of
 from msdepth_ros.metric.patches import likeness, offsets, patches_at, textured_points
-from msdepth_ros.metric.projection import Projection, median_of
+from msdepth_ros.metric.projection import Projection
 from msdepth_ros.metric.sweep import View
 
 ODOMETRY_STANDS, IMAGE_STANDS = 'odometry stands, image moves', 'odometry moves, image stands'

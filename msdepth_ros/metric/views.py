@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from msdepth_ros.geometry.pinhole import Intrinsics
-from msdepth_ros.metric.projection import Prediction, Projection, median_of
+from msdepth_ros.metric.median import median_of
+from msdepth_ros.metric.projection import Prediction, Projection
 from msdepth_ros.metric.sparse_depth import SparseDepth
 from msdepth_ros.metric.standstill import Standstill
 from msdepth_ros.metric.sweep import (

@@ -1,9 +1,10 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
+"""The medians that metres are measured with."""
 
 import numpy as np
 
-from msdepth_ros.metric.projection import median_of
+from msdepth_ros.metric.median import median_of
 
 
 def test_the_median_is_that_of_what_is_known():
