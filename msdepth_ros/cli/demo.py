@@ -67,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Play, record, print the figures and write the pictures; return the exit code."""
+    from msdepth_ros.demo.measured import HEIGHT, PITCH
     from msdepth_ros.demo.posed_folder import camera_of, poses_of
     from msdepth_ros.host.environment import check_environment
     from msdepth_ros.host.transport import transport_environment
@@ -99,11 +100,10 @@ def run(arguments: argparse.Namespace) -> int:
         player['camera_info_url'] = _calibration(arguments.camera_info, path, out)
     node: dict[str, Any] = {'model': arguments.model} if arguments.model else {}
     measured = arguments.measured
+    if measured == 'scan' or (arguments.web and path == DEFAULT_CLIP):
+        node['camera_pose'] = f'0 0 {HEIGHT} 0 {PITCH:.5f} 0'  # the page shows heights then
     if measured == 'scan':
-        from msdepth_ros.demo.measured import HEIGHT, PITCH
-
         node['metric.sources'] = ['scan']
-        node['camera_pose'] = f'0 0 {HEIGHT} 0 {PITCH:.5f} 0'
         node['measured.scan_pose'] = f'0 0 {HEIGHT} 0 0 0'  # level, in the camera's place
         player['measured'] = 'scan'
     if measured == 'views':

@@ -9,10 +9,12 @@ import sys
 import time
 import urllib.request
 
+import cv2
+import numpy as np
 import pytest
 from patience import PATIENCE
 
-pytestmark = pytest.mark.slow
+from msdepth_ros.cli import demo, main
 
 pytest.importorskip('rclpy', reason='the demo needs rclpy')
 pytest.importorskip('viser', reason='the viewer needs viser')
@@ -20,6 +22,7 @@ pytest.importorskip('viser', reason='the viewer needs viser')
 COMMAND = 'import sys; from msdepth_ros.cli import main; sys.exit(main())'
 
 
+@pytest.mark.slow
 def test_the_page_is_served_until_ctrl_c(tmp_path):
     log = tmp_path / 'log.txt'
     with log.open('w') as stream:
@@ -43,3 +46,13 @@ def test_the_page_is_served_until_ctrl_c(tmp_path):
     finally:
         process.kill()
         process.wait()
+
+
+def test_only_the_shipped_clip_has_a_known_mount(tmp_path, monkeypatch):
+    node = {}
+    monkeypatch.setattr(demo, '_serve', lambda parameters, *_: node.update(parameters) or 0)
+    assert main(['demo', '--web', '--out', str(tmp_path)]) == 0
+    assert node.pop('camera_pose').startswith('0 0 1.2 ')
+    cv2.imwrite(str(tmp_path / 'picture.png'), np.zeros((60, 80, 3), np.uint8))
+    assert main(['demo', '--web', '--images', str(tmp_path), '--out', str(tmp_path / 'out')]) == 0
+    assert 'camera_pose' not in node
