@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msdepth_ros.cli._options import add_device, add_mount, workers_on
+from msdepth_ros.cli._options import add_device, add_mount, mount, workers_on
 from msdepth_ros.errors import MsdepthError
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ def _with_measured(config: 'Config', args: argparse.Namespace) -> 'Config':
 
     from msdepth_ros.training.config import MeasuredBy
 
+    mount(args)  # refuses what cannot be one
     folder = args.measured_depth
     measured = MeasuredBy(
         args.measured or 'none',

@@ -145,6 +145,19 @@ def test_bad_configurations(folder, capsys, change, message):
     assert message in the_line(capsys)
 
 
+@pytest.mark.parametrize(
+    ('mount', 'message'),
+    [
+        ('--camera-height 0.6 --camera-pitch 10', 'must be in radians'),
+        ('--camera-height 0', 'must be in metres'),
+        ('--camera-pitch 0.2', 'give --camera-height, too'),
+    ],
+)
+def test_a_mount_that_cannot_be(folder, capsys, mount, message):
+    assert train('--measured', 'floor', *mount.split()) == 2
+    assert message in the_line(capsys)
+
+
 def test_a_device_that_is_not_there(folder, capsys):
     assert train('--device', 'gpu') == 2
     assert "device 'gpu' cannot be used" in the_line(capsys)
