@@ -36,6 +36,7 @@ DEPTH, POINTS = 'depth/image_rect', 'points'
 DEPTH_NODE = ('-m', 'msdepth_ros.node.depth_node')
 _START_LIMIT = 120.0  # seconds; a TensorRT engine may have to be built first
 _LAST_DEPTH = 1.0  # seconds to wait for the depth of the last images
+_FIRST_DEPTH = 60.0  # seconds to wait for the depth of any image, on a machine held up
 _WARM_UP = 15  # images
 _numbers = itertools.count()  # for namespaces, so that rigs do not disturb each other
 
@@ -112,6 +113,14 @@ class Monitor(Node):
                 self.error = status.message if status.level == DiagnosticStatus.ERROR else ''
 
 
+def _wait(true: Callable[[], bool], seconds: float) -> bool:
+    """Return whether something becomes true within some seconds."""
+    deadline = time.monotonic() + seconds
+    while not (found := true()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return found
+
+
 class Rig:
     """Runs a node between a camera and a monitor during a `with` block.
 
@@ -165,16 +174,21 @@ class Rig:
         Raises
         ------
         MsdepthError
-            If the camera's process ended.
+            If the camera's process ended, or the node answered no image at all.
         """
         for arrivals in self.monitor.received.values():
             arrivals.clear()
         with Usage(self.pid) as usage:
             sent = self._ask({'rate': rate, 'frames': max(3, round(rate * seconds))})
-        deadline = time.monotonic() + _LAST_DEPTH
         received = self.monitor.received
-        while time.monotonic() < deadline and sent[-1] not in received[POINTS] and self._consumes:
-            time.sleep(0.01)
+        if self._consumes:
+            _wait(lambda: sent[-1] in received[POINTS], _LAST_DEPTH)
+            topics = (DEPTH, POINTS)
+            if not _wait(
+                lambda: not any(received[topic].keys().isdisjoint(sent) for topic in topics),
+                _FIRST_DEPTH,
+            ):
+                raise MsdepthError(f'the node answered no image: {last_line(self._log)}')
         return Run(sent, {topic: dict(times) for topic, times in received.items()}, usage.metrics)
 
     def diagnostics(self) -> dict[str, str]:

@@ -54,8 +54,20 @@ class ViewerPage:
         self.page.get_by_role('tab', name=name).click()
 
     def choose_view(self, name: str) -> None:
-        self.page.get_by_role('combobox', name='large view').click()
-        self.page.get_by_role('option', name=name, exact=True).click()
+        self.choose('large view', name)
+
+    def choose(self, menu: str, option: str) -> None:
+        """Choose from a menu; it closes, and is opened again, if it changes meanwhile."""
+        end = time.monotonic() + PATIENCE
+        wanted = self.page.get_by_role('option', name=option, exact=True)
+        while True:
+            if not wanted.is_visible():
+                self.page.get_by_role('combobox', name=menu).click()
+            try:
+                wanted.click(timeout=10_000)
+                return
+            except self._timeout_error:
+                assert time.monotonic() < end, f'no {option!r} in {menu!r}'
 
     def picture(self) -> np.ndarray:
         """Return what the page looks like, uint8 [height, width, 3] BGR."""

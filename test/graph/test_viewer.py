@@ -165,8 +165,7 @@ def test_a_slider_changes_the_nodes_parameter_and_others_changes_are_shown(page,
 
 def test_a_menu_changes_the_nodes_parameter(page, node):
     page.open_tab('Tune')
-    page.page.get_by_role('combobox', name='resolution').click()
-    page.page.get_by_role('option', name='network', exact=True).click()
+    page.choose('resolution', 'network')
     node.wait_until(lambda: node.get('depth.resolution') == 'network', 'it is set')
     assert node.set('depth.resolution', 'camera').successful
 
@@ -199,12 +198,14 @@ def test_the_tape_measure_sets_the_scale_that_it_found_and_keeps_it(page, node, 
         page.wait_for_text(f'{1.2 * distance:.2f} m')
         factors.append(round(1.2 * distance, 2) / distance)
     fitted = math.sqrt(factors[0] * factors[1])
-    page.wait_for_text(f'{fitted:.3f}')
+    said = page.wait_for_text(re.compile(r'depth\.scale \S+ → '))
+    # A slow page shows a smaller picture, whose pixels cover several of the camera's.
+    assert float(said.split()[-1]) == pytest.approx(fitted, rel=5e-3)
     page.page.get_by_role('button', name='Set depth.scale and keep it').click()
     try:
         page.wait_for_text('is kept in')
         scale = node.get('depth.scale')
-        assert scale == pytest.approx(fitted, rel=1e-3)
+        assert scale == pytest.approx(float(said.split()[-1]), abs=6e-4)
         (kept,) = yaml.safe_load((folder / 'scale.yaml').read_text())['scales'].values()
         assert kept['scale'] == pytest.approx(scale)
     finally:
@@ -322,8 +323,7 @@ def test_two_cameras_are_on_one_page(browser, graph, node, color_model):
     ):
         page = ViewerPage(browser, address_of(process))
         title = second.namespace.strip('/')
-        page.page.get_by_role('combobox', name='shown camera').click()
-        page.page.get_by_role('option', name=title, exact=True).click()
+        page.choose('shown camera', title)
         page.choose_view('camera')
         page.look_until(lambda seen: share_of(seen[300:500, 400:600], (90, 90, 90)) > 0.9, 'grey')
         depth = 0.5 + (0.001 + 0.003 + 0.01) * 90
