@@ -36,10 +36,7 @@ class Heads(nn.Module):
 
     def __init__(self, names: Sequence[str], skips: Sequence[int], features: int) -> None:
         super().__init__()
-        unknown = sorted(set(names) - set(NAMES))
-        if unknown:
-            raise ValueError(f"there is no head '{unknown[0]}': known are {', '.join(NAMES)}")
-        self._names = tuple(names)
+        self._names = check_names(names)
         coarse, fine = _CHANNELS
         self.below = nn.ModuleList([nn.Conv2d(skips[0], coarse, 1), nn.Conv2d(coarse, fine, 1)])
         self.skips = nn.ModuleList([nn.Conv2d(skips[1], coarse, 1), nn.Conv2d(skips[2], fine, 1)])
@@ -62,6 +59,20 @@ class Heads(nn.Module):
         value = functional.relu(value + self.skips[1](skips[2]) + self.own(features))
         maps = functional.pixel_shuffle(self.maps(functional.relu(self.mix[1](value))), _FINER)
         return dict(zip(self._names, maps.float().split(1, dim=1), strict=True))
+
+
+def check_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of heads.
+
+    Raises
+    ------
+    ValueError
+        If one is not of NAMES.
+    """
+    unknown = sorted(set(names) - set(NAMES))
+    if unknown:
+        raise ValueError(f"there is no head '{unknown[0]}': known are {', '.join(NAMES)}")
+    return tuple(names)
 
 
 def probability(name: str, value: Tensor) -> Tensor:

@@ -47,10 +47,13 @@ def test_paper_width_has_the_papers_size():
 
 def test_layer_sizes_are_the_papers(network):
     sizes = {}
+
+    def note(name, output):
+        value = output[0] if isinstance(output, tuple) else output
+        sizes[name] = tuple(value.shape[1:])
+
     for name, layer in network.named_modules():
-        layer.register_forward_hook(
-            lambda _layer, _inputs, output, name=name: sizes.update({name: tuple(output.shape[1:])})
-        )
+        layer.register_forward_hook(lambda _layer, _inputs, output, name=name: note(name, output))
     network.eval()(torch.zeros(2, 3, 228, 304))
     pooled = [f'coarse.convolutions.{i}' for i in (2, 5, 10)]
     assert [sizes[name] for name in pooled] == [(96, 27, 37), (256, 13, 18), (256, 6, 8)]
@@ -62,7 +65,7 @@ def test_fine_network_starts_as_the_coarse_map(network):
     torch.nn.init.uniform_(network.coarse.map.bias, -2.0, 2.3)
     image = torch.randn(2, 3, 228, 304)
     with torch.no_grad():
-        difference = network.eval()(image) - network.coarse(image)
+        difference = network.eval()(image) - network.coarse(image)[0]
     assert difference.abs().max() < 0.05
     assert network.coarse.map.bias.std() > 0.9
 
@@ -71,7 +74,7 @@ def test_the_mean_map_is_the_first_prediction(network):
     mean = torch.linspace(0.0, 2.0, 55 * 74).view(55, 74)
     network.set_mean_log_depth(mean)
     with torch.no_grad():
-        answer = network.eval().coarse(torch.randn(2, 3, 228, 304))
+        answer, _ = network.eval().coarse(torch.randn(2, 3, 228, 304))
     assert (answer - mean).abs().max() < 0.2
 
 
@@ -101,7 +104,7 @@ def test_fine_network_uses_image_and_coarse_map(network):
     image = torch.randn(1, 3, 228, 304, requires_grad=True)
     coarse = torch.randn(1, 1, 55, 74, requires_grad=True)
     torch.nn.init.normal_(network.fine.map.weight)
-    network.fine(image, coarse)[0, 0, 27, 37].backward()
+    network.fine(image, coarse)[0][0, 0, 27, 37].backward()
     assert coarse.grad[0, 0, 27, 37] != 0
     seen = image.grad.abs().sum(dim=(0, 1)).nonzero()
     low, high = seen.min(dim=0).values, seen.max(dim=0).values

@@ -19,16 +19,23 @@ from msdepth_ros.networks.export import write_model  # noqa: E402
 from msdepth_ros.networks.heads import probability  # noqa: E402
 from msdepth_ros.networks.losses import floor_loss, laplace_loss  # noqa: E402
 
-OPTIONS = {'normalised': False, 'size': [64, 64]}
+OPTIONS = {
+    'msdepth': {'normalised': False, 'size': [64, 64]},
+    'eigen2014': {'hidden': 16},
+}
 HEADS = ['floor', 'confidence']
 
 
-@pytest.fixture(scope='module')
-def networks():
+def with_heads_of(name):
+    return create_network(name, {**OPTIONS[name], 'heads': HEADS})
+
+
+@pytest.fixture(scope='module', params=OPTIONS)
+def networks(request):
     """One network without heads, and the same with them."""
     torch.manual_seed(0)
-    plain = create_network('msdepth', OPTIONS).eval()
-    with_heads = create_network('msdepth', {**OPTIONS, 'heads': HEADS}).eval()
+    plain = create_network(request.param, OPTIONS[request.param]).eval()
+    with_heads = with_heads_of(request.param).eval()
     missing = with_heads.load_state_dict(plain.state_dict(), strict=False).missing_keys
     assert missing
     assert all(name.startswith('head.') for name in missing)
@@ -41,7 +48,8 @@ def test_the_exported_depth_is_the_same_bit_for_bit(networks, tmp_path):
     for number, network in enumerate(networks):
         path = write_model(network, 'mine', tmp_path / str(number), (0.2, 10.0), {})
         sessions.append(onnxruntime.InferenceSession(path.with_suffix('.onnx')))
-    image = np.random.default_rng(0).integers(0, 256, (1, 64, 64, 3), dtype=np.uint8)
+    width, height = networks[0].image_size
+    image = np.random.default_rng(0).integers(0, 256, (1, height, width, 3), dtype=np.uint8)
     (plain,) = sessions[0].run(None, {'image': image})
     depth, floor, confidence = sessions[1].run(['depth', *HEADS], {'image': image})
     assert np.array_equal(plain, depth)
@@ -49,7 +57,7 @@ def test_the_exported_depth_is_the_same_bit_for_bit(networks, tmp_path):
     for name, found in zip(HEADS, (floor, confidence), strict=True):
         assert found.shape == depth.shape
         expected = probability(name, answer.heads[name]).detach().numpy()
-        np.testing.assert_allclose(found, expected, atol=2e-3)  # weights are stored in half
+        np.testing.assert_allclose(found, expected, atol=5e-3)  # weights are stored in half
         assert ((found >= 0) & (found <= 1)).all()
         assert found.std() > 0
 
@@ -68,17 +76,19 @@ def test_the_yaml_names_them(networks, tmp_path):
     }
 
 
-def test_their_stage_trains_nothing_else(networks):
-    network = create_network('msdepth', {**OPTIONS, 'heads': HEADS})
+@pytest.mark.parametrize('name', OPTIONS)
+def test_their_stage_trains_nothing_else(name):
+    network = with_heads_of(name)
     network.begin_stage('heads')
     network.train()
     learning = {name for name, value in network.named_parameters() if value.requires_grad}
     assert learning == {name for name, _ in network.named_parameters() if name.startswith('head.')}
-    image = torch.rand(2, 3, 64, 64)
+    width, height = network.image_size
+    image = torch.rand(2, 3, height, width)
     first, again = network.supervised(image), network.supervised(image)  # dropout is off
     assert torch.equal(first.maps[0], again.maps[0])
     assert set(first.heads) == set(HEADS)
-    network.begin_stage('joint')
+    network.begin_stage(network.stages[0])
     assert not any(value.requires_grad for value in network.head.parameters())
     assert not network.supervised(image).heads
 
@@ -87,7 +97,7 @@ def test_a_head_that_does_not_exist():
     with pytest.raises(MsdepthError, match="no head 'flor': known are floor, confidence"):
         create_network('msdepth', {'heads': ['flor']})
     with pytest.raises(ValueError, match='must be one of'):
-        create_network('msdepth', OPTIONS).begin_stage('heads')
+        create_network('msdepth', OPTIONS['msdepth']).begin_stage('heads')
 
 
 def test_the_laplace_loss_is_least_at_the_true_spread():
