@@ -194,9 +194,7 @@ class Rig:
     def diagnostics(self) -> dict[str, str]:
         """Return the next values of the node in /diagnostics, {} if none arrive."""
         self.monitor.diagnostics = {}
-        deadline = time.monotonic() + 2.5  # they are published once a second
-        while not self.monitor.diagnostics and time.monotonic() < deadline:
-            time.sleep(0.02)
+        _wait(lambda: bool(self.monitor.diagnostics), 2.5)  # they are published once a second
         return self.monitor.diagnostics
 
     def _start(self, exits: contextlib.ExitStack) -> None:
