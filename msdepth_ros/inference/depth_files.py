@@ -123,5 +123,8 @@ FORMATS: dict[str, tuple[str, Callable[[DepthFrame, np.ndarray], bytes]]] = {
     'png': ('.png', lambda _, depth: png_bytes(millimetres(depth))),
     'color': ('_color.png', lambda _, depth: png_bytes(colorize(depth))),
     'ply': ('.ply', _ply),
-    'confidence': ('_confidence.npy', lambda frame, _: npy_bytes(frame.full_confidence())),
+    'confidence': (
+        '_confidence.npy',
+        lambda frame, depth: npy_bytes(frame.full_confidence(full_depth=depth)),
+    ),
 }

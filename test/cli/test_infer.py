@@ -328,7 +328,7 @@ def test_the_backend_is_closed_and_each_image_upsampled_once(
     monkeypatch.setattr(backend, 'close', lambda self: closed.append(1))
     monkeypatch.setattr(Upsampler, '__call__', count)
     options = ('--model', model, '--backend', 'onnxruntime', '--format')
-    for formats, code in (('npy,png,color,ply', 0), ('ply', 2)):
+    for formats, code in (('npy,png,color,ply,confidence', 0), ('ply', 2)):
         closed.clear()
         image = dataset if code == 0 else dataset / 'rgb' / 'a.png'
         result = infer(image, '--out', tmp_path, *options, formats)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Known scenes through the running node: every lens, readout, fit, and sizes from 320 to 3840.
 
-test/test_geometry.py takes all their combinations through the estimator.
+test/geometry/test_geometry.py takes all their combinations through the estimator.
 """
 
 import cv2

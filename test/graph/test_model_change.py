@@ -96,8 +96,9 @@ def test_a_model_that_does_not_load_is_reported_and_the_parameter_is_reset(servi
 
 
 def test_the_node_ends_and_is_configured_again_while_a_model_loads(graph, color_model, tmp_path):
-    slow = str(write_slow_model(tmp_path, layers=20))
-    with graph.depth_node({'model': color_model, 'threads': 1}) as (process, client):
+    slow = _named(write_slow_model(tmp_path, layers=20), 'far')
+    parameters = {'model': color_model, 'threads': 1}
+    with graph.depth_node(parameters, preamble=HELD_LOADING) as (process, client):
         client.collect('depth/image_rect')
         client.ask(uniform(), camera_info())
         assert client.set('model', slow).successful
@@ -110,5 +111,6 @@ def test_the_node_ends_and_is_configured_again_while_a_model_loads(graph, color_
             assert client.change_state(transition)
         answer = client.ask(uniform(), camera_info())
         assert depth_of(answer.depth)[240, 320] == pytest.approx(GREY, abs=1e-4)
+        (tmp_path / 'go').touch()
         client.wait_until(lambda: client.set('model', slow).successful, 'the next one may load')
         process.end_cleanly()

@@ -229,6 +229,25 @@ def test_a_scale_belongs_to_the_model_that_it_was_measured_for(robot, graph, col
         with graph.depth_node(parameters) as (process, other):
             assert other.get('depth.scale') == scale
             assert ('is taken from' in process.output) == (name == model)
+            assert ('scales of other models only' in process.output) == (name != model)
+
+
+def test_with_a_damaged_scale_file_no_model_gets_the_scale_of_another(
+    graph, color_model, tmp_path
+):
+    scale_file = tmp_path / 'scale.yaml'
+    scale_file.write_text('scales: [')
+    parameters = {
+        'model': str(write_depth_model(tmp_path, floor_and_wall)),
+        'depth.scale': 1.5,
+        'scale_file': str(scale_file),
+    }
+    with graph.depth_node(parameters) as (process, client):
+        process.wait_for_output('no calibrated scale is used')
+        assert client.get('depth.scale') == 1.5  # given for this model
+        assert client.set('model', color_model).successful
+        client.wait_until(lambda: client.get('depth.scale') == 1.0, 'the scale is reset')
+        process.wait_for_output('was for another model')
 
 
 # A calibration waits for its frames for so long that whatever it held up would be seen.

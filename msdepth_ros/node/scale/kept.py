@@ -4,6 +4,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -13,6 +14,8 @@ from msdepth_ros.inference.model import Model, load_model
 from msdepth_ros.node.parameters import Parameters
 from msdepth_ros.node.scale.file import default_scale_file, read_scales, write_scale
 from msdepth_ros.resources import user_path
+
+_UNKNOWN = 'unknown'  # instead of the SHA-256 of a model that cannot be read
 
 
 class KeptScale:
@@ -28,26 +31,35 @@ class KeptScale:
         self._model = ''  # SHA-256 of the model for which depth.scale is valid; '' = none yet
 
     def apply(self) -> None:
-        """Set the scale of the loaded model, and log it."""
+        """Set the scale of the loaded model, and log it.
+
+        With a scale file that cannot be read, a model that replaces another gets the scale 1.
+        """
+        log = self._node.get_logger()
+        scales: dict[str, dict[str, Any]] = {}
+        name, digest, path = self._parameters.values['model'], _UNKNOWN, None
         try:
             model, digest = self._loaded()
-            changed, self._model = self._model not in ('', digest), digest
-            given = self._parameters.values['depth.scale']
-            path = self._path()
-            kept = read_scales(path).get(digest)
+            name, path = model.name, self._path()
+            scales = read_scales(path)
         except MsdepthError as error:
-            self._node.get_logger().warning(f'no calibrated scale is used: {error}')
-            return
-        if kept is not None and (given == 1.0 or changed):
-            self._set(kept['scale'])
-            self._node.get_logger().info(
-                f'depth.scale {kept["scale"]:.4g} is taken from {path}, for model {model.name}'
-            )
+            log.warning(f'no calibrated scale is used: {error}')
+        changed, self._model = self._model not in ('', digest), digest
+        given = self._parameters.values['depth.scale']
+        if digest in scales and (given == 1.0 or changed):
+            scale = scales[digest]['scale']
+            self._set(scale)
+            log.info(f'depth.scale {scale:.4g} is taken from {path}, for model {name}')
         elif changed and given != 1.0:
             self._set(1.0)
-            self._node.get_logger().warning(
-                f'depth.scale {given:.4g} was for another model: it is 1 for {model.name} until '
+            log.warning(
+                f'depth.scale {given:.4g} was for another model: it is 1 for {name} until '
                 'you set it or call calibrate_scale'
+            )
+        elif scales and given == 1.0:
+            log.info(
+                f'depth.scale is 1: {path} has scales of other models only, none of {name}; call '
+                'calibrate_scale to measure it'
             )
 
     def keep(self, scale: float, found: str) -> Path:
