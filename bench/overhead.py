@@ -45,18 +45,18 @@ class Figures:
 
 
 def network_of_ours(rig: Rig) -> Callable[[], float]:
-    """Return what tells the network's p50 of the product's node."""
-    told = float(rig.diagnostics()['infer (ms)'].split(' / ')[0])
-    return lambda: told
+    """Return a function that gives the network's p50 in the product's node."""
+    p50 = float(rig.diagnostics()['infer (ms)'].split(' / ')[0])
+    return lambda: p50
 
 
 def network_of_tutorial(rig: Rig) -> Callable[[], float]:
-    """Return what tells the network's p50 of the tutorial node, once it has ended."""
+    """Return a function that gives the network's p50 in the tutorial node, once it has ended."""
     return lambda: json.loads(rig.output.strip().splitlines()[-1])['infer_p50']
 
 
 def no_network(_: Rig) -> Callable[[], float]:
-    """Return what tells that no network ran."""
+    """Return a function that gives 0, as no network ran."""
     return lambda: 0.0
 
 
@@ -95,7 +95,7 @@ def table(found: dict[str, Figures], rate: float) -> str:
         f'{size} at {rate:g} Hz, {len(own.depth)} runs of each in turns, median p50 in ms; '
         'from the stamp until depth and cloud are in another process',
         '',
-        '| | depth | cloud | of it the network | beyond it | times ours | missed |',
+        '| | depth | cloud | network | cloud without network | relative to depth_node | missed |',
         '| --- ' * 7 + '|',
     ]
     for name, figures in found.items():

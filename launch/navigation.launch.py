@@ -4,7 +4,7 @@
 
 It takes every argument of depth.launch.py, with other defaults for two. Merge
 config/nav2_costmap.yaml into Nav2's parameters and give that file as nav2_params: then warnings at
-the start tell what in the costmaps does not fit the camera.
+the start list what in the costmaps does not fit the camera.
 """
 
 from pathlib import Path

@@ -48,8 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action='append',
         default=[],
         metavar='RUN',
-        help='a training like RUN with --leave-out SOURCE: the errors are its own on those '
-        'sources, which nothing had taught it; repeatable',
+        help='a training like RUN with --leave-out SOURCE: errors are measured with it, on the '
+        'sources that it left out; repeatable',
     )
     parser.add_argument(
         '--start-share',

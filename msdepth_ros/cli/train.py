@@ -59,16 +59,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     measured.add_argument(
         '--measured',
         metavar='WHAT',
-        help='some of scan, points, floor, separated by commas, recorded in a rosbag2 (of a '
-        'dataset with depth simulated: scan, points:N, floor); and views: by earlier frames and '
-        'their poses',
+        help='some of scan, points, floor and views, separated by commas. In a rosbag2 they are '
+        'recorded; of a dataset with depth scan, points:N and floor are simulated. views: earlier '
+        'frames and their poses',
     )
     measured.add_argument(
         '--measured-depth',
         type=Path,
         metavar='DIR',
-        help='of a folder of images: depth images NAME.png, 16-bit mm, 0 = none, of what was '
-        'measured',
+        help='for a folder of images: the folder of the measured depth images NAME.png, 16-bit mm, '
+        '0 = none',
     )
     add_mount(measured, 'height above the floor, for --measured floor (default: by /tf_static)')
 

@@ -27,8 +27,8 @@ class PointErrors:
     without : share of the frames without any point.
     within_5, within_15 : of the points with a true depth, the share within 5 % and within 15 % of
         it.
-    over_sigma : what 68 % of their errors of ln(depth) are below, in promised standard deviations;
-        1 where the promise is right.
+    over_sigma : the 68th percentile of the error of ln(depth), divided by its estimated standard
+        deviation; 1 if that estimate is right.
     p50, p95 : processor time of one thread that a frame took, milliseconds; with --threads 1 that
         of one core.
     memory : of the kept views at most, megabytes.
@@ -53,7 +53,7 @@ class PointErrors:
             f'views: {self.points:.0f} points a frame, none in {100 * self.without:.0f} % of the '
             f'frames; {100 * self.within_5:.0f} % of them within 5 % of the truth and '
             f'{100 * self.within_15:.0f} % within 15 %; 68 % within {self.over_sigma:.2f} of the '
-            f'promised standard deviations\nviews: {self.p50:.1f} ms of a thread at p50, '
+            f'estimated standard deviations\nviews: {self.p50:.1f} ms of a thread at p50, '
             f'{self.p95:.1f} ms at p95; {self.memory:.2f} MB of memory'
         )
 

@@ -25,8 +25,8 @@ from msdepth_ros.metric.fitting import Residuals, fit_prior, residuals_of
 _FRAMES = 40  # of each set
 _FITTED_ON = 'frames held out of training, as many of each set'
 _RELIABILITY_ON = (
-    'each set by a prior of the other sets, a third of the frames each with nothing measured, with '
-    'a row of a scan, and with 20 points'
+    'each set with a prior fitted to the other sets; a third of the frames has no measurement, a '
+    'third a scan row, a third 20 points'
 )
 _MEASURED = ('none', 'scan', 'points:20')
 

@@ -5,7 +5,8 @@
 The camera's height h over a flat floor and its tilt are known. A point at depth z on a ray that
 falls by f per metre of depth lies h - z * f above the floor. Errors lift a point of the floor: an
 error e of the logarithm of depth by h * (1 - exp(-e)), an error a of the tilt by z * a. A point is
-an obstacle if it is higher than two standard deviations of these errors.
+an obstacle if it is higher than two standard deviations of these errors, or than four where the
+network is sure of floor.
 """
 
 import math

@@ -226,7 +226,7 @@ def _solve(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, Scale]:
     """Solve (K + N) a = r, with Student's t as the noise.
 
-    A measurement far from what the others tell of it (its leave-one-out residual, Rasmussen and
+    A measurement far from what the others predict for it (its leave-one-out residual, Rasmussen and
     Williams, section 5.4.2) has its noise raised, from round to round. The first round starts from
     the median, which a third of wrong measurements moves little.
 

@@ -45,7 +45,7 @@ def detail(
     """
     whole = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     if len(rows):
-        reach = _reach(_SCALES[0][0])  # beyond it the measurements tell nothing
+        reach = _reach(_SCALES[0][0])  # beyond it the measurements have no effect
         top, left = (max(side.min() - reach, 0) // 2 * 2 for side in (rows, columns))
         box = slice(top, rows.max() + reach + 1), slice(left, columns.max() + reach + 1)
         parts = _detail(whole[0][box].shape, rows - top, columns - left, residual, noise)

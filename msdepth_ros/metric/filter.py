@@ -103,7 +103,7 @@ class ScaleFilter:
         return abs(found.mean - self._state.mean) > _CONTRADICTION * spread
 
     def correct(self, by: float) -> None:
-        """Correct what sources told that are off by something they share, now that it is known."""
+        """Correct the scale for a common error of its sources that has just been estimated."""
         if self._shared:
             self._state = Scale(self._state.mean + by, self._state.variance)
 

@@ -12,7 +12,7 @@ from msdepth_ros.metric.sensors import scan_points
 
 _TYPES = {7: 'f4', 8: 'f8'}  # sensor_msgs/PointField: FLOAT32, FLOAT64
 _MOST_TURNS = 1.5  # of a scan; some drivers send a little more than one
-_LONGEST_SCAN = 1.0  # seconds; a scan that says it took longer tells its times wrong
+_LONGEST_SCAN = 1.0  # seconds; the times of a scan with a longer stated duration are wrong
 _MOST_POINTS = 20_000  # of a cloud; a larger one is thinned evenly
 _MILLIMETRES = np.float32(1e-3)
 

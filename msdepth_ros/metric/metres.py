@@ -35,7 +35,8 @@ class Aligned:
         'contradicts' (the scale that is held).
     measurements : float32 [n, 4], at most 100: column and row in cells, metres along Z, and 1 for a
         used one, 0 for a rejected one.
-    offsets : what sources are off by as a whole, and were corrected by, where others told.
+    offsets : common errors of sources, as estimated from other sources; those sources were
+        corrected by them.
     """
 
     log_depth: np.ndarray
@@ -151,15 +152,15 @@ class Metres:
         fit = self._alignment.fit(log_depth, cells, sparse, before)
         if not self._filter.informed or not len(fit.chosen):
             return fit, sparse, []
-        lies = [self._contradicts(fit, index, before) for index in range(len(sparse))]
-        if not any(lies):
+        wrong = [self._contradicts(fit, index, before) for index in range(len(sparse))]
+        if not any(wrong):
             return fit, sparse, []
-        good = [part for part, lie in zip(sparse, lies, strict=True) if not lie]
-        bad = [part for part, lie in zip(sparse, lies, strict=True) if lie]
-        return self._alignment.fit(log_depth, cells, good, before), good, bad
+        good = [part for part, bad in zip(sparse, wrong, strict=True) if not bad]
+        rest = [part for part, bad in zip(sparse, wrong, strict=True) if bad]
+        return self._alignment.fit(log_depth, cells, good, before), good, rest
 
     def _contradicts(self, fit: Fit, index: int, before: Scale) -> bool:
-        """Return whether a source alone tells another scale than what is held."""
+        """Return whether the scale by one source alone contradicts the held one."""
         assert self._filter is not None
         own = fit.chosen.source == index
         if not own.any():

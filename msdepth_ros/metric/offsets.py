@@ -1,6 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a source is off by as a whole, as odometry that lies, told by the sources beside it."""
+"""The error that all points of a source share, such as that of wrong odometry.
+
+It is estimated from the other sources.
+"""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +21,7 @@ _MOST_POINTS = 35  # of the source, and of the others
 _FREE = 1.0  # standard deviation of an offset while it is looked for
 _FORGETTING = 0.01  # standard deviation of an offset after a second
 _LEAST = 0.01  # standard deviation that is always left
-_BEYOND = 2.0  # standard deviations, of the promise and of what was found
+_BEYOND = 2.0  # standard deviations, of the stated and of the estimated uncertainty
 _ALIKE = 1.0  # seconds in which the network's errors of shape are the same
 
 
@@ -28,8 +31,8 @@ class Offset:
 
     Attributes
     ----------
-    scale : as it is believed to be.
-    beyond : whether it is more than the source promised.
+    scale : the estimate and its variance.
+    beyond : whether it is larger than the uncertainty that the source states.
     """
 
     scale: Scale
@@ -37,9 +40,9 @@ class Offset:
 
 
 class Offsets:
-    """Takes away what sources of an uncertain scale (`SparseDepth.shared`) are off by.
+    """Corrects the common error of sources with an uncertain scale (`SparseDepth.shared`).
 
-    While another source measures too, it tells the offset; what was learned of it stays.
+    It is estimated while another source also measures, and kept afterwards.
 
     Attributes
     ----------
@@ -135,9 +138,9 @@ def apart(
     given = noise
     for last in (False, True):
         inverse = np.linalg.inv(free + np.diag(given))
-        told = share @ inverse
-        variance = 1 / (1 / _FREE**2 + told @ share)
-        offset = variance * (told @ residual)
+        projected = share @ inverse
+        variance = 1 / (1 / _FREE**2 + projected @ share)
+        offset = variance * (projected @ residual)
         left = residual - offset * share
         weighed = inverse @ left
         if not last:
@@ -150,10 +153,10 @@ def apart(
 def _joined(before: Scale, found: Scale, first: bool, news: float) -> Scale:
     """Return what is believed after a frame.
 
-    By Student's t the first frame may show a promise to be a plain lie; later on it is a frame
-    that may be wrong, unless frames go on to say so. `news` : how much of a frame is not known from
-    the frames before: those of the same view share the network's errors, and many tell no more than
-    one.
+    With Student's t, the first frame may show that the source's stated uncertainty is wrong. Later,
+    one deviating frame is taken as an outlier, until several frames agree. `news` : the share of
+    the frame that is independent of the frames before; frames of the same view have the same errors
+    of the network.
     """
     off = found.mean - before.mean
     old, new = before.variance, found.variance

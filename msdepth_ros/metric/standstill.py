@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Whether a camera moves, by its poses and by its images: one of them lies where they differ."""
+"""Whether a camera moves, by its poses and by its images; if these differ, one of them is wrong."""
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ _UNCHANGED = 0.3  # share of that change that is none
 
 
 class Standstill:
-    """Compares images with that from which on the camera stands, by its poses or by its images."""
+    """Compares each image with the first one of a standstill, as shown by the poses or the images."""
 
     def __init__(self) -> None:
         self._resting: View | None = None

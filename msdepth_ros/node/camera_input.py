@@ -229,7 +229,8 @@ class CameraInput:
                 'the camera and this node (their camera_info arrived): the topic is throttled, '
                 'this machine is too busy, or the transport drops them; with Fast DDS start the '
                 'camera driver with '
-                'FASTRTPS_DEFAULT_PROFILES_FILE set to share/msdepth_ros/config/fastdds.xml, too'
+                'FASTRTPS_DEFAULT_PROFILES_FILE (from Kilted on: FASTDDS_DEFAULT_PROFILES_FILE) '
+                'set to share/msdepth_ros/config/fastdds.xml, too'
             )
         clock = self._node.get_clock().now().nanoseconds
         for remark in self._headers.remarks(message.header, clock):

@@ -272,7 +272,7 @@ PARAMETERS = (
     NodeParameter(
         'fixed_frame',
         'odom',
-        "Frame in which TF gives the camera's motion, for views, while nothing arrives on odom.",
+        "Frame in which TF gives the camera's motion while nothing arrives on odom.",
     ),
     NodeParameter('base_frame', 'base_link', 'Frame of the robot on the floor, z up.'),
     NodeParameter(

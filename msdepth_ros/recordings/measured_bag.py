@@ -172,7 +172,7 @@ class MeasuredBag(Dataset):
         Raises
         ------
         DatasetError
-            If that is not told, or the camera is not above the robot's frame.
+            If static TF does not contain the mount, or the camera is not above the robot's frame.
         """
         camera_frame = self._frames[self._image]
         frame, mount = self._robot(camera_frame)
@@ -197,7 +197,7 @@ class MeasuredBag(Dataset):
             except DatasetError:
                 continue
         raise DatasetError(
-            f"{self.path}: /tf_static does not tell where '{camera_frame}' is above the floor: "
+            f"{self.path}: /tf_static does not contain where '{camera_frame}' is above the floor: "
             'record it too, or give --camera-height and --camera-pitch'
         )
 

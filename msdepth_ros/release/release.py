@@ -35,15 +35,15 @@ from msdepth_ros.training.start import correction_in
 
 _CALIBRATION_IMAGES = 100
 _MEASURED_ON = (
-    'frames held out of training, and looked at while it was designed; not the official test split'
+    'frames held out of training, but used to choose the design; not the official test split'
 )
 _MEASURED_BEFORE = (
-    'frames held out of all stages but the last, with the weights before it: what ships learned '
-    'from them too. They were looked at while it was designed; not the official test split'
+    'frames held out of all stages but the last, with the weights before it; the shipped weights '
+    'were trained on them too. They were used to choose the design; not the official test split'
 )
 _MEASURED_WITHOUT = (
-    'all frames of each source, with the weights of a training like this one that learned nothing '
-    'from it: what ships learned from all of them'
+    'all frames of each source, with the weights of a training with the same settings, without it; '
+    'the shipped weights were trained on all of them'
 )
 _QUANTISED_BEFORE = 'of the same weights as they were quantised before the heads were added'
 _FITTED_ON = 'the frames that are measured below, with the weights that are measured'

@@ -20,7 +20,7 @@ from msdepth_ros.rooms import from_fov
 from msdepth_ros.rooms.output import random_frames, write_dataset
 from msdepth_ros.training.batches import WeightedFrames
 from msdepth_ros.training.config import Config, Source, Stage
-from msdepth_ros.training.measured import MeasuredDepth, open_source, tell
+from msdepth_ros.training.measured import MeasuredDepth, open_source, report_usable
 
 _SEED = 23  # of rendered rooms
 
@@ -82,7 +82,7 @@ class TrainingData:
             frames = _frames(dataset, training, held_out, path.name, width)
             if isinstance(dataset, MeasuredDepth):
                 to_learn = [frames[i] for i in training]
-                tell(name, dataset, to_learn, [frames[i] for i in held_out], path)
+                report_usable(name, dataset, to_learn, [frames[i] for i in held_out], path)
                 training = [i for i in training if frames[i].depth.any()]
         if floors:
             frames = {index: with_floor(frame, source) for index, frame in frames.items()}

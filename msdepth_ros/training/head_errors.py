@@ -50,26 +50,26 @@ class HeadErrors:
     def summary(self) -> dict[str, float]:
         """Return precision and recall of the floor at each probability, and errors of confidence.
 
-        `promised` is the mean confidence over all cells and `kept` the fraction of right cells;
-        `calibration_error` is the mean of |promised - kept| over ten bins, weighted by their cells.
+        `promised` is the mean confidence over all cells and `found` the fraction of right cells;
+        `calibration_error` is the mean of |promised - found| over ten bins, weighted by their cells.
         """
-        found = {}
+        figures = {}
         for bar, (positive, right, truth) in self._floor.items():
             if truth or positive:
-                found[f'floor_precision_{bar}'] = float(right / max(1, positive))
-                found[f'floor_recall_{bar}'] = float(right / max(1, truth))
-        cells, promised, kept = self._bins.sum(0)
+                figures[f'floor_precision_{bar}'] = float(right / max(1, positive))
+                figures[f'floor_recall_{bar}'] = float(right / max(1, truth))
+        cells, promised, found = self._bins.sum(0)
         if cells:
-            found['promised'], found['kept'] = float(promised / cells), float(kept / cells)
+            figures['promised'], figures['found'] = float(promised / cells), float(found / cells)
             gaps = np.abs(self._bins[:, 1] - self._bins[:, 2]).sum()
-            found['calibration_error'] = float(gaps / cells)
-        return found
+            figures['calibration_error'] = float(gaps / cells)
+        return figures
 
     def reliability(self) -> list[list[float]]:
-        """Return [promised, kept, fraction of all cells] for each bin that has cells."""
+        """Return [promised, found, fraction of all cells] for each bin that has cells."""
         cells = self._bins[:, 0]
         return [
-            [float(promised / count), float(kept / count), float(count / cells.sum())]
-            for count, promised, kept in self._bins
+            [float(promised / count), float(found / count), float(count / cells.sum())]
+            for count, promised, found in self._bins
             if count
         ]

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Depth to learn from without a depth camera: the default model's own, aligned with measurements.
 
-A scan row, some points, the floor or earlier views give each image its metres (docs/metres.md). All
-of the aligned depth is learned: where it is sure alone is less (docs/training_log.md).
+A scan row, some points, the floor or earlier views give each image its metres (docs/metres.md). The
+network learns all of the aligned depth: with its certain part alone the result was worse
+(docs/training_log.md).
 """
 
 import contextlib
@@ -87,7 +88,7 @@ class MeasuredDepth(Dataset):
     Raises
     ------
     DatasetError
-        If the dataset cannot be read, or has not what measures.
+        If the dataset cannot be read, or lacks the required measurements.
     """
 
     def __init__(
@@ -155,7 +156,7 @@ class MeasuredDepth(Dataset):
         return replace(frame, depth=depth)
 
 
-def tell(
+def report_usable(
     name: str,
     dataset: MeasuredDepth,
     learned: Sequence[Frame],
@@ -167,19 +168,19 @@ def tell(
     Raises
     ------
     DatasetError
-        If nothing was measured of any of those to learn from, or of any of those held out.
+        If nothing was measured for any frame to learn from, or for any held-out frame.
     """
     some = sum(bool(frame.depth.any()) for frame in learned)
     if learned and not some:
         raise DatasetError(
-            f'{path}: of none of {len(learned)} images anything was measured: images and sensors '
-            "must have stamps of one clock, /tf_static must tell the sensor's place on the robot, "
-            'and the camera must see what it measures'
+            f'{path}: nothing was measured for any of the {len(learned)} images: images and sensors '
+            "must have stamps of one clock, /tf_static must contain the sensor's pose, and the camera "
+            'must see what the sensor measures'
         )
     if held_out and not any(frame.depth.any() for frame in held_out):
         raise DatasetError(
-            f'{path}: of none of the {len(held_out)} held-out images anything was measured, so no '
-            'errors can be told: record more, or hold out others (`blocks` in the YAML)'
+            f'{path}: nothing was measured for any of the {len(held_out)} held-out images, so no '
+            'errors can be measured: record more, or hold out others (`blocks` in the YAML)'
         )
     if distributed.rank() == 0:
         tqdm.write(

@@ -16,10 +16,10 @@ import numpy as np
 from msdepth_ros.datasets import Frame
 from msdepth_ros.geometry.pinhole import Intrinsics
 
-FORWARD = 0.55  # largest step, of the depth at which a tenth of the image's middle is nearer
-DOWN = 0.6  # largest step, of how far what is seen reaches below the camera
-SIDEWAYS = 0.15  # largest step, of the median depth
-_SEEN = 0.5  # share of the moved view with a depth, at least, of what the frame had
+FORWARD = 0.55  # largest step, as a share of the 10th percentile of depth in the image's middle
+DOWN = 0.6  # largest step, as a share of the camera's height above the lowest visible points
+SIDEWAYS = 0.15  # largest step, as a share of the median depth
+_SEEN = 0.5  # least share of the frame's valid pixels that the moved view must keep
 _ROUNDS = 4
 _COARSE = 7  # pixels of the frame under a cell of the map that finds the way back
 _SAME = 0.05  # relative difference of depth up to which it is the same surface
@@ -28,7 +28,7 @@ _SAME = 0.05  # relative difference of depth up to which it is the same surface
 def moved(frame: Frame, rng: np.random.Generator) -> Frame | None:
     """Return the frame as a camera would have seen it that was moved at random.
 
-    It went ahead, down and aside, and turned towards what the middle of the image showed.
+    It moves forwards, down and sideways, and turns towards what was in the middle of the image.
 
     Parameters
     ----------
@@ -36,9 +36,8 @@ def moved(frame: Frame, rng: np.random.Generator) -> Frame | None:
 
     Returns
     -------
-    A frame of the same intrinsics, its depth 0 where the frame does not show what would be seen,
-    without a pose; None if that is too much of it.
-
+    A frame of the same intrinsics, without a pose; its depth is 0 where `frame` has no information.
+    None if that is true for too many pixels.
     """
     points = frame.depth * _rays(frame.intrinsics)
     valid = frame.depth > 0

@@ -140,7 +140,7 @@ def tape_html(measurements: Sequence[Measurement], scale: float) -> str:
     if not measurements:
         return ''
     fit = fit_scale(measurements) if len(measurements) > 1 else None
-    rows = [('Tape', 'Depth', 'Error now', 'Error then')]
+    rows = [('By tape', 'Depth', 'Error now', 'Error with new scale')]
     for number, measurement in enumerate(measurements):
         now = measurement.measured / measurement.scale * scale
         left = '' if fit is None else f'{fit.errors[number]:+.1%}'

@@ -43,7 +43,7 @@ def test_the_table_tells_of_the_points_and_a_scan_helps_too(walk, model, capsys)
     _, output = evaluate(capsys, walk, '--model', model, '--measured', 'scan,views')
     assert 'with scan,views measured:' in output.out
     assert 'points a frame, none in' in output.out
-    assert 'promised standard deviations' in output.out
+    assert 'estimated standard deviations' in output.out
     assert 'ms at p95' in output.out
     assert 'scale from frame to frame: 0.' in output.out
 

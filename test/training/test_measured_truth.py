@@ -137,7 +137,7 @@ def test_images_of_which_nothing_was_measured_teach_nothing(tmp_path, capsys):
 
 def test_a_recording_of_which_nothing_was_measured_is_refused(tmp_path):
     how = write_measured(tmp_path / 'set', 8, without=range(8))
-    with pytest.raises(DatasetError, match=r'of none of 6 images.*one clock'):
+    with pytest.raises(DatasetError, match=r'for any of the 6 images.*one clock'):
         training_data(tmp_path, how)
 
 

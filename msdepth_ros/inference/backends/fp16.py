@@ -159,7 +159,7 @@ class _Converter:
             unknown = [name for name in node.output if name and not self._types.get(name)]
             if unknown:
                 raise ModelError(
-                    f"ONNX cannot tell the type of the tensor '{unknown[0]}' ({node.op_type}), so "
+                    f"ONNX cannot infer the type of the tensor '{unknown[0]}' ({node.op_type}), so "
                     'the model cannot be made FP16: set the parameter `precision` to fp32'
                 )
 

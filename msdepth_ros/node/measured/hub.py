@@ -188,8 +188,8 @@ class MeasuredHub:
         wrong = [name for name, share in self._disagreeing.items() if share > _INCONSISTENT]
         if wrong:
             return (
-                f'measured {", ".join(wrong)} disagrees with the depth by more than errors of a '
-                'network: check its mount, its clock and its topic'
+                f'measured {", ".join(wrong)} differs from the depth by more than the usual errors of '
+                'a network: check its mount, its clock and its topic'
             )
         last, model = self._last, self._model
         if model is None:
@@ -197,7 +197,7 @@ class MeasuredHub:
         if last is None:
             if model.metric == 'metric':
                 return ''
-            return f'no depth: nothing is measured, and {model.name} alone knows no metres'
+            return f'no depth: nothing is measured, and {model.name} gives no metres without it'
         for name, offset in last.offsets.items():
             if offset.beyond:
                 return (
@@ -207,8 +207,8 @@ class MeasuredHub:
         if model.metric == 'metric' and abs(last.scale.mean) > _INCREDIBLE * model.prior.sg:
             factor = math.exp(last.scale.mean)
             return (
-                f'what is measured makes depths {factor:.2f} times those of {model.name}, which it '
-                'is hardly ever off by: check the odometry, the mounts and the calibration'
+                f'the measurements change the depths of {model.name} by a factor of {factor:.2f}; '
+                'such a large error of the model is very unlikely: check the odometry, the mounts and the calibration'
             )
         return ''
 

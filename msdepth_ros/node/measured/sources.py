@@ -199,7 +199,7 @@ class TopicSource(Source):
     def between(self, before: int, request: Request) -> np.ndarray | None:
         """Return where the camera's frame of a stamp lies in that of the image, float64 [4, 4].
 
-        None where the odometry does not tell.
+        None where the odometry does not give it.
         """
         return self._poses.between(before, request.stamp, request.frame, request.values)
 

@@ -14,7 +14,8 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.host.own_files import write_atomically
 
 _COMMENT = """\
-# Written by the service calibrate_scale of {node}, which reads it at the next start.
+# Written by the services calibrate_scale and save_scale of {node}, which reads it when it
+# loads a model.
 # For each model file, by its SHA-256: the factor on its depth.
 """
 
