@@ -24,7 +24,7 @@ from msdepth_ros.inference.backends import create_backend
 from msdepth_ros.inference.estimator import DepthEstimator
 from msdepth_ros.inference.model import DEFAULT_MODEL, load_model
 
-RATE = 30.0  # Hz that MB/s are told for
+RATE = 30.0  # Hz for the MB/s
 Encode = Callable[[], bytes]
 
 

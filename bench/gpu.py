@@ -58,7 +58,7 @@ def attempt(results: dict[str, Any], name: str, work: Callable[[], Any]) -> None
 
 
 def tensorrt(model: Model, frames: int, precision: str, graph: bool, cache: Path) -> dict[str, Any]:
-    """Measure the engine: image in host memory to answer in host memory, no preparation."""
+    """Measure the engine: image in host memory to depth in host memory, no preparation."""
     backend = TensorRtBackend(model, precision, EngineOptions(cache, cuda_graph=graph))
     try:
         if graph and not backend.details['cuda_graph']:
@@ -91,7 +91,7 @@ def end_to_end(model: Model, frames: int, backend: Backend) -> dict[str, float]:
 
 
 def torch_fp16(model: Model, frames: int, compiled: bool) -> dict[str, Any]:
-    """Measure PyTorch in FP16 with the ONNX file's weights, image to answer as above."""
+    """Measure PyTorch in FP16 with the ONNX file's weights, image to depth as above."""
     import torch
 
     from msdepth_ros.networks.depth_network import normalise
@@ -107,10 +107,10 @@ def torch_fp16(model: Model, frames: int, compiled: bool) -> dict[str, Any]:
     run = torch.compile(forward, mode='max-autotune') if compiled else forward
     picture = check_images(*model.input_size)[0]
     host = torch.from_numpy(picture[None]).pin_memory()
-    answer = torch.empty(1, 1, *model.output_size[::-1]).pin_memory()
+    depth = torch.empty(1, 1, *model.output_size[::-1]).pin_memory()
 
     def frame() -> None:
-        answer.copy_(run(host.cuda(non_blocking=True)), non_blocking=True)
+        depth.copy_(run(host.cuda(non_blocking=True)), non_blocking=True)
         torch.cuda.synchronize()
 
     with torch.inference_mode():
@@ -119,7 +119,7 @@ def torch_fp16(model: Model, frames: int, compiled: bool) -> dict[str, Any]:
     reference.inputs['image'][:] = picture
     reference.run()
     result['mean_error'] = float(
-        np.abs(answer.numpy()[0, 0] / reference.outputs['depth'] - 1).mean()
+        np.abs(depth.numpy()[0, 0] / reference.outputs['depth'] - 1).mean()
     )
     reference.close()
     return result
@@ -135,8 +135,8 @@ def full_width(folder: Path) -> Model:
     torch.manual_seed(0)
     options = {'hidden': 4096}
     network = create_network('eigen2014', options)
-    knowledge = {'network': {'name': 'eigen2014', **options}}
-    return load_model(write_model(network, 'eigen2014_full', folder, (0.3, 10.0), knowledge))
+    metadata = {'network': {'name': 'eigen2014', **options}}
+    return load_model(write_model(network, 'eigen2014_full', folder, (0.3, 10.0), metadata))
 
 
 def bench(model: Model, frames: int, cache: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ _OPTIONS = (
 def main() -> None:
     """Open the page, wait until it has drawn, and write what it looks like."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('address', help='that the viewer has told')
+    parser.add_argument('address', help='that the viewer has printed')
     parser.add_argument('--out', type=Path, default=Path('out/viewer.jpg'))
     parser.add_argument('--size', default='1280x800', help='of the page, pixels')
     parser.add_argument('--seconds', type=float, default=20.0, help='to wait for the drawing')

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures how well the depth shows obstacles to a robot, and how many false ones it shows.
 
-The floor is divided into cells. The true depth and the camera's mount define which cells within RANGE
-metres hold something that a robot ROBOT metres high would hit: the true cells. The estimated depth
-marks cells as the node and the shipped costmaps do, up to TOP metres above the floor. Counted are
-the true cells that are marked, and the marked cells that are far from everything that stands there.
+The floor is divided into cells. The true depth and the camera's mount define which cells within
+RANGE metres hold something that a robot ROBOT metres high would hit: the true cells. The estimated
+depth marks cells as the node and the shipped costmaps do, up to TOP metres above the floor. Counted
+are the true cells that are marked, and the marked cells that are far from everything there.
 """
 
 import dataclasses

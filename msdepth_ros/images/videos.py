@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Videos as upright 8-bit colour, read with PyAV.
 
-Unlike OpenCV, PyAV gives the orientation and the real rate of a video whose rate varies or is wrong,
-and reports that a file is truncated.
+Unlike OpenCV, PyAV gives the orientation and the real rate of a video whose rate varies or is
+wrong, and reports that a file is truncated.
 """
 
 import contextlib

@@ -141,8 +141,8 @@ class Fit:
             return np.full(shape, (free + NETWORK_NOISE**2) ** 0.5, np.float32)
         cells = self._coarse
         known = cells.far + cells.near + np.float32(self._before.variance)
-        told = np.einsum('ck,ck->c', known @ self._inverse.astype(np.float32), known)
-        variance = np.maximum(free - told, 0) + np.float32(NETWORK_NOISE**2)
+        explained = np.einsum('ck,ck->c', known @ self._inverse.astype(np.float32), known)
+        variance = np.maximum(free - explained, 0) + np.float32(NETWORK_NOISE**2)
         wide = resized(variance.reshape(cells.shape), shape)
         return np.sqrt(wide if self._detail is None else 1 / (1 / wide + self._detail[1]))
 

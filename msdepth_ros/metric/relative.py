@@ -43,7 +43,7 @@ def find_anchor(kind: str, points: Points) -> Anchor | None:
     """
     if not len(points):
         return None
-    answer = np.exp(-points.predicted.astype(np.float64))
+    predicted = np.exp(-points.predicted.astype(np.float64))
     inverse = np.exp(-(points.predicted + points.residual))
     if kind == 'scale':
         return Anchor(math.exp(-float(np.median(points.residual))))
@@ -51,23 +51,23 @@ def find_anchor(kind: str, points: Points) -> Anchor | None:
     if len(points) < 2 or high < _LEAST_DEPTHS * low:
         return None
     first, second = np.triu_indices(len(points), 1)
-    apart = np.abs(answer[second] - answer[first])
-    far = apart > 0.1 * np.ptp(answer)
-    if not far.any() or not np.ptp(answer):
+    apart = np.abs(predicted[second] - predicted[first])
+    far = apart > 0.1 * np.ptp(predicted)
+    if not far.any() or not np.ptp(predicted):
         return None
-    slopes = (inverse[second] - inverse[first])[far] / (answer[second] - answer[first])[far]
+    slopes = (inverse[second] - inverse[first])[far] / (predicted[second] - predicted[first])[far]
     factor = float(np.median(slopes))
-    shift = float(np.median(inverse - factor * answer))
+    shift = float(np.median(inverse - factor * predicted))
     for _ in range(_ROUNDS):
-        off = (factor * answer + shift - inverse) / inverse
+        off = (factor * predicted + shift - inverse) / inverse
         weights = 1 / (1 + (off / _TOLERANCE) ** 2) ** 2 / inverse**2
-        mean_answer, mean_inverse = (
-            np.average(each, weights=weights) for each in (answer, inverse)
+        mean_predicted, mean_inverse = (
+            np.average(each, weights=weights) for each in (predicted, inverse)
         )
-        spread = np.average((answer - mean_answer) ** 2, weights=weights)
+        spread = np.average((predicted - mean_predicted) ** 2, weights=weights)
         if spread <= 0:
             return None
-        both = np.average((answer - mean_answer) * (inverse - mean_inverse), weights=weights)
+        both = np.average((predicted - mean_predicted) * (inverse - mean_inverse), weights=weights)
         factor = float(both / spread)
-        shift = float(mean_inverse - factor * mean_answer)
+        shift = float(mean_inverse - factor * mean_predicted)
     return Anchor(factor, shift) if factor > 0 else None

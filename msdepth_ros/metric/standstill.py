@@ -21,7 +21,7 @@ _UNCHANGED = 0.3  # share of that change that is none
 
 
 class Standstill:
-    """Compares each image with the first one of a standstill, as shown by the poses or the images."""
+    """Compares each image with the first one of a standstill, seen in the poses or the images."""
 
     def __init__(self) -> None:
         self._resting: View | None = None

@@ -77,7 +77,13 @@ class DepthNetwork(nn.Module, ABC):
 
     @abstractmethod
     def begin_stage(self, stage: str) -> None:
-        """Let exactly the weights that `stage` trains require gradients."""
+        """Let exactly the weights that `stage` trains require gradients.
+
+        Raises
+        ------
+        ValueError
+            If the network has no such stage.
+        """
 
     @abstractmethod
     def supervised(self, image: Tensor) -> Supervised:

@@ -46,6 +46,11 @@ class EfficientNetLite(nn.Module):
     ----------
     channels : of the five maps; version 0 has 16, 24, 40, 112 and 192.
     package : with the ImageNet weights.
+
+    Raises
+    ------
+    ValueError
+        If there is no such version.
     """
 
     def __init__(self, version: int = 0, pretrained: bool = True) -> None:

@@ -159,6 +159,11 @@ class Eigen2014(DepthNetwork):
         """Train only the coarse network, only the fine one, or only the heads.
 
         What comes before them is frozen.
+
+        Raises
+        ------
+        ValueError
+            If `stage` is none of 'coarse', 'fine' and 'heads'.
         """
         if stage not in self.stages:
             raise ValueError(f"stage '{stage}' must be one of {self.stages}")

@@ -177,6 +177,11 @@ class MultiScaleDepth(DepthNetwork):
 
         'settled' does not change the statistics of the normalisations, so that training has the
         same normalisation as inference. 'heads' does not change the depth.
+
+        Raises
+        ------
+        ValueError
+            If `stage` is none of these.
         """
         if stage not in self.stages:
             raise ValueError(f"stage '{stage}' must be one of {self.stages}")

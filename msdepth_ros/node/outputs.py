@@ -36,7 +36,7 @@ from msdepth_ros.node.messages import (
 from msdepth_ros.node.mounts import Mounts
 
 
-class Session:
+class OutputState:
     """State that is kept between frames, from configuration to cleanup.
 
     Attributes
@@ -68,7 +68,7 @@ class OutgoingFrame:
     frame : the depth, on the network's grid.
     header : header of the image and of the published messages.
     values : values of the node's parameters for this frame.
-    session : state kept between frames.
+    state : state kept between frames.
     """
 
     def __init__(
@@ -76,12 +76,12 @@ class OutgoingFrame:
         frame: DepthFrame,
         header: Header,
         values: dict[str, Any],
-        session: Session,
+        state: OutputState,
     ) -> None:
         self.frame = frame
         self.header = header
         self.values = values
-        self.session = session
+        self.state = state
 
     @property
     def full(self) -> bool:
@@ -97,7 +97,7 @@ class OutgoingFrame:
     def depth_image(self) -> DepthImage:
         """The depth, computed in the memory of its message."""
         height, width = self.frame.camera_shape if self.full else self.frame.depth.shape
-        image = self.session.image(DEPTH, width, height)
+        image = self.state.image(DEPTH, width, height)
         if self.full:
             self.frame.full_depth(image.pixels)
         else:
@@ -123,7 +123,7 @@ def _depth(out: OutgoingFrame) -> Image:
 def _confidence(out: OutgoingFrame) -> Image:
     frame = out.frame
     height, width = frame.camera_shape if out.full else frame.depth.shape
-    image = out.session.image(CONFIDENCE, width, height)
+    image = out.state.image(CONFIDENCE, width, height)
     if out.full:
         frame.full_confidence(image.pixels, out.depth_image.pixels)
     else:
@@ -185,11 +185,11 @@ def _points(out: OutgoingFrame) -> PointCloud2:
 
 
 def _obstacles(out: OutgoingFrame) -> PointCloud2:
-    session, header, frame, values = out.session, out.header, out.frame, out.values
-    mount = session.mounts.of(values, header.frame_id)
+    state, header, frame, values = out.state, out.header, out.frame, out.values
+    mount = state.mounts.of(values, header.frame_id)
     assert frame.intrinsics is not None
     measured = frame.aligned is not None and frame.aligned.measured
-    points = session.obstacles.points(
+    points = state.obstacles.points(
         frame.depth,
         frame.intrinsics,
         mount.height,
@@ -225,13 +225,13 @@ def _scan(out: OutgoingFrame) -> LaserScan:
 
 
 def _warn_of_floor_in_scan(out: OutgoingFrame) -> None:
-    mount = out.session.mounts.known(out.values, out.header.frame_id)
+    mount = out.state.mounts.known(out.values, out.header.frame_id)
     if mount is None or out.intrinsics is None:
         return
     rows, farthest = out.values['scan.scan_height'], out.values['scan.range_max']
     meets = floor_in_scan(out.intrinsics, rows, mount.height, mount.up)
     if meets < farthest:
-        out.session.node.get_logger().warning(
+        out.state.node.get_logger().warning(
             f'{SCAN}: the camera looks down, so the scan shows the floor as a wall '
             f'{meets:.2f} m ahead ({mount.source}); set scan.range_max below that, fewer rows in '
             f'scan.scan_height, or use {OBSTACLES} and {POINTS} instead',
@@ -300,7 +300,7 @@ class DepthOutputs:
         if self.notifies:
             events = PublisherEventCallbacks(matched=lambda _: changed())
             callbacks = {'event_callbacks': events}
-        self._session = Session(node)
+        self._state = OutputState(node)
         self._reported_shared: set[str] = set()
         advertise = functools.partial(
             node.create_lifecycle_publisher,
@@ -315,7 +315,7 @@ class DepthOutputs:
     @property
     def mounts(self) -> Mounts:
         """The camera's mount."""
-        return self._session.mounts
+        return self._state.mounts
 
     def close(self) -> None:
         """Remove the topics."""
@@ -328,7 +328,7 @@ class DepthOutputs:
 
     def publish(self, frame: DepthFrame, header: Header, values: dict[str, Any]) -> None:
         """Publish a frame with the header of its image and these values of the parameters."""
-        out = OutgoingFrame(frame, header, values, self._session)
+        out = OutgoingFrame(frame, header, values, self._state)
         for output in OUTPUTS:
             if output.calibrated and out.intrinsics is None:
                 continue

@@ -62,7 +62,7 @@ class Maker:
         measure_by = [self.training(yaml, names) for names in recipe.leave_out]
         made = folder / f'{recipe.name or config.name}.yaml'
         if distributed.rank() == 0 and not _measured(made):
-            _tell(f'exporting {made}')
+            _report(f'exporting {made}')
             release(
                 [folder],
                 self._data,
@@ -103,7 +103,7 @@ class Maker:
         self._waiting.pop()
         folder = self._out / '_without_'.join([config.name, *leave_out])
         if not _finished(folder, config):
-            _tell(f'training {folder}')
+            _report(f'training {folder}')
             trainer = Trainer(
                 config, self._data, folder, self._device, self._workers, start, teachers
             )
@@ -127,6 +127,6 @@ def _measured(made: Path) -> bool:
     return made.exists() and 'measured' in load_model(made).document
 
 
-def _tell(what: str) -> None:
+def _report(what: str) -> None:
     if distributed.rank() == 0:
         tqdm.write(what, file=sys.stderr)

@@ -159,11 +159,11 @@ def release(
         if not int8:
             return path, {}
         images = _calibration_images(load_model(path), list(learned.values()))
-        about_int8 = _write_int8(network, load_model(path), images)
-        add_metadata(path, {'int8': about_int8})
-        return path, about_int8
+        int8_metadata = _write_int8(network, load_model(path), images)
+        add_metadata(path, {'int8': int8_metadata})
+        return path, int8_metadata
 
-    path, about_int8 = write(out, ships)
+    path, int8_metadata = write(out, ships)
     errors: dict[str, Evaluation] = {}
     heads: dict[str, dict[str, Any]] = {}
     measured: dict[str, Any] = {'on': _MEASURED_WITHOUT}
@@ -202,8 +202,8 @@ def release(
                 of_int8 = {'depth': _QUANTISED_BEFORE, **depth_of['int8']['measured']}
             if before.heads and not without:
                 of_int8['heads'] = _measure_heads(model.int8.onnx, before, held_out)
-            about_int8['measured'] = of_int8
-            add_metadata(path, {'int8': about_int8})
+            int8_metadata['measured'] = of_int8
+            add_metadata(path, {'int8': int8_metadata})
     if depth_of is not None:
         measured = {**depth_of.get('measured', {}), 'heads': {'on': measured['on'], **heads}}
     if without and (begun := _measured_before(runs)):

@@ -135,7 +135,8 @@ class Source:
         both = self.measured is not None and (self.rendered or self.teacher_only)
         _check('measured', both, not both, 'of images that are neither rendered nor teacher_only')
         low, high = self.camera_height or (1, 1)
-        _check('camera_height', self.camera_height, 0 < low <= high, 'two heights, the lower first')
+        rising = 0 < low <= high < math.inf
+        _check('camera_height', self.camera_height, rising, 'two heights, the lower first')
 
 
 @dataclass(frozen=True)
@@ -158,11 +159,23 @@ class Data:
 
 @dataclass(frozen=True)
 class Loss:
-    """Weights of `multi_scale_loss`."""
+    """Weights of `multi_scale_loss`.
+
+    Raises
+    ------
+    MsdepthError
+        If a value is out of its range.
+    """
 
     scale_weight: float = 0.5
     absolute_weight: float = 0.0
     gradient_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check('scale_weight', self.scale_weight, 0 <= self.scale_weight <= 1, 'from 0 to 1')
+        for name in ('absolute_weight', 'gradient_weight'):
+            weight = getattr(self, name)
+            _check(name, weight, weight >= 0, 'a number of 0 or more')
 
 
 @dataclass(frozen=True)
@@ -236,7 +249,7 @@ class Stage:
             check_zoom(zoom)
         _check_averaging(self.averaging or 0.0)
         _check('held_out', self.held_out, self.held_out >= 0, '0 or more')
-        good = all(weight >= 0 for weight in self.weights.values())
+        good = all(0 <= weight < math.inf for weight in self.weights.values())
         _check('weights', dict(self.weights), good, 'numbers of 0 or more')
 
 
@@ -320,7 +333,7 @@ def _check_averaging(value: float) -> None:
 
 
 def _check(name: str, value: object, good: bool, wanted: str) -> None:
-    if not good:
+    if not good or (isinstance(value, float) and not math.isfinite(value)):
         raise MsdepthError(f'{name} is {value} but must be {wanted}')
 
 

@@ -51,7 +51,7 @@ class HeadErrors:
         """Return precision and recall of the floor at each probability, and errors of confidence.
 
         `promised` is the mean confidence over all cells and `found` the fraction of right cells;
-        `calibration_error` is the mean of |promised - found| over ten bins, weighted by their cells.
+        `calibration_error` is the mean of |promised - found| over ten bins, weighted by cells.
         """
         figures = {}
         for bar, (positive, right, truth) in self._floor.items():

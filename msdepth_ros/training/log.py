@@ -42,7 +42,7 @@ class TrainingLog:
         self._losses: dict[str, list[float]] = defaultdict(list)
         self._steps = 0
         self._clock = (time.perf_counter(), images)
-        with self._told():
+        with self._explained():
             self._check_room()
             self._board = SummaryWriter(str(out / 'tensorboard'), purge_step=images + 1)
 
@@ -63,7 +63,7 @@ class TrainingLog:
         """Write the mean loss since the last point, the rate and the speed to TensorBoard."""
         now, (before, seen) = time.perf_counter(), self._clock
         self._clock = (now, images)
-        with self._told():
+        with self._explained():
             for name, values in self._losses.items():
                 self._board.add_scalar(f'loss/{name}', np.mean(values[-_STEPS:]), images)
             self._board.add_scalar('learning_rate', rate, images)
@@ -96,7 +96,7 @@ class TrainingLog:
         }
         text = json.dumps({**line, 'loss': losses, 'validation': validation})
         self._losses.clear()
-        with self._told():
+        with self._explained():
             self._check_room()
             with (self._out / LOG).open('a', encoding='utf-8') as file:
                 file.write(text + '\n')
@@ -125,7 +125,7 @@ class TrainingLog:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

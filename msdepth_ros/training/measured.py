@@ -173,9 +173,9 @@ def report_usable(
     some = sum(bool(frame.depth.any()) for frame in learned)
     if learned and not some:
         raise DatasetError(
-            f'{path}: nothing was measured for any of the {len(learned)} images: images and sensors '
-            "must have stamps of one clock, /tf_static must contain the sensor's pose, and the camera "
-            'must see what the sensor measures'
+            f'{path}: nothing was measured for any of the {len(learned)} images: images and '
+            "sensors must have stamps of one clock, /tf_static must contain the sensor's pose, and "
+            'the camera must see what the sensor measures'
         )
     if held_out and not any(frame.depth.any() for frame in held_out):
         raise DatasetError(

@@ -84,7 +84,7 @@ class ModelTeacher(nn.Module):
             return np.where(np.isfinite(found), found, np.nan).astype(np.float32)
 
 
-class ModelAnswers(nn.Module):
+class ModelPredictions(nn.Module):
     """A model file's predictions for images of one size, on the student's grid, in its metres."""
 
     places: Tensor

@@ -25,7 +25,7 @@ from msdepth_ros.training.checkpoint import load_checkpoint, load_weights
 from msdepth_ros.training.config import from_document
 from msdepth_ros.training.model_teacher import (
     SUFFIXES,
-    ModelAnswers,
+    ModelPredictions,
     ModelTeacher,
     load_model_teacher,
 )
@@ -55,7 +55,7 @@ class DepthTeacher(nn.Module):
         super().__init__()
         self.image_size = max(network.image_size for network in networks)
         teachers = nn.ModuleList(
-            ModelAnswers(student, network, self.image_size)
+            ModelPredictions(student, network, self.image_size)
             if isinstance(network, ModelTeacher)
             else _OnGridOf(student, network, self.image_size)
             for network in networks

@@ -232,9 +232,7 @@ def test_a_scale_belongs_to_the_model_that_it_was_measured_for(robot, graph, col
             assert ('scales of other models only' in process.output) == (name != model)
 
 
-def test_with_a_damaged_scale_file_no_model_gets_the_scale_of_another(
-    graph, color_model, tmp_path
-):
+def test_with_a_damaged_scale_file_no_model_gets_the_scale_of_another(graph, color_model, tmp_path):
     scale_file = tmp_path / 'scale.yaml'
     scale_file.write_text('scales: [')
     parameters = {

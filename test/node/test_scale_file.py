@@ -26,6 +26,15 @@ def test_each_node_has_its_own_file_in_the_xdg_folder(node, environment, path):
     assert default_scale_file(node, environment) == Path(path)
 
 
+def test_without_a_home_folder_the_reason_and_the_remedy_are_named(monkeypatch):
+    def nobody(_):
+        raise RuntimeError('Could not determine home directory.')
+
+    monkeypatch.setattr(Path, 'expanduser', nobody)
+    with pytest.raises(MsdepthError, match='no home folder: set HOME, or the parameter scale_file'):
+        default_scale_file('/msdepth', {})
+
+
 @pytest.mark.parametrize(
     'end', ['\n', '\r', '\r\n', '\x85', '\u2028', '\u2029', '\x0b', '\x0c', '\x07', '\ud800']
 )

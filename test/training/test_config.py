@@ -84,6 +84,13 @@ def test_values_and_defaults():
         ({'stages': [{**STAGE, 'depth_weight': 0}]}, 'depth_weight is 0.0 but'),
         ({'data': {'sources': {'a': {**SOURCE, 'blocks': 0}}}}, 'a: blocks is 0 but must be 1'),
         ({'data': {'sources': {'a': {**SOURCE, 'validation_share': 1}}}}, 'validation_share is 1'),
+        ({'loss': {'scale_weight': 1.5}}, 'scale_weight is 1.5 but must be from 0 to 1'),
+        ({'loss': {'absolute_weight': -1}}, 'absolute_weight is -1.0'),
+        ({'loss': {'gradient_weight': float('nan')}}, 'gradient_weight is nan'),
+        ({'stages': [{**STAGE, 'rate': float('inf')}]}, 'rate is inf'),
+        ({'stages': [{**STAGE, 'distillation': float('inf')}]}, 'distillation is inf'),
+        ({'stages': [{**STAGE, 'weights': {'a': float('inf')}}]}, 'weights is'),
+        ({'data': {'sources': {'a': {**SOURCE, 'weight': float('inf')}}}}, 'a: weight is inf'),
     ],
 )
 def test_mistakes_are_named(change, message):

@@ -17,7 +17,7 @@ from torch import Tensor  # noqa: E402
 from msdepth_ros.inference.model import load_model  # noqa: E402
 from msdepth_ros.networks.depth_network import denormalise, normalise  # noqa: E402
 from msdepth_ros.training.model_teacher import (  # noqa: E402
-    ModelAnswers,
+    ModelPredictions,
     ModelTeacher,
     load_model_teacher,
 )
@@ -123,7 +123,7 @@ def answers(teacher: ModelTeacher, given: tuple[int, int] = (80, 60)) -> Tensor:
     student = Tiny()
     image = normalise(torch.zeros((2, given[1], given[0], 3), dtype=torch.uint8))
     two = torch.zeros((2, 1, 7, 10))
-    return ModelAnswers(student, teacher, given)(image, two, two.bool(), two)
+    return ModelPredictions(student, teacher, given)(image, two, two.bool(), two)
 
 
 def expected() -> np.ndarray:

@@ -188,8 +188,8 @@ class MeasuredHub:
         wrong = [name for name, share in self._disagreeing.items() if share > _INCONSISTENT]
         if wrong:
             return (
-                f'measured {", ".join(wrong)} differs from the depth by more than the usual errors of '
-                'a network: check its mount, its clock and its topic'
+                f'measured {", ".join(wrong)} differs from the depth by more than the usual errors '
+                'of a network: check its mount, its clock and its topic'
             )
         last, model = self._last, self._model
         if model is None:
@@ -208,7 +208,8 @@ class MeasuredHub:
             factor = math.exp(last.scale.mean)
             return (
                 f'the measurements change the depths of {model.name} by a factor of {factor:.2f}; '
-                'such a large error of the model is very unlikely: check the odometry, the mounts and the calibration'
+                'such a large error of the model is very unlikely: check the odometry, the mounts '
+                'and the calibration'
             )
         return ''
 
