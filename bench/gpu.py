@@ -26,12 +26,12 @@ from torch_network import torch_network
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.inference.backends.base import Backend
-from msdepth_ros.inference.backends.cuda import CudaDevice
-from msdepth_ros.inference.backends.engine_options import EngineOptions
 from msdepth_ros.inference.backends.onnxruntime import OnnxRuntimeBackend
 from msdepth_ros.inference.backends.self_check import check_images
-from msdepth_ros.inference.backends.tensorrt import TensorRtBackend
-from msdepth_ros.inference.backends.tensorrt_api import import_tensorrt
+from msdepth_ros.inference.backends.tensorrt.api import import_tensorrt
+from msdepth_ros.inference.backends.tensorrt.backend import TensorRtBackend
+from msdepth_ros.inference.backends.tensorrt.cuda import CudaDevice
+from msdepth_ros.inference.backends.tensorrt.engine_options import EngineOptions
 from msdepth_ros.inference.estimator import DepthEstimator
 from msdepth_ros.inference.model import Model, load_model, model_names
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.inference.backends.cuda import CudaDevice
 from msdepth_ros.inference.backends.self_check import check_images
+from msdepth_ros.inference.backends.tensorrt.cuda import CudaDevice
 from msdepth_ros.inference.model import Model
 
 WARM_UP = 30

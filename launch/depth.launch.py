@@ -25,9 +25,9 @@ from launch_ros.parameter_descriptions import ParameterValue
 
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.camera_pose import OPTICAL_TO_BODY, CameraPose, Quaternion
 from msdepth_ros.host.transport import transport_environment
 from msdepth_ros.launching.arguments import file_url, flag, mapping, positive
-from msdepth_ros.launching.camera_pose import OPTICAL_TO_BODY, CameraPose, Quaternion
 from msdepth_ros.launching.measured import measured_remappings, metric_sources
 from msdepth_ros.launching.viewer import viewer_parameters
 from msdepth_ros.resources import share_directory

@@ -15,8 +15,8 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.logging import get_logger
 from launch.substitutions import LaunchConfiguration
 
+from msdepth_ros.geometry.camera_pose import CameraPose
 from msdepth_ros.launching.arguments import existing
-from msdepth_ros.launching.camera_pose import CameraPose
 from msdepth_ros.launching.navigation_check import costmap_warnings, read_costmaps
 from msdepth_ros.resources import share_directory
 

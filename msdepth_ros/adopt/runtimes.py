@@ -9,7 +9,7 @@ from msdepth_ros.adopt.exported import ExportedNetwork
 from msdepth_ros.errors import BackendError, ModelError, RuntimeMissingError
 from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.inference.backends import create_backend
-from msdepth_ros.inference.backends.tensorrt_api import check_installed, import_tensorrt
+from msdepth_ros.inference.backends.tensorrt.api import check_installed, import_tensorrt
 from msdepth_ros.inference.model import DEPTH, IMAGE, INTRINSICS, Model
 
 _RIGHT_TENSORRT = (10, 12)  # 10.3 (JetPack 6) computes wrong depth with vision transformers

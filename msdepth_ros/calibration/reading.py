@@ -13,8 +13,8 @@ from typing import Any
 
 from msdepth_ros.calibration import documents
 from msdepth_ros.calibration.fields import camera_of, cameras_in
-from msdepth_ros.calibration.foreign import name_bytes, name_text
 from msdepth_ros.calibration.location import locate
+from msdepth_ros.calibration.refused import name_bytes, name_text
 from msdepth_ros.errors import CalibrationError, quoted
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.plausibility import doubts

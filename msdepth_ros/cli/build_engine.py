@@ -12,7 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from msdepth_ros.errors import BackendError, MsdepthError
-from msdepth_ros.inference.backends.engine_options import ENGINE_PRECISIONS, EngineOptions, Progress
+from msdepth_ros.inference.backends.tensorrt.engine_options import (
+    ENGINE_PRECISIONS,
+    EngineOptions,
+    Progress,
+)
 from msdepth_ros.inference.model import DEFAULT_MODEL, Model
 from msdepth_ros.resources import user_path
 
@@ -59,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build, print what was built, and return the exit code."""
-    from msdepth_ros.inference.backends.build_progress import run_interruptibly
+    from msdepth_ros.inference.backends.tensorrt.build_progress import run_interruptibly
     from msdepth_ros.inference.model import load_model
 
     if args.workspace is not None and not 1 <= args.workspace <= LARGEST_WORKSPACE:
@@ -91,8 +95,11 @@ def _build(
     args: argparse.Namespace, model: Model, target: str | None, progress: Progress
 ) -> tuple[dict[str, Any], str]:
     """Return the facts about the engine, and its place."""
-    from msdepth_ros.inference.backends.cuda_errors import TensorRtMissingError
-    from msdepth_ros.inference.backends.engine_ahead import build_into_cache, build_into_file
+    from msdepth_ros.inference.backends.tensorrt.cuda_errors import TensorRtMissingError
+    from msdepth_ros.inference.backends.tensorrt.engine_ahead import (
+        build_into_cache,
+        build_into_file,
+    )
 
     options = _options(args)
     try:
@@ -110,10 +117,10 @@ def _build_here(
     args: argparse.Namespace, model: Model, options: EngineOptions, progress: Progress
 ) -> tuple[dict[str, Any], str]:
     """Build for this machine's GPU; return the facts about the engine, and its place."""
-    from msdepth_ros.inference.backends.cuda import CudaDevice
-    from msdepth_ros.inference.backends.cuda_errors import TensorRtMissingError
-    from msdepth_ros.inference.backends.tensorrt import TensorRtBackend
-    from msdepth_ros.inference.backends.tensorrt_api import check_installed
+    from msdepth_ros.inference.backends.tensorrt.api import check_installed
+    from msdepth_ros.inference.backends.tensorrt.backend import TensorRtBackend
+    from msdepth_ros.inference.backends.tensorrt.cuda import CudaDevice
+    from msdepth_ros.inference.backends.tensorrt.cuda_errors import TensorRtMissingError
 
     check_installed()
     try:

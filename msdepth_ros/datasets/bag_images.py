@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from msdepth_ros.errors import ImageError
-from msdepth_ros.images.compressed import decode_compressed
+from msdepth_ros.images.decompression import decode_compressed
 from msdepth_ros.images.message_fields import depth_pixels, image_pixels
 from msdepth_ros.images.stretch import Stretch
 

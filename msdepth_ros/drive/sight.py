@@ -13,13 +13,13 @@ from msdepth_ros.drive.arena import Arena
 from msdepth_ros.drive.robot import Body, Place
 from msdepth_ros.evaluation.measurements import Measured
 from msdepth_ros.geometry.camera import Camera
+from msdepth_ros.geometry.camera_pose import CameraPose
 from msdepth_ros.geometry.flying_pixels import remove_flying_pixels
 from msdepth_ros.geometry.obstacle_cloud import ObstacleCloud, ObstacleOptions, free_points
 from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.geometry.rigid import rigid
 from msdepth_ros.inference.estimator import DepthEstimator
 from msdepth_ros.inference.frame import DepthFrame
-from msdepth_ros.launching.camera_pose import CameraPose
 from msdepth_ros.metric.floor import FloorPlane
 from msdepth_ros.navigation.costmap import Sighting
 from msdepth_ros.rooms import Film, Lighting, Pose, render

@@ -8,7 +8,7 @@ import numpy as np
 
 from msdepth_ros.errors import ImageError, quoted
 from msdepth_ros.geometry.camera import Camera
-from msdepth_ros.images.compressed import decode_compressed
+from msdepth_ros.images.decompression import decode_compressed
 from msdepth_ros.images.encodings import Kind, encoding_of
 from msdepth_ros.images.limits import check_size
 from msdepth_ros.images.planar import planar_to_bgr

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.launching.camera_pose import CameraPose
+from msdepth_ros.geometry.camera_pose import CameraPose
 
 _TOPICS = ('obstacles', 'points', 'scan')
 

@@ -20,7 +20,7 @@ except ImportError:  # Humble
     from rclpy.qos_event import SubscriptionEventCallbacks
 
 from msdepth_ros.errors import MsdepthError, quoted
-from msdepth_ros.images.frame_names import names_body_frame, optical_frame_of
+from msdepth_ros.images.frame_ids import names_body_frame, optical_frame_of
 from msdepth_ros.images.topic_names import unread_transport
 from msdepth_ros.node.calibration import CalibrationSource
 from msdepth_ros.node.header_monitor import HeaderMonitor

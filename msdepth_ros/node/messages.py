@@ -25,7 +25,7 @@ from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.geometry.rigid import quaternion
 from msdepth_ros.geometry.scan import Scan
-from msdepth_ros.images.compressed import decode_compressed
+from msdepth_ros.images.decompression import decode_compressed
 from msdepth_ros.images.encodings import UnknownEncodingError
 from msdepth_ros.images.limits import check_size
 from msdepth_ros.images.message_fields import camera_fields, image_pixels

@@ -9,7 +9,7 @@ from typing import Any
 from rclpy.node import Node
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.node.scale.mount import Mount, mount_from_tf, mount_from_values
+from msdepth_ros.node.mount import Mount, mount_from_tf, mount_from_values
 
 _RETRY = 5.0  # seconds after which TF is asked again
 

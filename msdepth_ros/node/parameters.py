@@ -13,16 +13,16 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from msdepth_ros.errors import ModelError, MsdepthError
+from msdepth_ros.geometry.camera_pose import CameraPose
 from msdepth_ros.images.topic_names import names_rectified_images
 from msdepth_ros.inference.backends import EngineOptions
 from msdepth_ros.inference.estimator import Settings
 from msdepth_ros.inference.model import load_model
 from msdepth_ros.inference.model_host import ModelChoice
-from msdepth_ros.launching.camera_pose import CameraPose
 from msdepth_ros.node.diagnostics import Thresholds
-from msdepth_ros.node.measured.frames import POSES
+from msdepth_ros.node.measured.transforms import POSES
+from msdepth_ros.node.mount import mount_from_values
 from msdepth_ros.node.parameter_table import AT_START, PARAMETERS, UNCONFIGURED
-from msdepth_ros.node.scale.mount import mount_from_values
 from msdepth_ros.resources import user_path
 
 

@@ -12,7 +12,7 @@ from rclpy.time import Time
 from viser.transforms import SO3
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.launching.camera_pose import OPTICAL_TO_BODY, CameraPose, Quaternion
+from msdepth_ros.geometry.camera_pose import OPTICAL_TO_BODY, CameraPose, Quaternion
 
 
 @dataclass(frozen=True)

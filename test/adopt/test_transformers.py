@@ -230,8 +230,8 @@ def test_the_adopted_model_computes_the_same_as_torch(
 
 def test_becomes_an_fp16_engine(adopted: tuple[Any, Callable[..., Any]]):
     pytest.importorskip('tensorrt_rtx_bindings', exc_type=ImportError)
-    from msdepth_ros.inference.backends.engine_builder import build_engine
-    from msdepth_ros.inference.backends.tensorrt_api import import_tensorrt
+    from msdepth_ros.inference.backends.tensorrt.api import import_tensorrt
+    from msdepth_ros.inference.backends.tensorrt.engine_builder import build_engine
 
     built = build_engine(import_tensorrt(), adopted[0], 'fp16', target='sm89')
     assert built.facts['fp16_products'] == built.facts['products'] > 20

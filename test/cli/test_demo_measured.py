@@ -8,12 +8,12 @@ import pytest
 from msdepth_ros.calibration import read_camera
 from msdepth_ros.demo.measured import HEIGHT, PITCH, ClipDepth
 from msdepth_ros.errors import MsdepthError
+from msdepth_ros.geometry.camera_pose import CameraPose
 from msdepth_ros.images.sources import DEFAULT_CLIP, ImageSource
-from msdepth_ros.launching.camera_pose import CameraPose
 from msdepth_ros.metric.sensors import project, scan_points
 
 pytest.importorskip('rclpy', reason='the demo needs ROS 2')
-from msdepth_ros.node.measured.frames import pose_matrix
+from msdepth_ros.node.measured.transforms import pose_matrix
 
 
 @pytest.fixture(scope='module')

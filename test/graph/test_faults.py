@@ -144,7 +144,8 @@ def test_a_node_starts_where_no_log_can_be_made(graph, color_model, tmp_path, mo
 SLOW_BUILD = """
 import time
 import rclpy
-from msdepth_ros.inference.backends import build_progress, tensorrt
+from msdepth_ros.inference.backends.tensorrt import backend as tensorrt
+from msdepth_ros.inference.backends.tensorrt import build_progress
 class Gpu:
     name, capability, driver = 'no GPU', 'sm89', '13.0'
     def close(self):
@@ -160,7 +161,7 @@ build_progress.BuildProgress.step = slow_step
 """
 # TensorRT before 10 tells nothing while it builds.
 QUIET_BUILD = f"""{SLOW_BUILD}
-from msdepth_ros.inference.backends import engine_builder
+from msdepth_ros.inference.backends.tensorrt import engine_builder
 
 build_progress.BuildProgress.monitor = lambda self, trt: None
 run = engine_builder._Build.run

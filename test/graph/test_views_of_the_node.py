@@ -16,8 +16,8 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 from textured_room import CAMERA, HEIGHT, WIDTH, TexturedRoom, pose_at
 
+from msdepth_ros.geometry.camera_pose import CameraPose
 from msdepth_ros.geometry.rigid import inverse, rigid
-from msdepth_ros.launching.camera_pose import CameraPose
 from msdepth_ros.node.messages import odometry_msg
 
 PERIOD = 0.08  # seconds between images, by their stamps

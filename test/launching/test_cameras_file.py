@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.launching.camera_pose import CameraPose
+from msdepth_ros.geometry.camera_pose import CameraPose
 from msdepth_ros.launching.cameras import read_cameras
 
 ARGUMENTS = ('namespace', 'image', 'base_frame', 'camera_frame', 'camera_pose', 'scan_frame')

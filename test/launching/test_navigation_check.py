@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.launching.camera_pose import CameraPose
+from msdepth_ros.geometry.camera_pose import CameraPose
 from msdepth_ros.launching.navigation_check import costmap_warnings, read_costmaps
 
 SHIPPED = read_costmaps(Path(__file__).resolve().parents[2] / 'config' / 'nav2_costmap.yaml')

@@ -12,13 +12,13 @@ from geometry_msgs.msg import TransformStamped
 from nav_msgs.msg import Odometry
 from sensor_msgs.msg import LaserScan, PointCloud2, PointField
 
+from msdepth_ros.geometry.camera_pose import CameraPose
 from msdepth_ros.geometry.pinhole import Intrinsics
 from msdepth_ros.geometry.rigid import quaternion
-from msdepth_ros.launching.camera_pose import CameraPose
 from msdepth_ros.metric.message_points import points_of_scan
 from msdepth_ros.node.measured.camera_poses import CameraPoses
-from msdepth_ros.node.measured.frames import Frames, pose_matrix
 from msdepth_ros.node.measured.sources import CloudSource, Request, ScanSource
+from msdepth_ros.node.measured.transforms import Frames, pose_matrix
 
 SECOND = 10**9
 TURN, SPEED = 1.0, 0.5  # rad/s, m/s

@@ -11,9 +11,9 @@ import pytest
 import rclpy
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.launching.camera_pose import CameraPose
+from msdepth_ros.geometry.camera_pose import CameraPose
+from msdepth_ros.node import mount
 from msdepth_ros.node.mounts import Mounts
-from msdepth_ros.node.scale import mount
 
 
 @pytest.fixture(scope='module')

@@ -4,9 +4,9 @@
 
 from msdepth_ros.inference.backends.base import Backend
 from msdepth_ros.inference.backends.create import BACKENDS, create_backend
-from msdepth_ros.inference.backends.engine_options import EngineOptions, Progress
 from msdepth_ros.inference.backends.openvino_device import OPENVINO_DEVICES
 from msdepth_ros.inference.backends.precision import PRECISIONS
+from msdepth_ros.inference.backends.tensorrt.engine_options import EngineOptions, Progress
 
 __all__ = [
     'BACKENDS',

@@ -7,7 +7,7 @@ import logging
 
 from msdepth_ros.errors import BackendError, ModelError, RuntimeMissingError
 from msdepth_ros.inference.backends.base import Backend
-from msdepth_ros.inference.backends.engine_options import EngineOptions, Progress
+from msdepth_ros.inference.backends.tensorrt.engine_options import EngineOptions, Progress
 from msdepth_ros.inference.model import Model
 
 RUNTIMES = ('tensorrt', 'openvino', 'onnxruntime')
@@ -84,8 +84,8 @@ def _candidates(backend: str) -> list[str]:
 
 def expected_runtime() -> str:
     """Return the runtime that 'auto' will most likely choose here, without loading a model."""
-    from msdepth_ros.inference.backends.cuda import CudaDevice
-    from msdepth_ros.inference.backends.tensorrt_api import check_installed
+    from msdepth_ros.inference.backends.tensorrt.api import check_installed
+    from msdepth_ros.inference.backends.tensorrt.cuda import CudaDevice
 
     try:
         check_installed()
@@ -107,7 +107,7 @@ def _load(
 ) -> Backend:
     """Load a model on the runtime of this name, without importing another one."""
     if name == 'tensorrt':
-        from msdepth_ros.inference.backends.tensorrt import TensorRtBackend
+        from msdepth_ros.inference.backends.tensorrt.backend import TensorRtBackend
 
         return TensorRtBackend(model, precision, engine_options, progress)
     if name == 'openvino':

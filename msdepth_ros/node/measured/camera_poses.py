@@ -10,7 +10,7 @@ from nav_msgs.msg import Odometry
 
 from msdepth_ros.geometry.rigid import inverse
 from msdepth_ros.metric.poses import PoseError, PoseHistory
-from msdepth_ros.node.measured.frames import Frames
+from msdepth_ros.node.measured.transforms import Frames
 from msdepth_ros.node.messages import nanoseconds
 
 

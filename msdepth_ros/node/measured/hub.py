@@ -22,7 +22,6 @@ from msdepth_ros.inference.model import Model
 from msdepth_ros.metric.metres import Aligned, Metres
 from msdepth_ros.metric.sparse_depth import SparseDepth
 from msdepth_ros.metric.views import NO_EARLIER, NO_MATCH, NO_MOTION
-from msdepth_ros.node.measured.frames import Frames
 from msdepth_ros.node.measured.sources import (
     CloudSource,
     DepthSource,
@@ -33,6 +32,7 @@ from msdepth_ros.node.measured.sources import (
     UnusableError,
     enough,
 )
+from msdepth_ros.node.measured.transforms import Frames
 from msdepth_ros.node.measured.views_source import ViewsSource
 from msdepth_ros.node.mounts import Mounts
 

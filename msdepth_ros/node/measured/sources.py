@@ -26,10 +26,10 @@ from msdepth_ros.metric.motion import moved
 from msdepth_ros.metric.sensors import baseline, project
 from msdepth_ros.metric.sparse_depth import FARTHEST, NEAREST, SparseDepth
 from msdepth_ros.node.measured.camera_poses import CameraPoses
-from msdepth_ros.node.measured.frames import POSES, Frames
+from msdepth_ros.node.measured.transforms import POSES, Frames
 from msdepth_ros.node.messages import camera_from_msg, nanoseconds
+from msdepth_ros.node.mount import Mount
 from msdepth_ros.node.mounts import Mounts
-from msdepth_ros.node.scale.mount import Mount
 
 _KEPT = 10  # messages
 _REPEATED = 5  # equal messages after which a source may be frozen

@@ -11,8 +11,8 @@ from msdepth_ros.metric.poses import PoseError
 from msdepth_ros.metric.sparse_depth import SparseDepth
 from msdepth_ros.metric.views import Views
 from msdepth_ros.node.measured.camera_poses import CameraPoses
-from msdepth_ros.node.measured.frames import Frames
 from msdepth_ros.node.measured.sources import Request, Source, UnusableError
+from msdepth_ros.node.measured.transforms import Frames
 
 
 class ViewsSource(Source):

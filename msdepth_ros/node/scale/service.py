@@ -19,9 +19,9 @@ from msdepth_ros.errors import MsdepthError
 from msdepth_ros.geometry.cloud import point_cloud
 from msdepth_ros.geometry.floor import Floor, fit_floor
 from msdepth_ros.inference.frame import DepthFrame
+from msdepth_ros.node.mount import Mount, mount_from_tf, mount_from_values
 from msdepth_ros.node.parameters import Parameters
 from msdepth_ros.node.scale.kept import KeptScale
-from msdepth_ros.node.scale.mount import Mount, mount_from_tf, mount_from_values
 
 FRAMES = 15  # number of frames for the median
 PATIENCE = 3.0  # seconds to wait for them; with a slow camera fewer frames are used

@@ -15,7 +15,7 @@ import pytest
 from api_walk import Api, Uses, missing
 from cuda_api_list import list_api
 
-from msdepth_ros.inference.backends import cuda
+from msdepth_ros.inference.backends.tensorrt import cuda
 
 SOURCE = Path(cuda.__file__)
 LISTS: dict[str, Api] = json.loads(Path(__file__).with_name('cuda_api.json').read_text())

@@ -24,25 +24,25 @@ from small_onnx import small_onnx, write_small_model
 
 from msdepth_ros.cli import main
 from msdepth_ros.errors import BackendError, ModelError
-from msdepth_ros.inference.backends import (
+from msdepth_ros.inference.backends.tensorrt import api as tensorrt_api
+from msdepth_ros.inference.backends.tensorrt import (
     build_progress,
     engine_ahead,
     engine_builder,
     fp16,
-    tensorrt_api,
 )
-from msdepth_ros.inference.backends.build_progress import (
+from msdepth_ros.inference.backends.tensorrt.api import TensorRt, import_tensorrt
+from msdepth_ros.inference.backends.tensorrt.backend import engine_key
+from msdepth_ros.inference.backends.tensorrt.build_progress import (
     BuildProgress,
     BuildStoppedError,
     heartbeat,
     run_interruptibly,
 )
-from msdepth_ros.inference.backends.engine_ahead import build_into_cache, build_into_file
-from msdepth_ros.inference.backends.engine_builder import build_engine
-from msdepth_ros.inference.backends.engine_cache import EngineCache
-from msdepth_ros.inference.backends.engine_options import EngineOptions
-from msdepth_ros.inference.backends.tensorrt import engine_key
-from msdepth_ros.inference.backends.tensorrt_api import TensorRt, import_tensorrt
+from msdepth_ros.inference.backends.tensorrt.engine_ahead import build_into_cache, build_into_file
+from msdepth_ros.inference.backends.tensorrt.engine_builder import build_engine
+from msdepth_ros.inference.backends.tensorrt.engine_cache import EngineCache
+from msdepth_ros.inference.backends.tensorrt.engine_options import EngineOptions
 from msdepth_ros.inference.model import Model, load_model, model_names
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -276,7 +276,7 @@ def test_ctrl_c_ends_the_command_cleanly(tmp_path: Path, model: Model):
     # As if the build took long: its first step waits until Ctrl-C has come.
     code = (
         'import signal, sys, threading, time\n'
-        'from msdepth_ros.inference.backends import engine_builder\n'
+        'from msdepth_ros.inference.backends.tensorrt import engine_builder\n'
         'interrupted, interrupt = threading.Event(), signal.getsignal(signal.SIGINT)\n'
         'def hear(*arguments):\n'
         '    interrupted.set()\n'

@@ -17,10 +17,10 @@ from patience import PATIENCE
 
 from msdepth_ros.errors import BackendError
 from msdepth_ros.host import own_files
-from msdepth_ros.inference.backends import engine_cache
-from msdepth_ros.inference.backends.engine_cache import EngineCache
-from msdepth_ros.inference.backends.engine_key import EngineKey
-from msdepth_ros.inference.backends.engine_options import EngineOptions, default_cache_dir
+from msdepth_ros.inference.backends.tensorrt import engine_cache
+from msdepth_ros.inference.backends.tensorrt.engine_cache import EngineCache
+from msdepth_ros.inference.backends.tensorrt.engine_key import EngineKey
+from msdepth_ros.inference.backends.tensorrt.engine_options import EngineOptions, default_cache_dir
 
 KEY = EngineKey(
     model='small',

@@ -11,7 +11,7 @@ from onnx.reference import ReferenceEvaluator  # noqa: E402
 from small_onnx import HEIGHT, WIDTH, small_onnx  # noqa: E402
 
 from msdepth_ros.errors import ModelError  # noqa: E402
-from msdepth_ros.inference.backends.onnx_graph import prepare_graph  # noqa: E402
+from msdepth_ros.inference.backends.tensorrt.onnx_graph import prepare_graph  # noqa: E402
 
 FLOAT, HALF = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
 

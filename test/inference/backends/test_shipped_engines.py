@@ -9,8 +9,8 @@ onnx = pytest.importorskip('onnx')
 
 import onnxruntime  # noqa: E402
 
-from msdepth_ros.inference.backends.onnx_graph import prepare_graph  # noqa: E402
 from msdepth_ros.inference.backends.self_check import CLIP, check_images  # noqa: E402
+from msdepth_ros.inference.backends.tensorrt.onnx_graph import prepare_graph  # noqa: E402
 from msdepth_ros.inference.model import load_model, model_names  # noqa: E402
 
 HALF = onnx.TensorProto.FLOAT16

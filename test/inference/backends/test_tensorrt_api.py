@@ -19,12 +19,12 @@ from api_walk import Api, Uses, missing
 from tensorrt_api_list import list_api
 
 from msdepth_ros.errors import BackendError
-from msdepth_ros.inference.backends import tensorrt_api
-from msdepth_ros.inference.backends.cuda_errors import TensorRtMissingError, cuda_remedy
+from msdepth_ros.inference.backends.tensorrt import api as tensorrt_api
+from msdepth_ros.inference.backends.tensorrt.cuda_errors import TensorRtMissingError, cuda_remedy
 
 BACKENDS = Path(tensorrt_api.__file__).parent
-PACKAGE = BACKENDS.parents[1]
-SOURCES = ('tensorrt_api', 'engine_builder', 'build_progress', 'tensorrt_session')
+PACKAGE = BACKENDS.parents[2]
+SOURCES = ('api', 'engine_builder', 'build_progress', 'session')
 LISTS: dict[str, Api] = json.loads(Path(__file__).with_name('tensorrt_api.json').read_text())
 
 # How the backend names what it gets from TensorRT.
@@ -126,8 +126,8 @@ def test_no_other_source_touches_tensorrt():
 @pytest.mark.parametrize(
     ('source', 'old', 'new', 'found'),
     [
-        ('tensorrt_session', '.execute_async_v3(', '.execute_v4(', 'IExecutionContext.execute_v4'),
-        ('tensorrt_session', 'TensorIOMode.INPUT', 'TensorIOMode.IN', 'TensorIOMode.IN'),
+        ('session', '.execute_async_v3(', '.execute_v4(', 'IExecutionContext.execute_v4'),
+        ('session', 'TensorIOMode.INPUT', 'TensorIOMode.IN', 'TensorIOMode.IN'),
         ('engine_builder', 'trt.Builder(', 'trt.Bilder(', 'Bilder'),
         ('engine_builder', 'plan = builder.build_serialized_network(network, config)',
          'plan = builder.build_serialized_network(network)',

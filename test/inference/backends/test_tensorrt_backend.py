@@ -28,21 +28,16 @@ from small_onnx import write_small_model
 from msdepth_ros.cli import main
 from msdepth_ros.errors import BackendError
 from msdepth_ros.host import own_files
-from msdepth_ros.inference.backends import (
-    create,
-    create_backend,
-    cuda,
-    engine_builder,
-    self_check,
-    tensorrt,
-    tensorrt_api,
-)
-from msdepth_ros.inference.backends.cuda_errors import TensorRtMissingError
-from msdepth_ros.inference.backends.engine_options import EngineOptions
+from msdepth_ros.inference.backends import create, create_backend, self_check
 from msdepth_ros.inference.backends.onnxruntime import OnnxRuntimeBackend
 from msdepth_ros.inference.backends.self_check import SelfCheck, check_engine, check_images
-from msdepth_ros.inference.backends.tensorrt import TensorRtBackend
-from msdepth_ros.inference.backends.tensorrt_session import (
+from msdepth_ros.inference.backends.tensorrt import api as tensorrt_api
+from msdepth_ros.inference.backends.tensorrt import backend as tensorrt
+from msdepth_ros.inference.backends.tensorrt import cuda, engine_builder
+from msdepth_ros.inference.backends.tensorrt.backend import TensorRtBackend
+from msdepth_ros.inference.backends.tensorrt.cuda_errors import TensorRtMissingError
+from msdepth_ros.inference.backends.tensorrt.engine_options import EngineOptions
+from msdepth_ros.inference.backends.tensorrt.session import (
     BadPlanError,
     TensorRtSession,
     count_half_products,
@@ -276,7 +271,7 @@ def test_an_engine_that_found_no_memory_is_not_built_again(
 def test_an_engine_built_ahead_of_time_is_checked_at_the_first_start(
     gpu: Gpu, model: Model, options: EngineOptions
 ):
-    from msdepth_ros.inference.backends.engine_ahead import build_into_cache
+    from msdepth_ros.inference.backends.tensorrt.engine_ahead import build_into_cache
 
     _, place = build_into_cache(model, 'fp16', 'sm89', options)
     sidecar = Path(f'{place}.json')
@@ -294,7 +289,7 @@ def test_an_engine_in_a_folder_that_takes_nothing_is_used_and_checked_at_each_st
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ):
-    from msdepth_ros.inference.backends.engine_ahead import build_into_cache
+    from msdepth_ros.inference.backends.tensorrt.engine_ahead import build_into_cache
 
     def make(**_: object) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from msdepth_ros.errors import BackendError
-from msdepth_ros.inference.backends import cuda
-from msdepth_ros.inference.backends.cuda import CudaDevice
-from msdepth_ros.inference.backends.cuda_errors import TensorRtMissingError
+from msdepth_ros.inference.backends.tensorrt import cuda
+from msdepth_ros.inference.backends.tensorrt.cuda import CudaDevice
+from msdepth_ros.inference.backends.tensorrt.cuda_errors import TensorRtMissingError
 
 
 class Driver:

@@ -14,12 +14,12 @@ import pytest
 
 from msdepth_ros.errors import BackendError
 from msdepth_ros.inference.backends import create_backend
-from msdepth_ros.inference.backends.cuda import CudaDevice
-from msdepth_ros.inference.backends.engine_options import EngineOptions
 from msdepth_ros.inference.backends.onnxruntime import OnnxRuntimeBackend
 from msdepth_ros.inference.backends.self_check import check_images
-from msdepth_ros.inference.backends.tensorrt import TensorRtBackend
-from msdepth_ros.inference.backends.tensorrt_api import import_tensorrt
+from msdepth_ros.inference.backends.tensorrt.api import import_tensorrt
+from msdepth_ros.inference.backends.tensorrt.backend import TensorRtBackend
+from msdepth_ros.inference.backends.tensorrt.cuda import CudaDevice
+from msdepth_ros.inference.backends.tensorrt.engine_options import EngineOptions
 from msdepth_ros.inference.model import Model, load_model, model_names
 from msdepth_ros.node.threads import NewestWorker
 

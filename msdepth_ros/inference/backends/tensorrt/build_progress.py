@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from msdepth_ros.inference.backends.engine_options import Progress
+from msdepth_ros.inference.backends.tensorrt.engine_options import Progress
 
 BEAT = 1.0  # seconds between two reports
 BEATS_PER_LINE = 10  # reports for each line of the log

@@ -14,7 +14,7 @@ import pytest
 from patience import PATIENCE
 
 from msdepth_ros.errors import ImageError
-from msdepth_ros.images.compressed import decode_compressed
+from msdepth_ros.images.decompression import decode_compressed
 from msdepth_ros.images.limits import MAX_SIDE
 
 # A smooth picture, so that JPEG keeps it.
@@ -130,7 +130,7 @@ def zeros(count, level=9):
 
 DECODE = """
 import resource, sys
-from msdepth_ros.images.compressed import decode_compressed
+from msdepth_ros.images.decompression import decode_compressed
 from msdepth_ros.errors import ImageError
 data = sys.stdin.buffer.read()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

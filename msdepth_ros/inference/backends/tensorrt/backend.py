@@ -10,19 +10,19 @@ from typing import Any
 
 from msdepth_ros.errors import BackendError
 from msdepth_ros.inference.backends.base import Backend
-from msdepth_ros.inference.backends.cuda import CudaDevice
-from msdepth_ros.inference.backends.engine_builder import build_engine
-from msdepth_ros.inference.backends.engine_cache import EngineCache
-from msdepth_ros.inference.backends.engine_key import EngineKey
-from msdepth_ros.inference.backends.engine_options import (
+from msdepth_ros.inference.backends.precision import check_precision
+from msdepth_ros.inference.backends.self_check import check_engine
+from msdepth_ros.inference.backends.tensorrt.api import TensorRt, check_installed, import_tensorrt
+from msdepth_ros.inference.backends.tensorrt.cuda import CudaDevice
+from msdepth_ros.inference.backends.tensorrt.engine_builder import build_engine
+from msdepth_ros.inference.backends.tensorrt.engine_cache import EngineCache
+from msdepth_ros.inference.backends.tensorrt.engine_key import EngineKey
+from msdepth_ros.inference.backends.tensorrt.engine_options import (
     ENGINE_PRECISIONS,
     EngineOptions,
     Progress,
 )
-from msdepth_ros.inference.backends.precision import check_precision
-from msdepth_ros.inference.backends.self_check import check_engine
-from msdepth_ros.inference.backends.tensorrt_api import TensorRt, check_installed, import_tensorrt
-from msdepth_ros.inference.backends.tensorrt_session import (
+from msdepth_ros.inference.backends.tensorrt.session import (
     BadPlanError,
     TensorRtSession,
     count_half_products,

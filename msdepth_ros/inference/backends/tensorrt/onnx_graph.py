@@ -7,7 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from msdepth_ros.errors import BackendError, ModelError
-from msdepth_ros.inference.backends.fp16 import Fp16Counts, convert_to_fp16, convert_to_fp32
+from msdepth_ros.inference.backends.tensorrt.fp16 import (
+    Fp16Counts,
+    convert_to_fp16,
+    convert_to_fp32,
+)
 
 LARGEST_GRAPH = (1 << 31) - 1  # bytes of a protobuf message
 LARGE = 4096  # bytes; larger tensors are weights, smaller ones may be needed to infer shapes

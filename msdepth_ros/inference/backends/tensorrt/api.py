@@ -17,7 +17,7 @@ from importlib.machinery import ModuleSpec
 from typing import Any
 
 from msdepth_ros.errors import BackendError
-from msdepth_ros.inference.backends.cuda_errors import (
+from msdepth_ros.inference.backends.tensorrt.cuda_errors import (
     TensorRtMissingError,
     cuda_remedy,
     is_cuda_error,

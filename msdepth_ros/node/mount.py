@@ -14,8 +14,8 @@ from rclpy.node import Node
 from rclpy.time import Time
 
 from msdepth_ros.errors import MsdepthError, quoted
+from msdepth_ros.geometry.camera_pose import CameraPose
 from msdepth_ros.geometry.floor import up_from_pitch
-from msdepth_ros.launching.camera_pose import CameraPose
 
 TF_PATIENCE = 3.0  # seconds
 

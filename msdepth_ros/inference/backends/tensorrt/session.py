@@ -10,8 +10,8 @@ import numpy as np
 
 from msdepth_ros.errors import BackendError
 from msdepth_ros.inference.backends.base import without_units
-from msdepth_ros.inference.backends.cuda import CudaDevice, CudaGraph
-from msdepth_ros.inference.backends.tensorrt_api import TensorRt, tensor_type
+from msdepth_ros.inference.backends.tensorrt.api import TensorRt, tensor_type
+from msdepth_ros.inference.backends.tensorrt.cuda import CudaDevice, CudaGraph
 from msdepth_ros.inference.model import Model, Tensor
 
 # Names that the inspector gives to convolutions and matrix products: 'CaskConvolution', 'gemm', ...

@@ -9,8 +9,8 @@ import numpy as np
 from rclpy.node import Node
 from rclpy.time import Time
 
+from msdepth_ros.geometry.camera_pose import BODY_TO_OPTICAL, CameraPose
 from msdepth_ros.geometry.rigid import inverse, rigid
-from msdepth_ros.launching.camera_pose import BODY_TO_OPTICAL, CameraPose
 from msdepth_ros.node.messages import nanoseconds
 
 POSES = {

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from msdepth_ros.errors import BackendError, ModelError
-from msdepth_ros.inference.backends.build_progress import BuildProgress, heartbeat
-from msdepth_ros.inference.backends.engine_options import ENGINE_PRECISIONS, Progress
-from msdepth_ros.inference.backends.onnx_graph import PreparedGraph, prepare_graph
-from msdepth_ros.inference.backends.tensorrt_api import (
+from msdepth_ros.inference.backends.tensorrt.api import (
     TensorRt,
     is_product,
     layer_tensors,
     network_layers,
     tensor_type,
 )
+from msdepth_ros.inference.backends.tensorrt.build_progress import BuildProgress, heartbeat
+from msdepth_ros.inference.backends.tensorrt.engine_options import ENGINE_PRECISIONS, Progress
+from msdepth_ros.inference.backends.tensorrt.onnx_graph import PreparedGraph, prepare_graph
 from msdepth_ros.inference.model import Model, Tensor
 
 # A plan smaller than this share of its weights in FP32 cannot hold them in FP32.

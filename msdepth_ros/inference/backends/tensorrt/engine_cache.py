@@ -27,8 +27,8 @@ from typing import Any
 
 from msdepth_ros.errors import BackendError
 from msdepth_ros.host.own_files import RefusedError, check_folder, read_own, write_atomically
-from msdepth_ros.inference.backends.engine_key import EngineKey
-from msdepth_ros.inference.backends.engine_options import Progress, default_cache_dir
+from msdepth_ros.inference.backends.tensorrt.engine_key import EngineKey
+from msdepth_ros.inference.backends.tensorrt.engine_options import Progress, default_cache_dir
 
 # The facts about every engine, from its build; and from the self-check, once it ran.
 FACTS: dict[str, Any] = {

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from msdepth_ros.errors import BackendError
-from msdepth_ros.inference.backends.cuda_errors import TensorRtMissingError, cuda_remedy
+from msdepth_ros.inference.backends.tensorrt.cuda_errors import TensorRtMissingError, cuda_remedy
 
 LIBRARY = 'libcuda.so.1'  # the driver's
 

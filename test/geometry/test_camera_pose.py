@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from msdepth_ros.errors import MsdepthError
-from msdepth_ros.launching.camera_pose import CameraPose
+from msdepth_ros.geometry.camera_pose import CameraPose
 
 
 def _rotate(quaternion, vector):

@@ -8,11 +8,11 @@ from typing import Any
 
 from msdepth_ros.errors import BackendError
 from msdepth_ros.host.own_files import write_atomically
-from msdepth_ros.inference.backends.engine_builder import build_engine
-from msdepth_ros.inference.backends.engine_cache import EngineCache
-from msdepth_ros.inference.backends.engine_options import EngineOptions, Progress
-from msdepth_ros.inference.backends.tensorrt import engine_key
-from msdepth_ros.inference.backends.tensorrt_api import import_tensorrt
+from msdepth_ros.inference.backends.tensorrt.api import import_tensorrt
+from msdepth_ros.inference.backends.tensorrt.backend import engine_key
+from msdepth_ros.inference.backends.tensorrt.engine_builder import build_engine
+from msdepth_ros.inference.backends.tensorrt.engine_cache import EngineCache
+from msdepth_ros.inference.backends.tensorrt.engine_options import EngineOptions, Progress
 from msdepth_ros.inference.model import Model
 
 
