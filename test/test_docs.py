@@ -48,7 +48,7 @@ def test_the_table_of_topics_is_complete():
         assert f'`{output.topic}`' in text
 
 
-def test_the_viewers_parameters_are_told():
+def test_the_viewers_parameters_are_reported():
     source = (ROOT / 'msdepth_ros' / 'viewer' / 'viewer_node.py').read_text()
     text = (ROOT / 'docs' / 'viewer.md').read_text()
     names = re.findall(r"self\._declare\(\s*'(\w+)'", source)
@@ -92,6 +92,20 @@ def test_make_targets_and_files_exist(page):
     targets = re.findall(r'^([a-z-]+):', (ROOT / 'Makefile').read_text(), re.MULTILINE)
     assert set(re.findall(r'(?:`|^)make ([a-z-]+)', text, re.MULTILINE)) <= set(targets)
     assert not [path for path in FILE.findall(text) if not (ROOT / path).exists()]
+
+
+def test_the_files_that_a_newcomer_is_sent_to_exist():
+    text = (ROOT / 'CONTRIBUTING.md').read_text()
+    table = text[text.index('| to add |') :].partition('\n\n')[0]
+    rows = [line for line in table.splitlines() if '`' in line]
+    assert len(rows) >= 15
+    for row in rows:
+        folder = ROOT / 'msdepth_ros'
+        for name in re.findall(r'`([\w/.]+(?:\.\w+|/))`', row):
+            known = [place / name for place in (folder, ROOT / 'msdepth_ros', ROOT)]
+            found = [path for path in known if path.exists()]
+            assert found, f'{name} in: {row}'
+            folder = found[0] if found[0].is_dir() else found[0].parent
 
 
 @pytest.mark.parametrize('page', NOW, ids=lambda page: str(page.relative_to(ROOT)))

@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from msdepth_ros.drive.crossing import cross_rooms, write_picture
     from msdepth_ros.drive.report import document, table
     from msdepth_ros.drive.robot import Body
+    from msdepth_ros.evaluation.navigation import EDGE_THRESHOLD
     from msdepth_ros.inference.backends import create_backend
     from msdepth_ros.inference.estimator import DepthEstimator, Settings
     from msdepth_ros.inference.model import load_model
@@ -67,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     backend = create_backend(model, args.backend, args.threads, args.precision)
     drives: dict[str, list[Any]] = {kind: [] for kind in kinds}
     try:
-        estimator = DepthEstimator(model, backend, Settings(edge_threshold=0.10))
+        estimator = DepthEstimator(model, backend, Settings(edge_threshold=EDGE_THRESHOLD))
         crossings = cross_rooms(
             estimator, kinds, args.rooms, args.seed, body, from_fov(*_SIZE, _FOV), costmap
         )

@@ -12,6 +12,7 @@ from msdepth_ros.datasets import Frame
 from msdepth_ros.drive.arena import Arena
 from msdepth_ros.drive.robot import Body, Place
 from msdepth_ros.evaluation.measurements import Measured
+from msdepth_ros.evaluation.navigation import EDGE_THRESHOLD
 from msdepth_ros.geometry.camera import Camera
 from msdepth_ros.geometry.camera_pose import CameraPose
 from msdepth_ros.geometry.flying_pixels import remove_flying_pixels
@@ -93,7 +94,7 @@ class Sight:
     measured: str = 'none'
     options: ObstacleOptions = field(default_factory=lambda: ObstacleOptions(voxel_size=0.05))
     max_range: float = 4.5
-    edge_threshold: float = 0.10
+    edge_threshold: float = EDGE_THRESHOLD
 
     def __post_init__(self) -> None:
         self._cloud = ObstacleCloud()

@@ -34,7 +34,7 @@ BANDS = ((0.0, 1.0), (1.0, 2.0), (2.0, 3.0), (3.0, 4.0))  # metres
 CLIP_RATE = 10.0  # Hz
 _MEMORY = 1.0  # seconds, the default of obstacles.memory
 _HEIGHTS = (0.08, 2.0)  # lowest and highest camera above the floor, metres
-_EDGE_THRESHOLD = 0.10  # as config/navigation.yaml has it
+EDGE_THRESHOLD = 0.10  # as config/navigation.yaml has it
 _DEPTH_ERROR = 0.3  # the default of obstacles.depth_error
 _TRUE_ERROR = 0.03  # relative error of the true depth
 _TRUE_POINTS = 3  # fewest points in a true cell
@@ -184,7 +184,7 @@ def _true_cells(frame: Frame, plane: FloorPlane) -> tuple[np.ndarray, np.ndarray
 def _obstacle_depth(estimate: DepthFrame, frame: Frame, plane: FloorPlane) -> np.ndarray:
     """Return the estimated depth of obstacles where the true depth is known, NaN elsewhere."""
     assert estimate.intrinsics is not None
-    depth = remove_flying_pixels(estimate.depth.copy(), _EDGE_THRESHOLD)
+    depth = remove_flying_pixels(estimate.depth.copy(), EDGE_THRESHOLD)
     measured = estimate.aligned is not None and estimate.aligned.measured
     error = estimate.std if measured else _DEPTH_ERROR
     floor = estimate.outputs.get('floor')

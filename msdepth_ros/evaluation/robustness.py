@@ -17,7 +17,7 @@ from msdepth_ros.evaluation.evaluation import (
     predict,
     true_depth,
 )
-from msdepth_ros.images.disturbances import compressed
+from msdepth_ros.images.compression import after_jpeg
 from msdepth_ros.inference.model import Model
 
 _GAMMA = 2.2  # of a camera's pixels, close to that of sRGB
@@ -38,7 +38,7 @@ def blur(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarra
 
 def compress(image: np.ndarray, quality: float, rng: np.random.Generator) -> np.ndarray:
     """Return the image after JPEG compression of a quality from 1 to 100."""
-    return compressed(image, round(quality))
+    return after_jpeg(image, round(quality))
 
 
 def add_noise(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:

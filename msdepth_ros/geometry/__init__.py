@@ -1,3 +1,3 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Cameras, grids, clouds and scans: arrays in, arrays out."""
+"""Cameras, lenses, poses, clouds, scans, floor and obstacles: arrays in, arrays out."""

@@ -71,3 +71,9 @@ def compressed_color(pixels: np.ndarray, encoding: str) -> tuple[bytes, str]:
     jpeg = cv2.imencode('.jpg', bgr, (cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY))[1]
     kind = '' if encoding == 'mono8' else 'bgr8'
     return jpeg.tobytes(), f'{encoding}; jpeg compressed {kind}'
+
+
+def after_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """Return uint8 [height, width, 3] after JPEG compression of a quality from 1 to 100."""
+    _, data = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))

@@ -1,3 +1,3 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Functions that the launch files share."""
+"""Functions that the launch files share; each launch file declares its own arguments."""

@@ -1,6 +1,9 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Launch arguments (`ros2 launch ... name:=value`), checked and converted."""
+"""Values of launch arguments (`ros2 launch ... name:=value`), checked and converted.
+
+The arguments themselves are declared in launch/depth.launch.py and beside it.
+"""
 
 import math
 from pathlib import Path

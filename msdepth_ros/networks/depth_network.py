@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from msdepth_ros.geometry.pinhole import Grid
 from msdepth_ros.networks.correction import NONE, Correction
 
-_MEAN, _DEVIATION = 0.45, 0.25  # of [0, 1] RGB, near the mean of photographs of rooms
+MEAN, DEVIATION = 0.45, 0.25  # of [0, 1] RGB, near the mean of photographs of rooms
 
 
 @dataclass(frozen=True)
@@ -136,10 +136,10 @@ def normalise(image: Tensor) -> Tensor:
     float32 [N, 3, H, W], with about zero mean and unit standard deviation.
     """
     planes = image.permute(0, 3, 1, 2).to(torch.float32)
-    return (planes - 255 * _MEAN) * (1 / (255 * _DEVIATION))
+    return (planes - 255 * MEAN) * (1 / (255 * DEVIATION))
 
 
 def denormalise(image: Tensor) -> Tensor:
     """Return the image, uint8 [N, H, W, 3], of a network input, float [N, 3, H, W]."""
-    planes = image.float() * (255 * _DEVIATION) + 255 * _MEAN
+    planes = image.float() * (255 * DEVIATION) + 255 * MEAN
     return planes.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1).contiguous()

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.networks.batch_norm import fold
+from msdepth_ros.networks.depth_network import DEVIATION, MEAN
 from msdepth_ros.networks.depthwise import DepthwiseConv2d, same_padding
 
 # kernel, stride, expansion, channels, repeats; without the last stage and the classifier
@@ -85,7 +86,7 @@ class EfficientNetLite(nn.Module):
         image : float [N, 3, H, W], from `msdepth_ros.networks.depth_network.normalise`.
         """
         # The published weights expect (byte - 127) / 128.
-        image = (image * 0.25 + (0.45 - 0.498)) * (1 / 0.502)
+        image = (image * DEVIATION + (MEAN - 0.498)) * (1 / 0.502)
         maps = []
         value = functional.relu6(self.stem(functional.pad(image, same_padding(image, 3, 2))))
         for index, block in enumerate(self.blocks):

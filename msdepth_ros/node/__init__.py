@@ -1,3 +1,3 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The lifecycle node and its topics: everything that imports rclpy."""
+"""The lifecycle node, its parameters and its topics."""

@@ -13,8 +13,8 @@ from msdepth_ros.inference.backends import BACKENDS, OPENVINO_DEVICES, PRECISION
 from msdepth_ros.inference.estimator import RECTIFY
 from msdepth_ros.inference.fit import FITS
 from msdepth_ros.inference.model import DEFAULT_MODEL
+from msdepth_ros.node.measured.hub import SOURCES
 
-SOURCES = ('floor', 'scan', 'points', 'depth', 'views')  # of metric.sources
 ALWAYS, UNCONFIGURED, AT_START = 'always', 'while unconfigured', 'at start only'
 
 

@@ -19,7 +19,7 @@ from msdepth_ros.datasets import Frame
 from msdepth_ros.datasets.floor_plane import TOLERANCE
 from msdepth_ros.errors import MsdepthError
 from msdepth_ros.geometry.pinhole import Grid
-from msdepth_ros.images.disturbances import compressed
+from msdepth_ros.images.compression import after_jpeg
 from msdepth_ros.networks.depth_network import DepthNetwork
 from msdepth_ros.training.moved_view import moved
 
@@ -313,7 +313,7 @@ def change_colours(image: np.ndarray, how: Augmentation, rng: np.random.Generato
         image = image.copy()
         image[y : y + h, x : x + w] = rng.integers(0, 256, 3)
     if rng.uniform() < how.jpeg:
-        image = compressed(image, int(rng.integers(25, 91)))
+        image = after_jpeg(image, int(rng.integers(25, 91)))
     return image
 
 

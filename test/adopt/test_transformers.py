@@ -237,7 +237,7 @@ def test_becomes_an_fp16_engine(adopted: tuple[Any, Callable[..., Any]]):
     assert built.facts['fp16_products'] == built.facts['products'] > 20
 
 
-def test_a_size_that_tracing_fixed_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_size_that_tracing_fixed_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     export(depth_anything(), tmp_path / 'network.onnx', (70, 56), ('predicted_depth',), True)
     options = ('--preset', 'da-hub', '--size', '140x56', '--out', str(tmp_path / 'adopted'))
     assert main(['adopt', str(tmp_path / 'network.onnx'), *options]) == 0

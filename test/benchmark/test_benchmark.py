@@ -86,7 +86,7 @@ def test_usage_sees_a_busy_process():
     assert 45 < with_block - memory(os.getpid()) < 60
 
 
-def test_usage_tells_what_the_machine_held_up(monkeypatch):
+def test_usage_shows_what_the_machine_held_up(monkeypatch):
     ticks = itertools.chain([(0, 7, 100)], itertools.repeat((40, 12, 150)))
     monkeypatch.setattr('msdepth_ros.benchmark.usage._machine_ticks', lambda: next(ticks))
     with Usage(os.getpid()) as held:

@@ -90,7 +90,7 @@ def test_two_cameras_of_opencvs_stereo_calibration(names, tmp_path):
     assert not second.distorted
 
 
-def test_a_file_of_very_many_cameras_is_told_in_one_line(tmp_path, caplog):
+def test_a_file_of_very_many_cameras_is_reported_in_one_line(tmp_path, caplog):
     camera = '{"fx": 600, "fy": 600, "cx": 320, "cy": 240}'
     frames = ', '.join([camera] * 300)
     (tmp_path / 'frames.json').write_text(f'{{"frames": [{frames}]}}')

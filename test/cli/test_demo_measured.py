@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The demo's scanner tells the shipped clip's own truth; the demo shows before and after."""
+"""The demo's scanner is simulated from the clip's true depth; the demo shows before and after."""
 
 import numpy as np
 import pytest

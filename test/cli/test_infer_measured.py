@@ -103,7 +103,7 @@ def test_a_depth_image_that_cannot_be_read_costs_only_its_own_image(tmp_path, im
 @pytest.mark.parametrize(
     ('kind', 'told'), [('metric', "the network's alone"), ('scale', 'they have no depth')]
 )
-def test_images_of_which_nothing_is_measured_are_told(tmp_path, images, capsys, kind, told):
+def test_images_of_which_nothing_is_measured_are_reported(tmp_path, images, capsys, kind, told):
     model = model_of(tmp_path / 'model', lambda x, y: 2.0 + 0 * x, metric=kind)
     measure(tmp_path / 'measured', 'a', 3.1)
     measure(tmp_path / 'measured', 'depth_b', 3.1)  # another name

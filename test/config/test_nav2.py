@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from msdepth_ros.evaluation.navigation import EDGE_THRESHOLD
 from msdepth_ros.node.outputs import OUTPUTS
 from msdepth_ros.node.parameters import PARAMETERS
 
@@ -129,6 +130,10 @@ def test_what_is_marked_can_be_cleared_and_is_delivered(costmap):
 @pytest.mark.parametrize('source', SOURCES)
 def test_nav2_expects_depth_at_least_once_a_second(source):
     assert 0 < source['expected_update_rate'] <= 1
+
+
+def test_evaluation_removes_flying_pixels_as_navigation_does():
+    assert navigation()['depth.edge_threshold'] == EDGE_THRESHOLD
 
 
 def test_navigation_yaml_holds_parameters_that_the_node_takes():

@@ -42,7 +42,7 @@ def opened(folder):
     return open_dataset(folder, GIVEN)
 
 
-def test_a_folder_tells_the_poses_of_poses_txt(folder):
+def test_a_folder_has_the_poses_of_poses_txt(folder):
     assert opened(folder)[0].pose is None
     assert 'poses.txt is missing' in opened(folder).no_poses
     lines = [f'{name} {IDENTITY.format(x=x)}' for name, x in (('c', 0.5), ('a', 0.25))]
@@ -104,7 +104,7 @@ def write_drive(path, odometry=('/odom',), mount=True):
     return path
 
 
-def test_a_recording_tells_poses_by_odometry_and_static_tf(tmp_path):
+def test_a_recording_has_poses_from_odometry_and_static_tf(tmp_path):
     pytest.importorskip('rosbags', reason='recordings are read with it')
     dataset = open_dataset(write_drive(tmp_path / 'drive'))
     assert dataset.no_poses == ''
@@ -115,7 +115,7 @@ def test_a_recording_tells_poses_by_odometry_and_static_tf(tmp_path):
     assert right == pytest.approx([0, -1, 0])
 
 
-def test_what_a_recording_lacks_is_said(tmp_path):
+def test_what_a_recording_lacks_is_reported(tmp_path):
     pytest.importorskip('rosbags', reason='recordings are read with it')
     bare = open_dataset(write_drive(tmp_path / 'bare', odometry=()))
     assert bare[0].pose is None

@@ -73,7 +73,7 @@ def test_missing_partner_is_named(folder, lost, part):
 
 
 @pytest.mark.parametrize('part', ['rgb', 'depth'])
-def test_missing_part_tells_the_format(folder, part):
+def test_a_missing_part_is_reported_with_the_format(folder, part):
     (folder / part).rename(folder / 'elsewhere')
     with pytest.raises(MsdepthError, match='a dataset folder has rgb/NAME'):
         DatasetFolder(folder)
@@ -85,7 +85,7 @@ def test_empty_folder(tmp_path):
         DatasetFolder(tmp_path / 'set')
 
 
-def test_missing_calibration_tells_the_two_ways_out(folder):
+def test_a_missing_calibration_is_reported_with_the_two_ways_out(folder):
     (folder / 'camera.yaml').unlink()
     with pytest.raises(MsdepthError, match=r'camera\.yaml is missing.*fx,fy,cx,cy'):
         DatasetFolder(folder)

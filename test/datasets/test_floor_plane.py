@@ -76,7 +76,7 @@ def test_a_height_that_the_camera_cannot_have():
 
 
 @pytest.mark.parametrize('hole', [0.0, np.nan])
-def test_missing_depth_says_nothing(hole):
+def test_missing_depth_has_no_effect(hole):
     frame, _ = room()
     frame.depth[30:90, 40:120] = hole
     assert 1 / np.linalg.norm(floor_plane(frame, HEIGHTS)) == pytest.approx(1.2, rel=0.03)
@@ -84,7 +84,7 @@ def test_missing_depth_says_nothing(hole):
     assert floor_plane(frame, HEIGHTS) is None
 
 
-def test_every_view_of_the_frame_knows_its_floor():
+def test_every_view_of_the_frame_has_its_floor():
     """Whatever the view is turned, zoomed or mirrored by: its own depths say which cells are."""
     frame, shown = room(noise=0.0)
     frame = dataclasses.replace(frame, floor=plane_of(1.2, 0.3))

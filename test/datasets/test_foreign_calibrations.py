@@ -62,7 +62,7 @@ def test_distortion_is_refused_whatever_tool_wrote_it(folder):
         DatasetFolder(folder)
 
 
-def test_a_recorded_calibration_that_is_hard_to_believe_is_told_once(tmp_path, caplog):
+def test_a_recorded_calibration_that_is_hard_to_believe_is_reported_once(tmp_path, caplog):
     pytest.importorskip('rosbags')
     path = write_bag(tmp_path / 'bag')
     open_dataset(path)

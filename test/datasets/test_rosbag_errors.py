@@ -113,7 +113,7 @@ def test_damaged_metadata(tmp_path):
         open_dataset(bag)
 
 
-def test_an_image_shorter_than_it_says(tmp_path):
+def test_an_image_shorter_than_its_header_states(tmp_path):
     with BagWriter(tmp_path / 'bag') as bag:
         bag.camera_info(INFO_TOPIC, 64, 48, 55.0, START)
         bag.image(COLOR_TOPIC, 'bgr8', picture(0, 64, 48), START)

@@ -35,7 +35,7 @@ def test_measurements_make_the_depth_true(tmp_path, model, capsys, what):
     assert len(result['measured']['reliability']['promised']) == 10
 
 
-def test_the_table_says_what_was_measured(tmp_path, model, capsys):
+def test_the_table_shows_what_was_measured(tmp_path, model, capsys):
     folder = write_folder(tmp_path / 'set', 1)
     _, output = evaluate(capsys, folder, '--model', model, '--measured', 'scan')
     assert 'with scan measured:' in output.out

@@ -39,7 +39,7 @@ def test_views_make_the_depth_of_a_walk_true(walk, model, capsys):
     assert 0 <= result['steadiness'] < 0.5
 
 
-def test_the_table_tells_of_the_points_and_a_scan_helps_too(walk, model, capsys):
+def test_the_table_shows_the_points_and_a_scan_helps_too(walk, model, capsys):
     _, output = evaluate(capsys, walk, '--model', model, '--measured', 'scan,views')
     assert 'with scan,views measured:' in output.out
     assert 'points a frame, none in' in output.out

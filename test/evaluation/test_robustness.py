@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""What is done to images to see how much a model minds."""
+"""Disturbances of images, to see how much a model's errors grow."""
 
 import cv2
 import numpy as np
@@ -43,7 +43,7 @@ def test_jpeg_loses_more_at_lower_quality():
     assert 2 * errors[0] < errors[-1]
 
 
-def test_noise_has_the_deviation_it_says():
+def test_noise_has_the_given_deviation():
     noisy = add_noise(grey(128), 10, np.random.default_rng(2)).astype(float)
     assert noisy.std() == pytest.approx(10, rel=0.05)
     assert noisy.mean() == pytest.approx(128, abs=0.5)

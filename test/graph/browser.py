@@ -6,7 +6,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import cv2
@@ -57,17 +57,20 @@ class ViewerPage:
         self.choose('large view', name)
 
     def choose(self, menu: str, option: str) -> None:
-        """Choose from a menu; it closes, and is opened again, if it changes meanwhile."""
+        """Choose from a menu; it closes, and is opened again, if it changes meanwhile.
+
+        The option is clicked on as soon as it is there: a busy browser draws so slowly that an open
+        menu may change again and again before it is at rest.
+        """
         end = time.monotonic() + PATIENCE
+        box = self.page.get_by_role('combobox', name=menu)
         wanted = self.page.get_by_role('option', name=option, exact=True)
-        while True:
-            if not wanted.is_visible():
-                self.page.get_by_role('combobox', name=menu).click()
-            try:
-                wanted.click(timeout=10_000)
-                return
-            except self._timeout_error:
-                assert time.monotonic() < end, f'no {option!r} in {menu!r}'
+        while box.input_value() != option:
+            assert time.monotonic() < end, f'no {option!r} in {menu!r}'
+            if box.get_attribute('aria-expanded') != 'true':
+                box.dispatch_event('click')
+            with suppress(self._timeout_error):
+                wanted.dispatch_event('click', timeout=1000)
 
     def picture(self) -> np.ndarray:
         """Return what the page looks like, uint8 [height, width, 3] BGR."""

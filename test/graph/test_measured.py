@@ -247,7 +247,7 @@ sys.modules['tf2_ros'] = module
 """
 
 
-def test_tf_tells_where_the_scanner_sits_where_it_is_installed(robot):
+def test_tf_gives_the_place_of_the_scanner_where_it_is_installed(robot):
     # From the level scanner (x forward, z up) to the camera's optical frame, by hand.
     c, s = math.cos(PITCH), math.sin(PITCH)
     rotation = np.array([[0, -1, 0], [-s, 0, -c], [c, 0, -s]])

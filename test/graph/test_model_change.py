@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Another model while frames come: the present one serves until the next can, and if it cannot."""
+"""Another model while frames come: the present one runs until the next is loaded or fails to."""
 
 import pytest
 from camera_messages import camera_info, depth_of, uniform

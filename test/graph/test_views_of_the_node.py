@@ -169,7 +169,7 @@ def test_odometry_without_a_valid_pose_is_ignored(walker):
         assert np.median(camera.walk(20)[-10:]) < 0.1
 
 
-def test_odometry_that_becomes_no_pose_and_one_of_another_frame_are_told(walker):
+def test_odometry_that_becomes_no_pose_and_one_of_another_frame_are_reported(walker):
     with walker() as camera:
         camera.walk(8)
         nowhere = np.full((4, 4), np.nan)
@@ -180,7 +180,7 @@ def test_odometry_that_becomes_no_pose_and_one_of_another_frame_are_told(walker)
         camera.cause('no mount')
 
 
-def test_odometry_that_lies_is_told_and_corrected_by_a_depth_camera_beside_it(walker):
+def test_a_wrong_scale_of_odometry_is_reported_and_corrected_by_a_depth_camera_beside_it(walker):
     # Along a wall, at one distance: there a flat prediction is right in shape.
     ways = [*np.linspace(-0.6, 0.6, 12), *np.linspace(0.6, -0.6, 12)[1:-1]]
     poses = [pose_at(x, 0.0, 3.0) for x in ways]
@@ -233,6 +233,6 @@ def test_poses_come_from_tf_without_messages_on_odom(walker):
         assert np.median(camera.walk(20)[-10:]) < 0.1
 
 
-def test_a_model_that_knows_depth_up_to_a_factor_gets_its_metres_from_views(walker):
+def test_a_model_of_depth_up_to_a_factor_gets_its_metres_from_views(walker):
     with walker(changes={'metric': 'scale'}) as camera:
         assert np.median(camera.walk(20)[-10:]) < 0.15

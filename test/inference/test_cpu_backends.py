@@ -111,14 +111,14 @@ def test_a_file_that_is_not_onnx(runtime, path):
 
 
 @pytest.mark.parametrize(('key', 'found'), [('input_name', 'image'), ('output_name', 'depth')])
-def test_a_wrong_tensor_name_is_told_with_the_right_one(runtime, path, key, found):
+def test_a_wrong_tensor_name_is_reported_with_the_right_one(runtime, path, key, found):
     model = edit(path, **{key: 'wrong'})
     with pytest.raises(ModelError, match=f"no tensor named 'wrong', only {found}"):
         runtime(model)
 
 
 @pytest.mark.parametrize('key', ['input_width', 'input_height', 'output_width', 'output_height'])
-def test_a_wrong_size_is_told_with_the_right_one(runtime, path, key):
+def test_a_wrong_size_is_reported_with_the_right_one(runtime, path, key):
     tensor = {'input': r'\[1, 228, 304, 3\]', 'output': r'\[1, 1, 55, 74\]'}[key.partition('_')[0]]
     model = edit(path, **{key: 33})
     with pytest.raises(ModelError, match=rf'{tensor}, the YAML needs .*33'):
@@ -178,7 +178,7 @@ def test_symbolic_sizes_are_taken(runtime, tmp_path, in_shape, out_shape):
         (TensorProto.UINT8, TensorProto.DOUBLE, r"'depth' is tensor\(double\)"),
     ],
 )
-def test_wrong_types_are_told(runtime, tmp_path, in_type, out_type, words):
+def test_wrong_types_are_reported(runtime, tmp_path, in_type, out_type, words):
     model = write_cast_model(tmp_path, in_type, out_type, IMAGE, DEPTH)
     with pytest.raises(ModelError, match=words):
         runtime(model)
@@ -217,7 +217,7 @@ def test_what_no_runtime_can_load_is_one_error_and_no_warning(path, caplog):
 
 
 @pytest.mark.parametrize('name', ['onnxruntime', 'openvino'])
-def test_without_a_runtime_the_remedy_is_told(path, monkeypatch, name):
+def test_without_a_runtime_the_remedy_is_reported(path, monkeypatch, name):
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(RuntimeMissingError, match=f'pip install {name}'):
         create_backend(load_model(path), name)
@@ -229,7 +229,7 @@ def test_without_openvino_auto_takes_onnx_runtime(path, monkeypatch):
     assert create_backend(load_model(path)).name == 'onnxruntime'
 
 
-def test_onnx_runtime_tells_its_makers_nothing(tmp_path, path):
+def test_onnx_runtime_sends_no_usage_reports(tmp_path, path):
     """1.32 keeps a device id in the user's cache, and sends usage, unless it is told not to."""
     code = (
         'from msdepth_ros.inference.backends.onnxruntime import OnnxRuntimeBackend\n'
@@ -273,7 +273,7 @@ def answers(model, backend, precision):
 
 @needs_openvino
 @pytest.mark.parametrize('name', model_names())
-def test_openvino_answers_as_onnx_runtime_on_shipped_models(name):
+def test_openvino_predicts_the_same_as_onnx_runtime_on_shipped_models(name):
     model = load_model(name)
     exact, _ = answers(model, 'onnxruntime', 'fp32')
     found, precision = answers(model, 'openvino', 'fp32')

@@ -355,7 +355,7 @@ def test_an_unknown_rectify_is_refused(tmp_path):
         estimator.estimate(np.zeros((480, 640), np.uint8), 'mono8')
 
 
-def test_frames_tell_how_long_they_took(tmp_path):
+def test_frames_state_how_long_they_took(tmp_path):
     estimator = make_estimator(constant(tmp_path, 2.0))
     frame = estimator.estimate(np.zeros((480, 640), np.uint8), 'mono8')
     assert 0 < frame.infer_time < 60

@@ -34,7 +34,7 @@ def answers(model: Model, precision: str) -> np.ndarray:
     return np.array(found)
 
 
-def test_int8_answers_as_fp32_within_two_percent_on_frames_it_was_not_calibrated_on(shipped):
+def test_int8_predicts_as_fp32_within_two_percent_on_frames_it_was_not_calibrated_on(shipped):
     exact, quick = answers(shipped, 'fp32'), answers(shipped, 'auto')
     assert not np.array_equal(exact, quick)
     assert np.mean(np.abs(quick / exact - 1)) < 0.02

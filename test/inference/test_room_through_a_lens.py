@@ -147,7 +147,7 @@ def test_exact_depth_at_the_cells_gives_the_room_back(room, raw, tmp_path):
 
 
 @pytest.mark.skipif('eigen2014' not in model_names(), reason='engines/ holds no eigen2014')
-def test_the_network_answers_as_if_the_camera_had_no_lens(room, raw):
+def test_the_network_predicts_as_if_the_camera_had_no_lens(room, raw):
     """The ideal camera's image and the rectified raw one: the same depth but for resampling."""
     estimator = estimator_of('eigen2014', edge_threshold=0.0)
     ideal = estimator.estimate(room.image, 'rgb8', Camera.pinhole(*SIZE, *IDEAL))

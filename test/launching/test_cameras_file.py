@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The list of cameras: what each node gets, and what a wrong list is told."""
+"""The list of cameras: what each node gets, and how a wrong list is reported."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Costmaps that do not fit the camera are told before the robot drives."""
+"""Costmaps that do not fit the camera are reported before the robot drives."""
 
 import copy
 from pathlib import Path

@@ -25,7 +25,7 @@ def room(wall=3.0, mount=MOUNT):
 
 
 @pytest.mark.parametrize('factor', [0.6, 1.0, 1.5])
-def test_a_network_that_knows_the_floor_gets_its_metres(factor):
+def test_a_network_with_a_floor_output_gets_its_metres(factor):
     truth, is_floor = room()
     shows = np.where(is_floor, 0.95, 0.05).astype(np.float32)
     depth = truth * np.float32(factor)
@@ -37,7 +37,7 @@ def test_a_network_that_knows_the_floor_gets_its_metres(factor):
     assert np.abs(aligned.log_depth - np.log(truth)).mean() < 0.05
 
 
-def test_without_such_an_output_the_shape_tells():
+def test_without_such_an_output_the_shape_decides():
     truth, _ = room(wall=6.0)
     sparse = measure_floor(truth * np.float32(1.4), CELLS, CAMERA, MOUNT)
     assert len(sparse) > 20

@@ -196,7 +196,7 @@ def told_offset(clip):
 
 @pytest.mark.parametrize('lie', [0.5, 0.9, 1.1, 2.0])
 @pytest.mark.parametrize('first', ['scan', 'views', 'both'])
-def test_views_that_lie_are_corrected_by_a_scan_and_told(lie, first):
+def test_views_with_a_wrong_scale_are_corrected_by_a_scan_and_reported(lie, first):
     clip = Clip(hold=20.0)
     if first == 'scan':
         clip.run(1.0, lambda rng: [scan(rng)])
@@ -214,7 +214,7 @@ def test_views_that_lie_are_corrected_by_a_scan_and_told(lie, first):
     assert np.abs(after).max() < 0.05
 
 
-def test_views_that_tell_the_truth_are_not_said_to_lie():
+def test_views_with_the_right_scale_are_not_reported_as_wrong():
     clip = Clip()
     errors = clip.run(1.0, lambda rng: [views(rng, 1.0), scan(rng)])
     assert np.abs(errors).max() < 0.05
@@ -239,7 +239,7 @@ def test_a_wrong_shape_does_no_harm_by_what_views_are_believed_to_be_off_by(lie)
     assert abs(off.mean - np.log(lie)) < 3 * np.sqrt(off.variance)
 
 
-def test_a_single_frame_believes_the_scan_where_views_lie():
+def test_a_single_frame_follows_the_scan_where_views_have_a_wrong_scale():
     clip = Clip(hold=None)
     for lie in (0.9, 1.1, 0.5, 2.0):
         errors = clip.run(0.1, lambda rng, lie=lie: [views(rng, lie), scan(rng)])

@@ -131,7 +131,7 @@ NO_POSES = {
 
 
 @pytest.mark.parametrize('broken', NO_POSES.values(), ids=NO_POSES)
-def test_odometry_that_is_no_pose_is_told(broken):
+def test_odometry_that_is_no_pose_is_reported(broken):
     history = PoseHistory()
     assert not history.heard
     history.hear(100 * SECOND, *broken)

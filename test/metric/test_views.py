@@ -199,7 +199,7 @@ def test_odometry_that_is_late_gives_no_points(shots):
 
 
 @pytest.mark.parametrize('lie', [0.5, 0.9, 1.1, 2.0])
-def test_odometry_that_lies_makes_depths_lie_by_as_much_and_no_more(lie, shots):
+def test_a_wrong_scale_of_odometry_makes_depths_wrong_by_as_much_and_no_more(lie, shots):
     told = [pose.copy() for pose in walk()]
     for pose in told:
         pose[:3, 3] *= lie
@@ -208,7 +208,7 @@ def test_odometry_that_lies_makes_depths_lie_by_as_much_and_no_more(lie, shots):
     assert np.mean(np.abs(found - np.log(lie)) > 0.15) < 0.03
 
 
-def test_what_odometry_may_lie_by_is_shared_by_all_points(shots):
+def test_the_uncertainty_of_the_odometrys_scale_is_shared_by_all_points(shots):
     sure, unsure = Views(PoseNoise(share=0.0)), Views(PoseNoise(share=0.05))
     for pose in walk()[:4]:
         image, depth = shots.render(pose)

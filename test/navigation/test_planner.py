@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The way over a costmap is short, keeps its distance, and is none where none is."""
+"""The way over a costmap is short, keeps its distance, and no path is returned if none exists."""
 
 import itertools
 import math

@@ -70,7 +70,7 @@ def scan(**changes):
         ({'ranges': [], 'intensities': [1.0] * 61}, 'no ranges'),
     ],
 )
-def test_a_scan_of_impossible_numbers_is_refused_and_the_diagnostics_tell_which(changes, told):
+def test_a_scan_of_impossible_numbers_is_refused_and_the_diagnostics_name_them(changes, told):
     hub, warnings = hub_with(ScanSource)
     hear(hub, scan(**changes))
     assert measured(hub) == []
@@ -99,7 +99,7 @@ def test_a_scan_of_impossible_numbers_is_refused_and_the_diagnostics_tell_which(
         {'ranges': [NAN, INF, -INF, -1.0] + [2.0] * 57},
     ],
 )
-def test_what_a_scan_says_besides_does_not_matter(changes):
+def test_the_other_fields_of_a_scan_do_not_matter(changes):
     hub, _ = hub_with(ScanSource)
     hear(hub, scan(**changes))
     (sparse,) = measured(hub)
@@ -121,7 +121,7 @@ def test_a_scan_that_measures_nothing_is_no_trouble(value):
 @pytest.mark.parametrize(
     ('late', 'told'), [(0.5, '0.50 s after'), (-5.0, '5.00 s before'), (-100.0, '100.00 s before')]
 )
-def test_a_clock_that_is_off_is_told_in_seconds(late, told):
+def test_a_clock_that_is_off_is_reported_in_seconds(late, told):
     hub, warnings = hub_with(ScanSource)
     hear(hub, scan(), STAMP + round(late * 1e9))
     assert measured(hub) == []
@@ -130,7 +130,7 @@ def test_a_clock_that_is_off_is_told_in_seconds(late, told):
     assert told in warnings[0]
 
 
-def test_a_topic_on_which_nothing_comes_and_an_unknown_place_are_told():
+def test_a_topic_on_which_nothing_comes_and_an_unknown_place_are_reported():
     hub, warnings = hub_with(ScanSource, to_camera=None)
     assert measured(hub) == []
     assert 'nothing comes on measured/scan: remap it' in hub.trouble

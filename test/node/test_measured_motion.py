@@ -18,7 +18,7 @@ from msdepth_ros.geometry.rigid import quaternion
 from msdepth_ros.metric.message_points import points_of_scan
 from msdepth_ros.node.measured.camera_poses import CameraPoses
 from msdepth_ros.node.measured.sources import CloudSource, Request, ScanSource
-from msdepth_ros.node.measured.transforms import Frames, pose_matrix
+from msdepth_ros.node.measured.transforms import Transforms, pose_matrix
 
 SECOND = 10**9
 TURN, SPEED = 1.0, 0.5  # rad/s, m/s
@@ -136,7 +136,7 @@ BY_PARAMETERS = (CAMERA_POSE, SCAN_POSE)
 )
 def test_a_wall_stays_a_wall(tf, monkeypatch, poses, odom, moving, known):
     monkeypatch.setattr(Buffer, 'moving', moving)
-    source = ScanSource(Frames(None))
+    source = ScanSource(Transforms(None))
     for step in range(70 if odom else 0):
         source.hear('odom', odometry(step * 0.01))
     message = scan_in_motion()
@@ -147,7 +147,7 @@ def test_a_wall_stays_a_wall(tf, monkeypatch, poses, odom, moving, known):
 
 
 def test_height_and_pitch_are_enough_for_the_rotation_of_the_camera():
-    source = ScanSource(Frames(None))
+    source = ScanSource(Transforms(None))
     for step in range(70):
         source.hear('odom', odometry(step * 0.01))
     message = scan_in_motion()
@@ -160,7 +160,7 @@ def test_height_and_pitch_are_enough_for_the_rotation_of_the_camera():
 
 @pytest.mark.parametrize('known', [True, False])
 def test_a_cloud_moves_as_a_whole(known):
-    source = CloudSource(Frames(None))
+    source = CloudSource(Transforms(None))
     for step in range(70 if known else 0):
         source.hear('odom', odometry(step * 0.01))
     scanner = pose(0.5) @ SCANNER
@@ -189,7 +189,7 @@ def test_invalid_times_are_ignored(increment):
 
 
 def test_invalid_odometry_is_ignored():
-    poses = CameraPoses(Frames(None))
+    poses = CameraPoses(Transforms(None))
     broken = odometry(0.1)
     broken.pose.pose.orientation.w = broken.pose.pose.orientation.z = 0.0
     poses.hear(broken)

@@ -49,7 +49,7 @@ def test_stamps_from_the_future_are_taken():
     assert StampMonitor().refusal(100 * SECOND, 1, 0.5, False) is None
 
 
-def test_a_stamp_of_0_says_nothing():
+def test_a_stamp_of_0_has_no_effect():
     monitor = StampMonitor()
     for stamp in (100, 0, 100, 0, 101):
         assert monitor.refusal(stamp, 10**9 * SECOND, 0.0, False) is None

@@ -161,7 +161,7 @@ def test_many_threads_may_call_at_once(worker):
     assert sorted(results.queue) == [(n, n * n) for n in range(20)]
 
 
-def test_waiting_tells_of_an_item_that_was_not_begun(worker, gate):
+def test_waiting_is_true_for_an_item_that_was_not_begun(worker, gate):
     assert not worker.waiting
     worker.put('first')
     gate.next()

@@ -66,7 +66,7 @@ def test_a_scan_that_is_too_old_measures_nothing(tmp_path, monkeypatch):
     assert bag.measured(0, bag[0]) == []
 
 
-def test_the_mount_tells_the_floor(tmp_path):
+def test_the_mount_gives_the_floor(tmp_path):
     with MeasuredBag(write_walk(tmp_path / 'walk'), []) as bag:
         floor = bag.floor()
     assert floor.height == pytest.approx(0.5)
@@ -78,7 +78,7 @@ def test_a_depth_topic_is_no_image(tmp_path):
     assert bag[0].image[-1, -1].tolist() == picture(0, 64, 48)[-1, -1].tolist()
 
 
-def test_what_is_missing_is_said(tmp_path):
+def test_what_is_missing_is_reported(tmp_path):
     with pytest.raises(DatasetError, match=r'no sensor_msgs/LaserScan.*record its topic too'):
         MeasuredBag(write_walk(tmp_path / 'walk', scans=()), ['scan'])
     with pytest.raises(DatasetError, match=r'which sensor_msgs/LaserScan.*/a, /b'):

@@ -104,7 +104,7 @@ def test_points_are_as_wide_as_a_cell_and_the_nearer_hides_the_farther(tmp_path)
         (MeasuredBy(depth='/nowhere'), 'is no folder'),
     ],
 )
-def test_what_is_missing_is_said(tmp_path, how, error):
+def test_what_is_missing_is_reported(tmp_path, how, error):
     write_measured(tmp_path / 'set', 1)
     with pytest.raises(DatasetError, match=error):
         MeasuredDepth(how, tmp_path / 'set')

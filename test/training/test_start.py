@@ -34,7 +34,7 @@ def test_every_channel_has_zero_mean_and_unit_deviation():
         assert (channels.std(dim=1) - 1).abs().max() < 1e-3
 
 
-def test_filters_tell_clusters_apart():
+def test_filters_distinguish_clusters():
     torch.manual_seed(0)
     kinds = 4 * torch.eye(5, 30)
     members = torch.arange(600) % 5

@@ -1,6 +1,6 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""The inference runtimes, one module for each, with one interface."""
+"""The inference runtimes with one interface: a module each, TensorRT a folder."""
 
 from msdepth_ros.inference.backends.base import Backend
 from msdepth_ros.inference.backends.create import BACKENDS, create_backend

@@ -114,9 +114,11 @@ def _load(
         from msdepth_ros.inference.backends.openvino import OpenVinoBackend
 
         return OpenVinoBackend(model, threads, precision, openvino_device)
-    from msdepth_ros.inference.backends.onnxruntime import OnnxRuntimeBackend
+    if name in ('onnxruntime', _CUDA):
+        from msdepth_ros.inference.backends.onnxruntime import OnnxRuntimeBackend
 
-    return OnnxRuntimeBackend(model, threads, precision, cuda=name == _CUDA)
+        return OnnxRuntimeBackend(model, threads, precision, cuda=name == _CUDA)
+    raise AssertionError(f"'{name}' is one of RUNTIMES, but is not loaded here")
 
 
 def _warm_up(backend: Backend) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from msdepth_ros.inference.backends.base import Backend
 from msdepth_ros.inference.backends.onnxruntime import OnnxRuntimeBackend
-from msdepth_ros.inference.model import Model
+from msdepth_ros.inference.model import INTRINSICS, Model
 
 CLIP = Path(__file__).resolve().parents[2] / 'clips' / 'room.mp4'
 IMAGES = 4
@@ -114,10 +114,10 @@ def _errors(
     width, height = model.input_size
     for buffers in (inputs, reference.inputs):
         buffers['image'][:] = picture
-        if 'intrinsics' in buffers:
+        if INTRINSICS in buffers:
             centre = (width - 1) / 2, (height - 1) / 2
             focal = model.focal or float(width)
-            buffers['intrinsics'][:] = [[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1]]
+            buffers[INTRINSICS][:] = [[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1]]
     run()
     reference.run()
     errors = []

@@ -1,3 +1,3 @@
 # Copyright 2026 The msdepth_ros authors
 # SPDX-License-Identifier: Apache-2.0
-"""Scans, clouds, depth images and the camera's mount as sparse depths of a camera image."""
+"""Scans, clouds, depth images, the floor and earlier views as sparse depths of a camera image."""

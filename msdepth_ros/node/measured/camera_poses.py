@@ -10,7 +10,7 @@ from nav_msgs.msg import Odometry
 
 from msdepth_ros.geometry.rigid import inverse
 from msdepth_ros.metric.poses import PoseError, PoseHistory
-from msdepth_ros.node.measured.transforms import Frames
+from msdepth_ros.node.measured.transforms import Transforms
 from msdepth_ros.node.messages import nanoseconds
 
 
@@ -21,8 +21,8 @@ class CameraPoses:
     `odom`, it is the pose in `fixed_frame` from TF.
     """
 
-    def __init__(self, frames: Frames) -> None:
-        self._frames = frames
+    def __init__(self, transforms: Transforms) -> None:
+        self._transforms = transforms
         self._lock = threading.Lock()
         self._odometry = PoseHistory()
         self._in_tf = PoseHistory()
@@ -60,11 +60,11 @@ class CameraPoses:
             heard, robot_frame = self._odometry.heard, self._robot_frame
             robot = self._odometry.at(stamp) if heard else None
         if robot is not None:
-            mount = self._frames.mount(robot_frame, camera_frame, values, roughly)
+            mount = self._transforms.mount(robot_frame, camera_frame, values, roughly)
             if mount is None:
                 raise PoseError('no mount')
             return robot.matrix @ mount, ('odom', robot_frame, robot.jumps)
-        found = self._frames.pose(values['fixed_frame'], camera_frame, stamp)
+        found = self._transforms.pose(values['fixed_frame'], camera_frame, stamp)
         if found is None:
             raise PoseError('nothing came')
         self._in_tf.add(*found)

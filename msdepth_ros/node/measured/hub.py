@@ -32,7 +32,7 @@ from msdepth_ros.node.measured.sources import (
     UnusableError,
     enough,
 )
-from msdepth_ros.node.measured.transforms import Frames
+from msdepth_ros.node.measured.transforms import Transforms
 from msdepth_ros.node.measured.views_source import ViewsSource
 from msdepth_ros.node.mounts import Mounts
 
@@ -42,6 +42,13 @@ _MEMORY = 0.05  # weight of a new frame in that share
 _INCREDIBLE = 3.0  # standard deviations of the model's own scale
 # Usual causes, which are not logged.
 _QUIET = ('nothing came', 'in doubt', 'not in view', 'no mount', NO_EARLIER, NO_MOTION, NO_MATCH)
+
+
+# All sources but the floor, which needs the camera's mount alone.
+_OF_TOPICS: dict[str, Callable[[Transforms], Source]] = {
+    kind.name: kind for kind in (ScanSource, CloudSource, DepthSource, ViewsSource)
+}
+SOURCES = (FloorSource.name, *_OF_TOPICS)  # names in metric.sources
 
 
 class MeasuredHub:
@@ -55,7 +62,7 @@ class MeasuredHub:
         self._node = node
         self._sources: dict[str, Source] = {}
         self._subscriptions: list[Subscription] = []
-        self._frames: Frames | None = None
+        self._transforms: Transforms | None = None
         self._metres: Metres | None = None
         self._model: Model | None = None
         self._last: Aligned | None = None
@@ -70,13 +77,13 @@ class MeasuredHub:
         self._rejected.clear()
         self._disagreeing.clear()
         self._unused.clear()
-        if {'scan', 'points', 'depth', 'views'}.intersection(names):
-            self._frames = Frames(self._node)
-            kinds = (ScanSource, CloudSource, DepthSource, ViewsSource)
-            heard: list[Source] = [kind(self._frames) for kind in kinds]
-            self._sources = {source.name: source for source in heard if source.name in names}
-        if 'floor' in names:
-            self._sources['floor'] = FloorSource(mounts)
+        if set(names) & set(_OF_TOPICS):
+            self._transforms = Transforms(self._node)
+            self._sources = {
+                name: kind(self._transforms) for name, kind in _OF_TOPICS.items() if name in names
+            }
+        if FloorSource.name in names:
+            self._sources[FloorSource.name] = FloorSource(mounts)
         overrides = QoSOverridingOptions.with_default_policies()
         for source in self._sources.values():
             qos = QoSProfile(depth=source.queue, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -92,9 +99,9 @@ class MeasuredHub:
         """Unsubscribe."""
         while self._subscriptions:
             self._node.destroy_subscription(self._subscriptions.pop())
-        if self._frames is not None:
-            self._frames.close()
-            self._frames = None
+        if self._transforms is not None:
+            self._transforms.close()
+            self._transforms = None
         self._sources = {}
 
     def align_for(self, stamp: int, frame: str, values: dict[str, Any]) -> Callable[[Model], Align]:
@@ -220,9 +227,9 @@ class MeasuredHub:
         if last is not None:
             factor, spread = math.exp(last.scale.mean), math.sqrt(last.scale.variance)
             lines['metric factor'] = f'{factor:.3f} +- {factor * spread:.3f}'
-        for name in self._sources:
+        for name, source in self._sources.items():
             parts = [f'{last.used.get(name, 0) if last is not None else 0} used']
-            if name in self._ages and name not in ('floor', 'views'):
+            if name in self._ages and source.aged:
                 parts[0] += f', {1e3 * self._ages[name]:.0f} ms from the image'
             if last is not None and name in last.offsets:
                 offset = last.offsets[name].scale
@@ -230,8 +237,8 @@ class MeasuredHub:
                 parts.append(f'off by {factor:.3f} +- {factor * spread:.3f}')
             parts += [
                 f'{cause} {count}'
-                for (source, cause), count in sorted(self._rejected.items())
-                if source == name
+                for (of, cause), count in sorted(self._rejected.items())
+                if of == name
             ]
             lines[f'measured {name}'] = '; '.join(parts)
         return lines

@@ -26,7 +26,7 @@ from msdepth_ros.metric.motion import moved
 from msdepth_ros.metric.sensors import baseline, project
 from msdepth_ros.metric.sparse_depth import FARTHEST, NEAREST, SparseDepth
 from msdepth_ros.node.measured.camera_poses import CameraPoses
-from msdepth_ros.node.measured.transforms import POSES, Frames
+from msdepth_ros.node.measured.transforms import POSES, Transforms
 from msdepth_ros.node.messages import camera_from_msg, nanoseconds
 from msdepth_ros.node.mount import Mount
 from msdepth_ros.node.mounts import Mounts
@@ -100,11 +100,13 @@ class Source(ABC):
     name : as in `metric.sources`.
     topics : message types of its topics.
     queue : depth of the subscriptions' queues.
+    aged : whether its measurements are of other times than the images.
     """
 
     name: str
     topics: Mapping[str, type] = {}
     queue = 2
+    aged = False
 
     def hear(self, topic: str, message: Any) -> None:  # noqa: B027
         """Add a message, on the executor's thread."""
@@ -123,9 +125,11 @@ class Source(ABC):
 class TopicSource(Source):
     """A source of messages with a header; it uses the one nearest in time to an image."""
 
-    def __init__(self, frames: Frames) -> None:
-        self._frames = frames
-        self._poses = CameraPoses(frames)
+    aged = True
+
+    def __init__(self, transforms: Transforms) -> None:
+        self._transforms = transforms
+        self._poses = CameraPoses(transforms)
         self._lock = threading.Lock()
         self._messages: collections.deque[tuple[int, Any]] = collections.deque(maxlen=_KEPT)
         self._content: bytes = b''
@@ -187,7 +191,7 @@ class TopicSource(Source):
             If it is not known.
         """
         frame = message.header.frame_id
-        found = self._frames.to_camera(self.name, frame, request.frame, request.values)
+        found = self._transforms.to_camera(self.name, frame, request.frame, request.values)
         if found is None:
             raise UnusableError(
                 'no transform',
@@ -280,8 +284,8 @@ class DepthSource(TopicSource):
         'odom': Odometry,
     }
 
-    def __init__(self, frames: Frames) -> None:
-        super().__init__(frames)
+    def __init__(self, transforms: Transforms) -> None:
+        super().__init__(transforms)
         self._info: CameraInfo | None = None
 
     def hear(self, topic: str, message: Any) -> None:

@@ -20,7 +20,7 @@ POSES = {
 }
 
 
-class Frames:
+class Transforms:
     """Looks up transforms in the parameters and in TF, if it is installed, without waiting."""
 
     def __init__(self, node: Node) -> None:

@@ -12,7 +12,7 @@ from msdepth_ros.metric.sparse_depth import SparseDepth
 from msdepth_ros.metric.views import Views
 from msdepth_ros.node.measured.camera_poses import CameraPoses
 from msdepth_ros.node.measured.sources import Request, Source, UnusableError
-from msdepth_ros.node.measured.transforms import Frames
+from msdepth_ros.node.measured.transforms import Transforms
 
 
 class ViewsSource(Source):
@@ -22,9 +22,9 @@ class ViewsSource(Source):
     topics = {'odom': Odometry}  # noqa: RUF012
     queue = 50  # odometry is published faster than images
 
-    def __init__(self, frames: Frames) -> None:
+    def __init__(self, transforms: Transforms) -> None:
         self._views = Views()
-        self._poses = CameraPoses(frames)
+        self._poses = CameraPoses(transforms)
         self._origin: object = None
 
     def hear(self, topic: str, message: Any) -> None:

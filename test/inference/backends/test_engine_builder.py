@@ -368,7 +368,7 @@ def test_a_target_that_fails_is_named_and_the_others_are_built(
     assert not list(folder.glob('*sm87*')), 'what is refused leaves nothing'
 
 
-def test_an_engine_of_another_workspace_is_told_from_the_one_asked_for(
+def test_an_engine_of_another_workspace_is_distinguished_from_the_one_asked_for(
     tmp_path: Path, model: Model, capsys: pytest.CaptureFixture[str]
 ):
     command = [
@@ -381,7 +381,7 @@ def test_an_engine_of_another_workspace_is_told_from_the_one_asked_for(
         assert (hint in capsys.readouterr().out) == told
 
 
-def test_what_a_build_that_lacks_memory_needs_is_said(
+def test_what_a_build_that_lacks_memory_needs_is_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     command = ['build-engine', '--target', 'sm89', '--workspace', '1']
@@ -401,7 +401,7 @@ def test_the_command_names_no_parameter_of_the_node_where_tensorrt_is_missing(
 @pytest.mark.parametrize(
     ('place', 'words'), [('no/x', 'there is no folder'), ('.', 'is a folder: name a file in it')]
 )
-def test_a_file_that_cannot_be_written_is_told_before_the_build(
+def test_a_file_that_cannot_be_written_is_reported_before_the_build(
     tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch, place: str, words: str
 ):
     monkeypatch.setattr(engine_ahead, 'build_engine', None)
@@ -409,7 +409,7 @@ def test_a_file_that_cannot_be_written_is_told_before_the_build(
         build_into_file(tmp_path / place, model, 'fp16', 'sm89', EngineOptions())
 
 
-def test_a_cache_that_takes_nothing_is_told_before_the_build(
+def test_a_cache_that_takes_nothing_is_reported_before_the_build(
     tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(engine_ahead, 'build_engine', None)

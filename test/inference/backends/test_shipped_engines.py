@@ -79,7 +79,7 @@ def test_rounding_to_fp16_costs_far_less_than_one_per_cent(name: str):
 
 @pytest.mark.parametrize('name', model_names())
 @pytest.mark.parametrize('precision', ['fp16', 'fp32'])
-def test_the_parser_of_tensorrt_8_5_knows_all_that_is_in_the_graph(name: str, precision: str):
+def test_the_parser_of_tensorrt_8_5_supports_all_that_is_in_the_graph(name: str, precision: str):
     model = onnx.load_model_from_string(prepare_graph(load_model(name).read_onnx(), precision).onnx)
     assert [(o.domain, o.version <= OPSET) for o in model.opset_import] == [('', True)]
     constants = {tensor.name for tensor in model.graph.initializer}

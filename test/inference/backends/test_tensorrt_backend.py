@@ -552,7 +552,9 @@ def test_check_images_differ_and_are_always_the_same():
         ('conv_fp16', (0, 0)),
     ],
 )
-def test_products_in_fp16_are_told_by_their_types_and_by_no_name(layer: object, counts: tuple):
+def test_products_in_fp16_are_recognised_by_their_types_and_by_no_name(
+    layer: object, counts: tuple
+):
     assert count_half_products([layer]) == counts
 
 
@@ -690,7 +692,7 @@ def test_a_session_that_cannot_be_is_one_clear_error(
         (b'plan', {'execute': False}, False),
     ],
 )
-def test_a_bad_plan_is_told_from_a_gpu_that_failed(
+def test_a_bad_plan_is_distinguished_from_a_gpu_that_failed(
     model: Model, plan: bytes, changes: dict[str, object], is_bad: bool
 ):
     with pytest.raises(BackendError) as caught:
@@ -712,6 +714,6 @@ def test_no_memory_is_allocated_per_frame(model: Model, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize('text', ['', 'no JSON', '[]', '{}'])
-def test_an_inspector_that_tells_nothing_is_no_error(model: Model, text: str):
+def test_an_inspector_without_information_is_no_error(model: Model, text: str):
     api = stand_in_tensorrt(model, layers=text)
     assert TensorRtSession(api, HostCuda(), model, b'plan').layers() == []  # type: ignore[arg-type]

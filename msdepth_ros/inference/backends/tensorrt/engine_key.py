@@ -14,6 +14,8 @@ FORMAT = 2  # increment when the build changes, to invalidate old engines
 class EngineKey:
     """Everything that an engine depends on: engines of the same key are interchangeable.
 
+    The workspace is left out: it changes how fast an engine is, not what it computes.
+
     Attributes
     ----------
     model, model_sha256 : name of the model and SHA-256 of its ONNX file.

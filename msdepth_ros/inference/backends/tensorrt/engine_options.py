@@ -41,6 +41,8 @@ def default_cache_dir() -> Path:
 class EngineOptions:
     """The user's options for TensorRT engines.
 
+    What changes the result of an engine belongs into EngineKey, too, or the cache gives an old one.
+
     Attributes
     ----------
     cache_dir : folder that keeps built engines; None: default_cache_dir().
