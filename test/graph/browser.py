@@ -45,7 +45,10 @@ class ViewerPage:
         self.page = browser.new_page(viewport={'width': size[0], 'height': size[1]})
         self.page.set_default_timeout(1000 * PATIENCE)
         self.page.goto(address)
-        self.page.get_by_alt_text('depth picture').wait_for()
+        try:
+            self.page.get_by_alt_text('depth picture').wait_for()
+        except self._timeout_error as error:
+            raise AssertionError(f'no depth: {self.page.inner_text("body")!r}') from error
 
     def close(self) -> None:
         self.page.close()

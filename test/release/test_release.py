@@ -166,8 +166,8 @@ def test_weights_that_learned_from_all_frames_are_measured_before_that_stage(tra
     assert after.document['int8']['sha256'] != before.document['int8']['sha256']
     assert after.document['int8']['measured'] == before.document['int8']['measured']
     told, said = (model.document['measured'] for model in models)
-    assert 'what ships learned from them too' in said.pop('on')
-    assert 'what ships' not in told.pop('on')
+    assert 'shipped weights were trained on them too' in said.pop('on')
+    assert 'shipped weights' not in told.pop('on')
     assert said == told
     training = after.document['training']
     assert training['stages'][-1]['held_out']
@@ -313,7 +313,7 @@ def test_what_learned_from_all_is_measured_by_trainings_that_left_sources_out(tr
     learned = load_checkpoint(trained / 'all_places' / 'checkpoint.pt')['weights']
     assert torch.allclose(shipped, learned['fine.mix.weight'], atol=1e-3)
     measured = model.document['measured']
-    assert 'learned nothing from it' in measured['on']
+    assert 'same settings, without it' in measured['on']
     assert 'ramps' not in measured
     assert measured['place']['frames'] == 5
     assert model.document['int8']['measured']['place']['frames'] == 5
