@@ -39,7 +39,7 @@ class Graph:
         try:
             yield process
         finally:
-            process.kill()
+            process.end()
 
     @contextmanager
     def client(self, process: RosProcess, **options: Any) -> Iterator[Client]:

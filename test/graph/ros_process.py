@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An executable of the package as an operating-system process of its own, its log at hand."""
 
+import contextlib
 import ctypes
 import importlib
 import multiprocessing
@@ -19,6 +20,7 @@ from patience import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 # Half of the time until a node runs goes into imports: a server does them once, and forks.
+_GOOD_END = 30.0  # seconds for it; what hangs is killed
 _SERVER = multiprocessing.get_context('forkserver')
 _SERVER.set_forkserver_preload(['msdepth_ros.node.depth_node', 'msdepth_ros.demo.camera_player'])
 
@@ -110,9 +112,26 @@ class RosProcess:
         assert 'Traceback' not in self.output, self.output
 
     def kill(self) -> None:
-        """End the process, come what may."""
+        """End the process at once, as a crash does."""
         self._process.kill()
         self._process.wait()
+
+    def end(self) -> None:
+        """End the process, come what may; as a good one ends, if it can.
+
+        Of a process that is killed, Fast DDS's shared memory stays. A later process may get the
+        same port there, and those that run may then not find it.
+        """
+        if self.running and not self._stopped:
+            self.send(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GOOD_END)
+        self.kill()
+
+    @property
+    def _stopped(self) -> bool:
+        """Whether SIGSTOP holds the process up."""
+        return Path(f'/proc/{self.pid}/stat').read_text().rpartition(')')[2].split()[0] == 'T'
 
 
 class _Fork:
