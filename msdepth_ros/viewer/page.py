@@ -122,11 +122,13 @@ class Page:
         """Wait until the page has shown the update; return False when it is closed.
 
         The page replies to a request for its storage after everything sent before. A page in a
-        hidden tab does not reply: it is sent nothing, and nothing is subscribed to for it.
+        hidden tab does not reply: it is sent nothing, and nothing is subscribed to for it. Its
+        reply is then waited for without a limit: a slow page would miss each limit anew.
         """
         while not self._closed.is_set():
             try:
-                self._client.local_storage.get_item(_DARK, timeout=_REPLY)
+                limit = _REPLY if self.awake else None
+                self._client.local_storage.get_item(_DARK, timeout=limit)
             except TimeoutError:
                 self.awake = False
                 continue

@@ -308,6 +308,7 @@ def test_from_the_network_only_the_address_with_its_token_opens_the_page(browser
         assert 'token' in process.wait_for_output('not encrypted')
         refused = browser.new_context().new_page()
         assert refused.goto(f'http://127.0.0.1:{port}/').status == 403
+        refused.close()
         page = ViewerPage(browser, f'http://127.0.0.1:{port}/?{address.partition("?")[2]}')
         page.close()
 
