@@ -122,16 +122,11 @@ class RosProcess:
         Of a process that is killed, Fast DDS's shared memory stays. A later process may get the
         same port there, and those that run may then not find it.
         """
-        if self.running and not self._stopped:
+        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
             self.send(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(_GOOD_END)
+            self.send(signal.SIGCONT)  # it may be stopped
+            self._process.wait(_GOOD_END)
         self.kill()
-
-    @property
-    def _stopped(self) -> bool:
-        """Whether SIGSTOP holds the process up."""
-        return Path(f'/proc/{self.pid}/stat').read_text().rpartition(')')[2].split()[0] == 'T'
 
 
 class _Fork:

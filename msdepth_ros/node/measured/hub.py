@@ -204,7 +204,7 @@ class MeasuredHub:
         if last is None:
             if model.metric == 'metric':
                 return ''
-            return f'no depth: nothing is measured, and {model.name} gives no metres without it'
+            return f'no depth: nothing is measured, and {model.name} alone gives no metres'
         for name, offset in last.offsets.items():
             if offset.beyond:
                 return (
