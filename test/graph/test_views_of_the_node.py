@@ -55,10 +55,14 @@ class Walker:
         """
         errors = []
         info = camera_info(WIDTH, HEIGHT, CAMERA.fx, (CAMERA.cx, CAMERA.cy))
-        for _ in range(steps):
-            self.step = (self.step + by) % len(POSES)
-            self.stamp += round(1e9 * PERIOD)
-            self.tell(told(self.step), self.stamp + round(1e9 * offset))
+        places = [(self.step + by * i) % len(POSES) for i in range(1, steps + 1)]
+        stamps = [self.stamp + round(1e9 * PERIOD * i) for i in range(1, steps + 1)]
+        poses = [(told(step), stamp + round(1e9 * offset)) for step, stamp in zip(places, stamps)]
+        # Each is told before the image of the step before is answered, so that it is known in time.
+        self.tell(*poses.pop(0))
+        for self.step, self.stamp in zip(places, stamps, strict=True):
+            if poses:
+                self.tell(*poses.pop(0))
             picture, truth = self.shots[self.step]
             if strip:
                 self.tell_strip(truth)
@@ -208,9 +212,11 @@ import sys, types
 module = types.ModuleType('tf2_ros')
 class Buffer:
     def lookup_transform(self, target, source, time):
-        if (target, source) != ('map', {FRAME!r}) or not poses:
+        at = time.to_msg()
+        known = [pose for pose in poses if not time.nanoseconds or pose.header.stamp == at]
+        if (target, source) != ('map', {FRAME!r}) or not known:
             raise RuntimeError('not known')
-        return poses[-1]
+        return known[-1]
 class TransformListener:
     def __init__(self, buffer, node):
         from nav_msgs.msg import Odometry
