@@ -55,14 +55,15 @@ class Walker:
         """
         errors = []
         info = camera_info(WIDTH, HEIGHT, CAMERA.fx, (CAMERA.cx, CAMERA.cy))
-        places = [(self.step + by * i) % len(POSES) for i in range(1, steps + 1)]
-        stamps = [self.stamp + round(1e9 * PERIOD * i) for i in range(1, steps + 1)]
-        poses = [(told(step), stamp + round(1e9 * offset)) for step, stamp in zip(places, stamps)]
-        # Each is told before the image of the step before is answered, so that it is known in time.
-        self.tell(*poses.pop(0))
-        for self.step, self.stamp in zip(places, stamps, strict=True):
-            if poses:
-                self.tell(*poses.pop(0))
+        period = round(1e9 * PERIOD)
+        places = [
+            ((self.step + by * i) % len(POSES), self.stamp + period * i)
+            for i in range(1, steps + 1)
+        ]
+        for i, (self.step, self.stamp) in enumerate(places):
+            # The next pose is told before this image is answered, so that it is known in time.
+            for step, stamp in places[i + 1 if i else 0 : i + 2]:
+                self.tell(told(step), stamp + round(1e9 * offset))
             picture, truth = self.shots[self.step]
             if strip:
                 self.tell_strip(truth)
